@@ -25,12 +25,14 @@ const long = [
   "cli/malicious-server",
   "store/kills", // waits
   "cli/exec", // waits
+  "cli/exec-processes", // waits
   "faults/floods",
   "cli/Manual",
   "client/Pipe", // waits
   "cli/dying-server",
   "cli/listen", // waits
   "cli/ask", // waits
+  "cli/ask-failures", // waits
   "faults/readers", // waits
   "cli/send",
   "cli/send-retry", // waits
@@ -41,6 +43,7 @@ const long = [
   "conversations/random",
   "terminal/coming-back", // waits
   "client/ReconnectingClient", // waits
+  "client/ReconnectingClient-delivery", // waits
   "conformance/faults",
   "faults/stopped", // waits
   "cli/accounts",

@@ -11,7 +11,7 @@ export const mutants = [
     file: "accounts/AccountCommands.ts",
     search: "verification.wasChosen({ account: likeness, address: subscriber(host), password: secret.password })",
     replace: "",
-    test: "test/accounts/commands.test.ts"
+    test: "test/accounts/register.test.ts"
   },
   {
     name: "all devices are seen when one of them leaves",
@@ -72,7 +72,7 @@ export const mutants = [
       search: 'account.credential = undefined\n    account.state = "removed"',
       replace: ""
     },
-    test: commands
+    test: "test/accounts/operator.test.ts"
   },
   {
     name: "wrong passwords are counted by account alone, which locks the owner out",
@@ -239,28 +239,28 @@ export const mutants = [
     search:
       'if (peer !== owner || device?._tag !== "Some") expel(peer, FatalReply.passwordRequired(peer.name))\n        else if',
     replace: "if",
-    test: commands
+    test: "test/accounts/register.test.ts"
   },
   {
     name: "a registration whose client has left is forgotten",
     file: "accounts/AccountChanges.ts",
     search: "const account = index.add(stored)",
     replace: 'const account = owner?.phase._tag === "Gone" ? (undefined as never) : index.add(stored)',
-    test: commands
+    test: "test/accounts/register.test.ts"
   },
   {
     name: "a registration that the store refused counts",
     file: "accounts/AccountCommands.ts",
     search: "Effect.tapError(() => giveBack),\n",
     replace: "",
-    test: commands
+    test: "test/accounts/register.test.ts"
   },
   {
     name: "the name of a removed account is free",
     file: "accounts/AccountOperations.ts",
     search: "account.isRemoved = true",
     replace: "index.delete(account)",
-    test: commands
+    test: "test/accounts/operator.test.ts"
   },
   {
     name: "a line to an account that is being removed is given to its devices, and not stored",

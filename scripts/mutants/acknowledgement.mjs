@@ -1,5 +1,8 @@
 // Bugs in acknowledgements by clients. Read by main.mjs, which explains the fields.
 const test = "test/chat/acknowledgement.test.ts"
+const unacknowledged = "test/chat/unacknowledged.test.ts"
+const floods = "test/chat/acknowledgement-floods.test.ts"
+const leaving = "test/chat/acknowledgement-leaving.test.ts"
 
 export const mutants = [
   {
@@ -71,7 +74,7 @@ export const mutants = [
     search:
       "this.broker.settleLater(peer)\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)\n    this.finishIfSettled(peer)",
     replace: "this.broker.settleLater(peer)\n    this.finishIfSettled(peer)",
-    test
+    test: unacknowledged
   },
   {
     name: "a client is not read from while it has acknowledged too little",
@@ -89,14 +92,14 @@ export const mutants = [
     file: "chat/PeerInput.ts",
     search: "if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)",
     replace: "",
-    test
+    test: floods
   },
   {
     name: "unacknowledged messages never count again after a hold",
     file: "chat/OutboxLoad.ts",
     search: "this.written.isCounted = true\n",
     replace: "\n",
-    test
+    test: floods
   },
   {
     name: "a client waits for its own acknowledgements of what it writes to itself",
@@ -121,14 +124,14 @@ export const mutants = [
     file: "chat/Unresponsive.ts",
     search: "if (waiting !== undefined) waiting.aliveAt = this.time()",
     replace: "if (waiting === undefined) return",
-    test
+    test: unacknowledged
   },
   {
     name: "a client is among those that wait only after the cause of its wait was lifted",
     file: "chat/PeerInput.ts",
     search: "if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)",
     replace: "peer.outbox.ownerIsHeld()",
-    test: "test/chat/acknowledgement.test.ts"
+    test: unacknowledged
   },
   {
     name: "the senders of a client that leaves stay held",
@@ -136,21 +139,21 @@ export const mutants = [
     search:
       "    // Nothing else would release the senders: there may be nothing left to write.\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)",
     replace: "",
-    test: "test/chat/acknowledgement.test.ts"
+    test: unacknowledged
   },
   {
     name: "a repeated acknowledgement releases the held senders",
     file: "chat/Lifecycle.ts",
     search: "this.broker.watch.unresponsive.stillBusy(peer)",
     replace: "this.broker.watch.acknowledged(peer)",
-    test
+    test: unacknowledged
   },
   {
     name: "the time to acknowledge goes on while a client is held",
     file: "chat/Unresponsive.ts",
     search: "if (waiting.heldSince !== undefined) continue",
     replace: "",
-    test
+    test: floods
   },
   {
     name: "a client that acknowledges nothing is never jammed",
@@ -163,21 +166,21 @@ export const mutants = [
     file: "chat/Watch.ts",
     search: "if (blocked !== undefined) blocked.movedAt = this.time\n    peer.outbox.unjam()",
     replace: "if (blocked !== undefined) blocked.movedAt = this.time",
-    test
+    test: unacknowledged
   },
   {
     name: "a client that acknowledges what it has is closed because its socket takes nothing",
     file: "chat/Watch.ts",
     search: "if (blocked !== undefined) blocked.movedAt = this.time\n",
     replace: "void blocked\n",
-    test
+    test: unacknowledged
   },
   {
     name: "a client that has acknowledged something is never closed because its socket takes nothing",
     file: "chat/Watch.ts",
     search: "if (blocked !== undefined) blocked.movedAt = this.time\n",
     replace: "if (blocked !== undefined) blocked.movedAt = Infinity\n",
-    test
+    test: unacknowledged
   },
   {
     name: "what was not acknowledged is lost when the connection ends",
@@ -190,14 +193,14 @@ export const mutants = [
     file: "chat/Routing.ts",
     search: "this.isAcknowledgement(peer, line.slice(Line.label(line)?.length ?? 0))",
     replace: "void line",
-    test
+    test: leaving
   },
   {
     name: "a client that quits is not asked for its acknowledgements",
     file: "chat/Lifecycle.ts",
     search: "if (peer.isHeardAfterQuit && !peer.outbox.isEmpty) return",
     replace: "",
-    test
+    test: leaving
   },
   {
     name: "a client that quits and acknowledges nothing is waited for longer than the linger time",
@@ -205,7 +208,7 @@ export const mutants = [
     search:
       "if (peer.isHeardAfterQuit && now - waiting.movedAt >= this.lingerMillis) leaving.push(peer)\n      else if",
     replace: "if",
-    test
+    test: leaving
   },
   {
     name: "a client that can acknowledge no more is waited for",
@@ -232,7 +235,7 @@ export const mutants = [
     file: "chat/Drain.ts",
     search: "const hasLines = !peer.outbox.isEmpty",
     replace: "const hasLines = peer.outbox.lines > 0",
-    test
+    test: leaving
   },
   {
     name: "the memory of acknowledged messages is still counted",
@@ -245,6 +248,6 @@ export const mutants = [
     file: "chat/OutboxLoad.ts",
     search: "const pending = this.outcomes - this.ownOutcomes",
     replace: "const pending = this.outcomes",
-    test: "test/chat/acknowledgement.test.ts"
+    test: unacknowledged
   }
 ]

@@ -291,14 +291,14 @@ export const mutants = [
     search: "const isFree = write(lines, (error) => {",
     replace:
       'acknowledgement.add(messages)\n      const isFree = write(lines, () => {\n        const error = lines === "" ? undefined : new Error()',
-    test: "test/client/acknowledgement.test.ts"
+    test: "test/client/acknowledgement-output.test.ts"
   },
   {
     name: "connect in a pipe acknowledges before the output has taken a message",
     file: "client/Pipe.ts",
     search: "const isFree = writeOutput.write(bytes, (error) => processed(error, messages))",
     replace: "processed(undefined, messages)\n      const isFree = writeOutput.write(bytes)",
-    test: "test/client/acknowledgement.test.ts"
+    test: "test/client/acknowledgement-output.test.ts"
   },
   {
     name: "acknowledgements count notices",
@@ -354,7 +354,7 @@ export const mutants = [
     file: "client/Pipe.ts",
     search: 'acknowledgement.isPaused = !wire.endsWith("\\n")',
     replace: "",
-    test: "test/client/acknowledgement.test.ts"
+    test: "test/client/acknowledgement-output.test.ts"
   },
   {
     name: "ask takes an outcome for the end although the answer came before it",
@@ -366,7 +366,7 @@ export const mutants = [
       search: "this.overtaking.filter(({ after }) => after > line)",
       replace: "[]"
     },
-    test: "test/cli/ask.test.ts",
+    test: "test/cli/ask-failures.test.ts",
     build: true
   },
   {
@@ -374,7 +374,7 @@ export const mutants = [
     file: "cli/commands/Asking.ts",
     search: "return this.taken < this.early",
     replace: "return false",
-    test: "test/cli/ask.test.ts",
+    test: "test/cli/ask-failures.test.ts",
     build: true
   },
   {
@@ -390,7 +390,7 @@ export const mutants = [
     file: "cli/commands/Asking.ts",
     search: "this.unknown.add(name)",
     replace: "name.trim()",
-    test: "test/cli/ask.test.ts",
+    test: "test/cli/ask-failures.test.ts",
     build: true
   },
   {
@@ -413,14 +413,14 @@ export const mutants = [
     file: "client/LastingDelivery.ts",
     search: "connection.hasSaidBye() && fate.names.length === sentTo.length",
     replace: "true",
-    test: "test/client/ReconnectingClient.test.ts"
+    test: "test/client/ReconnectingClient-delivery.test.ts"
   },
   {
     name: "a client that reconnects takes a last line for the proof that nothing was accepted",
     file: "client/LastingDelivery.ts",
     search: "&& fate.names.length === sentTo.length",
     replace: "",
-    test: "test/client/ReconnectingClient.test.ts"
+    test: "test/client/ReconnectingClient-delivery.test.ts"
   },
   {
     name: "a client that reconnects passes the replies to its own questions on to the program",
@@ -434,14 +434,14 @@ export const mutants = [
     file: "client/LastingDelivery.ts",
     search: 'if (fate.isInvalid === true) return "final"\n',
     replace: "",
-    test: "test/client/ReconnectingClient.test.ts"
+    test: "test/client/ReconnectingClient-delivery.test.ts"
   },
   {
     name: "a client that reconnects sends to a server that shuts down",
     file: "client/LastingDelivery.ts",
     search: "connection.closing()\n",
     replace: "\n",
-    test: "test/client/ReconnectingClient.test.ts"
+    test: "test/client/ReconnectingClient-delivery.test.ts"
   },
   {
     name: "a client that reconnects comes back before the server has asked for it",
@@ -476,7 +476,7 @@ export const mutants = [
     file: "client/Absentees.ts",
     search: "this.expected.has(name) ? Math.max(waited, this.expectedUntil) : waited",
     replace: "waited",
-    test: "test/client/ReconnectingClient.test.ts"
+    test: "test/client/ReconnectingClient-delivery.test.ts"
   },
   {
     name: "the login of a command keeps what its failed attempts have opened",

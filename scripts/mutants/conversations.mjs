@@ -2,6 +2,9 @@
 const feed = "test/conversations/Feed.test.ts"
 const delivery = "test/conversations/delivery.test.ts"
 const trouble = "test/conversations/trouble.test.ts"
+const returns = "test/conversations/returns.test.ts"
+const retention = "test/conversations/retention.test.ts"
+const receipts = "test/conversations/receipts.test.ts"
 
 export const mutants = [
   {
@@ -115,7 +118,7 @@ export const mutants = [
     file: "conversations/Mailboxes.ts",
     search: "    this.idle.add(mailbox)\n    return mailbox",
     replace: "    this.rest(mailbox)\n    return mailbox",
-    test: trouble
+    test: "test/conversations/mailboxes.test.ts"
   },
   {
     name: "a device with a guest's many conversations remembers all of them",
@@ -129,7 +132,7 @@ export const mutants = [
     file: "conversations/Feed.ts",
     search: "this.broker.rendering.gap(this.peer, key, lines, first, last)",
     replace: "",
-    test: trouble
+    test: retention
   },
   {
     name: "a device gets its own lines as copies",
@@ -164,21 +167,21 @@ export const mutants = [
     file: "conversations/Cursors.ts",
     search: "if (taken.length >= count) return taken\n        moves.delete(key)",
     replace: "moves.delete(key)\n        if (taken.length >= count) continue",
-    test: "conversations/Cursors.test.ts"
+    test: "test/conversations/Cursors.test.ts"
   },
   {
     name: "cursors of rooms wait for other transactions, however long",
     file: "conversations/Cursors.ts",
     search: "this.due = this.ofRooms.size",
     replace: "this.due = 0",
-    test: "conversations/Cursors.test.ts"
+    test: "test/conversations/Cursors.test.ts"
   },
   {
     name: "a transaction saves the cursors of all members of a room",
     file: "conversations/Cursors.ts",
     search: "Math.min(mostOfRooms, ",
     replace: "Math.max(mostOfRooms, ",
-    test: "conversations/Cursors.test.ts"
+    test: "test/conversations/Cursors.test.ts"
   },
   {
     name: "a new device starts at cursors that are not saved yet",
@@ -192,21 +195,21 @@ export const mutants = [
     file: "conversations/Conversations.ts",
     search: "held: () => this.held()",
     replace: "held: () => []",
-    test: trouble
+    test: retention
   },
   {
     name: "lines in the outbox of the slowest device expire",
     file: "conversations/Conversations.ts",
     search: "Math.min(after, slowest.get(conversation) ?? after)",
     replace: "after",
-    test: trouble
+    test: retention
   },
   {
     name: "lines expire while a page of them is on its way to a device",
     file: "conversations/Pager.ts",
     search: "return this.oneByOne.withPermits(1)(step)",
     replace: "return step",
-    test: trouble
+    test: retention
   },
   {
     name: "a batch that the store may have stored returns at the end of a shutdown",
@@ -242,21 +245,21 @@ export const mutants = [
     file: "conversations/Conversations.ts",
     search: "saved(plain.retain(held))",
     replace: "plain.retain(held)",
-    test: "test/conversations/trouble.test.ts"
+    test: returns
   },
   {
     name: "a line that was given a moment ago returns when its recipient is removed",
     file: "conversations/Conversations.ts",
     search: "saved(remove(account), account)",
     replace: "remove(account)",
-    test: "test/conversations/trouble.test.ts"
+    test: returns
   },
   {
     name: "a line that is sent again brings no receipt once its reader has left",
     file: "conversations/Receipts.ts",
     search: "Math.max(saved, this.latest",
     replace: "Math.max(0, this.latest",
-    test: "test/conversations/trouble.test.ts"
+    test: receipts
   },
   {
     name: "of several guests with one name, the last one to write gets the receipts",
@@ -268,7 +271,7 @@ export const mutants = [
       search: "return this.returns.guestsIn(conversation)",
       replace: "return this.returns.guestsIn(conversation).slice(-1)"
     },
-    test: trouble
+    test: receipts
   },
   {
     name: "lines that the store refused are reported as stored",
@@ -289,21 +292,21 @@ export const mutants = [
     file: "conversations/Returns.ts",
     search: "if (dead > 0) this.wasTold([], dead)\n",
     replace: "",
-    test: trouble
+    test: returns
   },
   {
     name: "a guest is not told, because an earlier client of its name wrote first",
     file: "conversations/GuestLines.ts",
     search: "latest?.peer === guest && latest.last === seq - 1",
     replace: "latest !== undefined",
-    test: trouble
+    test: returns
   },
   {
     name: "a return that the store does not know to be told is told again",
     file: "conversations/Returns.ts",
     search: "this.underWay.set(account, undefined)",
     replace: "this.underWay.delete(account)",
-    test: trouble
+    test: returns
   },
   {
     name: "an account counts as told before it has taken that",
@@ -315,28 +318,28 @@ export const mutants = [
       search: "broker.give(peer, pending.map(OutcomeReply.returned)",
       replace: "this.wasTold(pending, 0); broker.give(peer, pending.map(OutcomeReply.returned)"
     },
-    test: trouble
+    test: returns
   },
   {
     name: "a client that only sends gets no receipts",
     file: "conversations/Conversations.ts",
     search: "      this.receipts.wrote(by, conversation)\n",
     replace: "",
-    test: trouble
+    test: receipts
   },
   {
     name: "a guest is told of expired lines in a line that does not count for /ack",
     file: "conversations/Returns.ts",
     search: "this.broker.give(peer, OutcomeReply.returned({ ...undelivered, ...own }), 1, toldOnce)",
     replace: "peer.outbox.put(OutcomeReply.returned({ ...undelivered, ...own }), 1, undefined, undefined)",
-    test: trouble
+    test: returns
   },
   {
     name: "a slower device brings another receipt",
     file: "conversations/Receipts.ts",
     search: "if ((latest.get(conversation) ?? 0) >= seq) return\n",
     replace: "",
-    test: trouble
+    test: receipts
   },
   {
     name: "a gap is passed before the device has been told of it",
@@ -350,20 +353,20 @@ export const mutants = [
     file: "conversations/Feed.ts",
     search: "this.broker.give(this.peer, text, 1, this.gaps)",
     replace: "this.broker.give(this.peer, text, 1, { delivered: this.gaps.delivered })",
-    test: trouble
+    test: retention
   },
   {
     name: "only one of several guests with one name learns that its lines are lost",
     file: "conversations/GuestLines.ts",
     search: "return [...shares.values()]",
     replace: "return [...shares.values()].slice(-1)",
-    test: trouble
+    test: returns
   },
   {
     name: "lines of which the store has not answered yet are removed, and given",
     file: "conversations/Conversations.ts",
     search: "this.pager.between(this.writer.between(step))",
     replace: "this.pager.between(step)",
-    test: trouble
+    test: retention
   }
 ]

@@ -1,6 +1,6 @@
 // Plants one bug at a time in the server and requires the tests to find it: `npm run mutants`
 // (`-- NAME...` for some of them; `-- --seconds N` for how long each may survive the simulation, by default 60;
-// `-- --check` only to see whether their texts still occur in the sources).
+// `-- --check` only to see whether their texts still occur in the sources, and their tests exist).
 //
 // The mutants are listed by subject in the files next to this one. Each has
 //
@@ -19,7 +19,7 @@
 //
 // The sources on disk are never changed. Prints how each mutant was found; the exit status is the number of survivors.
 import { spawn } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -178,7 +178,11 @@ const stale = chosen.filter((mutant) =>
   changesOf(mutant).some(({ file, search }) => read(join(root, "src", file)).split(search).length !== 2)
 )
 for (const { name } of stale) console.error(`${name}: its text does not occur exactly once`)
-if (unknown.length + stale.length > 0) process.exit(unknown.length + stale.length)
+// vitest also fails if it finds no test, and the mutant would count as found.
+const untested = chosen.filter(({ test }) => test !== undefined && !existsSync(join(root, test)))
+for (const { name, test } of untested) console.error(`${name}: there is no ${test}`)
+const mistakes = unknown.length + stale.length + untested.length
+if (mistakes > 0) process.exit(mistakes)
 if (values.check === true) process.exit()
 
 const directory = mkdtempSync(join(tmpdir(), "a-chat-mutants-"))

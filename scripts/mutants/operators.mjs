@@ -1,5 +1,6 @@
 // Mutants of what operators see and do. Read by main.mjs, which explains the fields.
-const test = "test/chat/moderation.test.ts"
+const kicks = "test/chat/kicks.test.ts"
+const bans = "test/chat/bans.test.ts"
 
 export const mutants = [
   {
@@ -107,14 +108,14 @@ export const mutants = [
     file: "chat/Lifecycle.ts",
     search: "this.returnBatches(outbox.name, unwritten, reason, [])\n    // What the writer",
     replace: "// What the writer",
-    test
+    test: kicks
   },
   {
     name: "what returns to a client that is kicked follows its last line, and is never counted",
     file: "chat/Outbox.ts",
     search: "this.uncount(batch)\n      this.reported(batch.returns)",
     replace: "this.uncount(batch)",
-    test
+    test: kicks
   },
   {
     name: "the queue of a client that is kicked still counts in the memory budget",
@@ -122,7 +123,7 @@ export const mutants = [
     search: "this.uncount(batch)\n      this.reported(batch.returns)",
     replace:
       "this.bounds.budget.used += batch.text.length + 48 * batch.lines; this.uncount(batch); this.reported(batch.returns)",
-    test
+    test: kicks
   },
   {
     name: "a client that is kicked and takes nothing stays for the stall timeout",
@@ -130,49 +131,49 @@ export const mutants = [
     search:
       "return CloseReason.isExpulsion(outbox.ended) ? Math.min(this.lingerMillis, this.stallMillis) : this.stallMillis",
     replace: "return CloseReason.isExpulsion(outbox.ended) ? this.stallMillis : this.stallMillis",
-    test
+    test: kicks
   },
   {
     name: "the senders of a client that is kicked stay held",
     file: "chat/Lifecycle.ts",
     search: "outbox.jam()\n    hasRoom(outbox)",
     replace: "",
-    test
+    test: kicks
   },
   {
     name: "a ban ends by the wall clock",
     file: "chat/BrokerState.ts",
     search: "const bans = new Bans(now)",
     replace: "const bans = new Bans(time.wall)",
-    test
+    test: bans
   },
   {
     name: "the shortest of several bans counts",
     file: "chat/Bans.ts",
     search: "until = Math.max(until, bans.get(AddressRange.prefixOf(address, bits))?.until ?? -Infinity)",
     replace: "until = bans.get(AddressRange.prefixOf(address, bits))?.until ?? until",
-    test
+    test: bans
   },
   {
     name: "a name that looks like a banned one is not banned",
     file: "chat/Bans.ts",
     search: "return this.refusal(this.byName.get(likenessOf(name))?.until ?? -Infinity)",
     replace: "return this.refusal(this.byName.get(name)?.until ?? -Infinity)",
-    test
+    test: bans
   },
   {
     name: "a banned name may log in",
     file: "chat/PeerInput.ts",
     search: ": (decision ?? bans.ofName(name))",
     replace: ": decision",
-    test
+    test: bans
   },
   {
     name: "a banned address uses up its allowance of new connections",
     file: "chat/AcceptLoop.ts",
     search: "const refusal = banned ?? (",
     replace: "if (banned !== undefined) hostLimits.enter(host)\n      const refusal = banned ?? (",
-    test
+    test: bans
   },
   {
     name: "a kick forgets the lines that wait for an acknowledgement",
@@ -191,7 +192,7 @@ export const mutants = [
     file: "chat/Moderation.ts",
     search: "else if (!CloseReason.isExpulsion(ended)) breakOff",
     replace: "else breakOff",
-    test: "test/chat/moderation.test.ts"
+    test: kicks
   },
   {
     name: "a ban does not disconnect",

@@ -3,6 +3,8 @@ const suite = "test/ports/Store.test.ts"
 const file = "test/store/Sqlite.test.ts"
 const disk = "test/store/disk.test.ts"
 const kills = "test/store/kills.test.ts"
+const damage = "test/store/SqliteDamage.test.ts"
+const backup = "test/store/SqliteBackup.test.ts"
 
 export const mutants = [
   {
@@ -24,7 +26,7 @@ export const mutants = [
     file: "store/SqliteChecks.ts",
     search: "if (faults.length === 0) faults.push(describe(error))",
     replace: "faults.splice(0, faults.length, describe(error))",
-    test: "test/store/Sqlite.test.ts"
+    test: damage
   },
   {
     name: "a transaction is reported as stored before it is flushed",
@@ -71,28 +73,28 @@ export const mutants = [
     file: "store/SqliteFile.ts",
     search: "SqliteChecks.edges(connection)",
     replace: "undefined",
-    test: file
+    test: damage
   },
   {
     name: "a file that is written to is not marked",
     file: "store/SqliteEngine.ts",
     search: "if (!this.isMarked) this.statement(SqliteFile.mark).run()",
     replace: "",
-    test: file
+    test: damage
   },
   {
     name: "a damaged text is delivered",
     file: "store/SqlLines.ts",
     search: "Checksum.ofLine({ ...line, conversation: head.id }) === line.crc",
     replace: "true",
-    test: file
+    test: damage
   },
   {
     name: "a restored backup has the log of the original",
     file: "store/SqliteBackup.ts",
     search: "update meta set log = '', clean = 1",
     replace: "update meta set clean = 1",
-    test: file
+    test: backup
   },
   {
     name: "the age of lines goes on while no server runs",
@@ -280,28 +282,28 @@ export const mutants = [
     file: "store/SqliteBackup.ts",
     search: "areOn ? checkpointPages : 0",
     replace: "areOn ? checkpointPages : 1",
-    test: "test/store/Sqlite.test.ts"
+    test: backup
   },
   {
     name: "the log grows for good after a backup",
     file: "store/SqliteBackup.ts",
     search: "if (!this.isAbandoned) this.checkpoints(true)",
     replace: "",
-    test: "test/store/Sqlite.test.ts"
+    test: backup
   },
   {
     name: "a backup gives the lock of the file up",
     file: "store/SqliteBackup.ts",
     search: "await this.transfer(this.source, copy)",
     replace: "await this.transfer(this.source, copy); closeSync(this.source); this.source = undefined",
-    test: "test/store/Sqlite.test.ts"
+    test: backup
   },
   {
     name: "a backup takes the log of another file of its name",
     file: "store/SqliteBackup.ts",
     search: "if (leftover !== undefined) throw",
     replace: "if (leftover === file) throw",
-    test: "test/store/Sqlite.test.ts"
+    test: backup
   },
   {
     name: "numbers that are not in the table yet are dropped from memory",

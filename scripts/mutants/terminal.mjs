@@ -68,7 +68,7 @@ export const mutants = [
     file: "terminal/Notifications.ts",
     search: " || hasFocus) return",
     replace: ") return",
-    test: "test/terminal/TerminalClient.test.ts"
+    test: "test/terminal/notifying.test.ts"
   },
   {
     name: "every message is a notification of its own",
@@ -89,7 +89,7 @@ export const mutants = [
     file: "terminal/TypedLine.ts",
     search: 'extent === "on" || (extent === "mentions" && isMention)',
     replace: 'extent !== "off"',
-    test: "test/terminal/TerminalClient.test.ts"
+    test: "test/terminal/notifying.test.ts"
   },
   {
     name: "the terminal's client takes a control string for typing",
@@ -246,7 +246,7 @@ export const mutants = [
     file: "terminal/ConversationReader.ts",
     search: "for (const name of this.held.keys()) this.release(name)",
     replace: "this.held.clear()",
-    test: "test/terminal/rooms.test.ts"
+    test: "test/terminal/rooms-reconnection.test.ts"
   },
   {
     name: "a page is shown although the user has gone on",
@@ -261,7 +261,7 @@ export const mutants = [
     file: "terminal/ConversationReader.ts",
     search: "seq > shown && own?.has(seq) !== true",
     replace: "seq > 0",
-    test: "test/terminal/rooms.test.ts"
+    test: "test/terminal/rooms-reconnection.test.ts"
   },
   {
     name: "every line of a room rings",
@@ -338,7 +338,7 @@ export const mutants = [
     file: "terminal/LiveRegion.ts",
     search: "const length = Row.maxUnits(columns)",
     replace: "const length = 1e9",
-    test: "test/terminal/Screen.test.ts"
+    test: "test/terminal/Screen-typing.test.ts"
   },
   {
     name: "the rest of a report that is late is typing",

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import { execFileSync } from "node:child_process"
@@ -9,100 +8,35 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
-  writeFileSync,
-  writeSync
+  writeFileSync
 } from "node:fs"
-import { basename, dirname, join } from "node:path"
-import { setImmediate } from "node:timers/promises"
-import type { StoreService } from "../../src/ports/Store.js"
-import type { AccountId } from "../../src/ports/StoreAccounts.js"
+import { join } from "node:path"
 import * as Keys from "../../src/ports/StoreLines.js"
-import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
-import * as SqliteDriver from "../../src/store/SqliteDriver.js"
-import { SqliteEngine } from "../../src/store/SqliteEngine.js"
 import * as SqliteFile from "../../src/store/SqliteFile.js"
-import * as SqlStore from "../../src/store/SqlStore.js"
 import { migrations } from "../../src/store/SqlSchema.js"
-import { append, balanced, defaults, device, line, register } from "../ports/StoreFixtures.js"
+import { append, balanced, defaults, line, register } from "../ports/StoreFixtures.js"
 import { bundled, storeThread } from "../support/Bundled.js"
-import { eventually } from "../support/Eventually.js"
+import {
+  alice,
+  bob,
+  carolWrites,
+  execute,
+  file,
+  fill,
+  key,
+  open,
+  refusal,
+  text,
+  using
+} from "../support/SqliteStores.js"
 import * as StoreWithoutRooms from "../support/StoreWithoutRooms.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
-
-const open = (path: string, limits: StoreLimits = defaults) =>
-  Effect.flatMap(storeThread, (thread) => Sqlite.make({ path, limits, thread, reserveBytes: 4096 }))
-
-/** Uses a store until it is closed. */
-const using = <A, E>(path: string, use: (store: StoreService) => Effect.Effect<A, E>) =>
-  Effect.scoped(Effect.flatMap(open(path), use))
-
-const file = Effect.map(temporaryFolder, (folder) => join(folder, "chat.db"))
-
-/** Changes the database without a store. */
-const execute = (path: string, sql: string) => {
-  const connection = SqliteDriver.load(import.meta.filename ?? "")?.(path)
-  assert.isDefined(connection)
-  connection.exec(sql)
-  connection.close()
-}
-
-/** The root page of a table or an index. Asked in another process: the package closes a file when statements are collected. */
-const rootOf = (path: string, name: string): number => {
-  const program = `
-    const { DatabaseSync } = process.getBuiltinModule("node:sqlite") ?? require("@photostructure/sqlite")
-    const found = new DatabaseSync(process.argv[1]).prepare("select rootpage from sqlite_master where name = ?")
-    console.log(found.get(process.argv[2]).rootpage)`
-  return Number(execFileSync(process.execPath, ["--no-warnings", "-e", program, path, name], { encoding: "utf8" }))
-}
-
-/** Overwrites bytes of a file. */
-const write = (path: string, bytes: Uint8Array, position: number) =>
-  Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
-
-/** What another process gets that reads the database. SQLite does not lock a file against its own process. */
-const read = (path: string) =>
-  execFileSync(process.execPath, ["--no-warnings", "-e", reader, path], { encoding: "utf8" }).trim()
-
-const reader = `
-  const sqlite = process.getBuiltinModule("node:sqlite") ?? require("${SqliteDriver.packageName}")
-  try {
-    new sqlite.DatabaseSync(process.argv[1]).prepare("select 1 from account").all()
-    console.log("it could read")
-  } catch (error) {
-    console.log(error.message)
-  }`
-
-const [alice, bob] = [1 as AccountId, 2 as AccountId]
-const key = Keys.between(alice, bob)
-
-const text = "z".repeat(300)
-
-/** Alice writes to Bob, many pages of lines. */
-const fill = (store: StoreService) =>
-  Effect.gen(function* () {
-    yield* register(store, "alice")
-    yield* register(store, "bob")
-    yield* device(store, bob)
-    yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text)))
-  })
-
-const carolWrites = (store: StoreService) =>
-  Effect.map(append(store, line(Keys.withGuest(bob, "CAROL"), undefined, "hi")), (result) => {
-    assert(result._tag === "Stored")
-    return result
-  })
-
-const refusal = (path: string) =>
-  Effect.map(Effect.flip(Effect.scoped(open(path))), ({ message, reason }) => [reason, message])
 
 describe("the file of a store in SQLite", () => {
   it.scopedLive("keeps everything, and the id of its log, when it is closed and opened again", () =>
@@ -399,155 +333,6 @@ describe("a commit of a store in SQLite that fails for want of memory", () => {
   }
 })
 
-describe("the file of a store that was closed", () => {
-  it.scopedLive("is not changed by a store that nothing is written to", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      yield* using(path, fill)
-      const before = readFileSync(path)
-      yield* using(path, (store) =>
-        Effect.map(store.accounts.all, (accounts) => {
-          assert.lengthOf(accounts, 2)
-          assert.isFalse(existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0)
-        })
-      )
-      assert.isTrue(readFileSync(path).equals(before))
-    })
-  )
-
-  it.scopedLive("is checked thoroughly again if a server was killed that had written to it", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      yield* using(path, fill)
-      const killed = `${path}-killed`
-      yield* using(path, (store) =>
-        Effect.map(carolWrites(store), () => {
-          copyFileSync(path, killed)
-          copyFileSync(`${path}-wal`, `${killed}-wal`)
-        })
-      )
-      yield* write(killed, Buffer.alloc(4096, 7), 4096 * 60)
-      const store = yield* open(killed)
-      assert.strictEqual(store.state(), "damaged")
-    })
-  )
-})
-
-describe("damage in the file of a store", () => {
-  const damaged = Effect.gen(function* () {
-    const path = yield* file
-    yield* using(path, fill)
-    return path
-  })
-
-  it.scopedLive("in a text is noticed: the line is not given, and nothing more is stored", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      const position = readFileSync(path).lastIndexOf(text) + 100
-      yield* write(path, Buffer.from("Z"), position)
-      const store = yield* open(path)
-      assert.strictEqual(store.state(), "ok")
-      const conversation = yield* store.find(key)
-      assert.isDefined(conversation)
-      const page = yield* store.page({ conversation, reader: bob, after: 0, limit: 1000 })
-      assert.strictEqual(page.lines.length, 999)
-      assert.strictEqual(store.state(), "damaged")
-      const gone = page.lines.findIndex(({ seq }, index) => seq !== index + 1) + 1
-      const next = yield* store.page({ conversation, reader: bob, after: gone - 1, limit: 1 })
-      assert.deepStrictEqual([next.lines.map(({ seq }) => seq), next.hasMore], [[gone + 1], gone + 1 < 1000])
-      const last = yield* store.page({ conversation, reader: bob, before: gone + 1, limit: 1 })
-      assert.deepStrictEqual([last.lines.map(({ seq }) => seq), last.hasMore], [[gone - 1], gone > 2])
-      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
-      const faults = yield* store.check
-      assert.strictEqual(faults.length, 1)
-      assert.match(faults[0] ?? "", /^line \d+ of conversation 1 is damaged: its checksum is wrong$/u)
-    })
-  )
-
-  it.scopedLive("in a page stops the storing, and the file stays", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      const size = statSync(path).size
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
-      const store = yield* open(path)
-      const conversation = yield* store.find(key)
-      assert.isDefined(conversation)
-      const error = yield* Effect.flip(store.page({ conversation, reader: bob, after: 0, limit: 1000 }))
-      assert.strictEqual(error.reason, "damaged", error.message)
-      assert.strictEqual(store.state(), "damaged")
-      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
-      assert.isAbove((yield* store.page({ conversation, reader: bob, limit: 10 })).lines.length, 0)
-      assert.strictEqual(statSync(path).size, size)
-    })
-  )
-
-  it.scopedLive("in several pages is located by the check, also where the check itself cannot read on", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      for (const page of [60, 90]) yield* write(path, Buffer.alloc(4096, 0x5a), 4096 * page)
-      const faults = yield* Effect.flatMap(open(path), (store) => store.check)
-      // Pages have numbers from 1.
-      for (const page of [61, 91])
-        assert.isTrue(
-          faults.some((fault) => fault.includes(` page ${page}`)),
-          faults.join("\n")
-        )
-    })
-  )
-
-  it.scopedLive("is found at the start after a server was killed", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      execute(path, "update meta set clean = 0")
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
-      const store = yield* open(path)
-      assert.strictEqual(store.state(), "damaged")
-      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
-    })
-  )
-
-  for (const [what, damage] of [
-    ["the root of a table", (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "line") - 1))],
-    [
-      "the root of an index",
-      (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "member_account") - 1))
-    ],
-    ["an index, which is missing", (path: string) => Effect.sync(() => execute(path, "drop index line_label"))]
-  ] as const) {
-    it.scopedLive(`is found at the start in ${what}, after an orderly end as well`, () =>
-      Effect.gen(function* () {
-        const path = yield* damaged
-        yield* damage(path)
-        const size = statSync(path).size
-        const store = yield* open(path)
-        assert.strictEqual(store.state(), "damaged")
-        assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
-        assert.strictEqual(statSync(path).size, size)
-      })
-    )
-  }
-
-  it.scopedLive("at its end, which is missing, refuses the file", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      const size = statSync(path).size - 4096
-      truncateSync(path, size)
-      assert.strictEqual((yield* refusal(path))[0], "not-a-store")
-      assert.strictEqual(statSync(path).size, size)
-    })
-  )
-
-  it.scopedLive("in the header refuses the file, which stays as it is", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      yield* write(path, Buffer.alloc(100, 7), 0)
-      const before = readFileSync(path)
-      assert.strictEqual((yield* refusal(path))[0], "not-a-store")
-      assert.isTrue(before.equals(readFileSync(path)))
-    })
-  )
-})
-
 describe("a store in SQLite with more conversations than it keeps in memory", () => {
   it.scopedLive("gives each line of a transaction its own number", () =>
     Effect.gen(function* () {
@@ -572,167 +357,6 @@ describe("a store in SQLite with more conversations than it keeps in memory", ()
         Array.from({ length: 200 }, (_, index) => index + 2)
       )
       assert.deepStrictEqual(yield* store.check, [])
-    })
-  )
-})
-
-describe("a backup of a store in SQLite", () => {
-  it.scopedLive("is complete, and has another log", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      const copy = `${path}.backup`
-      const [log, statistics] = yield* using(path, (store) =>
-        Effect.gen(function* () {
-          yield* fill(store)
-          yield* store.backup(copy)
-          const before = yield* balanced(store)
-          yield* append(store, line(key, alice, "not in the backup", { isLive: true }))
-          return [store.log, before] as const
-        })
-      )
-      assert.strictEqual((statSync(copy).mode & 0o777).toString(8), "600")
-      const restored = yield* open(copy)
-      assert.notStrictEqual(restored.log, log)
-      assert.deepStrictEqual(yield* restored.check, [])
-      assert.strictEqual((yield* balanced(restored)).lines, statistics.lines)
-    })
-  )
-
-  it.scopedLive("is the store at one moment, although lines are stored meanwhile", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      const copy = `${path}.backup`
-      const store = yield* open(path, { ...defaults, keepLines: 1_000_000 })
-      yield* fill(store)
-      // About 30 MB, so that the copy takes many turns of the thread.
-      for (let round = 0; round < 40; round += 1) {
-        yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
-      }
-      const before = (yield* store.statistics).lines
-      const backup = yield* Effect.fork(store.backup(copy))
-      let meanwhile = 0
-      while ((yield* Fiber.poll(backup))._tag === "None") {
-        yield* append(store, line(key, alice, text, { isLive: true }))
-        meanwhile += 1
-      }
-      yield* Fiber.join(backup)
-      assert.isAbove(meanwhile, 3)
-      const restored = yield* open(copy)
-      assert.deepStrictEqual(yield* restored.check, [])
-      assert.isAtLeast((yield* restored.statistics).lines, before)
-      assert.isAtMost((yield* restored.statistics).lines, before + meanwhile)
-      assert.deepStrictEqual(yield* store.check, [])
-      assert.strictEqual((yield* store.statistics).lines, before + meanwhile)
-    })
-  )
-
-  it.scopedLive("leaves the file locked for other processes, and its log as short as before", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      const store = yield* open(path)
-      yield* fill(store)
-      yield* store.backup(`${path}.one`)
-      yield* store.backup(`${path}.two`)
-      assert.strictEqual(read(path), "database is locked")
-      for (let round = 0; round < 30; round += 1) {
-        yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
-      }
-      assert.isBelow(statSync(`${path}-wal`).size, 8 * 1024 * 1024)
-    })
-  )
-
-  it.scopedLive("that is being written when the store is closed fails, and leaves no file", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      const copy = `${path}.backup`
-      const backup = yield* using(path, (store) =>
-        Effect.gen(function* () {
-          yield* fill(store)
-          for (let round = 0; round < 40; round += 1) {
-            yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
-          }
-          const backup = yield* Effect.forkDaemon(store.backup(copy))
-          yield* eventually(() => existsSync(`${copy}.partial`), "the backup did not begin")
-          assert.include((yield* Effect.flip(store.backup(`${path}.two`))).message, "another backup is being written")
-          return backup
-        })
-      )
-      const { reason } = yield* Effect.flip(Fiber.join(backup))
-      assert.strictEqual(reason, "unavailable")
-      yield* eventually(() => !existsSync(`${copy}.partial`), "a part of the backup is left")
-      assert.isFalse(existsSync(copy))
-      yield* using(path, (store) => Effect.map(store.check, (faults) => assert.deepStrictEqual(faults, [])))
-    })
-  )
-
-  it.scopedLive("has its name once it is complete, and replaces what a backup has left that was killed", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      const copy = `${path}.backup`
-      const { lines } = yield* using(path, (store) => Effect.zipRight(fill(store), store.statistics))
-      for (const ending of [".partial", ".partial-wal", ".partial-journal"]) writeFileSync(copy + ending, "left")
-      const limits = SqlStore.toSqlLimits(defaults)
-      const engine = new SqliteEngine({ path, base: import.meta.filename ?? "", limits, reserveBytes: 0 })
-      const backup = yield* Effect.fork(Effect.promise(() => engine.backup(copy)))
-      while ((yield* Fiber.poll(backup))._tag === "None") {
-        assert.isFalse(existsSync(copy))
-        yield* Effect.promise(() => setImmediate())
-      }
-      yield* Fiber.join(backup)
-      engine.close()
-      assert.deepStrictEqual(
-        readdirSync(dirname(path)).filter((name) => name.includes(".backup")),
-        [basename(copy)]
-      )
-      const restored = yield* open(copy)
-      assert.deepStrictEqual(yield* restored.check, [])
-      assert.strictEqual((yield* restored.statistics).lines, lines)
-    })
-  )
-
-  it.scopedLive("does not take what is left of another file of its name", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      const copy = `${path}.backup`
-      const store = yield* open(path)
-      yield* fill(store)
-      yield* store.backup(copy)
-      // A server with this backup was killed. Then the backup was deleted, but not its log.
-      const left = yield* using(copy, (other) =>
-        Effect.map(append(other, line(key, alice, text, { isLive: true })), () => readFileSync(`${copy}-wal`))
-      )
-      rmSync(copy)
-      writeFileSync(`${copy}-wal`, left)
-      const error = yield* Effect.flip(store.backup(copy))
-      assert.include(error.message, `${copy}-wal`)
-      assert.deepStrictEqual([existsSync(copy), readFileSync(`${copy}-wal`).equals(left)], [false, true])
-    })
-  )
-
-  it.scopedLive("is refused if another file has taken the place of the store", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      const copy = `${path}.backup`
-      yield* using(`${path}.other`, fill)
-      const store = yield* open(path)
-      renameSync(`${path}.other`, path)
-      const error = yield* Effect.flip(store.backup(copy))
-      assert.include(error.message, `${path} was removed or replaced`)
-      assert.isFalse(existsSync(copy))
-    })
-  )
-
-  it.scopedLive("is refused if the file is there already", () =>
-    Effect.gen(function* () {
-      const path = yield* file
-      writeFileSync(`${path}.backup`, "something else")
-      const store = yield* open(path)
-      const error = yield* Effect.flip(store.backup(`${path}.backup`))
-      assert.include(error.message, `${path}.backup cannot be created: EEXIST`)
-      assert.strictEqual(readFileSync(`${path}.backup`, "utf8"), "something else")
-      // The log of the store is there as well, and must not be taken for something to remove.
-      const itself = yield* Effect.flip(store.backup(path))
-      assert.include(itself.message, `${path} cannot be created: EEXIST`)
     })
   )
 })

@@ -8,8 +8,15 @@ import * as Conversations from "../../src/conversations/Conversations.js"
 import type { StoreService } from "../../src/ports/Store.js"
 import type { Socket } from "../../src/ports/Transport.js"
 import * as Accounts from "./Accounts.js"
-import { startMemoryServer, type MemoryClient, type MemoryServer, type MemoryServerOptions } from "./MemoryServer.js"
+import {
+  pass,
+  startMemoryServer,
+  type MemoryClient,
+  type MemoryServer,
+  type MemoryServerOptions
+} from "./MemoryServer.js"
 import type { ServerHandle } from "../../src/chat/Server.js"
+import { turnsUntil } from "./Turns.js"
 
 /** A memory network in which nobody else can read what is sent, so that secrets may be sent. */
 const isPrivate = (socket: Socket): Socket =>
@@ -95,3 +102,16 @@ export const startConversations = (
 /** The messages among the lines that a client has received. */
 export const messages = ({ received }: MemoryClient): ReadonlyArray<string> =>
   received.filter((line) => line.startsWith("from ") || line.startsWith("* sent ") || line.startsWith("! gap "))
+
+/** Waits for a line that starts so, and returns all those that a client has received. */
+export const seen = (client: MemoryClient, start: string) =>
+  Effect.map(
+    turnsUntil(
+      () => client.received.some((line) => line.startsWith(start)),
+      () => `a line that starts with ${start}; the last are ${client.received.slice(-3).join(" | ")}`
+    ),
+    () => client.received.filter((line) => line.startsWith(start))
+  )
+
+/** Moves the clock in steps, so that everything that ticks can tick. */
+export const passes = (millis: number) => Effect.repeatN(pass(250), millis / 250 - 1)

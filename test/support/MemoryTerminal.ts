@@ -1,13 +1,17 @@
+import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Logger from "effect/Logger"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as Server from "../../src/chat/Server.js"
-import type { Display } from "../../src/terminal/Display.js"
-import * as TerminalClient from "../../src/terminal/TerminalClient.js"
+import * as Client from "../../src/client/Client.js"
 import * as Memory from "../../src/ports/Memory.js"
 import type { Socket, TransportError } from "../../src/ports/Transport.js"
+import type { Display } from "../../src/terminal/Display.js"
+import * as TerminalClient from "../../src/terminal/TerminalClient.js"
 import { eventually } from "./Eventually.js"
 import * as TerminalEmulator from "./TerminalEmulator.js"
 
@@ -80,3 +84,25 @@ export const chat = Effect.gen(function* () {
     serve
   }
 })
+
+/** Alice at the terminal, and bob, in one chat. */
+export const aliceAndBob = (options: TerminalOptions = {}) =>
+  Effect.gen(function* () {
+    const { person, personHears, serve, socket } = yield* chat
+    yield* serve()
+    const alice = yield* openTerminal(person, options)
+    yield* alice.sees("connected to memory as alice")
+    const bob = yield* Client.connect({ socket, login: "bob" })
+    // Until then, a message to him could be a typing mistake.
+    yield* personHears("* joined bob:")
+    // Bob reads on: messages to a client that has stopped reading have no outcome.
+    const heard = yield* Queue.unbounded<string>()
+    yield* Effect.forkScoped(Stream.runForEach(bob.lines, (line) => Queue.offer(heard, line)))
+    const hears = (count: number) => Effect.map(Queue.takeN(heard, count), (all) => [...all])
+    // He says that he acknowledges once he reads. The second answer comes after the server knows it.
+    for (const text of ["one", "two"]) {
+      yield* bob.sendLine(`/ping ${text}`)
+      assert.deepStrictEqual(yield* hears(1), [`* pong: ${text}`])
+    }
+    return { alice, bob, hears, socket }
+  })

@@ -1,45 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
-import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import * as Tcp from "../../src/transport/Tcp.js"
-import { eventually } from "../support/Eventually.js"
 import * as FakeServer from "../support/FakeServer.js"
-import {
-  chat,
-  ctrl,
-  display,
-  enter,
-  paste,
-  openTerminal,
-  tab,
-  type TerminalOptions
-} from "../support/MemoryTerminal.js"
+import { aliceAndBob, chat, ctrl, display, enter, openTerminal, paste, tab } from "../support/MemoryTerminal.js"
 import { scriptedServer } from "../support/ScriptedServer.js"
 import { foreign, unwrapped } from "../support/TerminalEmulator.js"
-
-/** Alice at the terminal, and bob, in one chat. */
-const both = (options: TerminalOptions = {}) =>
-  Effect.gen(function* () {
-    const { person, personHears, serve, socket } = yield* chat
-    yield* serve()
-    const alice = yield* openTerminal(person, options)
-    yield* alice.sees("connected to memory as alice")
-    const bob = yield* Client.connect({ socket, login: "bob" })
-    // Until then, a message to him could be a typing mistake.
-    yield* personHears("* joined bob:")
-    // Bob reads on: messages to a client that has stopped reading have no outcome.
-    const heard = yield* Queue.unbounded<string>()
-    yield* Effect.forkScoped(Stream.runForEach(bob.lines, (line) => Queue.offer(heard, line)))
-    const hears = (count: number) => Effect.map(Queue.takeN(heard, count), (all) => [...all])
-    // He says that he acknowledges once he reads. The second answer comes after the server knows it.
-    for (const text of ["one", "two"]) {
-      yield* bob.sendLine(`/ping ${text}`)
-      assert.deepStrictEqual(yield* hears(1), [`* pong: ${text}`])
-    }
-    return { alice, bob, hears, socket }
-  })
 
 /** The prompt with the typed text is the last row. */
 const promptOf = ({ rows }: { readonly rows: () => ReadonlyArray<string> }) => rows().at(-1) ?? ""
@@ -78,7 +44,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("shows who else received a message, and replies to all of them", () =>
     Effect.gen(function* () {
-      const { alice, socket } = yield* both()
+      const { alice, socket } = yield* aliceAndBob()
       const carol = yield* openTerminal(socket, { login: "carol" })
       yield* carol.sees("as carol")
       const dave = yield* openTerminal(socket, { login: "dave" })
@@ -97,7 +63,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("names each recipient that did not get a message", () =>
     Effect.gen(function* () {
-      const { alice } = yield* both()
+      const { alice } = yield* aliceAndBob()
       yield* alice.types(`carol: hi${enter}bob, carol: both${enter}`)
       yield* alice.sees("✗ carol ‹ hi — offline")
       yield* alice.sees("✗ bob, carol ‹ both — carol offline\nbob, carol › ")
@@ -110,7 +76,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("asks before it leaves a conversation for a name that was never here", () =>
     Effect.gen(function* () {
-      const { alice, hears } = yield* both()
+      const { alice, hears } = yield* aliceAndBob()
       yield* alice.types(`bob: hi${enter}TODO: fix the build${enter}`)
       yield* alice.sees(
         /Enter sends it to TODO although no one of that name was here; a blank before it,\nto bob\nbob › TODO: fix the build$/u
@@ -160,7 +126,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("keeps the prompt and the typed text under a flood", () =>
     Effect.gen(function* () {
-      const { alice, bob } = yield* both()
+      const { alice, bob } = yield* aliceAndBob()
       const text = "typed while others talk"
       const lines = Array.from({ length: 5_000 }, (_, index) => `line ${index}`)
       const flood = Effect.forEach(lines, (line) => bob.send(["alice"], line), { discard: true })
@@ -181,88 +147,9 @@ describe("TerminalClient", () => {
     })
   )
 
-  it.scopedLive("asks once about a paste of many lines, then sends them in order", () =>
-    Effect.gen(function* () {
-      const { alice, hears } = yield* both()
-      const lines = Array.from({ length: 1_000 }, (_, index) => `error: line ${index}`)
-      yield* alice.types(`bob: ${paste(lines.join("\n"))}`)
-      yield* alice.sees("y/n: send 1000 lines to bob?")
-      yield* alice.types("xy")
-      const heard = yield* hears(1_000)
-      assert.deepStrictEqual(
-        heard,
-        lines.map((line) => `from alice: ${line}`)
-      )
-      yield* alice.sees(/✓ bob ‹ error: line 999\nbob › $/u)
-      assert.match(alice.written(), /… \d+ more/u)
-      const told = alice.lines().filter((line) => line.includes("✓ bob"))
-      assert.deepStrictEqual(
-        told.map((line) => line.slice(line.indexOf("‹ ") + 2)),
-        lines
-      )
-    })
-  )
-
-  it.scopedLive("sends a paste at the rate of the server, in order, and shows what waits", () =>
-    Effect.gen(function* () {
-      const { person, serve, socket } = yield* chat
-      yield* serve({ rate: 10 })
-      const alice = yield* openTerminal(person)
-      yield* alice.sees("connected to memory as alice")
-      const bob = yield* Client.connect({ socket, login: "bob" })
-      const lines = Array.from({ length: 40 }, (_, index) => `line ${index}`)
-      yield* alice.types(`bob: ${paste(lines.join("\n"))}`)
-      yield* alice.sees("y/n: send 40 lines to bob?")
-      yield* alice.types("y")
-      yield* alice.sees("— waiting")
-      const heard = yield* Stream.runCollect(Stream.take(bob.lines, 40))
-      assert.deepStrictEqual(
-        [...heard],
-        lines.map((line) => `from alice: ${line}`)
-      )
-      yield* alice.sees("✓ bob ‹ line 39")
-      assert.notInclude(alice.lines().join("\n"), "slow-down")
-    })
-  )
-
-  it.scopedLive("inserts a paste of one line, and does not send a paste that was declined", () =>
-    Effect.gen(function* () {
-      const { alice, hears } = yield* both()
-      yield* alice.types(`bob: <>\x1b[D${paste("a\x1b[31m\tb\x07\n")}`)
-      yield* alice.sees(String.raw`› bob: <a\x1b[31m b\x07>`)
-      yield* alice.types(`${enter}${paste("one\ntwo")}`)
-      yield* alice.sees("y/n: send 2 lines to bob?\nbob › ")
-      yield* alice.types(`nlast${enter}`)
-      assert.deepStrictEqual(yield* hears(2), [String.raw`from alice: <a\x1b[31m	b\x07>`, "from alice: last"])
-    })
-  )
-
-  it.scopedLive("appends text that is pasted during the question", () =>
-    Effect.gen(function* () {
-      const { alice, hears } = yield* both()
-      yield* alice.types(`bob: <>\x1b[D${paste("one\ntwo\n")}`)
-      yield* alice.sees("y/n: send 2 lines to bob?")
-      yield* alice.types(paste("three") + paste("four\nfive"))
-      yield* alice.sees("y/n: send 5 lines to bob?")
-      yield* alice.types("y")
-      assert.deepStrictEqual(
-        yield* hears(5),
-        ["<one", "two", "three", "four", "five>"].map((line) => `from alice: ${line}`)
-      )
-    })
-  )
-
-  it.scopedLive("neither sends a paste without recipients nor executes it", () =>
-    Effect.gen(function* () {
-      const { alice } = yield* both()
-      yield* alice.types(`${paste("/quit\ntwo")}y`)
-      yield* alice.sees("none of the 2 lines were sent; write `name: ` and paste after it")
-    })
-  )
-
   it.scopedLive("completes present users, the most recent contact first", () =>
     Effect.gen(function* () {
-      const { alice, socket } = yield* both()
+      const { alice, socket } = yield* aliceAndBob()
       const berta = yield* Client.connect({ socket, login: "berta" })
       yield* berta.send(["alice"], "here")
       yield* alice.sees("berta › here")
@@ -281,7 +168,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("searches the history, and returns to the draft", () =>
     Effect.gen(function* () {
-      const { alice, hears } = yield* both()
+      const { alice, hears } = yield* aliceAndBob()
       yield* alice.types(`bob: Deploy one${enter}bob: hi${enter}bob: deploy two${enter}draft`)
       yield* hears(3)
       yield* alice.types(ctrl("r"))
@@ -306,7 +193,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("clears the line on Ctrl-C, and leaves on the next", () =>
     Effect.gen(function* () {
-      const { alice, hears } = yield* both()
+      const { alice, hears } = yield* aliceAndBob()
       yield* alice.types(`bob: half a line${ctrl("c")}`)
       yield* alice.sees(/\n› $/u)
       yield* alice.types(`${ctrl("y")}, whole${enter}`)
@@ -320,7 +207,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("shows an action, sends it as it is, and explains the commands of other chats", () =>
     Effect.gen(function* () {
-      const { alice, bob, hears } = yield* both()
+      const { alice, bob, hears } = yield* aliceAndBob()
       yield* alice.types(`bob: /me waves${enter}/me smiles${enter}`)
       assert.deepStrictEqual(yield* hears(2), ["from alice: /me waves", "from alice: /me smiles"])
       yield* alice.sees(/✓✓ bob ‹ \* alice waves\n.*✓✓ bob ‹ \* alice smiles/u)
@@ -337,7 +224,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("executes commands", () =>
     Effect.gen(function* () {
-      const { alice, bob, socket } = yield* both()
+      const { alice, bob, socket } = yield* aliceAndBob()
       const does = (line: string, seen: string | RegExp) => Effect.zipRight(alice.types(line + enter), alice.sees(seen))
       yield* does("/who", "· 2 here: alice, bob")
       yield* does("/help", "/ignore [NAME]  hides what NAME sends")
@@ -371,62 +258,6 @@ describe("TerminalClient", () => {
       assert.notInclude(alice.lines().join("\n"), "unheard")
       yield* alice.types(`/quit${enter}`)
       assert.deepStrictEqual(yield* alice.ended, { _tag: "Left" })
-    })
-  )
-
-  it.scopedLive("marks mentions, with colours and without, and rings for nothing else if asked to", () =>
-    Effect.gen(function* () {
-      const { alice, bob } = yield* both({ bell: "mentions", display: { ...display, colours: "basic" } })
-      yield* bob.send(["alice"], "malice is not meant")
-      yield* bob.send(["alice"], "/me waves")
-      yield* alice.sees("* bob waves")
-      yield* alice.settled
-      assert.strictEqual(alice.bells(), 0)
-      yield* bob.send(["alice"], "Alice: look, alice")
-      yield* alice.sees("bob » Alice: look, alice")
-      assert.strictEqual(alice.bells(), 1)
-      assert.include(alice.written(), "\x1b[7mAlice\x1b[0m: look, \x1b[7malice\x1b[0m\r\n")
-      yield* bob.send(["alice"], "/me waves at alice")
-      yield* alice.sees("* bob » waves at alice")
-      assert.include(alice.lines().join("\n"), "bob › malice is not meant")
-      yield* alice.types(`/bell off${enter}`)
-      yield* alice.sees("· bell off")
-      yield* alice.types(`alice: alice${enter}`)
-      yield* alice.sees("alice › alice")
-      assert.deepStrictEqual(foreign(alice.written()), [])
-    })
-  )
-
-  it.scopedLive("notifies through the terminal of what /notify says, and of nothing while it has the focus", () =>
-    Effect.gen(function* () {
-      const { alice, bob } = yield* both({ notifications: { extent: "on", desktop: { command: "777" } } })
-      const says = (text: string) => Effect.zipRight(bob.send(["alice"], text), alice.sees(`${text}\n`))
-      const notified = (text: string) => eventually(() => alice.written().includes(`${text}\x07`), `no "${text}"`)
-      yield* says("one")
-      yield* notified("\x1b]777;notify;bob;one")
-      yield* alice.types("\x1b[I")
-      yield* says("while focused")
-      yield* alice.types(`/notify mentions${enter}`)
-      yield* alice.sees("· notify mentions")
-      yield* alice.types("\x1b[O ")
-      yield* alice.sees(/› {2}$|› $/u)
-      yield* says("no mention")
-      yield* says("hi alice")
-      yield* notified("\x1b]777;notify;bob mentions you;hi alice")
-      yield* alice.types(`${ctrl("u")}/ignore bob${enter}`)
-      yield* alice.sees("· bob is ignored")
-      yield* bob.deliver(["alice"], "unheard alice")
-      assert.lengthOf(alice.written().split("\x1b]"), 1 + 2)
-      assert.deepStrictEqual(foreign(alice.written()), [])
-    })
-  )
-
-  it.scopedLive("says that there is no way to notify the user", () =>
-    Effect.gen(function* () {
-      const { alice } = yield* both()
-      yield* alice.types(`/notify on${enter}`)
-      yield* alice.sees("✗ this terminal shows no notifications; --notify runs a command")
-      assert.isFalse(alice.modes().reportsFocus)
     })
   )
 
@@ -465,7 +296,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("has a prompt and marks in ASCII if the locale is not UTF-8", () =>
     Effect.gen(function* () {
-      const { alice, bob } = yield* both({ display: { ...display, unicode: false } })
+      const { alice, bob } = yield* aliceAndBob({ display: { ...display, unicode: false } })
       yield* alice.types(`bob, carol: hi${enter}bob: grüße${enter}`)
       yield* alice.sees("x bob, carol < hi -- carol offline")
       yield* alice.sees(String.raw`ok bob < gr\u{fc}\u{df}e`)
@@ -494,7 +325,7 @@ describe("TerminalClient", () => {
 
   it.scopedLive("can be resized while others talk", () =>
     Effect.gen(function* () {
-      const { alice, bob } = yield* both()
+      const { alice, bob } = yield* aliceAndBob()
       yield* alice.types("half a line that is typed")
       for (const [index, columns] of [40, 100, 30, 80].entries()) {
         yield* bob.send(["alice"], `message ${index}, which is long enough to be broken in a narrow terminal`)

@@ -1,0 +1,180 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { execFileSync } from "node:child_process"
+import { copyFileSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeSync } from "node:fs"
+import { append, line } from "../ports/StoreFixtures.js"
+import {
+  alice,
+  bob,
+  carolWrites,
+  execute,
+  file,
+  fill,
+  key,
+  open,
+  refusal,
+  text,
+  using
+} from "../support/SqliteStores.js"
+
+/** The root page of a table or an index. Asked in another process: the package closes a file when statements are collected. */
+const rootOf = (path: string, name: string): number => {
+  const program = `
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite") ?? require("@photostructure/sqlite")
+    const found = new DatabaseSync(process.argv[1]).prepare("select rootpage from sqlite_master where name = ?")
+    console.log(found.get(process.argv[2]).rootpage)`
+  return Number(execFileSync(process.execPath, ["--no-warnings", "-e", program, path, name], { encoding: "utf8" }))
+}
+
+/** Overwrites bytes of a file. */
+const write = (path: string, bytes: Uint8Array, position: number) =>
+  Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
+
+describe("the file of a store that was closed", () => {
+  it.scopedLive("is not changed by a store that nothing is written to", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, fill)
+      const before = readFileSync(path)
+      yield* using(path, (store) =>
+        Effect.map(store.accounts.all, (accounts) => {
+          assert.lengthOf(accounts, 2)
+          assert.isFalse(existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0)
+        })
+      )
+      assert.isTrue(readFileSync(path).equals(before))
+    })
+  )
+
+  it.scopedLive("is checked thoroughly again if a server was killed that had written to it", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, fill)
+      const killed = `${path}-killed`
+      yield* using(path, (store) =>
+        Effect.map(carolWrites(store), () => {
+          copyFileSync(path, killed)
+          copyFileSync(`${path}-wal`, `${killed}-wal`)
+        })
+      )
+      yield* write(killed, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(killed)
+      assert.strictEqual(store.state(), "damaged")
+    })
+  )
+})
+
+describe("damage in the file of a store", () => {
+  const damaged = Effect.gen(function* () {
+    const path = yield* file
+    yield* using(path, fill)
+    return path
+  })
+
+  it.scopedLive("in a text is noticed: the line is not given, and nothing more is stored", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const position = readFileSync(path).lastIndexOf(text) + 100
+      yield* write(path, Buffer.from("Z"), position)
+      const store = yield* open(path)
+      assert.strictEqual(store.state(), "ok")
+      const conversation = yield* store.find(key)
+      assert.isDefined(conversation)
+      const page = yield* store.page({ conversation, reader: bob, after: 0, limit: 1000 })
+      assert.strictEqual(page.lines.length, 999)
+      assert.strictEqual(store.state(), "damaged")
+      const gone = page.lines.findIndex(({ seq }, index) => seq !== index + 1) + 1
+      const next = yield* store.page({ conversation, reader: bob, after: gone - 1, limit: 1 })
+      assert.deepStrictEqual([next.lines.map(({ seq }) => seq), next.hasMore], [[gone + 1], gone + 1 < 1000])
+      const last = yield* store.page({ conversation, reader: bob, before: gone + 1, limit: 1 })
+      assert.deepStrictEqual([last.lines.map(({ seq }) => seq), last.hasMore], [[gone - 1], gone > 2])
+      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+      const faults = yield* store.check
+      assert.strictEqual(faults.length, 1)
+      assert.match(faults[0] ?? "", /^line \d+ of conversation 1 is damaged: its checksum is wrong$/u)
+    })
+  )
+
+  it.scopedLive("in a page stops the storing, and the file stays", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const size = statSync(path).size
+      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(path)
+      const conversation = yield* store.find(key)
+      assert.isDefined(conversation)
+      const error = yield* Effect.flip(store.page({ conversation, reader: bob, after: 0, limit: 1000 }))
+      assert.strictEqual(error.reason, "damaged", error.message)
+      assert.strictEqual(store.state(), "damaged")
+      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+      assert.isAbove((yield* store.page({ conversation, reader: bob, limit: 10 })).lines.length, 0)
+      assert.strictEqual(statSync(path).size, size)
+    })
+  )
+
+  it.scopedLive("in several pages is located by the check, also where the check itself cannot read on", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      for (const page of [60, 90]) yield* write(path, Buffer.alloc(4096, 0x5a), 4096 * page)
+      const faults = yield* Effect.flatMap(open(path), (store) => store.check)
+      // Pages have numbers from 1.
+      for (const page of [61, 91])
+        assert.isTrue(
+          faults.some((fault) => fault.includes(` page ${page}`)),
+          faults.join("\n")
+        )
+    })
+  )
+
+  it.scopedLive("is found at the start after a server was killed", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      execute(path, "update meta set clean = 0")
+      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(path)
+      assert.strictEqual(store.state(), "damaged")
+      assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+    })
+  )
+
+  for (const [what, damage] of [
+    ["the root of a table", (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "line") - 1))],
+    [
+      "the root of an index",
+      (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "member_account") - 1))
+    ],
+    ["an index, which is missing", (path: string) => Effect.sync(() => execute(path, "drop index line_label"))]
+  ] as const) {
+    it.scopedLive(`is found at the start in ${what}, after an orderly end as well`, () =>
+      Effect.gen(function* () {
+        const path = yield* damaged
+        yield* damage(path)
+        const size = statSync(path).size
+        const store = yield* open(path)
+        assert.strictEqual(store.state(), "damaged")
+        assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
+        assert.strictEqual(statSync(path).size, size)
+      })
+    )
+  }
+
+  it.scopedLive("at its end, which is missing, refuses the file", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const size = statSync(path).size - 4096
+      truncateSync(path, size)
+      assert.strictEqual((yield* refusal(path))[0], "not-a-store")
+      assert.strictEqual(statSync(path).size, size)
+    })
+  )
+
+  it.scopedLive("in the header refuses the file, which stays as it is", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      yield* write(path, Buffer.alloc(100, 7), 0)
+      const before = readFileSync(path)
+      assert.strictEqual((yield* refusal(path))[0], "not-a-store")
+      assert.isTrue(before.equals(readFileSync(path)))
+    })
+  )
+})
