@@ -7,7 +7,6 @@ import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
-import * as Net from "node:net"
 import type { ServerHandle } from "../chat/Server.js"
 import * as CloseReason from "../protocol/CloseReason.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
@@ -17,7 +16,9 @@ import * as StoreMetrics from "../telemetry/StoreMetrics.js"
 import * as Tcp from "../transport/Tcp.js"
 import { isLoopback, type TransportError } from "../ports/Transport.js"
 import * as ConnectionList from "./ConnectionList.js"
-import * as HttpLimits from "./HttpLimits.js"
+import * as WebOrigin from "../transport/WebOrigin.js"
+import * as SecurityHeaders from "../http/SecurityHeaders.js"
+import * as HttpLimits from "../transport/HttpLimits.js"
 import * as ProcessMetrics from "./ProcessMetrics.js"
 import * as Prometheus from "./Prometheus.js"
 import * as WebPage from "./WebPage.js"
@@ -47,12 +48,15 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
     })
     const process = yield* ProcessMetrics.make(options.descriptorLimit)
     const handler = yield* NodeHttpServer.makeHandler(guarded(routes(options, process), isLoopback(options.host)))
-    const http = Http.createServer(HttpLimits.options, HttpLimits.oneAtATime(handler))
-    HttpLimits.makeRoom(http)
+    const http = Http.createServer(HttpLimits.options, HttpLimits.oneAtATime(handler, HttpLimits.timeout))
+    HttpLimits.makeRoom(http, maxConnections)
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     http.on("clientError", (_, socket) => socket.destroy())
     return yield* listening(http, options)
   })
+
+/** Room for supervisors, a Prometheus or two, and several browsers. */
+const maxConnections = 64
 
 const listening = (http: Http.Server, { host, port }: AdminOptions) =>
   Effect.acquireRelease(
@@ -116,24 +120,18 @@ const routes = ({ server, version }: AdminOptions, process: ProcessMetrics.Proce
     )
   ])
 
-/** Headers of every response: no caching, nothing loaded from other sites, no embedding in other pages. */
 const headers = {
+  ...SecurityHeaders.always,
   "cache-control": "no-store",
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff"
+  "content-security-policy": SecurityHeaders.adminPolicy
 }
 
-/**
- * On a loopback address, accepts only an IP address or `localhost` as the host of a request. With any other name, a web
- * page whose owner resolves that name to 127.0.0.1 could read the response (DNS rebinding).
- */
 const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
   Effect.gen(function* () {
     const { headers: request, method } = yield* HttpServerRequest.HttpServerRequest
-    if (isLocal && !isOwnName(request["host"]))
+    const { host } = request
+    // Every browser sends the host; a health check that speaks HTTP/1.0 may omit it.
+    if (isLocal && host !== undefined && !WebOrigin.isOwnName(host))
       return HttpServerResponse.text("unknown host; use an IP address or localhost\n", { status: 421 })
     if (method !== "GET" && method !== "HEAD") {
       return HttpServerResponse.text("read only\n", { status: 405, headers: { allow: "GET, HEAD" } })
@@ -147,13 +145,6 @@ const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
   )
 
 const paths = "/, /metrics, /healthz, /readyz, /connections"
-
-/** Every browser sends the host; a health check that speaks HTTP/1.0 may omit it. */
-const isOwnName = (host: string | undefined) => {
-  if (host === undefined) return true
-  const name = host.replace(/:\d+$/u, "").replace(/^\[(.*)\]$/u, "$1")
-  return /^localhost\.?$/iu.test(name) || Net.isIP(name) !== 0
-}
 
 const storeHistograms = () => [
   Prometheus.histogram(

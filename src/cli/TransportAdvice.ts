@@ -57,5 +57,8 @@ export const toListenForControl = withAdvice({
   "path-in-use": "choose another --control, or stop the other server"
 })
 
+/** For the port of `serve` for browsers and HTTP. */
+export const toListenForWeb = withAdvice(listening("--web", "--web"))
+
 /** For the admin port of `serve`. */
 export const toListenForAdmin = withAdvice(listening("--admin", "--admin"))

@@ -4,6 +4,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { none, Reachability, type Finding, type ReachabilityProbe } from "../ports/Reachability.js"
 import type { Socket } from "../ports/Transport.js"
+import { FramedSocket } from "./FramedSocket.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
 import { NetSocket } from "./NetSocket.js"
 import * as NodeInternals from "./NodeInternals.js"
@@ -70,7 +71,10 @@ const isReadable = (path: string) => {
 
 /** The socket of Node below a TCP or TLS socket. A Unix socket, which has no host, is in none of the tables. */
 const netSocketOf = (socket: Socket): Net.Socket | undefined =>
-  socket.host !== "" && (socket instanceof NetSocket || socket instanceof HandshakingSocket) ? socket.socket : undefined
+  socket.host !== "" && isOverTcp(socket) ? socket.socket : undefined
+
+const isOverTcp = (socket: Socket) =>
+  socket instanceof NetSocket || socket instanceof HandshakingSocket || socket instanceof FramedSocket
 
 const check = async (sockets: ReadonlyArray<Socket>, from: Tables, signal: AbortSignal) => {
   // Before the tables are read: what is written meanwhile must not pass for acknowledged.

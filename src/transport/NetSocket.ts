@@ -75,6 +75,10 @@ function onData(this: Net.Socket, bytes: Buffer) {
   ;(this as Wrapped)[around].events.data(bytes)
 }
 
+/** Whether a connection stays within one machine: it uses the loopback interface, or has one address at both ends. */
+export const isWithinMachine = (socket: Net.Socket, host: string): boolean =>
+  host === "" || isLoopback(host) || host === socket.localAddress
+
 /** The `Socket` of the port over a `net.Socket`. */
 export class NetSocket implements Socket {
   events: SocketEvents = ignoreEvents
@@ -96,9 +100,8 @@ export class NetSocket implements Socket {
     socket.on("close", onClose)
   }
 
-  /** A connection within one machine uses its loopback interface, or has one address at both ends. */
   get isPrivate(): boolean {
-    return this.host === "" || isLoopback(this.host) || this.host === this.socket.localAddress
+    return isWithinMachine(this.socket, this.host)
   }
 
   attach(events: SocketEvents) {
@@ -329,7 +332,7 @@ export const remoteOf = (socket: Net.Socket, nameless: string): Remote => {
 /** Wraps a socket. Must run in the turn in which Node handed the socket over, or events are missed. */
 export const fromNet = (socket: Net.Socket, nameless: string): Socket => wrap(socket, remoteOf(socket, nameless))
 
-export const wrap = (socket: Net.Socket, remote: Remote): Socket => {
+export const wrap = (socket: Net.Socket, remote: Remote): NetSocket => {
   const { host, isPrivateToProxy } = remote
   return isPrivateToProxy === undefined
     ? new NetSocket(socket, remote.remote, host)

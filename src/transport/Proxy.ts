@@ -26,7 +26,7 @@ export const ranges = (all: Iterable<AddressRange>): Net.BlockList => {
   return list
 }
 
-const familyOf = (host: string) => (Net.isIPv6(host) ? "ipv6" : "ipv4")
+export const familyOf = (host: string) => (Net.isIPv6(host) ? "ipv6" : "ipv4")
 
 /** Admits connections that come through a proxy: `admit` gets the client that the header announces. */
 export const behind =

@@ -3,20 +3,19 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
-import type * as NodeTls from "node:tls"
 import * as Endpoints from "../ports/Endpoints.js"
 import { TransportError, type Address, type Listen, type Socket } from "../ports/Transport.js"
 import * as FatalReply from "../protocol/FatalReply.js"
 import * as Certificates from "./Certificates.js"
-import * as FirstBytes from "./FirstBytes.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
 import * as NetListener from "./NetListener.js"
-import { socketOptions, startLinger } from "./NetSocket.js"
+import { startLinger } from "./NetSocket.js"
 import * as Proxy from "./Proxy.js"
 import type * as ProxyHeader from "./ProxyHeader.js"
 import { connectError } from "./SystemError.js"
 import * as Tcp from "./Tcp.js"
 import * as TlsConnect from "./TlsConnect.js"
+import * as TlsHandshakes from "./TlsHandshakes.js"
 
 /** Time from accept to a finished handshake; slower clients are disconnected. */
 export const handshakeTimeout = TlsConnect.handshakeTimeout
@@ -130,76 +129,22 @@ export const admitting = ({
 }: TlsListenOptions): Effect.Effect<NetListener.Admit, TransportError, Scope.Scope> =>
   Effect.map(securing(options), (secured) => (proxy === undefined ? secured : Proxy.behind(proxy, secured)))
 
-/** The first byte of a TLS connection: the type of a handshake record. */
-const handshakeRecord = 0x16
-
-const isHandshake = (bytes: Uint8Array): FirstBytes.Verdict<boolean> => ({
-  taken: 0,
-  found: bytes[0] === handshakeRecord
-})
-
-/** Identifies a connection: no other open connection has the same two ends. */
-const keyOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Socket) =>
-  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
-
-const securing = ({ credentials, ...options }: TlsListenOptions) =>
-  Effect.gen(function* () {
-    const { tls } = yield* Certificates.modules
-    const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? handshakeTimeout)
-    const handshaking = new Map<string, (tls: NodeTls.TLSSocket) => unknown>()
-    // This server never listens: it gets connections whose first bytes have been checked. It requests certificates but
-    // accepts a handshake without a valid one, so that it can send the client the reason for the refusal.
-    const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })
-    yield* Effect.acquireRelease(
-      Effect.sync(() => credentials.use(server)),
-      (undo) => Effect.sync(undo)
-    )
-    server.on("secureConnection", (socket) => {
-      const secure = handshaking.get(keyOf(socket))
-      if (secure === undefined) return socket.destroy() // reset in the meantime
-      socket.allowHalfOpen = socketOptions.allowHalfOpen
-      return secure(socket)
-    })
-
-    const admit: NetListener.Admit = (raw, remote, events) => {
-      const failed = (why: string) =>
-        events.failed(new TransportError({ during: "Listen", reason: `no TLS with ${remote.remote}: ${why}` }))
-      // Registered first: an 'error' event without a listener ends the process.
-      raw.on("error", () => {})
-      const key = keyOf(raw)
-      const socket = new HandshakingSocket(raw, remote)
-      const deadline = setTimeout(() => {
-        failed("the handshake took too long")
-        socket.destroy()
-      }, timeoutMillis)
-      const done = () => {
-        clearTimeout(deadline)
-        handshaking.delete(key)
+const securing = (options: Omit<TlsListenOptions, "proxy">) =>
+  Effect.map(TlsHandshakes.make(options), (begin): NetListener.Admit => (raw, remote, events) => {
+    const socket = new HandshakingSocket(raw, remote)
+    begin(raw, remote, {
+      failed: events.failed,
+      late: () => socket.destroy(),
+      plain: () => turnAway(raw, FatalReply.tlsOnly),
+      secured: (tls, identity) => socket.secured(tls, identity),
+      unproven: (tls, why) => {
+        // In the next turn: this call comes from inside OpenSSL, which would ignore an end now.
+        socket.refused(tls)
+        tls.on("error", () => {})
+        setImmediate(() => turnAway(tls, FatalReply.badCertificate(why)))
       }
-      raw.once("close", done)
-      FirstBytes.read(raw, isHandshake, (isTls) => {
-        if (!isTls) {
-          failed("the client does not speak TLS")
-          return turnAway(raw, FatalReply.tlsOnly)
-        }
-        handshaking.set(key, (secured) => {
-          done()
-          if (!credentials.identifies) return socket.secured(secured, undefined)
-          const { common, why } = identityOf(secured)
-          if (why === undefined) return socket.secured(secured, common)
-          failed(why)
-          // In the next turn: this call comes from inside OpenSSL, which would ignore an end now.
-          socket.refused(secured)
-          secured.on("error", () => {})
-          return setImmediate(() => turnAway(secured, FatalReply.badCertificate(why)))
-        })
-        // While TLS lasts, the end of one direction is the end of both.
-        raw.allowHalfOpen = false
-        server.emit("connection", raw)
-      })
-      events.accepted(socket)
-    }
-    return admit
+    })
+    events.accepted(socket)
   })
 
 /** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
@@ -211,20 +156,6 @@ const turnAway = (socket: Net.Socket, why: FatalReply.Fatal) => {
     "close",
     startLinger(refusalLinger, () => socket.destroy())
   )
-}
-
-/** The client's name, or why it has not proven one. */
-const identityOf = (socket: NodeTls.TLSSocket) => {
-  // Empty without a certificate, although its type does not say so.
-  const certificate = socket.getPeerCertificate() as Partial<NodeTls.PeerCertificate> | null
-  // Node returns an array if there are several common names.
-  const common: unknown = certificate?.subject?.CN
-  if (certificate?.subject === undefined) return { common: undefined, why: "there is no client certificate" }
-  // Declared as an Error, but in fact an error code.
-  const error = String(socket.authorizationError)
-  if (!socket.authorized) return { common: undefined, why: `the client certificate is not trusted (${error})` }
-  if (typeof common !== "string") return { common: undefined, why: "the client certificate has no one common name" }
-  return { common, why: undefined }
 }
 
 export interface TlsConnectOptions {

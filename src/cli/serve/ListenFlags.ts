@@ -2,7 +2,6 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Order from "effect/Order"
 import type { Address, Listen, TransportError } from "../../ports/Transport.js"
 import * as Proxy from "../../transport/Proxy.js"
 import type * as ProxyHeader from "../../transport/ProxyHeader.js"
@@ -14,6 +13,7 @@ import type { Origin, Resolved } from "../settings/Sources.js"
 import * as ListenUrl from "./ListenUrl.js"
 import type { ListenTarget } from "./ListenUrl.js"
 import * as SystemdSockets from "./SystemdSockets.js"
+import * as WebFlags from "./WebFlags.js"
 
 /** The flags for where and how a server listens, and the listeners that they describe. */
 
@@ -68,7 +68,8 @@ export const settings = {
       defaultText: "none; required behind a proxy"
     },
     parseRanges
-  )
+  ),
+  ...WebFlags.settings
 }
 
 export type GivenListen = Resolved<typeof settings> & AddressFlags.GivenAddress
@@ -103,21 +104,28 @@ export const resolve = (
         "a listener is behind a proxy; give the addresses of the proxies with --proxy-from"
       )
     }
-    if (!targets.some(isProxied) && origins.proxyFrom === "flag") {
+    if (!targets.some(isProxied) && values.web === undefined && origins.proxyFrom === "flag") {
       return yield* ExitStatus.misused("--proxy-from is given, but no listener is behind a proxy; see --proxy-protocol")
     }
     const proxyOptions: ProxyHeader.ProxyOptions = { from: Proxy.ranges(from ?? []), timeout }
     const credentials = yield* credentialsOf(given, targets)
+    const tls = credentials && { credentials, handshakeTimeout: timeout }
     const listen = (target: ListenTarget): Listen =>
       target.listen({
         proxy: isProxied(target) ? proxyOptions : undefined,
-        tls: target.isTls && credentials !== undefined ? { credentials, handshakeTimeout: timeout } : undefined
+        tls: target.isTls ? tls : undefined
       })
+    const web = yield* WebFlags.listener(values, {
+      tls,
+      proxy: values.proxyProtocol ? proxyOptions : undefined,
+      forwardedFrom: from && proxyOptions.from
+    })
     // Clients may already be waiting on a socket from systemd. If another target fails first, they wait for the next
     // start.
-    const ordered = Arr.sortWith(targets, ({ socket }) => socket !== undefined, Order.boolean)
+    const [own, passed] = Arr.partition(targets, ({ socket }) => socket !== undefined)
     return {
-      listen: Arr.map(ordered, listen),
+      // Never empty, since there is a target.
+      listen: [...own.map(listen), ...web, ...passed.map(listen)] as unknown as Arr.NonEmptyReadonlyArray<Listen>,
       checkCertificate: (addresses) =>
         isCertificateFlag(given) && !addresses.some(({ isEncrypted }) => isEncrypted) ? unusedCertificate : Effect.void,
       reloadCertificates: credentials && reloading(credentials)
@@ -159,8 +167,9 @@ const credentialsOf = (
   given: GivenListen,
   targets: ReadonlyArray<ListenTarget>
 ): Effect.Effect<Tls.Credentials | undefined, ExitStatus.Failure> => {
-  const { tlsCert, tlsClientCa, tlsKey } = given.values
-  if (!targets.some(({ isTls }) => isTls)) {
+  const { tlsCert, tlsClientCa, tlsKey, web } = given.values
+  const isUsed = targets.some(({ isTls }) => isTls) || (web !== undefined && tlsCert !== undefined)
+  if (!isUsed) {
     return isCertificateFlag(given) ? unusedCertificate : Effect.succeed(undefined)
   }
   if (tlsCert === undefined || tlsKey === undefined) {

@@ -1,29 +1,34 @@
 import type * as Http from "node:http"
 import type { Socket } from "node:net"
 
-/** What one HTTP client can take of the server: a connection while there is room, one answer at a time, for some seconds. */
+/**
+ * What HTTP clients can take of a server: connections while there is room, and of each one answer at a time, for some
+ * seconds.
+ */
 
-/** Room for supervisors, a Prometheus or two, and several browsers. */
-export const maxConnections = 64
-
-/** How long a request may take to arrive, its answer to be read, and the next request to begin. */
-const timeout = 10_000
+/** How long a request may take to arrive, an answer to be read, and the next request to begin. */
+export const timeout = 10_000
 
 export const options: Http.ServerOptions = {
   requestTimeout: timeout,
   headersTimeout: timeout,
   keepAliveTimeout: timeout,
+  maxHeaderSize: 16_384,
   // How often Node looks for requests that take too long; its default of 30 s would give them up to 40 s.
   connectionsCheckingInterval: 1_000
 }
 
 /**
  * Makes room for each new connection: closes those without a request and, if there are none, the one whose last request
- * is the longest ago. So clients that send slowly or do not read keep no other client out.
+ * is the longest ago. So clients that send slowly or do not read keep no other client out. A connection that has become
+ * something else than HTTP does not count.
  */
-export const makeRoom = (http: Http.Server): void => {
+export const makeRoom = (http: Http.Server, maxConnections: number): void => {
   /** The oldest first; a finished answer makes a connection the newest. */
   const open = new Set<Socket>()
+  const forget = function (this: Socket) {
+    open.delete(this)
+  }
   const close = (socket: Socket) => {
     open.delete(socket)
     socket.destroy()
@@ -35,27 +40,33 @@ export const makeRoom = (http: Http.Server): void => {
       for (const one of open) if (open.size >= maxConnections) close(one)
     }
     open.add(socket)
-    socket.on("close", () => open.delete(socket))
+    socket.on("close", forget)
   })
   http.on("request", ({ socket }, response) => {
     response.on("finish", () => {
       if (open.delete(socket)) open.add(socket)
     })
   })
+  http.on("upgrade", ({ socket }) => {
+    open.delete(socket)
+    socket.off("close", forget)
+  })
 }
 
 /**
  * Closes a connection whose client does not read an answer in time, or sends a request before the answer to the one
  * before. Node would handle all requests of a read at once, so that one client could have a thousand answers in memory.
+ *
+ * @param answerTimeout for each answer, in milliseconds; none if it is 0
  */
-export const oneAtATime = (handler: Http.RequestListener): Http.RequestListener => {
+export const oneAtATime = (handler: Http.RequestListener, answerTimeout: number): Http.RequestListener => {
   const answering = new WeakSet<Socket>()
   return (request, response) => {
     const { socket } = request
     if (answering.has(socket)) socket.destroy()
     if (socket.destroyed) return
     answering.add(socket)
-    const deadline = setTimeout(() => socket.destroy(), timeout)
+    const deadline = answerTimeout === 0 ? undefined : setTimeout(() => socket.destroy(), answerTimeout)
     response.on("finish", () => answering.delete(socket))
     response.on("close", () => clearTimeout(deadline))
     handler(request, response)

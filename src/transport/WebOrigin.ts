@@ -1,0 +1,55 @@
+import type { IncomingMessage } from "node:http"
+import * as Net from "node:net"
+
+/** Whether a request may come from where it says it comes from. Browsers fill in `Host` and `Origin`; pages cannot. */
+
+/**
+ * Whether a host is an IP address or `localhost`, the only names that a server on a loopback address accepts. With any
+ * other name, a page whose owner resolves that name to 127.0.0.1 could read the response (DNS rebinding).
+ */
+export const isOwnName = (host: string): boolean => {
+  const name = host.replace(/:\d+$/u, "").replace(/^\[(.*)\]$/u, "$1")
+  return /^localhost\.?$/iu.test(name) || Net.isIP(name) !== 0
+}
+
+/** The host that a request is for; undefined if it has none, or several, as a smuggled request may. */
+export const hostOf = ({ headers, rawHeaders }: IncomingMessage): string | undefined => {
+  const count = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length
+  return count === 1 ? headers.host : undefined
+}
+
+/** An origin as browsers write it, `https://chat.example:8443`; undefined if the text is none. */
+export const parse = (text: string): string | undefined => {
+  const origin = /^https?:/iu.test(text) ? originOf(text) : undefined
+  return text.replace(/\/$/u, "").toLowerCase() === origin ? origin : undefined
+}
+
+const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : undefined)
+
+export interface OriginOptions {
+  /** How the client reaches the server, or its proxy. */
+  readonly scheme: "http" | "https"
+  /** Origins that are allowed besides the server's own. */
+  readonly origins: ReadonlyArray<string>
+}
+
+/**
+ * Whether the origin of a request is the server's own or an allowed one. Programs other than browsers send none, and may
+ * send what they like anyway.
+ */
+export const isAllowed = (request: IncomingMessage, { origins, scheme }: OriginOptions): boolean => {
+  const { origin } = request.headers
+  if (origin === undefined) return true
+  return origins.includes(origin) || origin === originOf(`${scheme}://${hostOf(request) ?? ""}`)
+}
+
+/**
+ * Whether the name in `Host` may be the server's own.
+ *
+ * @param isLocal whether the server listens on a loopback address
+ */
+export const isHostAllowed = (request: IncomingMessage, isLocal: boolean, origins: ReadonlyArray<string>): boolean => {
+  const host = hostOf(request)
+  if (host === undefined) return false
+  return !isLocal || isOwnName(host) || origins.some((origin) => new URL(origin).host === host.toLowerCase())
+}

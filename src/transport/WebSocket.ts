@@ -1,0 +1,233 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+import * as MemorySocket from "../ports/MemorySocket.js"
+import { isLoopback, type Listen, type ListenerEvents, type Socket } from "../ports/Transport.js"
+import { FramedSocket } from "./FramedSocket.js"
+import * as ForwardedFor from "./ForwardedFor.js"
+import * as HttpLimits from "./HttpLimits.js"
+import * as NetListener from "./NetListener.js"
+import { hostAndPort, isWithinMachine, startLinger, wrap, type Remote } from "./NetSocket.js"
+import * as Pings from "./Pings.js"
+import * as Proxy from "./Proxy.js"
+import type * as ProxyHeader from "./ProxyHeader.js"
+import * as Tcp from "./Tcp.js"
+import type * as Tls from "./Tls.js"
+import * as TlsHandshakes from "./TlsHandshakes.js"
+import { TlsSocket } from "./TlsSocket.js"
+import * as WebOrigin from "./WebOrigin.js"
+import * as WebSocketHandshake from "./WebSocketHandshake.js"
+
+/** Who sent an HTTP request, and how to reach the chat on its behalf. */
+export interface WebClient extends Pick<Socket, "remote" | "host"> {
+  /** Whether nobody else can read the bytes: they are encrypted, or stay within one machine. */
+  readonly isPrivate: boolean
+  /** How the client reaches the server, or the proxy in front of it. */
+  readonly scheme: "http" | "https"
+  /**
+   * Connects to the chat within this process, with the address of this client: it counts as a connection of the client
+   * like any other. Returns the client's end, on which bytes count as taken once they are confirmed; undefined while the
+   * server accepts no connections.
+   */
+  readonly connect: () => MemorySocket.MemorySocket | undefined
+}
+
+export type RequestHandler = (request: Http.IncomingMessage, response: Http.ServerResponse, client: WebClient) => void
+
+export interface WebOptions {
+  /** Answers the requests that are not for a WebSocket. */
+  readonly handler: RequestHandler
+  /** Origins of pages that may connect, besides the server's own: `https://chat.example`. */
+  readonly origins: ReadonlyArray<string>
+  readonly limits: WebLimits
+  /** The server's certificate and key; plain HTTP without them. */
+  readonly tls?: Omit<Tls.TlsListenOptions, "proxy"> | undefined
+  /** If connections come through a proxy that announces the client's address. Default: none. */
+  readonly proxy?: ProxyHeader.ProxyOptions | undefined
+  /** Proxies of HTTP, whose `X-Forwarded-For` counts. Default: none. */
+  readonly forwardedFrom?: ProxyHeader.ProxyOptions["from"] | undefined
+}
+
+export interface WebLimits {
+  /** Bytes in one message, which may have several lines. */
+  readonly maxMessageBytes: number
+  /** Connections that are no WebSocket, or not yet. */
+  readonly maxHttpConnections: number
+}
+
+/** Time for a refused client to read the refusal. */
+const refusalLinger = Duration.seconds(1)
+
+/** Of the connections within this process. */
+const bufferSizes = { bufferBytes: 65_536, readBytes: 65_536 }
+
+/** `http://127.0.0.1:8081`, and with a certificate `https://`. */
+const address = (host: string, port: number, isEncrypted: boolean): Tcp.TcpAddress => ({
+  ...Tcp.address(host, port),
+  text: `${isEncrypted ? "https" : "http"}://${hostAndPort(host, port)}`,
+  isEncrypted
+})
+
+/**
+ * Listens for HTTP/1.1 on a TCP port; 0 takes any free one. A WebSocket at `/chat` is a connection to the chat.
+ * Everything else goes to the handler.
+ */
+export const listen =
+  (host: string, port: number, options: WebOptions): Listen =>
+  ({ events, hardLimit }) =>
+    Effect.gen(function* () {
+      const { limits, proxy, tls } = options
+      const isEncrypted = tls !== undefined
+      const binding = (host: string, port: number) => ({
+        address: address(host, port, isEncrypted),
+        options: { host, port }
+      })
+      const web = new WebListener(options, isLoopback(host), events)
+      yield* Effect.addFinalizer(() => Effect.sync(() => web.close()))
+      const admit: NetListener.Admit =
+        tls === undefined ? (socket, remote) => web.admit(socket, remote, undefined) : yield* web.securing(tls)
+      const listener = yield* NetListener.listen({
+        ...binding(host, port),
+        bound: (info) => binding(info.address, info.port),
+        explain: Tcp.explainListen,
+        admit: proxy === undefined ? admit : Proxy.behind(proxy, admit)
+      })({ events, hardLimit: hardLimit + limits.maxHttpConnections })
+      return {
+        ...listener,
+        identifies: tls?.credentials.identifies ?? false,
+        suspend: Effect.zipRight(
+          listener.suspend,
+          Effect.sync(() => web.setOpen(false))
+        ),
+        ...(listener.resume && { resume: Effect.tap(listener.resume, () => web.setOpen(true)) })
+      }
+    })
+
+/** What is known of a connection before its first request. */
+interface Carrier {
+  readonly remote: Remote
+  readonly identity: string | undefined
+}
+
+/** The HTTP server of one port. */
+class WebListener {
+  private readonly http: Http.Server
+  private readonly carriers = new WeakMap<Net.Socket, Carrier>()
+  private readonly pings = new Pings.Pings()
+  private isOpen = true
+
+  constructor(
+    private readonly options: WebOptions,
+    private readonly isLocal: boolean,
+    private readonly events: ListenerEvents
+  ) {
+    const answer: Http.RequestListener = (request, response) => {
+      if (!this.isOpen) response.setHeader("connection", "close")
+      options.handler(request, response, this.clientOf(request))
+    }
+    this.http = Http.createServer(HttpLimits.options, HttpLimits.oneAtATime(answer, 0))
+    HttpLimits.makeRoom(this.http, options.limits.maxHttpConnections)
+    // Node declares a Duplex, because an application may hand any to its server.
+    this.http.on("upgrade", (request, socket, head) => this.upgrade(request, socket as Net.Socket, head))
+    // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
+    this.http.on("clientError", (_, socket) => socket.destroy())
+  }
+
+  /** Takes a connection that carries HTTP from now on. */
+  admit(socket: Net.Socket, remote: Remote, identity: string | undefined) {
+    this.carriers.set(socket, { remote, identity })
+    this.http.emit("connection", socket)
+  }
+
+  /** Admits connections with TLS. */
+  securing(tls: Omit<Tls.TlsListenOptions, "proxy">) {
+    return Effect.map(TlsHandshakes.make(tls), (begin): NetListener.Admit => (raw, remote, { failed }) => {
+      begin(raw, remote, {
+        failed,
+        late: () => raw.destroy(),
+        plain: () => turnAway(raw, { status: 400, why: "this port speaks HTTPS" }),
+        secured: (tls, identity) => this.admit(tls, remote, identity),
+        unproven: (tls, why) => setImmediate(() => turnAway(tls, { status: 403, why }))
+      })
+    })
+  }
+
+  /** While it is closed, requests are still answered, but reach no chat. */
+  setOpen(isOpen: boolean) {
+    this.isOpen = isOpen
+    if (!isOpen) this.http.closeIdleConnections()
+  }
+
+  close() {
+    this.pings.stop()
+    this.http.closeAllConnections()
+  }
+
+  private upgrade(request: Http.IncomingMessage, socket: Net.Socket, head: Uint8Array) {
+    const client = this.clientOf(request)
+    const response = this.refusalOf(request, client) ?? WebSocketHandshake.respond(request)
+    if (typeof response !== "string") return turnAway(socket, response)
+    if (head.length > 0) socket.unshift(head)
+    socket.setTimeout(0)
+    const { identity } = this.carrierOf(socket)
+    this.carriers.delete(socket)
+    const below = this.options.tls === undefined ? wrap(socket, client) : new TlsSocket(socket, client)
+    const framed = new FramedSocket(below, {
+      greeting: response,
+      identity,
+      isPrivate: client.isPrivate,
+      maxMessageBytes: this.options.limits.maxMessageBytes
+    })
+    this.pings.add(framed)
+    return this.events.accepted(framed)
+  }
+
+  /** Why a page, or a program, gets no WebSocket. */
+  private refusalOf(request: Http.IncomingMessage, { scheme }: WebClient): WebSocketHandshake.Refusal | undefined {
+    const { origins } = this.options
+    if (!this.isOpen) return { status: 503, why: "the server is shutting down" }
+    if (!WebOrigin.isHostAllowed(request, this.isLocal, origins)) {
+      return { status: 421, why: "unknown host; use an IP address or localhost" }
+    }
+    if (WebOrigin.isAllowed(request, { origins, scheme })) return undefined
+    return { status: 403, why: "pages of this origin may not connect; see --web-origin" }
+  }
+
+  private clientOf(request: Http.IncomingMessage): WebClient & Remote {
+    const { forwardedFrom, tls } = this.options
+    const { identity, remote } = this.carrierOf(request.socket)
+    const isEncrypted = tls !== undefined
+    const forwarded = forwardedFrom && ForwardedFor.clientOf(request, remote, forwardedFrom)
+    const { isPrivateToProxy, ...peer } = forwarded ?? remote
+    const isPrivate = isPrivateToProxy ?? (isEncrypted || isWithinMachine(request.socket, peer.host))
+    const scheme = forwarded?.scheme ?? (isEncrypted ? "https" : "http")
+    const client = { ...peer, isPrivate, scheme }
+    return { ...client, connect: () => this.connect({ ...client, identity }) }
+  }
+
+  private carrierOf(socket: Net.Socket): Carrier {
+    return this.carriers.get(socket) ?? unknownCarrier
+  }
+
+  private connect(from: MemorySocket.AcceptedSocket): MemorySocket.MemorySocket | undefined {
+    if (!this.isOpen) return undefined
+    const [client, accepted] = MemorySocket.pair(bufferSizes, { ...from, needsConfirmation: true }, () => {})
+    this.events.accepted(accepted)
+    return client
+  }
+}
+
+/** For a socket that was destroyed in the meantime. */
+const unknownCarrier: Carrier = { remote: { remote: "unknown", host: "" }, identity: undefined }
+
+/** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
+const turnAway = (socket: Net.Socket, refusal: WebSocketHandshake.Refusal) => {
+  socket.on("error", () => {})
+  socket.end(WebSocketHandshake.refusal(refusal), "latin1")
+  socket.resume()
+  socket.once(
+    "close",
+    startLinger(refusalLinger, () => socket.destroy())
+  )
+}

@@ -1,0 +1,52 @@
+/** What frames of WebSocket consist of (RFC 6455, 5), and how a server writes them. Pure. */
+
+export const Opcode = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const
+
+/** Codes of Close frames (RFC 6455, 7.4.1, and IANA's registry). */
+export const CloseCode = {
+  normal: 1000,
+  goingAway: 1001,
+  protocolError: 1002,
+  unsupported: 1003,
+  invalidData: 1007,
+  policy: 1008,
+  tooBig: 1009,
+  restart: 1012,
+  tryLater: 1013
+} as const
+
+/** Whether a Close frame may contain that code: those registered for frames, and those of libraries and applications. */
+export const isSendable = (code: number): boolean =>
+  (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999)
+
+const final = 0x80
+
+/**
+ * A frame of a server, which masks nothing. The payload and the result have one character per byte, as
+ * `Transport.Socket` writes them.
+ */
+export const frame = (opcode: number, isFinal: boolean, payload: string): string =>
+  header(opcode | (isFinal ? final : 0), payload.length) + payload
+
+const header = (first: number, length: number): string => {
+  if (length < 126) return String.fromCharCode(first, length)
+  if (length < 65_536) return String.fromCharCode(first, 126, length >> 8, length & 255)
+  const low = length >>> 0
+  return String.fromCharCode(first, 127, 0, 0, 0, 0, low >>> 24, (low >>> 16) & 255, (low >>> 8) & 255, low & 255)
+}
+
+export const close = (code: number): string => frame(Opcode.close, true, String.fromCharCode(code >> 8, code & 255))
+
+/**
+ * The code of the Close frame after which a server says no more, from the last line that it has written: why it closes
+ * the connection stands there.
+ */
+export const closeCodeAfter = (written: string): number => {
+  const start = written.lastIndexOf("\n", written.length - 2) + 1
+  if (written.startsWith("* bye reason=shutdown", start)) return CloseCode.restart
+  if (!written.startsWith("! ", start)) return CloseCode.normal
+  const [head = ""] = written.slice(start).split(":", 1)
+  if (!head.endsWith(" fatal")) return CloseCode.normal
+  if (!head.includes(" retry=")) return CloseCode.policy
+  return head.startsWith("! closing ") ? CloseCode.restart : CloseCode.tryLater
+}
