@@ -27,10 +27,11 @@ export interface WebClient extends Pick<Socket, "remote" | "host"> {
   readonly scheme: "http" | "https"
   /**
    * Connects to the chat within this process, with the address of this client: it counts as a connection of the client
-   * like any other. Returns the client's end, on which bytes count as taken once they are confirmed; undefined while the
-   * server accepts no connections.
+   * like any other. Returns the client's end; undefined while the server accepts no connections.
    */
-  readonly connect: () => MemorySocket.MemorySocket | undefined
+  readonly connect: (
+    facts?: Pick<MemorySocket.AcceptedSocket, "identity" | "needsConfirmation">
+  ) => MemorySocket.MemorySocket | undefined
 }
 
 export type RequestHandler = (request: Http.IncomingMessage, response: Http.ServerResponse, client: WebClient) => void
@@ -203,7 +204,7 @@ class WebListener {
     const isPrivate = isPrivateToProxy ?? (isEncrypted || isWithinMachine(request.socket, peer.host))
     const scheme = forwarded?.scheme ?? (isEncrypted ? "https" : "http")
     const client = { ...peer, isPrivate, scheme }
-    return { ...client, connect: () => this.connect({ ...client, identity }) }
+    return { ...client, connect: (facts) => this.connect({ ...client, identity, ...facts }) }
   }
 
   private carrierOf(socket: Net.Socket): Carrier {
@@ -212,7 +213,7 @@ class WebListener {
 
   private connect(from: MemorySocket.AcceptedSocket): MemorySocket.MemorySocket | undefined {
     if (!this.isOpen) return undefined
-    const [client, accepted] = MemorySocket.pair(bufferSizes, { ...from, needsConfirmation: true }, () => {})
+    const [client, accepted] = MemorySocket.pair(bufferSizes, from, () => {})
     this.events.accepted(accepted)
     return client
   }
