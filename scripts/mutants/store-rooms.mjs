@@ -153,7 +153,7 @@ export const mutants = [
   },
   {
     name: "lines that a member was given count as direct ones",
-    file: lines,
+    file: "store/SqlAppend.ts",
     search: 'if (last <= member.given || head.key.kind === "room") return',
     replace: "if (last <= member.given) return",
     test: suite
@@ -164,7 +164,7 @@ export const mutants = [
     search: '    if (head.key.kind === "room") return\n',
     replace: "",
     also: {
-      file: lines,
+      file: "store/SqlKeys.ts",
       search: 'key.kind !== "room" && author !== ownAuthor(key, account)',
       replace: "author !== ownAuthor(key, account)"
     },
@@ -186,7 +186,7 @@ export const mutants = [
   },
   {
     name: "rooms fill the store beyond every bound",
-    file: lines,
+    file: "store/SqlAppend.ts",
     search:
       'if ((yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }\n    if (account !== undefined) yield*',
     replace: "if (account !== undefined) yield*",
@@ -236,7 +236,7 @@ export const mutants = [
   },
   {
     name: "the text of a label is compared with nothing, because it is elsewhere",
-    file: lines,
+    file: "store/SqlAppend.ts",
     search: "`select l.seq, l.at, ${text} from ${linesWithText}",
     replace: "`select l.seq, l.at, l.body from ${linesWithText}",
     test: suite

@@ -119,14 +119,14 @@ export const mutants = [
   },
   {
     name: "a label is recognised whatever its text",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search: 'if (!equal(earlier.body, body)) return { _tag: "LabelUsed" }',
     replace: "",
     test: suite
   },
   {
     name: "a label is forgotten within a transaction",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search: "if (once !== undefined) this.labels.set(labelOf(head.id, added.account, once), added)",
     replace: "",
     test: suite
@@ -147,14 +147,14 @@ export const mutants = [
   },
   {
     name: "the time of a line is before that of the one before it",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search: "const at = Math.max(this.moment.wall, head.at)",
     replace: "const at = this.moment.wall",
     test: suite
   },
   {
     name: "a cursor moves back",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search: "do update set seq = excluded.seq where excluded.seq > cursor.seq",
     replace: "do update set seq = excluded.seq",
     test: suite
@@ -224,14 +224,14 @@ export const mutants = [
   },
   {
     name: "a line that is not stored begins a conversation",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search: "const known = yield* headOf(state, key)",
     replace: "const known = (yield* headOf(state, key)) ?? (yield* createConversation(state, key))",
     test: suite
   },
   {
     name: "guests write faster than retention removes their lines",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search:
       'if (key.kind === "guest" && (yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }\n',
     replace: "",
@@ -347,14 +347,14 @@ export const mutants = [
   },
   {
     name: "what a removed account has written is stored after its removal",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search: 'if (account !== undefined && !active.has(account)) return { _tag: "Removed" }\n',
     replace: "",
     test: suite
   },
   {
     name: "a line of a forgotten device is stored once more",
-    file: "store/SqlLines.ts",
+    file: "store/SqlAppend.ts",
     search: "(yield* state.devicesOf(account))).includes(device)",
     replace: "(yield* state.devicesOf(account))).includes(device) || true",
     test: suite

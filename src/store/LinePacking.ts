@@ -9,7 +9,8 @@ import type {
   StoredLine
 } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
-import type { NewLineBytes, PageBytes } from "./SqlLines.js"
+import type { NewLineBytes } from "./SqlAppend.js"
+import type { PageBytes } from "./SqlLines.js"
 
 /**
  * Lines on their way between threads: numbers in one array and strings in one buffer, which are transferred. Structured

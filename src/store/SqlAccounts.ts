@@ -8,7 +8,7 @@ import type {
 } from "../ports/StoreAccounts.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
-import { isOwed } from "./SqlLines.js"
+import { isOwed } from "./SqlKeys.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { dropAll, keepReturns, type OwedLine } from "./SqlReturns.js"
 import { removeMember } from "./SqlRooms.js"

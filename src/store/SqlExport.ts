@@ -7,7 +7,8 @@ import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
 import { share } from "./SharedTexts.js"
 import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
-import { endedKind, keyColumns, keyOf, type KeyRow, type Moment, roomKind, type SqlState } from "./SqlState.js"
+import { endedKind, keyColumns, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
+import { type Moment, type SqlState } from "./SqlState.js"
 
 /** Where an export goes on: a part of the content, and the last id in it that is done. */
 export interface ExportPosition {

@@ -6,6 +6,7 @@ import type { StoreRecord, ToldReturn } from "../ports/StoreUpkeep.js"
 import * as SqlAccounts from "./SqlAccounts.js"
 import * as SqlExport from "./SqlExport.js"
 import * as SqlIndex from "./SqlIndex.js"
+import * as SqlAppend from "./SqlAppend.js"
 import * as SqlLines from "./SqlLines.js"
 import type { Sql } from "./SqlQuery.js"
 import * as SqlReturns from "./SqlReturns.js"
@@ -36,8 +37,8 @@ const writes = <Args extends ReadonlyArray<unknown>, A>(run: Run<Args, A>): Requ
 
 /** Everything that can be asked of a store in SQL. */
 export const requests = {
-  append: writes((state, moment, lines: ReadonlyArray<SqlLines.NewLineBytes>, cursors: ReadonlyArray<Cursor>) =>
-    SqlLines.append(state, lines, cursors, moment)
+  append: writes((state, moment, lines: ReadonlyArray<SqlAppend.NewLineBytes>, cursors: ReadonlyArray<Cursor>) =>
+    SqlAppend.append(state, lines, cursors, moment)
   ),
   page: reads((state, _, request: PageRequest) => SqlLines.page(state, request)),
   waiting: reads((_state, _, account: AccountId, device: string) => SqlLines.waiting(account, device)),

@@ -2,7 +2,8 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { PendingReturn, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
-import { type Head, keyOf, type KeyRow, type Moment, type SqlState } from "./SqlState.js"
+import { keyOf, type KeyRow } from "./SqlKeys.js"
+import { type Head, type Moment, type SqlState } from "./SqlState.js"
 
 /** A line that no device of its recipient will be given. */
 export interface OwedLine {

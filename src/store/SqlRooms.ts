@@ -4,7 +4,8 @@ import type { StoreFault } from "../ports/StoreUpkeep.js"
 import type { Departure, RoomChanges, StoredRoom } from "../ports/StoreRooms.js"
 import * as Wire from "../protocol/Wire.js"
 import { row, rows, run, type Sql, type SqlValue } from "./SqlQuery.js"
-import { endedKind, type Head, roomKind, type SqlState } from "./SqlState.js"
+import { endedKind, roomKind } from "./SqlKeys.js"
+import { type Head, type SqlState } from "./SqlState.js"
 
 interface RoomRow {
   readonly id: ConversationId

@@ -1,7 +1,8 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
-import { type DirectKey, guestConversationOverhead, keyText, ofRoom } from "../ports/StoreLines.js"
+import { guestConversationOverhead, keyText } from "../ports/StoreLines.js"
 import type { IndexedBlock, IndexWalk } from "./SqlIndex.js"
+import { endedKind, guestKind, keyColumns, keyOf, type KeyRow, ownAuthor, roomKind } from "./SqlKeys.js"
 import { rows, row, run, type Sql } from "./SqlQuery.js"
 
 /** The limits of `StoreLimits`, with the duration in milliseconds. */
@@ -403,27 +404,3 @@ export class SqlState {
 
 /** Heads in memory, of a few hundred bytes each, and as many ids. */
 const maxHeads = 50_000
-
-export interface KeyRow {
-  readonly kind: number
-  readonly one: AccountId
-  readonly other: AccountId
-  readonly likeness: string
-}
-
-/** The column `kind` of a conversation with a guest, of a room, and of what is left of one. */
-export const guestKind = 2
-export const roomKind = 3
-export const endedKind = 4
-
-export const keyColumns = (key: DirectKey): readonly [number, number, number, string] =>
-  key.kind === "guest" ? [guestKind, key.account, 0, key.likeness] : [1, key.accounts[0], key.accounts[1], ""]
-
-export const keyOf = ({ kind, likeness, one, other }: KeyRow, id: ConversationId): ConversationKey => {
-  if (kind >= roomKind) return ofRoom(id)
-  return kind === guestKind ? { kind: "guest", account: one, likeness } : { kind: "accounts", accounts: [one, other] }
-}
-
-/** The author whose lines are not for a member: itself, or nobody in a conversation with itself. */
-export const ownAuthor = (key: ConversationKey, account: AccountId): number =>
-  key.kind === "accounts" && key.accounts[0] === key.accounts[1] ? -1 : account

@@ -3,12 +3,13 @@ import { retainedLines, type Retained, type StoreFault, type StoreStatistics } f
 import * as Checksum from "./Checksum.js"
 import { LargestFirst } from "./LargestFirst.js"
 import * as SqlIndex from "./SqlIndex.js"
-import { isOwed } from "./SqlLines.js"
+import { isOwed } from "./SqlKeys.js"
 import * as SharedTexts from "./SharedTexts.js"
 import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
 import { dropOutdated, keepReturns, type OwedLine } from "./SqlReturns.js"
 import * as SqlRooms from "./SqlRooms.js"
-import { endedKind, guestKind, type Head, type Moment, roomKind, type Size, type SqlState } from "./SqlState.js"
+import { endedKind, guestKind, roomKind } from "./SqlKeys.js"
+import { type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
 
 interface OldLine {
   readonly id: number
