@@ -11,6 +11,7 @@
 //   dist/hash-thread.cjs
 //                   a thread that hashes passwords
 //   dist/pg.cjs     the package pg, which the program loads for a store in Postgres only
+//   dist/web/       the page for browsers: see page.mjs
 //   dist/library/   the library, with its declarations. It imports the application's own `effect`, since two copies
 //                   of Effect in one process do not share fibers, contexts and metrics.
 //
@@ -26,6 +27,7 @@ import { dirname, join, relative } from "node:path"
 import { argv, chdir } from "node:process"
 import { fileURLToPath } from "node:url"
 import { bundle, load, optional } from "./bundle.mjs"
+import { buildPage } from "./page.mjs"
 
 chdir(fileURLToPath(new URL("..", import.meta.url)))
 const json = async (path) => JSON.parse(await readFile(path, "utf8"))
@@ -196,12 +198,13 @@ const publish = async () => {
 }
 
 try {
-  const [main, index, thread, hashing, driver] = await Promise.all([
+  const [main, index, thread, hashing, driver, page] = await Promise.all([
     program(),
     library(),
     storeThread(),
     hashThread(),
     postgresDriver(),
+    buildPage(`${aside}/web`),
     declarations(),
     launcher()
   ])
@@ -209,8 +212,9 @@ try {
   checkImports(thread.metafile, [])
   checkImports(hashing.metafile, [])
   checkImports(driver.metafile, ["pg-native", "pg-cloudflare"])
+  checkImports(page, [])
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
-  await licenses({ inputs: { ...main.metafile.inputs, ...driver.metafile.inputs } })
+  await licenses({ inputs: { ...main.metafile.inputs, ...driver.metafile.inputs, ...page.inputs } })
   await cp("src/admin/page", `${aside}/page`, { recursive: true })
   await chmod(`${aside}/main.js`, 0o755)
   await appendFile(`${aside}/program.cjs`, `// ${sha256(await readFile(`${aside}/program.cjs`))}`)

@@ -28,6 +28,10 @@ const allowed = {
   http: "client ports protocol telemetry transport",
   admin: "chat http transport ports protocol telemetry",
   terminal: "client ports process protocol",
+  web: "web/browser web/model web/views",
+  "web/browser": "web/model",
+  "web/model": "client protocol",
+  "web/views": "web/browser web/model client protocol",
   cli: "cli/help ports",
   "cli/commands": "cli cli/help cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
   "cli/help": "cli/settings protocol",
@@ -110,7 +114,10 @@ const barrels = /^(effect|@effect\/[^/]+)$/
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url)), "src")
 /** The path below src/, without its extension. */
-const pathOf = (file) => relative(root, file).replaceAll("\\", "/").replace(/\.ts$/, "")
+const pathOf = (file) =>
+  relative(root, file)
+    .replaceAll("\\", "/")
+    .replace(/\.tsx?$/, "")
 /** The line of `allowed` that holds for a file. */
 const lineOf = (path) => [path, dirname(path)].find((line) => line in allowed)
 
@@ -136,7 +143,7 @@ const checkDirection = (from, to) => {
   if (chat.indexOf(to) > chat.indexOf(from)) faults.push(`${from}.ts imports ${to}.ts, which comes after it in chat/`)
 }
 
-for (const entry of readdirSync(root, { recursive: true }).filter((name) => name.endsWith(".ts"))) {
+for (const entry of readdirSync(root, { recursive: true }).filter((name) => /\.tsx?$/.test(name))) {
   const file = join(root, entry)
   const from = pathOf(file)
   graph.set(from, new Set())
@@ -147,7 +154,8 @@ for (const entry of readdirSync(root, { recursive: true }).filter((name) => name
     if (barrels.test(specifier))
       faults.push(`${from}.ts imports the barrel "${specifier}": import "${specifier}/Module"`)
     if (!specifier.startsWith(".")) continue
-    const target = resolve(dirname(file), specifier.replace(/\.js$/, ".ts"))
+    const targets = [".ts", ".tsx"].map((extension) => resolve(dirname(file), specifier.replace(/\.js$/, extension)))
+    const target = targets.find((path) => existsSync(path)) ?? targets[0]
     const to = pathOf(target)
     if (!existsSync(target) || to.startsWith("..")) {
       faults.push(`${from}.ts imports "${specifier}", which is not a file of src/`)

@@ -79,10 +79,10 @@ export const mutants = [
   },
   {
     name: "a longer name mentions a shorter one",
-    file: "terminal/Mention.ts",
+    file: "client/Mention.ts",
     search: "if (isWholeWord(text, start, end)) found.push",
     replace: "found.push",
-    test: "test/terminal/Mention.test.ts"
+    test: "test/client/Mention.test.ts"
   },
   {
     name: "every message rings like a mention",

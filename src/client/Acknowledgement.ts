@@ -33,8 +33,8 @@ export class Acknowledgement {
   private processed = 0
   private sent = 0
   private sentAt = -Infinity
-  private timer: NodeJS.Timeout | undefined = undefined
-  private repeating: NodeJS.Timeout | undefined = undefined
+  private timer: ReturnType<typeof setTimeout> | undefined = undefined
+  private repeating: ReturnType<typeof setTimeout> | undefined = undefined
   private hasStopped = false
 
   /** @param send sends a line in wire form, without waiting */

@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto"
-
 /**
  * The labels of one run of a client, over all its connections: a prefix, and a number that is never used twice. So a line
  * that is sent again on the next connection has the label that it had before, and no other line has it (`once`, protocol,
@@ -18,4 +16,11 @@ export class Labels {
 }
 
 /** Labels that no other run has: the server remembers those of a device for as long as it keeps their lines. */
-export const unique = (): Labels => new Labels(`${randomBytes(9).toString("base64url")}.`)
+export const unique = (): Labels => new Labels(`${randomText()}.`)
+
+/** Twelve random characters that a label may have. Works in browsers as well, also over plain HTTP. */
+export const randomText = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => alphabet[byte & 63]).join("")
+
+/** base64url */
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -12,8 +12,11 @@ const policy = (sources: string) =>
 /** For the admin page. */
 export const adminPolicy = policy("script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:")
 
-/** For the page of the chat. No script may turn a text into HTML or code (Trusted Types). */
+/**
+ * For the page of the chat. No script may turn a text into HTML or code (Trusted Types). The policy `a-chat` allows the
+ * address of the service worker, and nothing else.
+ */
 export const pagePolicy = policy(
   "script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; manifest-src 'self'; " +
-    "worker-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "worker-src 'self'; require-trusted-types-for 'script'; trusted-types a-chat"
 )

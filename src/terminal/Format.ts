@@ -2,7 +2,7 @@ import type { MessageFate } from "../client/Client.js"
 import type { Message } from "../client/Received.js"
 import type { KnownConversation } from "./Conversations.js"
 import type { Marks } from "./Display.js"
-import type * as Mention from "./Mention.js"
+import type * as Mention from "../client/Mention.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"
 import { name, span, type Row, type Span } from "./Row.js"
 

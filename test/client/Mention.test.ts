@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Mention from "../../src/terminal/Mention.js"
+import * as Mention from "../../src/client/Mention.js"
 
 /** The text with each mention in brackets. */
 const marked = (text: string, name: string) => {

@@ -1,0 +1,57 @@
+import { effect } from "@preact/signals"
+import { render } from "preact"
+import * as Badge from "./browser/Badge.js"
+import { BrowserTabs } from "./browser/BrowserTabs.js"
+import * as Link from "./browser/Link.js"
+import * as Notifier from "./browser/Notifier.js"
+import * as Shell from "./browser/Shell.js"
+import { memoryOf } from "./browser/Storage.js"
+import { Page } from "./model/Page.js"
+import type { Timers } from "./model/Ports.js"
+import { PageView } from "./views/PageView.js"
+import { View } from "./views/View.js"
+
+/** The program of the page: chooses what the model needs of the browser, and shows it. */
+
+const timers: Timers = {
+  now: () => Date.now(),
+  after: (millis, run) => {
+    const timer = setTimeout(run, millis)
+    return () => clearTimeout(timer)
+  },
+  random: () => Math.random()
+}
+
+const view = new View()
+const look = () => (view.isLooking.value = document.visibilityState === "visible" && document.hasFocus())
+
+const page = new Page({
+  open: Link.open,
+  timers,
+  tab: memoryOf(() => sessionStorage),
+  browser: memoryOf(() => localStorage),
+  tabs: new BrowserTabs(),
+  isLooking: () => view.isLooking.peek(),
+  onNews: (news) => Notifier.notify(news, (conversation) => chat()?.reading.open(conversation))
+})
+
+const chat = () => {
+  const stage = page.stage.peek()
+  return stage._tag === "Chat" ? stage.chat : undefined
+}
+
+effect(() => {
+  const stage = page.stage.value
+  if (stage._tag === "Chat") Badge.show(stage.chat.unread.value, stage.chat.current.value)
+  else Badge.show(0, undefined)
+})
+
+for (const event of ["focus", "blur", "visibilitychange"]) addEventListener(event, look, true)
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && chat()?.wake())
+addEventListener("online", () => chat()?.wake())
+look()
+
+const root = document.getElementById("app")
+if (root !== null) render(<PageView page={page} view={view} />, root)
+void page.start()
+addEventListener("load", () => Shell.register())

@@ -1,0 +1,69 @@
+/**
+ * The service worker: answers requests for the page's own files, and for nothing else, so that the page starts while the
+ * server is away. Messages, `/history` and everything else of the server never pass through it.
+ */
+
+interface WorkerEvent extends Event {
+  readonly waitUntil: (done: Promise<unknown>) => void
+}
+
+interface FetchEvent extends WorkerEvent {
+  readonly request: Request
+  readonly respondWith: (response: Promise<Response>) => void
+}
+
+interface Worker extends EventTarget {
+  readonly skipWaiting: () => Promise<void>
+  readonly clients: { readonly claim: () => Promise<void> }
+  readonly caches: CacheStorage
+  readonly location: Location
+}
+
+/** The addresses of the page's files, of which `/` is the page; the build defines them. */
+declare const ACHAT_SHELL: ReadonlyArray<string>
+/** Differs with their contents. */
+declare const ACHAT_SHELL_VERSION: string
+
+const worker = globalThis as unknown as Worker
+const cacheName = `a-chat.${ACHAT_SHELL_VERSION}`
+
+/** How long the server may take before the kept page is shown, in milliseconds. */
+const patienceMillis = 3_000
+
+const install = async () => {
+  const cache = await worker.caches.open(cacheName)
+  await cache.addAll(ACHAT_SHELL)
+  await worker.skipWaiting()
+}
+
+/** Forgets the files of other versions. */
+const activate = async () => {
+  const names = await worker.caches.keys()
+  await Promise.all(names.filter((name) => name !== cacheName).map((name) => worker.caches.delete(name)))
+  await worker.clients.claim()
+}
+
+/** The page itself comes from the server if that answers, so that a new version is seen at once. */
+const page = async (request: Request): Promise<Response> => {
+  const kept = await worker.caches.match("/")
+  try {
+    const signal = kept === undefined ? null : AbortSignal.timeout(patienceMillis)
+    const response = await fetch(request, { signal })
+    return response.ok || kept === undefined ? response : kept
+  } catch (error) {
+    if (kept === undefined) throw error
+    return kept
+  }
+}
+
+/** The other files have their versions in their names, or hardly change. */
+const asset = async (request: Request): Promise<Response> => (await worker.caches.match(request)) ?? fetch(request)
+
+worker.addEventListener("install", (event) => (event as WorkerEvent).waitUntil(install()))
+worker.addEventListener("activate", (event) => (event as WorkerEvent).waitUntil(activate()))
+worker.addEventListener("fetch", (event) => {
+  const { request, respondWith } = event as FetchEvent
+  const { origin, pathname } = new URL(request.url)
+  if (request.method !== "GET" || origin !== worker.location.origin || !ACHAT_SHELL.includes(pathname)) return
+  respondWith.call(event, pathname === "/" ? page(request) : asset(request))
+})

@@ -1,0 +1,267 @@
+import { batch } from "@preact/signals-core"
+import * as PastReports from "../../client/PastReports.js"
+import * as RoomReports from "../../client/RoomReports.js"
+import { ChatState, type ChatStateOptions, reasonOf } from "./ChatState.js"
+import { Connection, type End, type Login, namesIn, RequestFailed, type ServerFacts } from "./Connection.js"
+import type { OpenLink } from "./Ports.js"
+import { Reading } from "./Reading.js"
+import { Reconnection } from "./Reconnection.js"
+import { Rooms } from "./Rooms.js"
+import * as RoomTexts from "./RoomTexts.js"
+import { Sending } from "./Sending.js"
+import { ServerLines } from "./ServerLines.js"
+import * as Typed from "./Typed.js"
+
+export interface ChatOptions extends ChatStateOptions {
+  readonly open: OpenLink
+  readonly login: Login
+  /** Whether the user was logged in before, so that a name in use is likely their own. */
+  readonly wasUp: boolean
+  /** Called after each login. */
+  readonly onUp: (facts: ServerFacts) => void
+}
+
+/** How often the page asks who is present, since a notice may have been dropped; in milliseconds. */
+const presenceMillis = 300_000
+
+/** The lines that a search finds at most. */
+const maxFound = 50
+
+/** What one user sees and does, over all connections. It knows nothing of how that looks. */
+export class Chat extends ChatState {
+  readonly rooming: Rooms
+  readonly sending: Sending
+  readonly reading: Reading
+  private readonly lines: ServerLines
+  private readonly reconnection: Reconnection
+  private cancelAttempt: (() => void) | undefined = undefined
+  private login: Login
+  private wasUp: boolean
+
+  constructor(private readonly own: ChatOptions) {
+    super(own.login.name, own)
+    this.login = own.login
+    this.wasUp = own.wasUp
+    this.reconnection = new Reconnection(own.timers.random)
+    this.rooming = new Rooms(this)
+    this.sending = new Sending(this, (conversation) => this.reading.arrived(conversation))
+    this.reading = new Reading(this, {
+      refreshMembers: (room) => void this.rooming.refreshMembers(room),
+      settled: (name) => this.sending.settled(name),
+      onPage: (conversation, lines) => this.sending.recognise(conversation, lines)
+    })
+    this.lines = new ServerLines(this, this.reading, this.rooming, this.sending)
+  }
+
+  start(): void {
+    this.cancelAttempt?.()
+    this.cancelAttempt = undefined
+    this.link.value = { _tag: "Connecting" }
+    const { open, timers } = this.own
+    // A connection that was given up says no more.
+    const ifCurrent = (run: () => void) => {
+      if (this.connection === connection) batch(run)
+    }
+    const connection: Connection = new Connection(open, this.login, timers, {
+      greeted: () => {},
+      up: (facts) => ifCurrent(() => this.up(facts)),
+      line: (received) => ifCurrent(() => this.lines.take(received)),
+      ended: (end) => ifCurrent(() => this.ended(end))
+    })
+    this.connection = connection
+  }
+
+  /** Connects at once if the page waits for the next attempt. Otherwise finds out whether the connection still lives. */
+  wake(): void {
+    if (this.link.peek()._tag === "Away") this.start()
+    else this.connection?.wake()
+  }
+
+  /** Leaves, and does not come back by itself. */
+  stop(why: string, code: string): void {
+    this.leave()
+    this.link.value = { _tag: "Stopped", why, code }
+  }
+
+  /** Logs in differently from now on, such as with the token of this device. */
+  useLogin(login: Login): void {
+    this.keepLogin(login)
+    this.leave()
+    this.start()
+  }
+
+  /** The same from the next connection on. */
+  keepLogin(login: Login): void {
+    this.login = login
+  }
+
+  /** Removes everything that the browser has kept of this user. */
+  forget(): void {
+    this.sending.clear()
+    this.settings.clear()
+    this.reading.forget()
+    this.rooming.forget()
+  }
+
+  keepDraft(name: string, draft: string): void {
+    this.at(name).change({ draft })
+    this.settings.change(name, { draft })
+  }
+
+  toggleMuted(name: string): void {
+    const isMuted = !this.at(name).state.peek().isMuted
+    this.at(name).change({ isMuted })
+    this.settings.change(name, { isMuted })
+  }
+
+  /** Joins a room, and shows it. */
+  async join(room: string): Promise<void> {
+    await this.rooming.join(room)
+    this.reading.open(room)
+  }
+
+  send(to: string, lines: ReadonlyArray<string>): void {
+    batch(() => {
+      this.at(to).change({ isListed: true, newAfter: undefined })
+      if (this.current.peek() === to) this.reading.goToEnd()
+      this.sending.send(to, lines)
+    })
+  }
+
+  /** Handles what was typed in a conversation. Returns what only the window can do. */
+  type(text: string, conversation: string): Typed.Typed | undefined {
+    const typed = Typed.parse(text, conversation)
+    const attempt = (done: Promise<void>) => {
+      done.catch((error: unknown) => this.say(this.at(conversation), "trouble", reasonOf(error)))
+      return undefined
+    }
+    switch (typed._tag) {
+      case "Say":
+        return void this.send(conversation, typed.lines)
+      case "Write":
+        this.reading.open(typed.name)
+        return typed.text === "" ? undefined : void this.send(typed.name, [typed.text])
+      case "Join":
+        return attempt(this.join(typed.room))
+      case "Leave":
+        return attempt(this.rooming.leave(conversation))
+      case "Mute":
+        return void this.toggleMuted(conversation)
+      case "Command":
+        return void this.command(typed.line, conversation)
+      case "Mistake":
+        return void this.say(this.at(conversation), "trouble", typed.text)
+      default:
+        return typed
+    }
+  }
+
+  /** Sends a command of the user, and shows the reply in the conversation. Returns whether the server did it. */
+  async command(line: string, conversation: string): Promise<boolean> {
+    const one = this.at(conversation)
+    try {
+      const lines = await this.ask(line, line === "devices" ? "end" : "line")
+      batch(() => {
+        for (const received of lines) {
+          if (RoomReports.roomNoticeIn(received) !== undefined) this.lines.take(received)
+          else if (received._tag === "Notice" && received.code === "device") {
+            this.say(one, "note", RoomTexts.device(received))
+          }
+        }
+      })
+      return true
+    } catch (error) {
+      this.say(one, "trouble", reasonOf(error))
+      return false
+    }
+  }
+
+  /** Looks for lines with these words, newest first: in one conversation, or in all. */
+  async search(text: string, conversation: string | undefined): Promise<ReadonlyArray<PastReports.PastLine>> {
+    const place = conversation === undefined ? "" : `in=${conversation} `
+    const lines = await this.ask(`search ${place}limit=${maxFound} ${text}`, "end")
+    return lines.flatMap((line) => PastReports.pastIn(line) ?? [])
+  }
+
+  private up(facts: ServerFacts) {
+    this.wasUp = true
+    this.facts.value = facts
+    this.link.value = { _tag: "Online" }
+    if (this.settings.useLog(facts.log)) for (const one of this.conversations.all) one.restart()
+    this.own.onUp(facts)
+    void this.refresh(facts)
+    void this.sending.connected(facts)
+  }
+
+  private ended(end: End) {
+    const { refused } = end
+    const { timers } = this.own
+    this.connection = undefined
+    this.disconnected()
+    if (refused !== undefined && !this.mayPass(refused)) {
+      const code = refused.values.get("reason") ?? refused.code
+      this.link.value = { _tag: "Stopped", why: refused.text, code }
+      return
+    }
+    const millis = this.reconnection.next(end)
+    this.link.value = { _tag: "Away", why: refused?.text ?? "", until: timers.now() + millis }
+    this.cancelAttempt = timers.after(millis, () => this.start())
+  }
+
+  /** Whether a later attempt may succeed. The server may not have noticed yet that the last connection has ended. */
+  private mayPass({ code, retryMillis }: NonNullable<End["refused"]>): boolean {
+    return retryMillis !== undefined || (this.wasUp && code === "login-in-use")
+  }
+
+  private leave() {
+    this.cancelAttempt?.()
+    this.cancelAttempt = undefined
+    const { connection } = this
+    this.connection = undefined
+    connection?.quit()
+    this.disconnected()
+  }
+
+  private disconnected() {
+    this.present.value = new Set()
+    this.sending.disconnected()
+    this.rooming.disconnected()
+  }
+
+  /** Asks for what is to be known after each login. */
+  private async refresh({ rooms }: ServerFacts) {
+    const { connection } = this
+    try {
+      const [rejoined] = await Promise.all([
+        this.isOfAccount || rooms === undefined ? [] : this.rooming.joinAgain(),
+        this.refreshPresence(),
+        rooms === undefined ? undefined : this.rooming.refresh(),
+        this.isOfAccount && rooms !== undefined ? this.refreshConversations() : undefined
+      ])
+      batch(() => this.reading.connected(rejoined))
+    } catch (error) {
+      if (this.connection === connection && error instanceof RequestFailed) this.complain(error.message)
+    }
+  }
+
+  private async refreshPresence() {
+    const { connection } = this
+    this.present.value = new Set(namesIn(await this.ask("who", "names")))
+    this.own.timers.after(presenceMillis, () => {
+      if (this.connection === connection) this.refreshPresence().catch(() => undefined)
+    })
+  }
+
+  private async refreshConversations() {
+    const lines = await this.ask("conversations", "end")
+    batch(() => {
+      for (const line of lines) {
+        const report = PastReports.conversationIn(line)
+        if (report === undefined) continue
+        const one = this.at(report.conversation)
+        one.change({ isWithGuest: report.guest === true })
+        one.learn(report)
+      }
+    })
+  }
+}

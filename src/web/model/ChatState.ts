@@ -1,0 +1,144 @@
+import { computed, signal } from "@preact/signals-core"
+import type * as Received from "../../client/Received.js"
+import type { RoomReport } from "../../client/RoomReports.js"
+import { type Connection, type ReplyEnd, RequestFailed, type ServerFacts } from "./Connection.js"
+import { type Conversation, Conversations } from "./Conversation.js"
+import type { Memory, Timers } from "./Ports.js"
+import { Settings } from "./Settings.js"
+import type { ShownLine } from "./Timeline.js"
+
+/** The state of the connection. */
+export type LinkState =
+  | { readonly _tag: "Connecting" | "Online" }
+  /** Cut off: the next attempt is at this time of the browser's clock. */
+  | { readonly _tag: "Away"; readonly why: string; readonly until: number }
+  /** The page does not connect again by itself. */
+  | { readonly _tag: "Stopped"; readonly why: string; readonly code: string }
+
+/** What the user may be told of while they look elsewhere. */
+export interface News {
+  readonly conversation: string
+  readonly from: string
+  readonly text: string
+}
+
+export interface ChatStateOptions {
+  readonly timers: Timers
+  /** What all tabs of this browser share. */
+  readonly memory: Memory
+  /** What belongs to this tab. */
+  readonly tab: Memory
+  /** Whether the user looks at the page. */
+  readonly isLooking: () => boolean
+  readonly onNews: (news: News) => void
+}
+
+/** A greater difference between the clocks is taken into account, in milliseconds. */
+const skewMillis = 5_000
+
+/** What is known, over all connections of one user, and is shared by what changes it. */
+export class ChatState {
+  readonly link = signal<LinkState>({ _tag: "Connecting" })
+  readonly facts = signal<ServerFacts | undefined>(undefined)
+  readonly conversations = new Conversations()
+  /** The name of the conversation in sight. */
+  readonly current = signal<string | undefined>(undefined)
+  /** The names of those who are present. */
+  readonly present = signal<ReadonlySet<string>>(new Set())
+  /** Rooms that the user may enter. */
+  readonly rooms = signal<ReadonlyArray<RoomReport>>([])
+  /** The last line of another user that has come to the conversation in sight. */
+  readonly latest = signal<ShownLine | undefined>(undefined)
+  /** What the page says besides the conversations, until the user has read it. */
+  readonly trouble = signal<string | undefined>(undefined)
+  /** Unread lines in conversations that are not muted, and mentions in all. */
+  readonly unread = computed(() =>
+    this.conversations.all.reduce((sum, { state }) => {
+      const { isListed, isMuted, mentions, unread } = state.value
+      return sum + (isListed ? (isMuted ? mentions : unread) : 0)
+    }, 0)
+  )
+  readonly settings: Settings
+  /** Undefined while there is none. */
+  connection: Connection | undefined = undefined
+  private skew = 0
+  private unkept = 0
+
+  constructor(
+    readonly me: string,
+    readonly options: ChatStateOptions
+  ) {
+    this.settings = new Settings(options.memory, `a-chat.settings.${me}`)
+    for (const name of this.settings.names) this.remember(name)
+  }
+
+  /** The time of the server, as far as it is known, in milliseconds since 1970. */
+  now(): number {
+    return this.options.timers.now() + this.skew
+  }
+
+  /** The server has stored a line of this page just now. */
+  compareClocks(at: number): void {
+    const difference = at - this.options.timers.now()
+    this.skew = Math.abs(difference) > skewMillis ? difference : 0
+  }
+
+  get isOnline(): boolean {
+    return this.link.peek()._tag === "Online"
+  }
+
+  get isOfAccount(): boolean {
+    return this.facts.peek()?.device !== undefined
+  }
+
+  /** Sends a command, without its `/`. Fails with `RequestFailed`. */
+  ask(command: string, end: ReplyEnd = "line"): Promise<ReadonlyArray<Received.Received>> {
+    return this.connection === undefined
+      ? Promise.reject(new RequestFailed("cut-off", "there is no connection to the server"))
+      : this.connection.ask(command, end)
+  }
+
+  /** The conversation in sight. */
+  get shown(): Conversation | undefined {
+    const name = this.current.peek()
+    return name === undefined ? undefined : this.conversations.find(name)
+  }
+
+  at(name: string): Conversation {
+    return this.conversations.find(name) ?? this.remember(name)
+  }
+
+  /** Whether the server sends past lines of a conversation now. */
+  canLoad(conversation: Conversation): boolean {
+    const isPossible = this.isOnline && this.facts.peek()?.rooms !== undefined
+    return isPossible && (conversation.isRoom ? conversation.state.peek().isIn : this.isOfAccount)
+  }
+
+  /** A key for a line that no server keeps. */
+  nextKey(): string {
+    this.unkept += 1
+    return `n${this.unkept}`
+  }
+
+  /** Writes a line of the page itself into a conversation. */
+  say(one: Conversation, kind: "note" | "trouble", text: string): void {
+    one.timeline.add({ key: this.nextKey(), kind, from: "", isOwn: false, text, at: this.now() })
+    one.show()
+  }
+
+  /** Says what went wrong, where the user is. */
+  complain(text: string): void {
+    if (this.shown === undefined) this.trouble.value = text
+    else this.say(this.shown, "trouble", text)
+  }
+
+  /** A conversation with what the browser has kept of it. */
+  private remember(name: string): Conversation {
+    const one = this.conversations.at(name)
+    const { delivered = 0, draft = "", isMuted = false } = this.settings.of(name)
+    one.change({ delivered, draft, isMuted, isListed: !one.isRoom && draft !== "" })
+    return one
+  }
+}
+
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,272 @@
+import { Acknowledgement, isMessage, turnsOn } from "../../client/Acknowledgement.js"
+import * as PastReports from "../../client/PastReports.js"
+import * as Received from "../../client/Received.js"
+import type { ConnectionEnd } from "./Reconnection.js"
+import type { Link, OpenLink, Timers } from "./Ports.js"
+
+/** What the page says of itself after `/hello`: those that a server does not know have no effect. */
+const words = "ack copies once receipts seq to"
+
+/** After this time without a line the page asks whether the server is there, and closes the connection after the same again. */
+const silentMillis = 30_000
+
+/** The same when the page comes back to the front, or the network does. */
+const wakeMillis = 5_000
+
+/** How long a connection may take to be made and to log in. */
+const loginMillis = 20_000
+
+/** What `* hello` says of the server and of this client. */
+export interface ServerFacts {
+  readonly name: string
+  /** Who can have an account; undefined if the server has none. */
+  readonly accounts: string | undefined
+  /** Who creates rooms; undefined if the server has none. */
+  readonly rooms: string | undefined
+  /** Changes when the server has begun from nothing. */
+  readonly log: string
+  /** The device of an account; undefined for a guest. */
+  readonly device: string | undefined
+  readonly words: ReadonlySet<string>
+  readonly maxLineBytes: number
+  /** The greatest number of lines in a page of past lines. */
+  readonly maxHistory: number
+  /** Whether the server limits how fast lines may come. */
+  readonly isPaced: boolean
+}
+
+export type Refused = Extract<Received.Received, { readonly _tag: "Refused" }>
+
+/** The server did not do what a command asked for, or the connection ended before it answered. */
+export class RequestFailed extends Error {
+  constructor(
+    /** The word of `! refused`, the code of another refusal, or `cut-off`. */
+    readonly reason: string,
+    text: string
+  ) {
+    super(text)
+    this.name = "RequestFailed"
+  }
+}
+
+export interface End extends ConnectionEnd {
+  /** The last refusal, after which the server closed; undefined if the connection broke. */
+  readonly refused: Refused | undefined
+}
+
+export interface ConnectionEvents {
+  /** The server has said who can log in, before the login. */
+  readonly greeted: (facts: ServerFacts) => void
+  /** The login was accepted. */
+  readonly up: (facts: ServerFacts) => void
+  /** A line that answers no request. */
+  readonly line: (received: Received.Received) => void
+  readonly ended: (end: End) => void
+}
+
+/** How the reply to a command ends: with its first line, with `* end`, or once as many names are listed as it has said. */
+export type ReplyEnd = "line" | "end" | "names"
+
+interface PendingRequest {
+  readonly replyEnd: ReplyEnd
+  readonly lines: Array<Received.Received>
+  readonly settle: (lines: ReadonlyArray<Received.Received>) => void
+  readonly fail: (failed: RequestFailed) => void
+}
+
+/** How the page logs in: as a guest, or with the secret of an account. Undefined if it only asks who can. */
+export interface Login {
+  readonly name: string
+  readonly device?: string | undefined
+  readonly secret?: string | undefined
+}
+
+const cutOff = () => new RequestFailed("cut-off", "the connection to the server was lost")
+
+/** One connection, from its first line to its last: login, requests and their replies, acknowledgements, silence. */
+export class Connection {
+  private readonly link: Link
+  private readonly acknowledgement = new Acknowledgement((line) => this.link.send(line))
+  private readonly pending = new Map<string, PendingRequest>()
+  private stage: "opening" | "greeting" | "login" | "up" | "ended" = "opening"
+  private requests = 0
+  /** Counts the lines that have come. */
+  private heard = 0
+  private upAt: number | undefined = undefined
+  private returnMillis: number | undefined = undefined
+  private refused: Refused | undefined = undefined
+  private cancelTimer: () => void
+
+  constructor(
+    open: OpenLink,
+    private readonly login: Login | undefined,
+    private readonly timers: Timers,
+    private readonly events: ConnectionEvents
+  ) {
+    this.cancelTimer = timers.after(loginMillis, () => this.drop())
+    this.link = open({
+      opened: () => {
+        this.stage = "greeting"
+        this.link.send(`/hello ${words}\n`)
+      },
+      lines: (lines) => {
+        for (const line of lines) this.take(line)
+      },
+      closed: () => this.end()
+    })
+  }
+
+  /** Sends a message. Its outcomes have the label, and are lines like others. */
+  message(label: string, to: string, text: string): void {
+    this.link.send(`@${label} ${to}: ${text}\n`)
+  }
+
+  /** Sends a command, without its `/`. */
+  ask(command: string, replyEnd: ReplyEnd): Promise<ReadonlyArray<Received.Received>> {
+    return new Promise((settle, fail) => {
+      if (this.stage !== "up") return fail(cutOff())
+      this.requests += 1
+      const label = `page.${this.requests}`
+      this.pending.set(label, { replyEnd, lines: [], settle, fail })
+      this.link.send(`@${label} /${command}\n`)
+    })
+  }
+
+  /** The page has come to the front, or the network is back: finds out soon whether the connection still lives. */
+  wake(): void {
+    if (this.stage !== "up") return
+    this.cancelTimer()
+    this.ping(wakeMillis)
+  }
+
+  /** Leaves in order: what was sent before is still handled. */
+  quit(): void {
+    if (this.stage === "opening" || this.stage === "ended") return this.drop()
+    this.acknowledgement.flush()
+    this.link.send("/quit\n")
+    this.drop()
+  }
+
+  /** Ends the connection as if it were lost. */
+  drop(): void {
+    this.link.close()
+    this.end()
+  }
+
+  private end() {
+    if (this.stage === "ended") return
+    this.stage = "ended"
+    this.cancelTimer()
+    this.acknowledgement.stop()
+    const upMillis = this.upAt === undefined ? 0 : this.timers.now() - this.upAt
+    for (const { fail } of this.pending.values()) fail(cutOff())
+    this.pending.clear()
+    const { refused, returnMillis } = this
+    this.events.ended({ upMillis, returnMillis, retryMillis: refused?.retryMillis, refused })
+  }
+
+  private listen() {
+    const { heard } = this
+    this.cancelTimer = this.timers.after(silentMillis, () =>
+      this.heard === heard ? this.ping(silentMillis) : this.listen()
+    )
+  }
+
+  /** Asks for a sign of life, and closes the connection if none comes within this time. */
+  private ping(millis: number) {
+    const { heard } = this
+    this.link.send("@page.alive /ping\n")
+    this.cancelTimer = this.timers.after(millis, () => (this.heard === heard ? this.drop() : this.listen()))
+  }
+
+  private take(line: string) {
+    if (this.stage === "ended") return
+    this.heard += 1
+    const received = Received.parse(line)
+    if (turnsOn(received)) this.acknowledgement.isOn = true
+    if (received._tag === "Refused" && received.fatal) this.refused = received
+    if (received._tag === "Notice" && received.code === "closing") this.returnMillis = Received.returnMillis(received)
+    if (this.stage !== "up") this.greet(received)
+    else if (!this.answers(received)) this.events.line(received)
+    if (isMessage(line)) this.acknowledgement.add(1)
+  }
+
+  private greet(received: Received.Received) {
+    if (received._tag === "Refused" && received.code === "slow-down" && !received.fatal) {
+      this.timers.after(received.retryMillis ?? silentMillis, () => this.link.send("/hello\n"))
+      return
+    }
+    if (received._tag !== "Notice" || received.code !== "hello") {
+      // What comes with the login, before its confirmation, such as a kept line.
+      if (this.stage === "login") this.events.line(received)
+      return
+    }
+    const facts = factsIn(received)
+    if (facts.name !== "") return this.confirmed(facts)
+    this.events.greeted(facts)
+    if (this.login === undefined) return this.quit()
+    this.stage = "login"
+    const { device, name, secret } = this.login
+    const who = device === undefined ? name : `${name}/${device}`
+    this.link.send(`${secret === undefined ? who : `${who}: ${secret}`}\n/hello\n`)
+  }
+
+  private confirmed(facts: ServerFacts) {
+    this.stage = "up"
+    this.upAt = this.timers.now()
+    this.cancelTimer()
+    this.listen()
+    this.events.up(facts)
+  }
+
+  /** Takes a line that answers a request; returns whether it does. */
+  private answers(received: Received.Received): boolean {
+    if (received._tag !== "Notice" && received._tag !== "Refused") return false
+    const { label } = received
+    if (label === "page.alive") return true
+    const request = label === undefined ? undefined : this.pending.get(label)
+    if (request === undefined || label === undefined) return false
+    if (received._tag === "Refused") {
+      this.pending.delete(label)
+      const { code, text, values } = received
+      request.fail(new RequestFailed(code === "refused" ? (values.get("reason") ?? code) : code, text))
+      return true
+    }
+    request.lines.push(received)
+    if (isComplete(request)) {
+      this.pending.delete(label)
+      request.settle(request.lines)
+    }
+    return true
+  }
+}
+
+const isComplete = ({ lines, replyEnd }: PendingRequest): boolean => {
+  const last = lines.at(-1)
+  if (replyEnd === "line" || last?._tag !== "Notice") return true
+  return replyEnd === "end"
+    ? PastReports.endIn(last) !== undefined
+    : namesIn(lines).length >= Number(last.words.find((word) => /^\d+$/u.test(word)) ?? 0)
+}
+
+/** The names that the lines of a reply list in their texts. */
+export const namesIn = (lines: ReadonlyArray<Received.Received>): ReadonlyArray<string> =>
+  lines.flatMap((line) => (line._tag === "Notice" ? line.text.split(", ").filter((name) => name !== "") : []))
+
+/** Used if the server does not say how long a line may be. */
+const leastLineBytes = 1_024
+
+const factsIn = ({ values }: Received.Report): ServerFacts => {
+  const accounts = values.get("accounts")
+  return {
+    name: values.get("name") ?? "",
+    accounts: accounts === "off" ? undefined : accounts,
+    rooms: values.get("rooms"),
+    log: values.get("log") ?? "",
+    device: values.get("device"),
+    words: new Set(values.get("on")?.split("+")),
+    maxLineBytes: Received.numberIn(values.get("max-line")) ?? leastLineBytes,
+    maxHistory: Received.numberIn(values.get("max-history")) ?? 0,
+    isPaced: values.has("rate") || values.has("address-rate")
+  }
+}

@@ -1,0 +1,198 @@
+import { signal } from "@preact/signals-core"
+import { Chat, type ChatOptions } from "./Chat.js"
+import { reasonOf } from "./ChatState.js"
+import { Connection, type ServerFacts } from "./Connection.js"
+import { Identities, type Identity } from "./Identity.js"
+import type { Memory, OpenLink, Timers } from "./Ports.js"
+import * as Typed from "./Typed.js"
+
+/** What the page shows. */
+export type Stage =
+  | { readonly _tag: "Starting" }
+  /** The form for the login; `why` the last attempt has failed. */
+  | { readonly _tag: "Login"; readonly name: string; readonly why: string | undefined; readonly isBusy: boolean }
+  /** Another tab of this browser has the connection of this user. */
+  | { readonly _tag: "Elsewhere"; readonly identity: Identity }
+  | { readonly _tag: "Chat"; readonly chat: Chat }
+
+/** One tab at a time connects for a user. */
+export interface Tabs {
+  /** Becomes the tab of a user; false if another tab is. `lost` is called when another tab has taken over. */
+  readonly claim: (name: string, lost: () => void) => Promise<boolean>
+  /** The same, from the tab that has it. */
+  readonly takeOver: (name: string, lost: () => void) => Promise<void>
+  readonly release: () => void
+}
+
+export interface PageOptions extends Pick<ChatOptions, "isLooking" | "onNews"> {
+  readonly open: OpenLink
+  readonly timers: Timers
+  readonly tab: Memory
+  readonly browser: Memory
+  readonly tabs: Tabs
+}
+
+export interface LoginForm {
+  readonly name: string
+  /** Empty for a guest. */
+  readonly password: string
+  /** Makes an account of the name. */
+  readonly isNew: boolean
+}
+
+/** Who uses the page, and how they log in. */
+export class Page {
+  readonly stage = signal<Stage>({ _tag: "Starting" })
+  /** What the server says before the login: who can have an account. Undefined while it is not reached. */
+  readonly server = signal<ServerFacts | undefined>(undefined)
+  private readonly identities: Identities
+
+  constructor(private readonly options: PageOptions) {
+    this.identities = new Identities(options.tab, options.browser)
+  }
+
+  async start(): Promise<void> {
+    const { current } = this.identities
+    if (current === undefined) return this.showLogin("", undefined)
+    if (await this.options.tabs.claim(current.name, () => this.lost(current))) this.enter(current)
+    else this.stage.value = { _tag: "Elsewhere", identity: current }
+  }
+
+  /** Connects in this tab rather than in the other one. */
+  async continueHere(identity: Identity): Promise<void> {
+    await this.options.tabs.takeOver(identity.name, () => this.lost(identity))
+    this.enter(identity)
+  }
+
+  showLogin(name: string, why: string | undefined): void {
+    this.stage.value = { _tag: "Login", name, why, isBusy: false }
+    const { open, timers } = this.options
+    // Asks who can log in here, and leaves again.
+    void new Connection(open, undefined, timers, {
+      greeted: (facts) => (this.server.value = facts),
+      up: () => {},
+      line: () => {},
+      ended: () => {}
+    })
+  }
+
+  async logIn({ isNew, name: typed, password }: LoginForm): Promise<void> {
+    const name = Typed.userName(typed)
+    if (name === undefined) {
+      const why = "A name has up to 32 letters, digits, “_”, “-” or “.”, and starts with a letter, a digit or “_”."
+      this.stage.value = { _tag: "Login", name: typed, why, isBusy: false }
+      return
+    }
+    this.stage.value = { _tag: "Login", name, why: undefined, isBusy: true }
+    const isClaimed = await this.options.tabs.claim(name, () => this.lost({ name }))
+    if (!isClaimed) await this.options.tabs.takeOver(name, () => this.lost({ name }))
+    if (password === "")
+      return this.watch(
+        this.chatFor({ name }, () => this.identities.use({ name })),
+        name
+      )
+    const device = `web-${this.randomName()}`
+    const login = isNew ? { name } : { name, device, secret: password }
+    const chat = this.chatFor(login, () => void this.exchange(chat, { device, isNew, name, password }))
+    this.watch(chat, name)
+  }
+
+  /** Makes an account of the guest's name. */
+  async register(chat: Chat, password: string): Promise<void> {
+    await chat.ask(`register ${password}`)
+    const device = `web-${this.randomName()}`
+    chat.useLogin({ name: chat.me, device, secret: await this.tokenFor(chat, device) })
+  }
+
+  /** Leaves, and forgets what the browser has kept of the user. */
+  logOut(chat: Chat): void {
+    chat.stop("", "logged-out")
+    chat.forget()
+    this.identities.forget({ name: chat.me })
+    this.options.tabs.release()
+    this.showLogin("", undefined)
+  }
+
+  /** Shows the form again for a user whose connection has stopped. */
+  logInAgain(chat: Chat): void {
+    chat.stop("", "logged-out")
+    this.identities.forget({ name: chat.me })
+    this.options.tabs.release()
+    this.showLogin(chat.me, undefined)
+  }
+
+  private randomName() {
+    return Math.floor(this.options.timers.random() * 36 ** 4)
+      .toString(36)
+      .padStart(4, "0")
+  }
+
+  private enter(identity: Identity) {
+    const { device, name, token } = identity
+    // The server may not have noticed yet that the page was loaded again: a name in use is tried again.
+    const chat = this.chatFor({ name, device, secret: token }, () => this.identities.use(identity), true)
+    this.stage.value = { _tag: "Chat", chat }
+    chat.start()
+  }
+
+  private chatFor(login: ChatOptions["login"], onFirstUp: () => void, wasUp = false): Chat {
+    const { browser, isLooking, onNews, open, tab, timers } = this.options
+    let isFirst = true
+    const onUp = () => {
+      if (isFirst) onFirstUp()
+      isFirst = false
+    }
+    return new Chat({ open, timers, memory: browser, tab, login, wasUp, isLooking, onNews, onUp })
+  }
+
+  /** Shows the chat once the first login is accepted, and the form again if it is refused. */
+  private watch(chat: Chat, name: string) {
+    const stop = chat.link.subscribe((link) => {
+      if (link._tag === "Connecting") return
+      queueMicrotask(() => stop())
+      if (link._tag === "Online") {
+        this.stage.value = { _tag: "Chat", chat }
+        return
+      }
+      const why = !("why" in link) || link.why === "" ? "The server could not be reached." : sentence(link.why)
+      chat.stop("", "refused")
+      this.options.tabs.release()
+      this.stage.value = { _tag: "Login", name, why, isBusy: false }
+    })
+    chat.start()
+  }
+
+  /** Exchanges the password for a token of this device: a browser keeps no password. */
+  private async exchange(chat: Chat, form: LoginForm & { readonly device: string }) {
+    const { device, isNew, name, password } = form
+    try {
+      if (isNew) await chat.ask(`register ${password}`)
+      const token = await this.tokenFor(chat, device)
+      this.identities.use({ name, device, token })
+      if (isNew) chat.useLogin({ name, device, secret: token })
+      else chat.keepLogin({ name, device, secret: token })
+    } catch (error) {
+      if (isNew) {
+        chat.stop("", "refused")
+        this.stage.value = { _tag: "Login", name, why: sentence(reasonOf(error)), isBusy: false }
+      } else chat.trouble.value = `This browser will ask for the password again: ${reasonOf(error)}`
+    }
+  }
+
+  private async tokenFor(chat: Chat, device: string): Promise<string> {
+    const [reply] = await chat.ask(`token ${device}`)
+    const token = reply?._tag === "Notice" && reply.code === "token" ? reply.words[1] : undefined
+    if (token === undefined) throw new Error("the server has sent no token")
+    this.identities.use({ name: chat.me, device, token })
+    return token
+  }
+
+  private lost(identity: Identity) {
+    const stage = this.stage.peek()
+    if (stage._tag === "Chat") stage.chat.stop("", "elsewhere")
+    this.stage.value = { _tag: "Elsewhere", identity: this.identities.current ?? identity }
+  }
+}
+
+const sentence = (text: string): string =>
+  `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.?!]$/u.test(text) ? "" : "."}`

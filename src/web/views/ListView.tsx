@@ -1,0 +1,125 @@
+import type { Chat } from "../model/Chat.js"
+import type { Conversation } from "../model/Conversation.js"
+import { Icon } from "./Icons.js"
+import { Avatar, NameText } from "./Names.js"
+import type { View } from "./View.js"
+
+interface Props {
+  readonly chat: Chat
+  readonly view: View
+}
+
+/** Those in the list: rooms by their names, then users, the latest first. */
+export const listed = (
+  chat: Chat
+): { readonly rooms: ReadonlyArray<Conversation>; readonly users: ReadonlyArray<Conversation> } => {
+  const all = chat.conversations.all.filter(({ state }) => state.value.isListed)
+  const rooms = all.filter(({ isRoom }) => isRoom).toSorted((a, b) => a.name.localeCompare(b.name))
+  const users = all.filter(({ isRoom }) => !isRoom).toSorted((a, b) => b.state.value.at - a.state.value.at)
+  return { rooms, users }
+}
+
+const labelOf = ({ name, state }: Conversation): string => {
+  const { draft, isMuted, mentions, unread } = state.value
+  const facts = [
+    name,
+    ...(unread > 0 ? [`${unread} unread`] : []),
+    ...(mentions > 0 ? [mentions === 1 ? "1 mention" : `${mentions} mentions`] : []),
+    ...(isMuted ? ["muted"] : []),
+    ...(draft.trim() === "" ? [] : ["draft"])
+  ]
+  return facts.join(", ")
+}
+
+const maxCount = 999
+
+const Item = ({ chat, conversation }: { readonly chat: Chat; readonly conversation: Conversation }) => {
+  const { isRoom, name, state } = conversation
+  const { draft, isLocked, isMuted, mentions, unread } = state.value
+  const isCurrent = chat.current.value === name
+  const isStrong = mentions > 0 || (unread > 0 && !isMuted)
+  const count = isMuted && mentions === 0 ? 0 : unread
+  return (
+    <li>
+      <button
+        type="button"
+        class={`item ${isStrong ? "unread" : ""} ${isMuted ? "muted" : ""}`}
+        aria-current={isCurrent ? "true" : undefined}
+        aria-label={labelOf(conversation)}
+        onClick={() => chat.reading.open(name)}
+      >
+        <Avatar name={name} isLocked={isLocked} {...(isRoom ? {} : { isHere: chat.present.value.has(name) })} />
+        <NameText name={isRoom ? name.slice(1) : name} />
+        {!isCurrent && draft.trim() !== "" && count === 0 && <span class="mark">draft</span>}
+        {isMuted && count === 0 && <Icon name="muted" />}
+        {count > 0 && !isCurrent && (
+          <span class={mentions > 0 || !isRoom ? "count strong" : "count"}>
+            {count > maxCount ? `${maxCount}+` : count}
+          </span>
+        )}
+      </button>
+    </li>
+  )
+}
+
+/** The user's conversations. */
+export const ListView = ({ chat, view }: Props) => {
+  const { rooms, users } = listed(chat)
+  const hasRooms = chat.facts.value?.rooms !== undefined
+  const link = chat.link.value._tag
+  return (
+    <nav class="list" aria-label="Conversations">
+      <header>
+        <button
+          type="button"
+          class="you"
+          aria-haspopup="dialog"
+          onClick={() => (view.dialog.value = "you")}
+          aria-label={`You: ${chat.me}`}
+        >
+          <Avatar name={chat.me} isHere={link === "Online"} />
+          <NameText name={chat.me} />
+        </button>
+        <button
+          type="button"
+          class="plain"
+          aria-label="New conversation"
+          title="New conversation (Ctrl+K)"
+          onClick={() => (view.dialog.value = "switch")}
+        >
+          <Icon name="plus" />
+        </button>
+      </header>
+      <div class="items">
+        {hasRooms || rooms.length > 0 ? (
+          <section>
+            <h2>Rooms</h2>
+            <ul>
+              {rooms.map((one) => (
+                <Item key={one.name} chat={chat} conversation={one} />
+              ))}
+            </ul>
+            {rooms.length === 0 && (
+              <button type="button" class="hint" onClick={() => (view.dialog.value = "switch")}>
+                Join or create a room
+              </button>
+            )}
+          </section>
+        ) : null}
+        <section>
+          <h2>People</h2>
+          <ul>
+            {users.map((one) => (
+              <Item key={one.name} chat={chat} conversation={one} />
+            ))}
+          </ul>
+          {users.length === 0 && (
+            <button type="button" class="hint" onClick={() => (view.dialog.value = "switch")}>
+              Write to someone
+            </button>
+          )}
+        </section>
+      </div>
+    </nav>
+  )
+}

@@ -1,0 +1,240 @@
+import { useComputed, useSignal } from "@preact/signals"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
+import type { Chat } from "../model/Chat.js"
+import type { Conversation } from "../model/Conversation.js"
+import type { ShownLine } from "../model/Timeline.js"
+import * as Times from "../model/Times.js"
+import { Icon } from "./Icons.js"
+import { LineView } from "./LineView.js"
+import type { View } from "./View.js"
+
+/** The lines in the document: few enough for a phone, and more than fit on a large screen. */
+const maxRendered = 180
+/** How far the part moves at once, and how close to its edge the user is then, in pixels. */
+const step = 60
+const nearEdge = 800
+/** Closer to the end than this is at the end. */
+const nearEnd = 32
+
+/** Lines of one sender within this time belong together, in milliseconds. */
+const groupMillis = 300_000
+
+const times = Times.make()
+
+interface Anchor {
+  readonly key: string
+  /** Of the line, below the top of the window. */
+  readonly offset: number
+}
+
+const isContinued = (line: ShownLine, before: ShownLine | undefined): boolean =>
+  before !== undefined &&
+  before.kind === "message" &&
+  line.kind === "message" &&
+  before.from === line.from &&
+  before.isGuest === line.isGuest &&
+  line.to === undefined &&
+  Math.abs(line.at - before.at) < groupMillis &&
+  Times.dayOf(line.at) === Times.dayOf(before.at)
+
+/**
+ * The lines of a conversation. Only a part of them is in the document, which moves with the user. Whatever is added or
+ * removed around it, the lines in sight stay where they are: the browser's own way to do that is not in all browsers.
+ */
+export const LogView = ({
+  chat,
+  conversation,
+  view
+}: {
+  readonly chat: Chat
+  readonly conversation: Conversation
+  readonly view: View
+}) => {
+  const { name, timeline } = conversation
+  const scroller = useRef<HTMLDivElement>(null)
+  /** The first line in the document; undefined at the end of the conversation. */
+  const top = useSignal<string | undefined>(undefined)
+  const anchor = useRef<Anchor | undefined>(undefined)
+  const isPinned = useRef(true)
+  const all = useComputed(() =>
+    timeline.isAtEnd ? [...conversation.lines.value, ...chat.sending.in(name)] : conversation.lines.value
+  ).value
+  const { delivered, failed, loading, newAfter } = conversation.state.value
+  const found = top.value === undefined ? -1 : all.findIndex(({ key }) => key === top.value)
+  const from = found < 0 ? Math.max(0, all.length - maxRendered) : found
+  const to = Math.min(all.length, from + maxRendered)
+  const target = view.target.value
+
+  /** Remembers which line is at the top of the window. */
+  const remember = (box: HTMLDivElement) => {
+    isPinned.current =
+      to >= all.length && timeline.isAtEnd && box.scrollHeight - box.scrollTop - box.clientHeight < nearEnd
+    view.isAtEnd.value = isPinned.current
+    for (const row of box.querySelectorAll<HTMLElement>("li[data-key]")) {
+      if (row.offsetTop + row.offsetHeight <= box.scrollTop) continue
+      anchor.current = { key: row.dataset["key"] ?? "", offset: row.offsetTop - box.scrollTop }
+      return
+    }
+  }
+
+  const scrolled = () => {
+    const box = scroller.current
+    if (box === null) return
+    remember(box)
+    const below = box.scrollHeight - box.scrollTop - box.clientHeight
+    if (box.scrollTop < nearEdge) {
+      if (from > 0) top.value = all[Math.max(0, from - step)]?.key
+      else if (timeline.hasEarlier) chat.reading.loadEarlier()
+    } else if (below < nearEdge) {
+      if (to < all.length) top.value = to + step >= all.length ? undefined : all[from + step]?.key
+      else if (!timeline.isAtEnd) chat.reading.loadLater()
+    }
+    if (isPinned.current) top.value = undefined
+    else top.value ??= all[from]?.key
+  }
+
+  useLayoutEffect(() => {
+    const box = scroller.current
+    if (box === null) return
+    if (isPinned.current) box.scrollTop = box.scrollHeight
+    else {
+      const key = anchor.current?.key
+      const row = key === undefined ? null : box.querySelector<HTMLElement>(`li[data-key="${CSS.escape(key)}"]`)
+      if (row !== null) box.scrollTop = row.offsetTop - (anchor.current?.offset ?? 0)
+    }
+  })
+
+  // The window becomes smaller and larger with the composer and the keyboard of a phone.
+  useEffect(() => {
+    const box = scroller.current
+    if (box === null) return undefined
+    const sizes = new ResizeObserver(() => {
+      if (isPinned.current) box.scrollTop = box.scrollHeight
+    })
+    sizes.observe(box)
+    view.isAtEnd.value = true
+    return () => sizes.disconnect()
+  }, [])
+
+  // A line that was found comes into the middle of the window.
+  useLayoutEffect(() => {
+    const box = scroller.current
+    const at = target === undefined ? -1 : all.findIndex(({ seq }) => seq === target)
+    if (box === null || at < 0) return
+    if (at < from || at >= to) {
+      top.value = all[Math.max(0, at - maxRendered / 2)]?.key
+      return
+    }
+    isPinned.current = false
+    box.querySelector(".target")?.scrollIntoView({ block: "center" })
+    remember(box)
+    top.value ??= all[from]?.key
+  }, [target, all, from])
+
+  const toEnd = () => {
+    isPinned.current = true
+    view.target.value = undefined
+    top.value = undefined
+    chat.reading.goToEnd()
+    const box = scroller.current
+    if (box !== null) box.scrollTop = box.scrollHeight
+    view.focusComposer()
+  }
+
+  const now = chat.now()
+  return (
+    <div class="log">
+      <div
+        class="scroll"
+        ref={scroller}
+        onScroll={scrolled}
+        tabIndex={0}
+        role="region"
+        aria-label={`Messages with ${name}`}
+      >
+        <div class="before">
+          {loading === "earlier" || (loading === "latest" && all.length === 0) ? <p class="quiet">Loading…</p> : null}
+          {failed === undefined ? null : (
+            <p class="trouble">
+              {`The lines could not be loaded: ${failed} `}
+              <button type="button" onClick={() => chat.reading.loadAgain()}>
+                Try again
+              </button>
+            </p>
+          )}
+          {from === 0 && timeline.isLoaded && !timeline.hasEarlier && all.length > 0 && (
+            <p class="quiet">This is the beginning of what is kept.</p>
+          )}
+        </div>
+        {all.length === 0 && loading === undefined && <Empty conversation={conversation} />}
+        <ol class="lines">
+          {all.slice(from, to).map((line, index) => {
+            const before = all[from + index - 1]
+            const isNewDay = before === undefined || Times.dayOf(before.at) !== Times.dayOf(line.at)
+            const isFirstNew =
+              newAfter !== undefined &&
+              line.seq !== undefined &&
+              line.seq > newAfter &&
+              (before?.seq === undefined || before.seq <= newAfter) &&
+              !line.isOwn
+            return (
+              <li key={line.key} data-key={line.key}>
+                {isNewDay && (
+                  <div class="day">
+                    <span>{times.day(line.at, now)}</span>
+                  </div>
+                )}
+                {isFirstNew && (
+                  <div class="new">
+                    <span>New</span>
+                  </div>
+                )}
+                <LineView
+                  chat={chat}
+                  line={line}
+                  times={times}
+                  delivered={conversation.isRoom ? 0 : delivered}
+                  isContinued={!isNewDay && !isFirstNew && isContinued(line, before)}
+                  isTarget={line.seq !== undefined && line.seq === target}
+                />
+              </li>
+            )
+          })}
+        </ol>
+      </div>
+      {/* Not the lines themselves: those of the past would be read out when the user scrolls. */}
+      <div class="aloud" role="log" aria-live="polite">
+        {chat.latest.value === undefined ? null : (
+          <p key={chat.latest.value.key}>{`${chat.latest.value.from}: ${chat.latest.value.text}`}</p>
+        )}
+      </div>
+      {!view.isAtEnd.value && (
+        <button type="button" class="to-end" onClick={toEnd} aria-label="To the latest messages">
+          <Icon name="down" />
+        </button>
+      )}
+    </div>
+  )
+}
+
+const Empty = ({ conversation: { isRoom, name, state } }: { readonly conversation: Conversation }) => (
+  <div class="empty">
+    <p>
+      {isRoom ? (
+        state.value.isIn ? (
+          <>
+            Nobody has written in <bdi>{name}</bdi> yet.
+          </>
+        ) : (
+          <>
+            You are not in <bdi>{name}</bdi>.
+          </>
+        )
+      ) : (
+        <>
+          Nothing here yet. Write the first line to <bdi>{name}</bdi>.
+        </>
+      )}
+    </p>
+  </div>
+)

@@ -1,0 +1,100 @@
+import { useSignal } from "@preact/signals"
+import { useEffect, useRef } from "preact/hooks"
+import type { Page, Stage } from "../model/Page.js"
+
+/** The form for the login. */
+export const LoginView = ({
+  page,
+  stage
+}: {
+  readonly page: Page
+  readonly stage: Extract<Stage, { readonly _tag: "Login" }>
+}) => {
+  const name = useSignal(stage.name)
+  const password = useSignal("")
+  const isNew = useSignal(false)
+  const field = useRef<HTMLInputElement>(null)
+  const secret = useRef<HTMLInputElement>(null)
+  const server = page.server.value
+  // Until the server has said otherwise: the fields do not appear and vanish.
+  const hasAccounts = server === undefined || server.accounts !== undefined
+  const hasGuests = server?.accounts !== "required"
+  const isOpen = server?.accounts === "open"
+
+  useEffect(
+    () => (stage.why !== undefined && name.peek() !== "" && hasAccounts ? secret : field).current?.focus(),
+    [stage.why]
+  )
+
+  const submit = (event: Event) => {
+    event.preventDefault()
+    if (stage.isBusy) return
+    void page.logIn({ name: name.value, password: password.value, isNew: isNew.value && isOpen })
+  }
+
+  return (
+    <main class="login">
+      <form onSubmit={submit}>
+        <h1>
+          <img src="/icon.svg" alt="" width="40" height="40" />
+          a-chat
+        </h1>
+        <p class="quiet">{hasGuests ? "Choose a name, and you are in." : "This server is for accounts."}</p>
+        <label>
+          <span>Name</span>
+          <input
+            ref={field}
+            name="username"
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck={false}
+            maxLength={128}
+            required
+            value={name}
+            onInput={({ currentTarget }) => (name.value = currentTarget.value)}
+          />
+        </label>
+        {hasAccounts && (
+          <label>
+            <span>
+              Password {hasGuests && !isNew.value && <span class="quiet">– only for an account</span>}
+              {isNew.value && <span class="quiet">– 8 characters or more</span>}
+            </span>
+            <input
+              ref={secret}
+              name="password"
+              type="password"
+              autocomplete={isNew.value ? "new-password" : "current-password"}
+              minLength={isNew.value ? 8 : undefined}
+              required={isNew.value || !hasGuests}
+              value={password}
+              onInput={({ currentTarget }) => (password.value = currentTarget.value)}
+            />
+          </label>
+        )}
+        {isOpen && hasGuests && (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={isNew}
+              onChange={({ currentTarget }) => (isNew.value = currentTarget.checked)}
+            />
+            <span>Make this name an account of mine</span>
+          </label>
+        )}
+        <p class="trouble" role="alert">
+          {stage.why}
+        </p>
+        <button class="primary" type="submit" disabled={stage.isBusy}>
+          {stage.isBusy
+            ? "Logging in…"
+            : isNew.value
+              ? "Create the account"
+              : password.value === "" && hasGuests
+                ? "Enter as a guest"
+                : "Log in"}
+        </button>
+      </form>
+    </main>
+  )
+}

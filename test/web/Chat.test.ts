@@ -1,0 +1,384 @@
+import { assert, describe, it } from "@effect/vitest"
+import { seededRandom } from "../../scripts/random.mjs"
+import { Chat } from "../../src/web/model/Chat.js"
+import type { News } from "../../src/web/model/ChatState.js"
+import type { ShownLine } from "../../src/web/model/Timeline.js"
+import { memory, PlayedServer, PlayedTimers } from "./PlayedServer.js"
+
+/** A page of alice's account. What the browser keeps outlives it. */
+const pageOf = (
+  server: PlayedServer,
+  { browser = memory(), tab = memory(), timers = new PlayedTimers(), isLooking = (): boolean => true } = {}
+) => {
+  const news: Array<News> = []
+  const chat = new Chat({
+    open: server.open,
+    timers,
+    memory: browser,
+    tab,
+    login: { name: "alice", device: "web", secret: "achat_0" },
+    wasUp: false,
+    isLooking,
+    onNews: (one) => news.push(one),
+    onUp: () => {}
+  })
+  return { chat, timers, browser, tab, news }
+}
+
+const started = async (server: PlayedServer, options: Parameters<typeof pageOf>[1] = {}) => {
+  const page = pageOf(server, options)
+  page.chat.start()
+  await server.settle()
+  return page
+}
+
+/** What is on the screen: the lines of a conversation, and what waits. */
+const screen = (chat: Chat, name: string): ReadonlyArray<ShownLine> => [
+  ...(chat.conversations.find(name)?.lines.peek() ?? []),
+  ...chat.sending.in(name)
+]
+
+const texts = (chat: Chat, name: string) => screen(chat, name).map(({ text }) => text)
+
+const states = (chat: Chat, name: string) =>
+  screen(chat, name).map(({ state, text }) => `${text} ${state ?? ""}`.trim())
+
+describe("the page's model", () => {
+  it("shows a line once, whatever comes again, and loads what is missing", async () => {
+    const server = new PlayedServer()
+    for (let n = 1; n <= 150; n++) server.write("#ops", "bob", `line ${n}`)
+    const { chat, timers } = await started(server)
+    chat.reading.open("#ops")
+    await server.settle()
+    assert.strictEqual(texts(chat, "#ops")[0], "line 1")
+    assert.strictEqual(texts(chat, "#ops").length, 150)
+    assert.strictEqual(new Set(texts(chat, "#ops")).size, 150)
+
+    // Without an acknowledgement the server gives the last ones again.
+    server.log("#ops").place = 140
+    server.cut()
+    server.write("#ops", "bob", "line 151")
+    timers.pass(2_000)
+    await server.settle()
+    assert.deepStrictEqual(texts(chat, "#ops").slice(-2), ["line 150", "line 151"])
+    assert.strictEqual(texts(chat, "#ops").length, 151)
+  })
+
+  it("loads earlier lines page by page, until the first", async () => {
+    const server = new PlayedServer()
+    for (let n = 1; n <= 150; n++) server.write("#ops", "bob", `line ${n}`)
+    server.log("#ops").place = 150
+    const { chat } = await started(server)
+    chat.reading.open("#ops")
+    await server.settle()
+    assert.strictEqual(texts(chat, "#ops")[0], "line 91")
+    chat.reading.loadEarlier()
+    await server.settle()
+    assert.strictEqual(texts(chat, "#ops")[0], "line 31")
+    chat.reading.loadEarlier()
+    await server.settle()
+    assert.deepStrictEqual([texts(chat, "#ops")[0], texts(chat, "#ops").length], ["line 1", 150])
+    assert.isFalse(chat.at("#ops").timeline.hasEarlier)
+  })
+
+  it("shows a line that was found, and comes back to the end without a gap", async () => {
+    const server = new PlayedServer()
+    for (let n = 1; n <= 400; n++) server.write("#ops", "bob", `line ${n}`)
+    server.log("#ops").place = 400
+    const { chat } = await started(server)
+    chat.reading.open("#ops")
+    await server.settle()
+    void chat.reading.goTo("#ops", 100)
+    await server.settle()
+    assert.include(texts(chat, "#ops"), "line 100")
+    assert.notInclude(texts(chat, "#ops"), "line 400")
+    server.write("#ops", "bob", "line 401")
+    await server.settle()
+    assert.notInclude(texts(chat, "#ops"), "line 401")
+    while (!chat.at("#ops").timeline.isAtEnd) {
+      chat.reading.loadLater()
+      await server.settle()
+    }
+    const all = texts(chat, "#ops")
+    const first = Number(all[0]?.split(" ")[1])
+    assert.deepStrictEqual(
+      all,
+      Array.from({ length: 402 - first }, (_, index) => `line ${first + index}`)
+    )
+  })
+
+  it("keeps what is written while it is cut off, in order, and sends it once", async () => {
+    const server = new PlayedServer()
+    server.write("bob", "bob", "hi")
+    const { chat, timers, browser, tab } = await started(server)
+    chat.send("bob", ["one"])
+    await server.settle()
+    assert.deepStrictEqual(states(chat, "bob").slice(-1), ["one stored"])
+
+    // This one arrives, and its outcome is lost.
+    chat.send("bob", ["two"])
+    while (server.hearOne()) {
+      // Until the server has it.
+    }
+    server.cut()
+    chat.send("bob", ["three", "four"])
+    assert.deepStrictEqual(states(chat, "bob").slice(-3), ["two waiting", "three waiting", "four waiting"])
+    await Promise.resolve()
+    chat.stop("", "test")
+
+    // Another page of the same browser, later.
+    const again = await started(server, { timers, browser, tab })
+    again.chat.reading.open("bob")
+    await server.settle()
+    assert.deepStrictEqual(texts(again.chat, "bob"), ["hi", "one", "two", "three", "four"])
+    assert.deepStrictEqual(
+      server.log("bob").lines.map(({ text }) => text),
+      ["hi", "one", "two", "three", "four"]
+    )
+    assert.isTrue(again.chat.sending.isEmpty)
+  })
+
+  it("says why a line was not delivered, and sends it again on request", async () => {
+    const server = new PlayedServer()
+    const { chat } = await started(server)
+    chat.reading.open("bob")
+    server.refusals.set("hello", "! undelivered @ bob reason=full: too many lines wait")
+    chat.send("bob", ["hello"])
+    await server.settle()
+    const [failed] = screen(chat, "bob")
+    assert.deepStrictEqual([failed?.state, failed?.why], ["failed", "too many lines wait"])
+    chat.sending.again(failed?.key ?? "")
+    await server.settle()
+    assert.deepStrictEqual(states(chat, "bob"), ["hello stored"])
+  })
+
+  it("waits as long as the server asks for, and then sends the same line again", async () => {
+    const server = new PlayedServer()
+    server.facts += " rate=10"
+    const { chat, timers } = await started(server)
+    server.refusals.set("one", "! slow-down @ retry=700: too fast")
+    chat.send("bob", ["one", "two"])
+    await server.settle()
+    assert.deepStrictEqual(server.log("bob").lines, [])
+    timers.pass(699)
+    await server.settle()
+    assert.deepStrictEqual(server.log("bob").lines, [])
+    timers.pass(2)
+    await server.settle()
+    assert.deepStrictEqual(
+      server.log("bob").lines.map(({ text }) => text),
+      ["one", "two"]
+    )
+  })
+
+  it("counts unread lines of other conversations, and those that mention the user", async () => {
+    const server = new PlayedServer()
+    server.write("#ops", "bob", "before")
+    server.log("#ops").place = 1
+    const { chat, news } = await started(server, { isLooking: () => false })
+    assert.strictEqual(chat.at("#ops").state.peek().unread, 1)
+    server.write("#ops", "bob", "for alice")
+    server.write("#ops", "bob", "for alicette")
+    server.write("bob", "bob", "psst")
+    await server.settle()
+    const { mentions, unread } = chat.at("#ops").state.peek()
+    assert.deepStrictEqual({ mentions, unread }, { mentions: 1, unread: 3 })
+    assert.strictEqual(chat.unread.peek(), 4)
+    assert.deepStrictEqual(
+      news.map(({ text }) => text),
+      ["for alice", "psst"]
+    )
+    chat.toggleMuted("#ops")
+    assert.strictEqual(chat.unread.peek(), 2)
+
+    // The user reads it here, and the other devices are to know.
+    chat.reading.open("#ops")
+    await server.settle()
+    assert.strictEqual(chat.at("#ops").state.peek().newAfter, 0)
+    chat.reading.sawEnd()
+    assert.strictEqual(chat.at("#ops").state.peek().unread, 0)
+  })
+
+  it("reports the read mark, and takes those of other devices", async () => {
+    const server = new PlayedServer()
+    server.write("#ops", "bob", "one")
+    server.write("dave", "dave", "one")
+    const { chat, timers } = await started(server)
+    chat.reading.open("#ops")
+    await server.settle()
+    chat.reading.sawEnd()
+    timers.pass(1_000)
+    await server.settle()
+    assert.isTrue(server.heard.some((line) => line.endsWith("/read #ops 1")))
+    assert.strictEqual(chat.at("dave").state.peek().unread, 1)
+    server.say("* read dave seq=1: read up to here")
+    await server.settle()
+    assert.strictEqual(chat.at("dave").state.peek().unread, 0)
+  })
+
+  it("shows what the user's other devices send, and what was given to the other one", async () => {
+    const server = new PlayedServer()
+    const { chat } = await started(server)
+    chat.reading.open("bob")
+    await server.settle()
+    server.say("* sent bob seq=1 at=1764000001000: from my phone")
+    await server.settle()
+    assert.deepStrictEqual(states(chat, "bob"), ["from my phone stored"])
+    assert.isTrue(screen(chat, "bob")[0]?.isOwn)
+    server.say("* delivered bob seq=1: given")
+    await server.settle()
+    assert.strictEqual(chat.at("bob").state.peek().delivered, 1)
+  })
+
+  it("says that lines are kept no longer, and waits for none of them", async () => {
+    const server = new PlayedServer()
+    server.write("bob", "bob", "one")
+    const { chat } = await started(server)
+    chat.reading.open("bob")
+    await server.settle()
+    server.say("! gap bob first=2 last=4: no longer kept", "from bob seq=5 at=1764000009000: five")
+    await server.settle()
+    assert.deepStrictEqual(texts(chat, "bob"), ["one", "3 lines are no longer kept", "five"])
+    assert.isFalse(chat.at("bob").timeline.hasHole)
+  })
+
+  it("begins anew with a server that has begun from nothing", async () => {
+    const server = new PlayedServer()
+    for (let n = 1; n <= 5; n++) server.write("bob", "bob", `old ${n}`)
+    const { chat, timers } = await started(server)
+    chat.reading.open("bob")
+    await server.settle()
+    server.logs.clear()
+    server.facts = server.facts.replace("log=one", "log=two")
+    server.write("bob", "bob", "new 1")
+    server.cut()
+    timers.pass(2_000)
+    await server.settle()
+    assert.deepStrictEqual(texts(chat, "bob"), ["new 1"])
+    assert.strictEqual(chat.at("bob").state.peek().last, 1)
+  })
+
+  it("comes back at the time that the server announces, and says that it is cut off", async () => {
+    const server = new PlayedServer()
+    const { chat, timers } = await started(server)
+    server.say("* closing grace=10000 return=4321: shutting down")
+    await server.settle()
+    server.isDown = true
+    server.cut()
+    const link = chat.link.peek()
+    assert.deepStrictEqual(link, { _tag: "Away", why: "", until: timers.now() + 4_321 })
+    server.isDown = false
+    timers.pass(4_320)
+    await server.settle()
+    assert.strictEqual(chat.link.peek()._tag, "Away")
+    timers.pass(1)
+    await server.settle()
+    assert.strictEqual(chat.link.peek()._tag, "Online")
+  })
+
+  it("closes a connection on which nothing comes for a minute", async () => {
+    const server = new PlayedServer()
+    const { chat, timers } = await started(server)
+    timers.pass(30_000)
+    await server.settle()
+    assert.strictEqual(chat.link.peek()._tag, "Online")
+    timers.pass(59_999)
+    assert.strictEqual(chat.link.peek()._tag, "Online")
+    timers.pass(1)
+    assert.strictEqual(chat.link.peek()._tag, "Away")
+  })
+
+  it("does not come back by itself after another page has taken the place of this device", async () => {
+    const server = new PlayedServer()
+    const { chat, timers } = await started(server)
+    server.say("! logged-out reason=replaced fatal: this device has logged in again")
+    await server.settle()
+    server.cut()
+    timers.pass(600_000)
+    await server.settle()
+    const link = chat.link.peek()
+    assert.deepStrictEqual([link._tag, "code" in link ? link.code : ""], ["Stopped", "replaced"])
+    assert.isFalse(server.isConnected)
+  })
+
+  it("shows the time of the server where the browser's clock is wrong", async () => {
+    const server = new PlayedServer()
+    const wrong = new PlayedTimers(1_700_000_000_000)
+    const { chat } = await started(server, { timers: wrong })
+    chat.send("bob", ["hi"])
+    await server.settle()
+    const [line] = screen(chat, "bob")
+    assert.strictEqual(line?.at, server.log("bob").lines[0]?.at)
+    assert.isBelow(Math.abs(chat.now() - (line?.at ?? 0)), 1_000)
+  })
+
+  it("has each line once and in order, whenever the connection breaks and the page is loaded again", async () => {
+    for (let seed = 1; seed <= 60; seed++) await wander(seed)
+  }, 60_000)
+})
+
+/** Random events, until everything comes to rest: the screen then shows the log of the server. */
+const wander = async (seed: number) => {
+  const random = seededRandom(seed)
+  const server = new PlayedServer()
+  const kept = { browser: memory(), tab: memory(), timers: new PlayedTimers() }
+  let { chat } = pageOf(server, kept)
+  let written = 0
+  chat.start()
+  chat.reading.open("bob")
+  for (let step = 0; step < 120; step++) {
+    await Promise.resolve()
+    switch (random.below(12)) {
+      case 0:
+        server.cut()
+        break
+      case 1:
+        kept.timers.pass(random.below(3_000))
+        break
+      case 2:
+        written += 1
+        chat.send("bob", [`mine ${written}`])
+        break
+      case 3:
+      case 4:
+        written += 1
+        server.write("bob", "bob", `theirs ${written}`)
+        break
+      case 5:
+        // The page is loaded again.
+        if (random.below(4) === 0) {
+          chat.stop("", "test")
+          server.cut()
+          chat = pageOf(server, kept).chat
+          chat.start()
+        }
+        break
+      case 6:
+        chat.reading.open(random.below(2) === 0 ? "bob" : "dave")
+        break
+      case 7:
+        await new Promise((resolve) => setImmediate(resolve))
+        break
+      default:
+        for (let lines = random.below(4); lines >= 0; lines--)
+          if (random.below(2) === 0) server.hearOne()
+          else server.showOne()
+    }
+    assertOnce(chat, seed)
+  }
+  chat.reading.open("bob")
+  for (let rounds = 0; rounds < 10; rounds++) {
+    await server.settle()
+    kept.timers.pass(5_000)
+  }
+  await server.settle()
+  const log = server.log("bob").lines.map(({ text }) => text)
+  assert.deepStrictEqual(texts(chat, "bob"), log, `seed ${seed}`)
+  assert.isTrue(chat.sending.isEmpty, `seed ${seed}`)
+  assert.strictEqual(new Set(log).size, log.length, `seed ${seed}: a line was stored twice`)
+}
+
+const assertOnce = (chat: Chat, seed: number) => {
+  const all = texts(chat, "bob")
+  assert.strictEqual(new Set(all).size, all.length, `seed ${seed}: a line is on the screen twice: ${all.join(", ")}`)
+}
