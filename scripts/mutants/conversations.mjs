@@ -368,5 +368,12 @@ export const mutants = [
     search: "this.pager.between(this.writer.between(step))",
     replace: "this.pager.between(step)",
     test: retention
+  },
+  {
+    name: "a server waits at its end for a store that never answers",
+    file: "conversations/Conversations.ts",
+    search: "setTimeout(() => resume(Effect.void), endMillis)",
+    replace: "setTimeout(() => {}, endMillis)",
+    test: "test/conversations/trouble.test.ts"
   }
 ]

@@ -8,6 +8,13 @@ const backup = "test/store/SqliteBackup.test.ts"
 
 export const mutants = [
   {
+    name: "a store is closed once the database has answered, however long it takes",
+    file: "store/PostgresEngine.ts",
+    search: "setTimeout(closeMillis, true, timer)",
+    replace: "new Promise<boolean>(() => {})",
+    test: "test/store/Postgres.test.ts"
+  },
+  {
     name: "two servers use one database",
     file: "store/PostgresEngine.ts",
     search: "throw inUse\n        this.session",

@@ -54,7 +54,7 @@ export interface Broker {
   readonly isDraining: Effect.Effect<boolean>
   /** Gives up on what the drain has not settled: breaks the connections whose outboxes still hold lines. */
   readonly cutOff: Effect.Effect<void>
-  /** Number of pairs that were returned, or are dead, since `cutOff`. */
+  /** Number of pairs that were returned or are dead since `cutOff`, or have no fate yet. */
   readonly pairsCutOff: () => number
   /** Succeeds once the broker has handled everything that was reported to it, to the end. */
   readonly idle: Effect.Effect<void>

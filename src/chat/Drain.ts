@@ -119,9 +119,10 @@ export class Drain {
     for (const feature of features) feature.cutOff?.()
   }
 
-  /** Pairs that were returned to their senders, or are dead, since `cutOff`. */
+  /** Pairs that were returned to their senders or are dead since `cutOff`, or that a writer still has in its hands. */
   get pairsCutOff(): number {
-    return this.pairsBefore === undefined ? 0 : this.pairsSentBack - this.pairsBefore
+    if (this.pairsBefore === undefined) return 0
+    return this.pairsSentBack - this.pairsBefore + this.broker.ledger.inFlight
   }
 
   private get pairsSentBack(): number {

@@ -43,7 +43,8 @@ export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Layer.merge(De
 /** The result of a drain. */
 export interface Drained {
   /**
-   * Accepted (line, recipient) pairs that were not delivered within the grace time: returned to their senders, or dead.
+   * Accepted (line, recipient) pairs that were not delivered within the grace time: returned to their senders, dead, or in
+   * the hands of a store that has not answered.
    */
   readonly cutOff: number
   readonly ledger: LedgerSnapshot

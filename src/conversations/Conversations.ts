@@ -1,6 +1,8 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
 import type { Registering } from "../accounts/AccountsContext.js"
 import type { Command } from "../chat/Commands.js"
@@ -39,6 +41,12 @@ const cursorDelay = Duration.seconds(1)
 
 /** Between a defect and the next step. */
 const defectDelay = Duration.seconds(1)
+
+/**
+ * How long the end of a server waits for the store. The store may never answer, such as a database of which nobody knows
+ * whether it has committed a transaction.
+ */
+const endMillis = 1_000
 
 /** The milliseconds after which a device may come back to which nothing can be given now. */
 const retryMillis = 60_000
@@ -227,7 +235,7 @@ class Conversations {
     }
   }
 
-  /** Until the broker ends. What was given by then is saved. */
+  /** Until the broker ends. What was given by then is saved, unless the store does not answer. */
   readonly run: Effect.Effect<void> = Effect.suspend(() =>
     Effect.all(
       [
@@ -245,7 +253,7 @@ class Conversations {
       ].map(surviving),
       { concurrency: "unbounded", discard: true }
     )
-  ).pipe(Effect.ensuring(Effect.suspend(() => this.writer.finish)))
+  ).pipe(Effect.ensuring(Effect.suspend(() => this.writer.finish)), endingInTime)
 
   get facts(): Readonly<Record<string, string>> {
     const { searchRate } = this.broker.options.current
@@ -396,6 +404,25 @@ class Conversations {
     return Effect.forever(Effect.zipRight(this.hasLost.await, next))
   }
 }
+
+/**
+ * Once it is interrupted, it is waited for no longer than `endMillis`. By Node's timer, since Effect's time limits do not work
+ * in a fiber that is being interrupted.
+ */
+const endingInTime = (loops: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDaemon(restore(loops)), (fiber) => {
+      const end = Effect.async<void>((resume) => {
+        const timer = setTimeout(() => resume(Effect.void), endMillis)
+        fiber.addObserver(() => {
+          clearTimeout(timer)
+          resume(Effect.void)
+        })
+        fiber.unsafeInterruptAsFork(FiberId.none)
+      })
+      return Effect.onInterrupt(restore(Fiber.join(fiber)), () => end)
+    })
+  )
 
 /** A defect is logged, and costs the step in which it occurred: other lines still have to be stored. */
 const surviving = (loop: Effect.Effect<never>): Effect.Effect<never> =>

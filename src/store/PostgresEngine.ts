@@ -25,6 +25,9 @@ const backoffMillis = { first: 100, most: 10_000 }
 /** How long a server that starts waits for one that was killed: its session ends once the database has noticed. */
 const reserveMillis = 3_000
 
+/** How long a store that closes waits for the database. */
+const closeMillis = 2_000
+
 /** The store in a Postgres database: one connection, and one request after the other. */
 export class PostgresEngine {
   log = ""
@@ -72,10 +75,14 @@ export class PostgresEngine {
     })
   }
 
+  /** Waits for what was asked, unless the database has stopped answering. */
   async close(): Promise<void> {
     this.isClosed = true
-    await this.last
-    await this.connection?.close()
+    const closed = this.last.then(() => this.connection?.close())
+    const timer = new AbortController()
+    const isLate = await Promise.race([closed, setTimeout(closeMillis, true, timer)])
+    timer.abort()
+    if (isLate === true) void this.connection?.close() // breaks the connection if a query is open
   }
 
   private inOrder<A>(run: (connection: PostgresConnection) => Promise<A>): Promise<A> {
@@ -98,7 +105,7 @@ export class PostgresEngine {
 
   private async connected(): Promise<PostgresConnection> {
     if (this.connection?.isBroken === false) return this.connection
-    if (performance.now() < this.retryAt) throw new Error("the database is not connected")
+    if (this.isClosed || performance.now() < this.retryAt) throw new Error("the database is not connected")
     return this.connect()
   }
 

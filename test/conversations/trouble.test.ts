@@ -172,6 +172,31 @@ describe("a shutdown", () => {
   )
 })
 
+describe("the end of a server", () => {
+  it.live("does not wait for a store that never answers, and counts the lines that it has", () =>
+    Effect.gen(function* () {
+      const { cutOff, ledger } = yield* Effect.gen(function* () {
+        const state = { isStuck: false }
+        const { connect, join, server } = yield* startConversations(
+          { grace: Duration.seconds(1), unanswered: 2 },
+          slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+        )
+        const [carol, bob] = [yield* join("carol"), yield* connect]
+        bob.say(...login("bob"))
+        yield* bob.barrier
+        state.isStuck = true
+        carol.say("bob: one", "bob: two")
+        yield* settle
+        const drained = yield* Effect.fork(server.drain)
+        for (const client of [carol, bob]) client.socket.end()
+        yield* passes(3_000)
+        return yield* drained
+      }).pipe(Effect.scoped, Effect.provide(TestContext.TestContext))
+      assert.deepStrictEqual([cutOff, ledger.accepted, ledger.inFlight], [2, 2, 2])
+    })
+  )
+})
+
 describe("cursors", () => {
   it.scoped("are saved although the store failed once", () =>
     Effect.gen(function* () {

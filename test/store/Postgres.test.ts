@@ -3,6 +3,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -46,6 +47,22 @@ const failingDriver = (fate: "committed" | "lost") =>
     )
     return file
   })
+
+/** A driver whose database answers the commit of the tables, and no commit after it. */
+const hangingDriver = Effect.map(temporaryFolder, (folder) => {
+  const file = join(folder, "pg.cjs")
+  writeFileSync(
+    file,
+    `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
+    let commits = 0
+    exports.Client = class extends Client {
+      query(sql, ...rest) {
+        return sql === "commit" && ++commits > 1 ? new Promise(() => {}) : super.query(sql, ...rest)
+      }
+    }`
+  )
+  return file
+})
 
 describe.skipIf(PostgresServer.missing !== undefined)(
   `with Postgres (${PostgresServer.missing ?? "installed"})`,
@@ -248,6 +265,20 @@ describe.skipIf(PostgresServer.missing !== undefined)(
           const one = line(Keys.between(alice, bob), alice, "hi", { isLive: true })
           assert.strictEqual((yield* Effect.flip(append(store, one))).reason, "unavailable")
           assert.strictEqual((yield* balanced(store)).stored, 0)
+        })
+      )
+
+      it.scopedLive("can be closed although the database has stopped answering", () =>
+        Effect.gen(function* () {
+          const url = server?.url ?? ""
+          const scope = yield* Scope.make()
+          const opened = Postgres.make({ url, limits: defaults, driver: yield* hangingDriver, schema: "hanging" })
+          const store = yield* Scope.extend(opened, scope)
+          const registering = yield* Effect.fork(register(store, "alice"))
+          yield* Effect.sleep(100)
+          yield* Scope.close(scope, Exit.void)
+          assert.isTrue(Option.isNone(yield* Fiber.poll(registering)), "it was answered")
+          yield* Fiber.interrupt(registering)
         })
       )
 
