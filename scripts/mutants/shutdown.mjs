@@ -34,5 +34,13 @@ export const mutants = [
     file: "chat/Drain.ts",
     search: 'if (hasLines) breakOff(peer, "cut-off")',
     replace: ""
+  },
+  {
+    name: "a SIGHUP after the drain kills the server",
+    file: "cli/serve/Reload.ts",
+    search: "yield* Signals.surviveHangup\n",
+    replace: "",
+    test: "test/cli/signals.test.ts",
+    build: true
   }
 ]

@@ -17,6 +17,8 @@ let report = (signal: Unused): void => {
   if (!process.stderr.isTTY) ExitStatus.say(`${signal} has no effect`)
 }
 
+const ignore = () => {}
+
 /**
  * Ignores SIGUSR1 and SIGUSR2, and SIGHUP if no terminal can hang up. Node resets the signal disposition that `nohup`
  * has set before any JavaScript runs, so only the terminal shows whether `nohup` was used.
@@ -28,7 +30,7 @@ export const ignoreUnused = Effect.sync(() => {
     process.on(signal, () => {})
   }
   startedAtTerminal = [0, 1, 2].some(isatty) && hasControllingTerminal()
-  if (!startedAtTerminal) process.on("SIGHUP", () => {})
+  if (!startedAtTerminal) process.on("SIGHUP", ignore)
 })
 
 /** Logs these signals as warnings, instead of printing a line. */
@@ -61,6 +63,14 @@ const hasControllingTerminal = () => {
     return false
   }
 }
+
+/**
+ * From now on, SIGHUP does not end the program. Whoever handles it has a listener as well, and removes that one in the end;
+ * without this one, a SIGHUP that arrives then would kill the program while it closes its store.
+ */
+export const surviveHangup = Effect.sync(() => {
+  if (!process.listeners("SIGHUP").includes(ignore)) process.on("SIGHUP", ignore)
+})
 
 /** The cause of a SIGHUP: the terminal was closed, a user at a terminal sent the signal, or there is no terminal. */
 export const hangup = (): "closed" | "sent" | "detached" => {

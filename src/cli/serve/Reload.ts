@@ -80,6 +80,7 @@ export const layer = (options: ReloadOptions): Layer.Layer<Reload, never, Server
       // Signals that arrive during a reload count as one.
       const signals = yield* Queue.sliding<void>(1)
       const signalled = () => signals.unsafeOffer(undefined)
+      yield* Signals.surviveHangup
       yield* Effect.acquireRelease(
         Effect.sync(() => process.on("SIGHUP", signalled)),
         () => Effect.sync(() => process.off("SIGHUP", signalled))
