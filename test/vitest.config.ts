@@ -22,6 +22,7 @@ const long = [
   "packaging/packages",
   "store/Postgres", // waits
   "terminal/pty", // waits
+  "terminal/pty-notify-and-log", // waits
   "cli/malicious-server",
   "store/kills", // waits
   "cli/exec", // waits
