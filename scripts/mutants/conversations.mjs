@@ -177,6 +177,13 @@ export const mutants = [
     test: "test/conversations/Cursors.test.ts"
   },
   {
+    name: "transactions without anything in them follow each other without end after a login",
+    file: "conversations/Cursors.ts",
+    search: "this.due = Math.max(0, Math.min(this.due, this.ofRooms.size))",
+    replace: "this.due = Math.max(0, this.due)",
+    test: "test/conversations/Cursors.test.ts"
+  },
+  {
     name: "a transaction saves the cursors of all members of a room",
     file: "conversations/Cursors.ts",
     search: "Math.min(mostOfRooms, ",

@@ -70,7 +70,7 @@ export class Cursors {
     const allowed = Math.min(mostOfRooms, Math.max(this.due, Math.floor((now - this.takenAt) * ofRoomsPerMilli)))
     this.takenAt = now
     const ofRooms = this.ofRooms.take(allowed)
-    this.due = Math.max(0, this.due - ofRooms.length)
+    this.due -= ofRooms.length
     return this.taken([...this.direct.take(Infinity), ...ofRooms])
   }
 
@@ -92,6 +92,8 @@ export class Cursors {
   }
 
   private taken(cursors: ReadonlyArray<MovedCursor>): ReadonlyArray<MovedCursor> {
+    // A login may have saved some of those that were due: transactions would follow at once without end.
+    this.due = Math.max(0, Math.min(this.due, this.ofRooms.size))
     if (this.direct.size + this.ofRooms.size === 0) this.isMoved.unsafeClose()
     return cursors
   }

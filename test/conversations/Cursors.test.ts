@@ -75,6 +75,20 @@ describe("Cursors", () => {
     assert.deepStrictEqual(cursors.take(0), [])
   })
 
+  it.effect("that are due and saved for a login are due no longer", () =>
+    Effect.gen(function* () {
+      const cursors = new Cursors()
+      cursors.take(0)
+      given(cursors, 2, 1)
+      cursors.setDue()
+      yield* cursors.save({ saveCursors: () => Effect.void }, account(1))
+      assert.isTrue(cursors.hasDue)
+      yield* cursors.save({ saveCursors: () => Effect.void }, account(2))
+      assert.isFalse(cursors.hasDue)
+      assert.deepStrictEqual(cursors.take(0), [])
+    })
+  )
+
   it("do not move back, and only the last value is kept", () => {
     const cursors = new Cursors()
     given(cursors, 1, 3)
