@@ -25,7 +25,7 @@ const allowed = {
   conversations: "accounts chat ports protocol telemetry",
   rooms: "accounts chat conversations ports protocol telemetry",
   client: "ports protocol telemetry",
-  http: "client ports protocol telemetry transport",
+  http: "client ports process protocol telemetry transport",
   admin: "chat http transport ports protocol telemetry",
   terminal: "client ports process protocol",
   web: "web/browser web/model web/views",
@@ -33,7 +33,8 @@ const allowed = {
   "web/model": "client protocol",
   "web/views": "web/browser web/model client protocol",
   cli: "cli/help ports",
-  "cli/commands": "cli cli/help cli/log cli/serve cli/settings chat client ports process protocol terminal transport",
+  "cli/commands":
+    "cli cli/help cli/log cli/serve cli/settings chat client http ports process protocol terminal transport",
   "cli/help": "cli/settings protocol",
   "cli/log": "chat client telemetry",
   "cli/serve":

@@ -18,7 +18,7 @@ import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Memory from "../../src/ports/Memory.js"
-import type { Listen, Socket, TransportError } from "../../src/ports/Transport.js"
+import type { Listen, ListenerEvents, Socket, TransportError } from "../../src/ports/Transport.js"
 import * as LogEvent from "../../src/telemetry/LogEvent.js"
 import { settle, turns, turnsUntil } from "./Turns.js"
 
@@ -95,6 +95,8 @@ const makeMemoryClient = (socket: Memory.MemorySocket): MemoryClient => {
 
 export interface MemoryServer {
   readonly network: Memory.Network
+  /** Gives the server a socket that comes from elsewhere, such as one of a pair. */
+  readonly accept: (socket: Socket) => void
   readonly connect: Effect.Effect<MemoryClient>
   /** Connects and logs in. */
   readonly join: (name: string) => Effect.Effect<MemoryClient>
@@ -137,13 +139,15 @@ const makeClients = (network: Memory.Network, options: MemoryServerOptions): Cli
     return client
   })
   const { wrap = (socket) => socket } = options
+  let events: ListenerEvents | undefined = undefined
+  const accept = (socket: Socket) => events?.accepted(socket)
   return {
     network,
-    listen: (server) =>
-      network.listen({
-        ...server,
-        events: { ...server.events, accepted: (socket) => server.events.accepted(wrap(socket)) }
-      }),
+    accept,
+    listen: (server) => {
+      events = server.events
+      return network.listen({ ...server, events: { ...events, accepted: (socket) => accept(wrap(socket)) } })
+    },
     connect,
     leave: Effect.sync(() => connected.forEach(({ socket }) => socket.destroy())),
     join: (name) =>

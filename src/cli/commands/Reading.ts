@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Unsendable } from "../../client/Encode.js"
 import * as Escape from "../../client/Escape.js"
+import * as PastObject from "../../client/PastObject.js"
 import type { PastLine } from "../../client/PastReports.js"
 import * as Request from "../../client/Request.js"
 import * as Requests from "../../client/Requests.js"
@@ -146,8 +147,4 @@ const textOf = ({ at, conversation, from, text }: PastLine, isOneConversation: b
   return `${new Date(at).toISOString()}${where} ${from}: ${text}\n`
 }
 
-/** The same keys as of `a-chat listen`; a line of a direct conversation has `with`, the other name. */
-const objectOf = ({ at, conversation, from, seq, text, ...params }: PastLine) => {
-  const where = RoomReports.isRoom(conversation) ? { room: conversation } : { with: conversation }
-  return `${JSON.stringify({ from, text, at: new Date(at).toISOString(), ...where, seq, ...params })}\n`
-}
+const objectOf = (line: PastLine) => `${JSON.stringify(PastObject.of(line))}\n`

@@ -1,0 +1,114 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Labels from "../client/Labels.js"
+import * as LineConnection from "../client/LineConnection.js"
+import * as Login from "../client/Login.js"
+import * as Received from "../client/Received.js"
+import * as Request from "../client/Request.js"
+import * as Requests from "../client/Requests.js"
+import * as RoomReports from "../client/RoomReports.js"
+import type { MemorySocket } from "../ports/MemorySocket.js"
+import * as Wire from "../protocol/Wire.js"
+import * as HttpRefusal from "./HttpRefusal.js"
+import type { Identity } from "./Identity.js"
+
+/** A connection to the chat that only sends and asks, logged in for the requests of one HTTP connection. */
+export interface ChatSession {
+  readonly connection: LineConnection.LineConnection
+  readonly ask: Request.Requester
+  /** Whether it is a device of an account. */
+  readonly isAccount: boolean
+  /** The labels of lines that are sent once. The server remembers those of an account, so they are used only once. */
+  readonly labels: Labels.Labels
+  /** The rooms that it has entered. */
+  readonly entered: Set<string>
+}
+
+/** Opens a connection to the chat; undefined while the server accepts none. */
+export type Connect = () => MemorySocket | undefined
+
+/** The server sends no longer line: `--max-line` is at most 1 MiB. */
+const maxLineBytes = Login.defaultMaxLineBytes
+
+/** The server has nothing to say after the end of a session but the outcomes of lines that are still under way. */
+const linger = Duration.seconds(5)
+
+/** Connects and logs in. The server is this process, so no proof is needed that it knows commands. */
+export const open = (
+  connect: Connect,
+  identity: Identity
+): Effect.Effect<ChatSession, HttpRefusal.HttpRefusal, Scope.Scope> =>
+  Effect.gen(function* () {
+    const connection = yield* connecting(connect)
+    const login = identity.secret === undefined ? identity.login : `${identity.login}: ${identity.secret}`
+    const wire = Wire.encode(`/hello send-only seq once\n${login}\n/hello\n`)
+    const isAccount = yield* Effect.mapError(connection.ask(wire, greeted), (error) =>
+      error._tag === "TransportError" ? HttpRefusal.lost(error.reason) : error
+    )
+    return {
+      connection,
+      isAccount,
+      ask: Request.on(connection),
+      labels: isAccount ? Labels.unique() : new Labels.Labels(),
+      entered: new Set<string>()
+    }
+  })
+
+/** A connection without a login, for commands that need none. */
+export const connecting = (
+  connect: Connect
+): Effect.Effect<LineConnection.LineConnection, HttpRefusal.HttpRefusal, Scope.Scope> =>
+  Effect.gen(function* () {
+    const socket = Effect.suspend(() => {
+      const socket = connect()
+      return socket === undefined ? Effect.fail(HttpRefusal.closing()) : Effect.succeed(socket)
+    })
+    const connection = yield* LineConnection.make({ socket, maxLineBytes, linger })
+    // Notices, and outcomes for which nobody waits any more. A fiber is as interruptible as where it is forked: it would
+    // not end with the scope of a session, which is opened where nothing may interrupt.
+    yield* Effect.forkScoped(Effect.interruptible(Effect.ignore(Stream.runDrain(connection.lines))))
+    return connection
+  })
+
+/** Looks for the reply to the second `/hello`, which has a name, or for a refusal. */
+const greeted: LineConnection.Look<boolean, HttpRefusal.HttpRefusal> = (line) => {
+  const received = Received.parse(line)
+  if (received._tag === "Refused") {
+    const { code, retryMillis, text } = received
+    // Without `fatal`, a line of the greeting was over a rate: the connection is given up.
+    return Exit.fail(HttpRefusal.ofLogin(new Login.LoginRefused({ code, retryMillis, text })))
+  }
+  if (received._tag !== "Notice" || received.code !== "hello") return undefined
+  return received.values.has("name") ? Exit.succeed(received.values.has("device")) : "part"
+}
+
+/**
+ * Enters the rooms among some names that the session is not in, for a guest, who is in a room only while it is connected.
+ * A room in which nobody would be but this guest is none: a line to it would be read by nobody.
+ */
+export const enterRooms = (
+  session: ChatSession,
+  names: ReadonlyArray<string>,
+  mayJoin: boolean
+): Effect.Effect<void, HttpRefusal.HttpRefusal> =>
+  Effect.forEach(
+    names.filter((name) => RoomReports.isRoom(name) && !session.entered.has(name)),
+    (room) =>
+      session.isAccount && !mayJoin
+        ? Effect.void
+        : Effect.gen(function* () {
+            const { members } = yield* Requests.join(session.ask, room)
+            if (members === 0 && !session.isAccount) {
+              yield* Requests.leave(session.ask, room)
+              return yield* noRoom(room)
+            }
+            session.entered.add(room)
+          }).pipe(Effect.mapError((error) => (error._tag === "HttpRefusal" ? error : HttpRefusal.ofRequest(error)))),
+    { discard: true }
+  )
+
+const noRoom = (room: string) =>
+  new HttpRefusal.HttpRefusal({ status: 404, code: "no-room", text: `nobody is in a room ${room}` })

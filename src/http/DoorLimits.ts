@@ -1,0 +1,25 @@
+import * as Duration from "effect/Duration"
+
+/** The limits of the HTTP door. All others are those of the chat: each request is a client of it. */
+export interface DoorLimits {
+  /** Bytes in the body of a request. */
+  readonly maxBodyBytes: number
+  /** Lines in the body of a request that sends: each is one message. */
+  readonly maxLines: number
+  /** Streams of `/listen` at once. */
+  readonly maxStreams: number
+  /** The longest wait of a request for the outcomes of its lines, and for any other reply of the chat. */
+  readonly patience: Duration.Duration
+}
+
+export const defaults: DoorLimits = {
+  maxBodyBytes: 2 ** 20,
+  maxLines: 10_000,
+  maxStreams: 256,
+  // Longer than a server waits for a recipient that does not read.
+  patience: Duration.seconds(60)
+}
+
+export const shortestPatience = Duration.millis(100)
+
+export const longestPatience = Duration.hours(1)

@@ -1,0 +1,178 @@
+import type { ServerResponse } from "node:http"
+import * as EventStream from "./EventStream.js"
+
+/**
+ * One stream of server-sent events, over all its responses.
+ *
+ * A line counts as received when its client shows that it has it: when it connects again and says the id of the last event
+ * (`Last-Event-ID`), as every EventSource does by itself. So that this happens soon, the response ends a second after the
+ * first event that it has not shown; the chat keeps the connection meanwhile. A client that does not come back has not
+ * received the events, and each of them goes the way of an unacknowledged line (protocol, section 4).
+ */
+
+/** How long a response goes on after the first event that the client has not shown to have, in milliseconds. */
+export const acknowledgeMillis = 1000
+
+/** So many such events, or so many characters of them, end a response at once. */
+const maxUnshown = 1000
+const maxUnshownChars = 262_144
+
+/** When a client comes back that was asked to by the end of its response, and after any other end, in milliseconds. */
+const returnMillis = 50
+const reconnectMillis = 2000
+
+/** How long the chat keeps the connection of a client that does not come back, in milliseconds. */
+export const absenceMillis = 10_000
+
+/** A comment at this interval keeps proxies from closing a quiet stream, and finds out that a client has gone. */
+const heartbeatMillis = 15_000
+
+/** What a stream does to its connection to the chat. */
+export interface StreamConnection {
+  readonly pause: () => void
+  readonly resume: () => void
+  readonly acknowledge: (messages: number) => void
+  readonly break: () => void
+}
+
+/** An event that the client has not shown to have. */
+interface UnshownEvent {
+  readonly number: number
+  /** The messages up to this event. */
+  readonly messages: number
+  readonly text: string
+}
+
+export class MessageStream {
+  private readonly unshown: Array<UnshownEvent> = []
+  private unshownChars = 0
+  private number = 0
+  private messages = 0
+  private response: ServerResponse | undefined = undefined
+  private acknowledging: NodeJS.Timeout | undefined = undefined
+  private heartbeat: NodeJS.Timeout | undefined = undefined
+  private absence: NodeJS.Timeout | undefined = undefined
+  /** Whether nothing more comes from the chat. */
+  private hasEnded = false
+  /** Whether the client should not come back. */
+  isFinal = false
+
+  /**
+   * @param id which only the client of this stream knows
+   * @param gone called when the client has not come back in time
+   */
+  constructor(
+    readonly id: string,
+    private readonly connection: StreamConnection,
+    private readonly gone: () => void
+  ) {}
+
+  /** Whether nothing more comes, and the client has shown that it has all events. */
+  get isOver(): boolean {
+    return this.hasEnded && this.unshown.length === 0
+  }
+
+  /** The client has all events up to this number. */
+  shown(number: number): void {
+    let messages = 0
+    while (this.unshown[0] !== undefined && this.unshown[0].number <= number) {
+      const event = this.unshown.shift() as UnshownEvent // it is there
+      messages = event.messages
+      this.unshownChars -= event.text.length
+    }
+    if (messages > 0) this.connection.acknowledge(messages)
+  }
+
+  /** Sends the events on this response from now on, those first that the client has not shown to have. */
+  attach(response: ServerResponse): void {
+    this.detach()
+    clearTimeout(this.absence)
+    this.response = response
+    response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      // nginx would collect events in its buffer.
+      "x-accel-buffering": "no"
+    })
+    response.on("close", () => this.left(response))
+    response.on("drain", () => {
+      if (this.response === response) this.connection.resume()
+    })
+    this.write(`retry: ${reconnectMillis}\n\n${this.unshown.map(({ text }) => text).join("")}`)
+    this.connection.resume()
+    this.heartbeat = setInterval(() => this.write(":\n\n"), heartbeatMillis)
+    if (this.unshown.length > 0) this.awaitReturn()
+    if (this.hasEnded) this.finish()
+  }
+
+  /** Lines in wire form have come. */
+  take(lines: ReadonlyArray<string>): void {
+    const arrival = new Date()
+    let text = ""
+    for (const line of lines) {
+      const event = EventStream.of(line, arrival)
+      if (event === undefined) continue
+      if (event.isCounted) this.messages += 1
+      this.number += 1
+      const whole = `id: ${this.id}.${this.number}\n${event.fields}\n`
+      this.unshown.push({ number: this.number, messages: this.messages, text: whole })
+      this.unshownChars += whole.length
+      text += whole
+      if (event.isFinal) this.isFinal = true
+    }
+    if (text === "") return
+    this.write(text)
+    if (this.response !== undefined) this.awaitReturn()
+    if (this.unshownChars > maxUnshownChars) this.connection.pause()
+  }
+
+  /** The connection to the chat has ended. */
+  end(): void {
+    this.hasEnded = true
+    this.finish()
+  }
+
+  /** Ends the response and breaks the connection: the server stops, or the client may not come back. */
+  close(): void {
+    this.end()
+    clearTimeout(this.absence)
+    this.connection.break()
+  }
+
+  private write(text: string) {
+    const { response } = this
+    if (response === undefined) return
+    if (!response.write(text)) this.connection.pause()
+  }
+
+  /** The client has an event to show. */
+  private awaitReturn() {
+    if (this.unshown.length >= maxUnshown || this.unshownChars > maxUnshownChars) return this.finish(returnMillis)
+    this.acknowledging ??= setTimeout(() => this.finish(returnMillis), acknowledgeMillis)
+  }
+
+  /** Ends the response. The client comes back by itself, and shows what it has. */
+  private finish(retryMillis?: number) {
+    const { response } = this
+    if (response === undefined) return
+    if (retryMillis !== undefined) response.write(`retry: ${retryMillis}\n\n`)
+    this.left(response)
+    response.end()
+  }
+
+  private left(response: ServerResponse) {
+    if (this.response !== response) return
+    this.detach()
+    this.absence = setTimeout(() => {
+      this.connection.break()
+      this.gone()
+    }, absenceMillis)
+  }
+
+  private detach() {
+    clearInterval(this.heartbeat)
+    clearTimeout(this.acknowledging)
+    this.acknowledging = undefined
+    this.response?.end()
+    this.response = undefined
+  }
+}

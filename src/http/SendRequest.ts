@@ -1,0 +1,96 @@
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { createHash } from "node:crypto"
+import { Labels } from "../client/Labels.js"
+import type { Look } from "../client/LineConnection.js"
+import * as Outcomes from "../client/Outcomes.js"
+import * as Received from "../client/Received.js"
+import * as Wire from "../protocol/Wire.js"
+import type { ChatSession } from "./ChatSession.js"
+import * as HttpRefusal from "./HttpRefusal.js"
+import * as SendOutcomes from "./SendOutcomes.js"
+
+/** Sends the lines of one request, and waits for what becomes of each. */
+
+export interface SendJob {
+  readonly recipients: ReadonlyArray<string>
+  /** The recipients in wire form, with `, ` between them. */
+  readonly head: string
+  /** Texts in wire form, without LF. */
+  readonly texts: ReadonlyArray<string>
+  /** The key of the client for this request, with which it may send it again; undefined if it has none. */
+  readonly key: string | undefined
+  /** Whether to wait for every outcome, or only until the server has read every line. */
+  readonly isWaiting: boolean
+  /** The longest wait for all outcomes. */
+  readonly patience: Duration.Duration
+}
+
+export interface SendResult {
+  readonly outcomes: ReadonlyArray<SendOutcomes.SendOutcome>
+  /** Whether all outcomes came in time. */
+  readonly isComplete: boolean
+}
+
+/** The texts of a body: its lines without CR and without blank ones. A last line needs no LF. */
+export const textsOf = (body: Buffer): ReadonlyArray<string> =>
+  Wire.lines(`${body.toString("latin1")}\n`).filter((line) => Wire.trim(line) !== "")
+
+/**
+ * The labels of a request that may come again: the same key makes the same labels, so the server stores its lines once
+ * (protocol, section 10). 90 bits of the hash are in the prefix, which has at most 16 characters.
+ */
+const keyedLabels = (key: string): Labels =>
+  new Labels(`${createHash("sha256").update(key).digest("base64url").slice(0, 15)}.`)
+
+export const run = (
+  { connection, isAccount, labels }: ChatSession,
+  { head, isWaiting, key, patience, recipients, texts }: SendJob
+): Effect.Effect<SendResult, HttpRefusal.HttpRefusal> =>
+  Effect.suspend(() => {
+    if (key !== undefined && !isAccount) return Effect.fail(keyOfGuest)
+    const awaited = new Outcomes.Outcomes(key === undefined ? labels : keyedLabels(key))
+    const everyone = new Outcomes.Recipients(recipients)
+    const outcomes: Array<SendOutcomes.SendOutcome> = []
+    let wire = ""
+    texts.forEach((text, index) => {
+      const line: Outcomes.AwaitedLine = {
+        recipients: everyone,
+        due: undefined,
+        accept: (outcome, names) => {
+          for (const one of SendOutcomes.of(index + 1, outcome, names)) outcomes.push(one)
+        }
+      }
+      wire += `@${awaited.expect(line)} ${head}: ${text}\n`
+    })
+    const result = (isComplete: boolean): SendResult => ({ outcomes, isComplete })
+    const settled: Look<SendResult, never> = (line) => {
+      if (!awaited.accept(line)) return undefined
+      return awaited.size === 0 ? Exit.succeed(result(true)) : "part"
+    }
+    const unknown = () => {
+      awaited.end()
+      return result(false)
+    }
+    // The replies to all lines come before the pong, and outcomes may: those are told, and no other is waited for.
+    const read: Look<SendResult, never> = (line) => {
+      if (awaited.accept(line)) return "part"
+      return isPong(line) ? Exit.succeed(result(true)) : undefined
+    }
+    const asked = isWaiting ? connection.ask(wire, settled) : connection.ask(`${wire}@${pingLabel} /ping\n`, read)
+    return asked.pipe(
+      Effect.orElseSucceed(unknown), // the connection ended: what has no outcome by now is unknown
+      Effect.timeoutTo({ duration: patience, onSuccess: (found) => found, onTimeout: unknown })
+    )
+  })
+
+const pingLabel = "achat-read"
+
+const isPong = (line: string) => {
+  if (!line.startsWith(`* pong @${pingLabel}`) && !line.startsWith(`! slow-down @${pingLabel} `)) return false
+  const received = Received.parse(line)
+  return "label" in received && received.label === pingLabel
+}
+
+const keyOfGuest = HttpRefusal.badRequest("an Idempotency-Key needs an account: nothing is kept of a guest", "guest")

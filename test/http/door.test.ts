@@ -1,0 +1,374 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import { assert } from "vitest"
+import { login, messages } from "../support/Conversations.js"
+import { authorization, startDoor } from "../support/DoorServer.js"
+import { eventually } from "../support/Eventually.js"
+import { settle } from "../support/Turns.js"
+
+const outcomes = (json: { readonly outcomes: ReadonlyArray<Record<string, unknown>> }) =>
+  json.outcomes.map(({ line, outcome, reason, to }) => [line, to, outcome, ...(reason === undefined ? [] : [reason])])
+
+describe("POST /send", () => {
+  it.scoped("writes to those who are present, and says so", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      const dana = yield* join("dana")
+      const { json, status } = yield* ask("POST", "/send/dana?from=ci", { body: "the build is done" })
+      assert.deepStrictEqual([status, outcomes(json)], [200, [[1, "dana", "written"]]])
+      yield* dana.barrier
+      assert.include(dana.received, "from ci: the build is done")
+    })
+  )
+
+  it.scoped("sends each line as a message, and answers 409 with every reason when something was returned", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      const dana = yield* join("dana")
+      const { json, status } = yield* ask("POST", "/send/dana,zoe", { body: "one\n\ntwo\r\nthr\u{e9}e" })
+      assert.strictEqual(status, 409)
+      assert.sameDeepMembers(
+        outcomes(json),
+        [1, 2, 3].flatMap((line) => [
+          [line, "dana", "written"],
+          [line, "zoe", "returned", "offline"]
+        ])
+      )
+      yield* dana.barrier
+      assert.deepStrictEqual(messages(dana), ["from http: one", "from http: two", "from http: thr\u{e9}e"])
+    })
+  )
+
+  it.scoped("stores for accounts, with a number and a time", () =>
+    Effect.gen(function* () {
+      const { ask, connect } = yield* startDoor()
+      const { json, status } = yield* ask("POST", "/send/bob", { body: "hi", headers: authorization("alice") })
+      assert.deepStrictEqual([status, outcomes(json)], [200, [[1, "bob", "stored"]]])
+      assert.strictEqual(json.outcomes[0].seq, 1)
+      assert.match(json.outcomes[0].at, /^\d{4}-\d\d-\d\dT/u)
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      assert.strictEqual(yield* bob.next, "from alice: hi")
+    })
+  )
+
+  it.scoped("takes a token as Bearer, and its login from the URL", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startDoor()
+      const [, token = ""] = login("alice/phone")[0]?.split(": ") ?? []
+      const headers = { authorization: `Bearer ${token}` }
+      assert.strictEqual((yield* ask("POST", "/send/bob?from=alice/phone", { body: "hi", headers })).status, 200)
+      assert.strictEqual((yield* ask("POST", "/send/bob", { body: "hi", headers })).status, 401)
+    })
+  )
+
+  it.scoped("is no way around a login", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      yield* join("dana")
+      const send = (from: string, headers = {}) =>
+        Effect.map(ask("POST", `/send/bob?from=${from}`, { body: "hi", headers }), ({ headers, json, status }) => [
+          status,
+          json.error?.code,
+          headers["www-authenticate"] === undefined ? "" : "Basic"
+        ])
+      const wrong = { authorization: `Basic ${Buffer.from("alice:wrong password").toString("base64")}` }
+      assert.deepStrictEqual(yield* send("dana"), [409, "login-in-use", ""])
+      assert.deepStrictEqual(yield* send("alice"), [401, "password-required", "Basic"])
+      assert.deepStrictEqual(yield* send("alice", wrong), [401, "wrong-password", "Basic"])
+      assert.deepStrictEqual(yield* send("%2Fquit"), [400, "bad-login", ""])
+      assert.deepStrictEqual(yield* send("a%20b"), [400, "bad-login", ""])
+      assert.deepStrictEqual(yield* send("x%0Aalice"), [400, "bad-login", ""])
+      // Another name than that of the secret.
+      assert.deepStrictEqual(yield* send("bob", authorization("alice")), [401, "wrong-password", "Basic"])
+    })
+  )
+
+  it.scoped("enters a room as a guest in which others are, and no other", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      const dana = yield* join("dana")
+      dana.say("/hello", "/join #ops")
+      yield* dana.barrier
+      const { json, status } = yield* ask("POST", "/send/%23ops?from=ci", { body: "done" })
+      assert.deepStrictEqual([status, outcomes(json)], [200, [[1, "#ops", "stored"]]])
+      yield* eventually(() => dana.received.includes("from ci #ops: done"), "the line did not come")
+      const typo = yield* ask("POST", "/send/%23opps?from=ci", { body: "done" })
+      assert.deepStrictEqual([typo.status, typo.json.error.code], [404, "no-room"])
+      dana.say("/rooms")
+      yield* dana.barrier
+      assert.isFalse(dana.received.some((line) => line.includes("#opps")))
+      // Nobody is told that such a guest comes and goes.
+      assert.isFalse(dana.received.some((line) => /^\* (?:joined|left) .*ci/u.test(line)))
+    })
+  )
+
+  it.scoped("enters a room as an account only if it is told to", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      const dana = yield* join("dana")
+      dana.say("/join #ops")
+      yield* dana.barrier
+      const send = (path: string) => ask("POST", path, { body: "hi", headers: authorization("alice") })
+      const { json, status } = yield* send("/send/%23ops")
+      assert.deepStrictEqual([status, outcomes(json)], [409, [[1, "#ops", "returned", "not-member"]]])
+      assert.strictEqual((yield* send("/send/%23ops?join=yes")).status, 200)
+      assert.strictEqual((yield* send("/send/%23ops")).status, 200)
+    })
+  )
+
+  it.scoped("with wait=none, answers 202 once every line was read, and still tells of refusals", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor({ server: { maxLineBytes: 100 } })
+      const dana = yield* join("dana")
+      const { status } = yield* ask("POST", "/send/dana,zoe?wait=none", { body: "hi" })
+      assert.strictEqual(status, 202)
+      yield* eventually(() => dana.received.includes("from http: hi"), "the line did not come")
+      const refused = yield* ask("POST", "/send/dana?wait=none", { body: `${"x".repeat(200)}\nshort` })
+      assert.deepStrictEqual(
+        [
+          refused.status,
+          refused.json.outcomes.filter(({ outcome }: { outcome: string }) => outcome === "refused")[0].reason
+        ],
+        [413, "too-long"]
+      )
+    })
+  )
+
+  it.scoped("answers 413 for a line that is too long, 429 with Retry-After above the rate", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor({ server: { maxLineBytes: 100, rate: 6 } })
+      yield* join("dana")
+      const { json, status } = yield* ask("POST", "/send/dana?from=a", { body: `short\n${"x".repeat(200)}` })
+      assert.strictEqual(status, 413)
+      assert.sameDeepMembers(outcomes(json), [
+        [1, "dana", "written"],
+        [2, "dana", "refused", "too-long"]
+      ])
+      const fast = yield* ask("POST", "/send/dana?from=b", { body: "x\n".repeat(10) })
+      assert.deepStrictEqual([fast.status, fast.headers["retry-after"]], [429, "1"])
+      assert.isTrue(fast.json.outcomes.some(({ reason }: { reason: string }) => reason === "slow-down"))
+    })
+  )
+
+  it.scoped("takes a body up to its limits of bytes and lines, and no larger one", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor({ limits: { maxBodyBytes: 20, maxLines: 3 } })
+      yield* join("dana")
+      const send = (body: string, headers = {}) =>
+        Effect.map(ask("POST", "/send/dana", { body, headers }), ({ json, status }) => [status, json.error?.code])
+      assert.deepStrictEqual(yield* send("x".repeat(20)), [200, undefined])
+      assert.deepStrictEqual(yield* send("x".repeat(21)), [413, "too-long"])
+      assert.deepStrictEqual(yield* send("x".repeat(21), { "transfer-encoding": "chunked" }), [413, "too-long"])
+      assert.deepStrictEqual(yield* send("a\nb\nc"), [200, undefined])
+      assert.deepStrictEqual(yield* send("a\nb\nc\nd"), [413, "too-long"])
+      assert.deepStrictEqual(yield* send(" \n"), [400, "bad-line"])
+    })
+  )
+
+  it.scoped("does not repeat what may be a secret, and takes none in a URL", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startDoor()
+      for (const path of ["/send/bob?token=hunter22", "/send/bob?from=alice:hunter22", "/who?password=hunter22"]) {
+        const { status, text } = yield* ask(path.startsWith("/who") ? "GET" : "POST", path, { body: "hi" })
+        assert.strictEqual(status, 400, path)
+        assert.notInclude(text, "hunter22")
+      }
+    })
+  )
+
+  it.scoped("answers 503 with Retry-After while the server shuts down", () =>
+    Effect.gen(function* () {
+      let isOpen = true
+      const { ask, join } = yield* startDoor({ isOpen: () => isOpen })
+      yield* join("dana")
+      isOpen = false
+      const { headers, json, status } = yield* ask("POST", "/send/dana", { body: "hi" })
+      assert.deepStrictEqual([status, headers["retry-after"], json.error.code], [503, "1", "closing"])
+    })
+  )
+
+  it.scoped("answers 503 on a connection that was there before the shutdown, and has accepted nothing", () =>
+    Effect.gen(function* () {
+      const { ask, join, server } = yield* startDoor()
+      const dana = yield* join("dana")
+      const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
+      yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+      assert.strictEqual((yield* ask("POST", "/send/dana", { agent, body: "before" })).status, 200)
+      // It takes nothing, so the drain goes on.
+      dana.socket.pause()
+      const drain = yield* Effect.fork(server.drain)
+      yield* eventually(() => Effect.runSync(server.isDraining), "no drain")
+      const { json, status } = yield* ask("POST", "/send/dana", { agent, body: "after" })
+      assert.strictEqual(status, 503)
+      assert.isUndefined(json.outcomes?.find(({ outcome }: { outcome: string }) => outcome !== "refused"))
+      dana.socket.resume()
+      dana.say("/quit")
+      yield* Fiber.interruptFork(drain)
+    })
+  )
+
+  it.scoped("stores once what is sent again with its Idempotency-Key, and refuses another text", () =>
+    Effect.gen(function* () {
+      const { ask, connect } = yield* startDoor()
+      const headers = { ...authorization("alice"), "idempotency-key": "build 17" }
+      const first = yield* ask("POST", "/send/bob", { body: "one\ntwo", headers })
+      const again = yield* ask("POST", "/send/bob", { body: "one\ntwo", headers })
+      assert.deepStrictEqual([first.status, again.status], [200, 200])
+      assert.deepStrictEqual(
+        again.json.outcomes,
+        first.json.outcomes.map((outcome: object) => ({ ...outcome, again: true }))
+      )
+      const other = yield* ask("POST", "/send/bob", { body: "one\nthree", headers })
+      assert.deepStrictEqual([other.status, other.json.outcomes[1].reason], [422, "label-used"])
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      yield* ask("POST", "/send/bob", { body: "three", headers: authorization("alice") })
+      yield* eventually(() => bob.received.includes("from alice: three"), "the last line did not come")
+      assert.deepStrictEqual(messages(bob), ["from alice: one", "from alice: two", "from alice: three"])
+      const guest = yield* ask("POST", "/send/bob", { body: "one", headers: { "idempotency-key": "x" } })
+      assert.deepStrictEqual([guest.status, guest.json.error.code], [400, "guest"])
+    })
+  )
+
+  it.scoped("carries out what it was sent although the client does not wait for the answer", () =>
+    Effect.gen(function* () {
+      const { ask, join, port, server } = yield* startDoor()
+      const dana = yield* join("dana")
+      dana.socket.pause()
+      const socket = Net.connect(port, "127.0.0.1")
+      const body = `${"x".repeat(60_000)}\n`.repeat(5)
+      socket.write(`POST /send/dana HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+      yield* eventually(() => Effect.runSync(server.ledger).accepted === 5, "not accepted")
+      socket.destroy()
+      dana.socket.resume()
+      yield* eventually(() => Effect.runSync(server.ledger).written === 5, "not written")
+      assert.strictEqual((yield* ask("POST", "/send/dana", { body: "next" })).status, 200)
+    })
+  )
+
+  it.scoped("logs in once for the requests of a connection, and again for another client of it", () =>
+    Effect.gen(function* () {
+      const { ask, connect, server } = yield* startDoor()
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      yield* bob.barrier
+      const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
+      yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+      const connections = Effect.map(server.inspect, (inspection) => inspection.connections.length)
+      for (let count = 0; count < 3; count++) yield* ask("POST", "/send/bob?from=ci", { agent, body: "hi" })
+      assert.strictEqual(yield* connections, 2)
+      const other = yield* ask("POST", "/send/bob", { agent, body: "hi", headers: authorization("alice") })
+      assert.strictEqual(other.status, 200)
+      yield* eventually(() => bob.received.includes("from alice: hi"), "the line did not come")
+      agent.destroy()
+      while ((yield* connections) > 1) yield* settle
+    })
+  )
+})
+
+describe("GET /who", () => {
+  it.scoped("lists who is present, without a login", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      yield* join("dana")
+      yield* join("bea")
+      const { json, status } = yield* ask("GET", "/who")
+      assert.deepStrictEqual([status, json], [200, { names: ["bea", "dana"] }])
+    })
+  )
+})
+
+describe("GET /history", () => {
+  it.scoped("gives a page of a room, and of a direct conversation", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      const dana = yield* join("dana")
+      dana.say("/join #ops", "#ops: one", "#ops: two", "#ops: three")
+      yield* dana.barrier
+      const page = yield* ask("GET", "/history/%23ops?limit=2")
+      assert.deepStrictEqual([page.status, page.json.more], [200, true])
+      const [two] = page.json.lines
+      assert.deepInclude(two, { from: "dana", text: "two", room: "#ops", seq: 2, guest: true })
+      const before = yield* ask("GET", "/history/%23ops?before=2&from=eve")
+      assert.deepStrictEqual([before.json.lines.length, before.json.more], [1, false])
+      yield* ask("POST", "/send/bob", { body: "hi", headers: authorization("alice") })
+      const direct = yield* ask("GET", "/history/alice", { headers: authorization("bob") })
+      assert.deepInclude(direct.json.lines[0], { from: "alice", with: "alice", text: "hi", seq: 1 })
+    })
+  )
+
+  it.scoped("is no way around who may read", () =>
+    Effect.gen(function* () {
+      const { ask, connect } = yield* startDoor()
+      const bob = yield* connect
+      bob.say(...login("bob", "seq"), "/join #secret", "/lock #secret", "#secret: psst")
+      yield* bob.barrier
+      const read = (path: string, headers = {}) =>
+        Effect.map(ask("GET", path, { headers }), ({ json, status, text }) => {
+          assert.notInclude(text, "psst")
+          return [status, json.error?.code]
+        })
+      assert.deepStrictEqual(yield* read("/history/%23secret"), [403, "policy"])
+      assert.deepStrictEqual(yield* read("/history/%23secret", authorization("alice")), [404, "no-room"])
+      assert.deepStrictEqual(yield* read("/history/%23secret?join=yes", authorization("alice")), [403, "policy"])
+      assert.deepStrictEqual(yield* read("/history/bob"), [401, "guest"])
+      assert.deepStrictEqual(yield* read("/history/%23none"), [404, "no-room"])
+      assert.deepStrictEqual(yield* read("/history/%23secret?limit=101"), [400, "bad-request"])
+      assert.deepStrictEqual(yield* read("/history/%23secret?limit=x"), [400, "bad-request"])
+      assert.deepStrictEqual(yield* read("/history"), [400, "bad-request"])
+    })
+  )
+})
+
+describe("the HTTP door", () => {
+  it.scoped("takes nothing from pages of other sites, unless their origin is allowed", () =>
+    Effect.gen(function* () {
+      const { ask, join, port } = yield* startDoor({ origins: ["https://chat.example"] })
+      const dana = yield* join("dana")
+      const own = `http://127.0.0.1:${port}`
+      const send = (headers: Http.OutgoingHttpHeaders) =>
+        Effect.map(ask("POST", "/send/dana", { body: "hi", headers }), ({ status }) => status)
+      assert.strictEqual(yield* send({ origin: "https://evil.example" }), 403)
+      assert.strictEqual(yield* send({ origin: "null" }), 403)
+      assert.strictEqual(yield* send({ "sec-fetch-site": "cross-site" }), 403)
+      assert.strictEqual(yield* send({ "sec-fetch-site": "same-site" }), 403)
+      assert.strictEqual(yield* send({ origin: own, "sec-fetch-site": "cross-site" }), 403)
+      assert.strictEqual((yield* ask("GET", "/who", { headers: { "sec-fetch-site": "cross-site" } })).status, 403)
+      assert.isEmpty(dana.received.filter((line) => line.startsWith("from ")))
+      assert.strictEqual(yield* send({ origin: own, "sec-fetch-site": "same-origin" }), 200)
+      assert.strictEqual(yield* send({ origin: own }), 200)
+      assert.strictEqual(yield* send({ origin: "https://chat.example", "sec-fetch-site": "cross-site" }), 200)
+    })
+  )
+
+  it.scoped("tells browsers that only pages of allowed origins may read its answers", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startDoor({ origins: ["https://chat.example"] })
+      const preflight = (origin: string) => ask("OPTIONS", "/send/dana", { headers: { origin } })
+      const { headers, status } = yield* preflight("https://chat.example")
+      assert.deepStrictEqual([status, headers["access-control-allow-origin"]], [204, "https://chat.example"])
+      assert.include(headers["access-control-allow-headers"], "Authorization")
+      const other = yield* preflight("https://evil.example")
+      assert.deepStrictEqual([other.status, other.headers["access-control-allow-origin"]], [403, undefined])
+      const who = yield* ask("GET", "/who", { headers: { origin: "https://chat.example" } })
+      assert.strictEqual(who.headers["access-control-allow-origin"], "https://chat.example")
+      assert.isUndefined((yield* ask("GET", "/who")).headers["access-control-allow-origin"])
+    })
+  )
+
+  it.scoped("says what there is, and which method each takes", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startDoor()
+      assert.strictEqual((yield* ask("GET", "/nothing")).status, 404)
+      assert.strictEqual((yield* ask("GET", "/constructor")).status, 404)
+      const { headers, status } = yield* ask("GET", "/send/dana")
+      assert.deepStrictEqual([status, headers.allow], [405, "POST"])
+      assert.strictEqual((yield* ask("POST", "/send/%ff")).status, 400)
+      assert.strictEqual((yield* ask("POST", "/hook/x", { body: "{}" })).status, 404)
+    })
+  )
+})
