@@ -36,7 +36,8 @@ const program = (help: Arguments.HelpRequest | undefined, loaded: CommandTable.L
         Manual.describe(loaded.config?.command, "config", help),
         Manual.describe(loaded.control?.command, "control", help),
         Manual.describe(loaded.store?.command, "store", help),
-        Manual.describe(loaded.account?.command, "account", help)
+        Manual.describe(loaded.account?.command, "account", help),
+        Manual.describe(loaded.hook?.command, "hook", help)
       ])
     ),
     { name: "a-chat", version: ACHAT_VERSION, footer: Manual.footer(help) }

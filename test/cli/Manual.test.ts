@@ -138,7 +138,9 @@ describe.concurrent("Every example of the manual", () => {
             return yield* eventually(() => /listening/u.test(serving.said.errors), "the server does not listen")
           }
           if (script.includes("--socket")) {
-            yield* Program.startServer(["--control", join(home, "control.sock"), "--store", join(home, "used.db")])
+            const hooks = ["--web", "0", "--hooks", join(home, "hooks.json")]
+            const control = ["--control", join(home, "control.sock")]
+            yield* Program.startServer([...control, "--store", join(home, "used.db"), ...hooks])
           }
           if (command === "store" || command === "account") {
             const empty = '{"a-chat export":1}\n{"type":"totals","stored":0,"given":0,"expired":0}\n'

@@ -19,7 +19,8 @@ const table = {
   config: { takes: "flags", load: () => import("./config.js") },
   control: { takes: "words", load: () => import("./control.js") },
   store: { takes: "words", load: () => import("./store.js") },
-  account: { takes: "words", load: () => import("./account.js") }
+  account: { takes: "words", load: () => import("./account.js") },
+  hook: { takes: "words", load: () => import("./hook.js") }
 } as const satisfies Readonly<Record<CommandName, unknown>>
 
 /** The modules of commands. */

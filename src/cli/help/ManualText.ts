@@ -550,6 +550,43 @@ const account: ManualPage = {
   ]
 }
 
+const hook: ManualPage = {
+  summary: "Adds, removes and lists the webhooks of a running server.",
+  description: [
+    "A webhook posts to its rooms, and can do nothing else. The server has to run with --web and --hooks; --socket is the " +
+      "path of its --control.",
+    "`add ID` makes a webhook and prints its secret, which is shown only now. Its sender posts to `/hook/ID` of the --web " +
+      "port; the id is no secret. With github, give the secret to GitHub, which signs with it. GitLab sends it in " +
+      "`X-Gitlab-Token`, and all others in `Authorization: Bearer SECRET`. `remove ID` ends a webhook, and `list` prints " +
+      "all of them.",
+    "Each event becomes one line, by a table of the server for the kind; other events are ignored. --template takes its " +
+      "place: text with fields in braces. `{repository.name}` is a value of the payload, `{alerts.0.status}` that of the " +
+      "first of several, `{alerts.*.labels.instance}` lists all, and `{title|message}` is the first that is there. After a " +
+      "colon: `first` is the first line, `short` the first 7 characters, `ref` a Git reference without refs/heads/, " +
+      "`upper` in capitals, `count commit` the number of elements, such as 3 commits. `{{` is a brace.",
+    "The lines come under --name. Where an account has this name they come as its lines, and nobody else can have it; a " +
+      "webhook without an account posts as a guest, and cannot while somebody with this name is present."
+  ],
+  statuses: [
+    ["0", "It was done."],
+    ["1", "It was not: there is no such webhook, the id is taken, or the template has a mistake."],
+    unreachable,
+    ["3", "The connection was lost before the answer: the server may have done it."],
+    interrupted
+  ],
+  examples: [
+    [
+      "Events of a repository, for two rooms:",
+      "a-chat hook add widgets --kind github --room '#dev' --room '#ops' --socket ./control.sock"
+    ],
+    [
+      "Any program that sends JSON:",
+      "a-chat hook add deploys --kind custom --room '#ops' --template '{app} {version} is on {host}' --socket ./control.sock"
+    ],
+    ["All webhooks:", "a-chat hook list --socket ./control.sock"]
+  ]
+}
+
 export const pages = {
   serve,
   connect,
@@ -564,7 +601,8 @@ export const pages = {
   config,
   control,
   store,
-  account
+  account,
+  hook
 } satisfies Record<string, ManualPage>
 
 export type CommandName = keyof typeof pages

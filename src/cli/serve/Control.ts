@@ -15,6 +15,7 @@ import * as TransportAdvice from "../TransportAdvice.js"
 import * as AccountAnswers from "./AccountAnswers.js"
 import { RunningAccounts, RunningRooms, RunningStore } from "./AccountsLayer.js"
 import * as ControlRequest from "./ControlRequest.js"
+import * as HookAnswers from "./HookAnswers.js"
 import * as RoomAnswers from "./RoomAnswers.js"
 import * as Reload from "./Reload.js"
 
@@ -31,10 +32,10 @@ const idleTime = Duration.minutes(1)
 
 const linger = Duration.seconds(1)
 
+type Services = Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | HookAnswers.RunningHooks
+
 /** The control socket, or nothing where it is off. */
-export const layer = (
-  path: string | undefined
-): Layer.Layer<never, ExitStatus.Failure, Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore> =>
+export const layer = (path: string | undefined): Layer.Layer<never, ExitStatus.Failure, Services> =>
   path === undefined ? Layer.empty : serving(path)
 
 const serving = (path: string) =>
@@ -88,6 +89,7 @@ const answering = Effect.gen(function* () {
   const accounts = yield* RunningAccounts
   const rooms = yield* RunningRooms
   const store = yield* RunningStore
+  const hooks = yield* HookAnswers.RunningHooks
   const run = (request: ControlRequest.ControlRequest): Effect.Effect<Answer, Refused> => {
     switch (request._tag) {
       case "Kick":
@@ -127,6 +129,15 @@ const answering = Effect.gen(function* () {
               onFailure: (error): Refused => ({ error }),
               onSuccess: (fields) => object({ ok: true, ...fields })
             })
+      case "ListHooks":
+      case "AddHook":
+      case "RemoveHook":
+        return hooks === undefined
+          ? refused("this server has no webhooks; it needs --web and --hooks")
+          : Effect.mapBoth(HookAnswers.run(hooks, request), {
+              onFailure: (error): Refused => ({ error }),
+              onSuccess: (fields) => object({ ok: true, ...fields })
+            })
       case "List":
         return list
       case "Reload":
@@ -162,7 +173,8 @@ const answering = Effect.gen(function* () {
   return (line: string): Effect.Effect<Answer> => {
     const request = ControlRequest.parse(line)
     const answer = Either.isLeft(request) ? refused(request.left) : run(request.right)
-    const isLogged = Either.isLeft(request) || !["List", "ListAccounts", "ListRooms"].includes(request.right._tag)
+    const isLogged =
+      Either.isLeft(request) || !["List", "ListAccounts", "ListRooms", "ListHooks"].includes(request.right._tag)
     const log = (fields: object) =>
       isLogged
         ? Effect.annotateLogs(Effect.logInfo("control request"), { request: ControlRequest.shown(line), ...fields })

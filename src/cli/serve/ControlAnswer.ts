@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Escape from "../../client/Escape.js"
+import type { ListedHook } from "../../http/Hooks.js"
 import type * as RoomOperations from "../../rooms/RoomOperations.js"
 import * as Units from "../settings/Units.js"
 
@@ -32,6 +33,11 @@ export interface ControlAnswer {
   readonly room?: string
   readonly done?: string
   readonly rooms?: ReadonlyArray<ListedRoom>
+  /** The webhook that was added or removed. */
+  readonly hook?: string
+  /** The secret of a new webhook. */
+  readonly secret?: string
+  readonly hooks?: ReadonlyArray<ListedHook>
 }
 
 /** A room as it is listed, in JSON. */
@@ -85,11 +91,13 @@ const parseObject = (line: string): Record<string, unknown> | undefined => {
 /** The answer for people. */
 export const text = (answer: ControlAnswer): string => {
   const { account, accounts, backup, bans, changed, connections, disconnected, kicked, unbanned } = answer
-  const { done, room, rooms } = answer
+  const { done, hook, hooks, room, rooms, secret } = answer
   if (connections !== undefined) return lists(connections, bans ?? [])
   if (accounts !== undefined) return accountTable(accounts)
   if (account !== undefined) return `${accountTexts[account]} ${Escape.show(answer.name ?? "")}\n`
   if (rooms !== undefined) return roomTable(rooms)
+  if (hooks !== undefined) return hookTable(hooks)
+  if (hook !== undefined) return Escape.show(hookText(hook, secret))
   if (room !== undefined) return `${done ?? "done"} ${Escape.show(room)}\n`
   if (backup !== undefined) return `wrote ${Escape.show(backup)}\n`
   if (kicked !== undefined) return `kicked ${kicked}\n`
@@ -129,6 +137,25 @@ const roomTable = (rooms: ReadonlyArray<ListedRoom>) => {
     topic
   ])
   return Escape.show(table([["ROOM", "MEMBERS", "HERE", "LAST LINE", "OWNER", "STATE", "TOPIC"], ...rows]))
+}
+
+/** The secret is on a line of its own, to be copied. */
+const hookText = (hook: string, secret: string | undefined) =>
+  secret === undefined
+    ? `removed ${hook}\n`
+    : `added ${hook}: it posts to /hook/${hook} with this secret, which is shown only now\n${secret}\n`
+
+const hookTable = (hooks: ReadonlyArray<ListedHook>) => {
+  const rows = hooks.map(({ created, id, kind, name, proof, rooms, template }) => [
+    id,
+    kind,
+    name,
+    rooms.join(", "),
+    proof,
+    new Date(created).toISOString().slice(0, 10),
+    template ?? "-"
+  ])
+  return Escape.show(table([["HOOK", "KIND", "NAME", "ROOMS", "PROOF", "CREATED", "TEMPLATE"], ...rows]))
 }
 
 const left = (millis: number | null | undefined) => {

@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import { isAbsolute } from "node:path"
 import * as BanSubject from "../../chat/BanSubject.js"
+import * as HookKind from "../../http/HookKind.js"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import type * as RoomActs from "../../rooms/RoomActs.js"
 import * as Units from "../settings/Units.js"
@@ -23,6 +24,23 @@ export type ControlRequest =
   | { readonly _tag: "Backup"; readonly file: string }
   | AccountRequest
   | RoomRequest
+  | WebhookRequest
+
+/** What an operator may ask about webhooks. */
+export type WebhookRequest =
+  | { readonly _tag: "ListHooks" }
+  | { readonly _tag: "RemoveHook"; readonly id: string }
+  | {
+      readonly _tag: "AddHook"
+      readonly id: string
+      readonly kind: HookKind.HookKind
+      readonly rooms: ReadonlyArray<string>
+      /** Undefined: the id. */
+      readonly name: string | undefined
+      /** Undefined: as senders of the kind do. */
+      readonly proof: HookKind.HookProof | undefined
+      readonly template: string | undefined
+    }
 
 /** What an operator may ask about rooms. Strings are ordinary text. */
 export type RoomRequest =
@@ -63,6 +81,8 @@ export const parse = (line: string): Either.Either<ControlRequest, string> => {
   if (account !== null) return parseAccount(account[1] ?? "")
   const room = roomForm.exec(line.trim())
   if (room !== null) return parseRoom(room[1] ?? "")
+  const hook = hookForm.exec(line.trim())
+  if (hook !== null) return parseHook(hook[1] ?? "")
   const [, verb = "", rest = ""] = /^(\S*)(.*)$/su.exec(line.trim()) ?? []
   const form = Object.hasOwn(forms, verb) ? forms[verb as Verb] : undefined
   if (form === undefined) return Either.left(unknown(verb))
@@ -110,6 +130,33 @@ const parseRoom = (text: string): Either.Either<ControlRequest, string> => {
       "room lock #ROOM or room silence #ROOM NAME 10m"
   )
 }
+
+const hookForm = /^hook(?:\s+(.*))?$/su
+
+/** `hook add ID kind=KIND rooms=#A,#B [name=NAME] [proof=PROOF] [template=TEXT]`: a template has blanks, and so is last. */
+const parseHook = (text: string): Either.Either<ControlRequest, string> => {
+  const [, verb = "", id = "", rest = ""] = /^(\S+)(?:\s+(\S+)(?:\s+(.+))?)?$/su.exec(text) ?? []
+  if (verb === "list" && id === "") return Either.right({ _tag: "ListHooks" })
+  if (verb === "remove" && id !== "" && rest === "") return Either.right({ _tag: "RemoveHook", id })
+  if (verb !== "add" || id === "") return Either.left(hookUsage)
+  const [, words = "", template] = /^(.*?)(?:(?:^|\s)template=(.+))?$/su.exec(rest) ?? []
+  const values = new Map<string, string>()
+  for (const word of words.split(/\s+/u).filter((one) => one !== "")) {
+    const [, key = "", value = ""] = /^(kind|rooms|name|proof)=(.+)$/u.exec(word) ?? []
+    if (key === "" || values.has(key)) return Either.left(hookUsage)
+    values.set(key, value)
+  }
+  const kind = HookKind.names.find((name) => name === values.get("kind"))
+  if (kind === undefined) return Either.left(`a hook is of one of these kinds: ${HookKind.names.join(", ")}`)
+  const proof = HookKind.proofs.find((one) => one === values.get("proof"))
+  if (values.has("proof") && proof === undefined) return Either.left("a proof is secret or signature")
+  const rooms = (values.get("rooms") ?? "").split(",").filter((room) => room !== "")
+  return Either.right({ _tag: "AddHook", id, kind, rooms, name: values.get("name"), proof, template })
+}
+
+const hookUsage =
+  "write hook list, hook remove ID, or hook add ID kind=KIND rooms=#ROOM[,#ROOM] [name=NAME] [proof=secret|signature] " +
+  "[template=TEXT]"
 
 /** A server has its own working folder, which an operator may not know. */
 const parseBackup = (file: string): Either.Either<ControlRequest, string> =>

@@ -2,6 +2,7 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type { Hooks } from "../../http/Hooks.js"
 import type { Address, Listen, TransportError } from "../../ports/Transport.js"
 import * as Proxy from "../../transport/Proxy.js"
 import type * as ProxyHeader from "../../transport/ProxyHeader.js"
@@ -86,6 +87,8 @@ export interface Listeners {
    * the certificates stay as they were. Undefined without certificates.
    */
   readonly reloadCertificates: Effect.Effect<string, string> | undefined
+  /** The webhooks of `--hooks`. */
+  readonly hooks: Hooks | undefined
 }
 
 /** @param loginTimeout the time for everything before the login, TLS included */
@@ -115,7 +118,7 @@ export const resolve = (
         proxy: isProxied(target) ? proxyOptions : undefined,
         tls: target.isTls ? tls : undefined
       })
-    const web = yield* WebFlags.listener(values, {
+    const web = yield* WebFlags.resolve(values, {
       tls,
       proxy: values.proxyProtocol ? proxyOptions : undefined,
       forwardedFrom: from && proxyOptions.from
@@ -125,10 +128,15 @@ export const resolve = (
     const [own, passed] = Arr.partition(targets, ({ socket }) => socket !== undefined)
     return {
       // Never empty, since there is a target.
-      listen: [...own.map(listen), ...web, ...passed.map(listen)] as unknown as Arr.NonEmptyReadonlyArray<Listen>,
+      listen: [
+        ...own.map(listen),
+        ...web.listen,
+        ...passed.map(listen)
+      ] as unknown as Arr.NonEmptyReadonlyArray<Listen>,
       checkCertificate: (addresses) =>
         isCertificateFlag(given) && !addresses.some(({ isEncrypted }) => isEncrypted) ? unusedCertificate : Effect.void,
-      reloadCertificates: credentials && reloading(credentials)
+      reloadCertificates: credentials && reloading(credentials),
+      hooks: web.hooks
     }
   })
 

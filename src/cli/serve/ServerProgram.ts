@@ -14,6 +14,7 @@ import * as AccountFlags from "./AccountFlags.js"
 import * as AccountsLayer from "./AccountsLayer.js"
 import * as AdminEndpoint from "./AdminEndpoint.js"
 import * as Control from "./Control.js"
+import { RunningHooks } from "./HookAnswers.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
 import * as RoomFlags from "./RoomFlags.js"
@@ -47,7 +48,9 @@ export const layer = (parts: Parts) =>
         )
       )
       return drainAtTheEnd.pipe(
-        Layer.provideMerge(Control.layer(given.values.control)),
+        Layer.provideMerge(
+          Layer.provide(Control.layer(given.values.control), Layer.succeed(RunningHooks, listeners.hooks))
+        ),
         Layer.provideMerge(
           Reload.layer({ ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates })
         ),

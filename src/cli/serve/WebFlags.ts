@@ -1,12 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { isLoopback, type Listen } from "../../ports/Transport.js"
+import type { Hooks } from "../../http/Hooks.js"
+import type { Listen } from "../../ports/Transport.js"
 import type * as ProxyHeader from "../../transport/ProxyHeader.js"
 import type * as Tls from "../../transport/Tls.js"
-import * as TransportAdvice from "../TransportAdvice.js"
+import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
 import * as AdminFlag from "./AdminFlag.js"
+import * as DoorFlags from "./DoorFlags.js"
 import * as WebOrigin from "../../transport/WebOrigin.js"
 
 /** The flags of the port for browsers and HTTP. */
@@ -54,7 +56,8 @@ export const settings = {
     default: 512,
     min: 16,
     max: 10_000
-  })
+  }),
+  ...DoorFlags.settings
 }
 
 export interface WebParts {
@@ -63,18 +66,25 @@ export interface WebParts {
   readonly forwardedFrom: ProxyHeader.ProxyOptions["from"] | undefined
 }
 
+export interface Web {
+  readonly listen: ReadonlyArray<Listen>
+  /** The webhooks; undefined where there are none. */
+  readonly hooks: Hooks | undefined
+}
+
 /** The listener of `--web`, if it is on. Loaded only then: HTTP would slow the start of every server. */
-export const listener = (values: Values<typeof settings>, parts: WebParts): Effect.Effect<ReadonlyArray<Listen>> => {
-  const { web, webMaxConnections, webMaxMessage, webOrigin } = values
-  if (web === undefined) return Effect.succeed([])
-  return Effect.promise(async () => {
-    const [WebSocket, Handler] = await Promise.all([
-      import("../../transport/WebSocket.js"),
-      import("../../http/Handler.js")
-    ])
-    const handler = Handler.make({ isLocal: isLoopback(web.host), origins: webOrigin })
-    const limits = { maxMessageBytes: webMaxMessage, maxHttpConnections: webMaxConnections }
-    const listen = WebSocket.listen(web.host, web.port, { handler, limits, origins: webOrigin, ...parts })
-    return [(options) => Effect.mapError(listen(options), TransportAdvice.toListenForWeb)]
+export const resolve = (values: Values<typeof settings>, parts: WebParts): Effect.Effect<Web, ExitStatus.Failure> => {
+  const { hooks: path, web } = values
+  if (web === undefined) {
+    return path === undefined
+      ? Effect.succeed({ listen: [], hooks: undefined })
+      : ExitStatus.misused("--hooks needs --web, to which the senders of webhooks connect")
+  }
+  return Effect.gen(function* () {
+    const [{ serveWeb }, Hooks] = yield* Effect.promise(() =>
+      Promise.all([import("./WebEndpoint.js"), import("../../http/Hooks.js")])
+    )
+    const hooks = path === undefined ? undefined : yield* Effect.mapError(Hooks.open(path), ExitStatus.asMisuse)
+    return { listen: [serveWeb({ values, parts, at: web, hooks })], hooks }
   })
 }
