@@ -13,6 +13,7 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8
  */
 const long = [
   "simulation/simulation",
+  "web/browser", // waits
   "faults/vanished", // waits
   "soak/faults", // waits
   "admin/Admin", // waits

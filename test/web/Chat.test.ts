@@ -66,18 +66,18 @@ describe("the page's model", () => {
 
   it("loads earlier lines page by page, until the first", async () => {
     const server = new PlayedServer()
-    for (let n = 1; n <= 150; n++) server.write("#ops", "bob", `line ${n}`)
-    server.log("#ops").place = 150
+    for (let n = 1; n <= 250; n++) server.write("#ops", "bob", `line ${n}`)
+    server.log("#ops").place = 250
     const { chat } = await started(server)
     chat.reading.open("#ops")
     await server.settle()
-    assert.strictEqual(texts(chat, "#ops")[0], "line 91")
+    assert.strictEqual(texts(chat, "#ops")[0], "line 151")
     chat.reading.loadEarlier()
     await server.settle()
-    assert.strictEqual(texts(chat, "#ops")[0], "line 31")
+    assert.strictEqual(texts(chat, "#ops")[0], "line 51")
     chat.reading.loadEarlier()
     await server.settle()
-    assert.deepStrictEqual([texts(chat, "#ops")[0], texts(chat, "#ops").length], ["line 1", 150])
+    assert.deepStrictEqual([texts(chat, "#ops")[0], texts(chat, "#ops").length], ["line 1", 250])
     assert.isFalse(chat.at("#ops").timeline.hasEarlier)
   })
 

@@ -5,7 +5,7 @@ import { RequestFailed } from "./Connection.js"
 import type { KeptLine, TimelinePage } from "./Timeline.js"
 
 /** The lines of one page, where the server allows as many. */
-const pageLines = 60
+const pageLines = 100
 
 /** The pages that are loaded to fill a hole. Where more are missing, the last lines are shown instead of all. */
 const maxFillPages = 5

@@ -8,7 +8,10 @@ import * as RoomTexts from "./RoomTexts.js"
 
 /** The rooms of the user, and who is in them. */
 export class Rooms {
-  constructor(private readonly chat: ChatState) {}
+  constructor(private readonly chat: ChatState) {
+    // They are in the list before the server is reached.
+    for (const name of this.kept) chat.at(name).change({ isListed: true })
+  }
 
   /** Enters a room, and creates it if there is none. */
   async join(room: string): Promise<void> {
@@ -54,10 +57,8 @@ export class Rooms {
   /** A guest is in no room after a login: joins those again that it was in. */
   async joinAgain(): Promise<ReadonlyArray<Conversation>> {
     const { chat } = this
-    const saved = parseJson(chat.options.tab.read(this.key))
     const joined: Array<Conversation> = []
-    for (const name of Array.isArray(saved) ? saved : []) {
-      if (typeof name !== "string") continue
+    for (const name of this.kept) {
       const one = chat.at(name)
       try {
         await this.join(name)
@@ -145,6 +146,12 @@ export class Rooms {
     const isListed = this.chat.current.peek() === one.name
     one.change({ isIn: false, isListed, members: undefined, unread: 0, mentions: 0 })
     this.keep()
+  }
+
+  /** The rooms that the user was in. */
+  private get kept(): ReadonlyArray<string> {
+    const saved = parseJson(this.chat.options.tab.read(this.key))
+    return Array.isArray(saved) ? saved.filter((name) => typeof name === "string" && RoomReports.isRoom(name)) : []
   }
 
   private keep() {

@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks"
+import { useLayoutEffect } from "preact/hooks"
 import type { Chat } from "../model/Chat.js"
 import type { Page } from "../model/Page.js"
 import { ConversationView } from "./ConversationView.js"
@@ -51,7 +51,8 @@ export const ChatView = ({ chat, page, view }: Props) => {
   const conversation = current === undefined ? undefined : chat.conversations.find(current)
   const panel = conversation === undefined ? undefined : view.panel.value
 
-  useEffect(() => {
+  // Before the page is painted: a key may follow the login at once.
+  useLayoutEffect(() => {
     const listener = onKey(chat, view)
     addEventListener("keydown", listener)
     return () => removeEventListener("keydown", listener)
@@ -62,6 +63,7 @@ export const ChatView = ({ chat, page, view }: Props) => {
       <ListView chat={chat} view={view} />
       {conversation === undefined ? (
         <main class="talk nowhere">
+          <h1 class="aloud">a-chat</h1>
           <LinkStatus chat={chat} page={page} />
           <div class="empty">
             <p>Choose a conversation, or begin one.</p>

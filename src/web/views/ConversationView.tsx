@@ -19,7 +19,10 @@ interface Props {
 /** What is known about the conversation, in one line. */
 const Subtitle = ({ chat, conversation: { isRoom, name, state } }: Pick<Props, "chat" | "conversation">) => {
   const { isMuted, isWithGuest, members, topic } = state.value
+  const isOnline = chat.link.value._tag === "Online"
   const muted = isMuted ? " · muted" : ""
+  // Who is here is not known while the page is cut off.
+  if (!isOnline && topic === "") return <span>{muted === "" ? "\u00a0" : "muted"}</span>
   if (!isRoom) {
     const isHere = chat.present.value.has(name)
     return (

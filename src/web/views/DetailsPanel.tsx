@@ -164,6 +164,7 @@ export const DetailsPanel = ({ chat, conversation, view }: Props) => {
         </button>
       </header>
       <div class="items">
+        {chat.link.value._tag !== "Online" && <p class="quiet pad">Not known while you are cut off.</p>}
         {here.length > 0 && <People chat={chat} title="Here" names={here} />}
         {isRoom && members.length > here.length && (
           <People chat={chat} title="Away" names={members.filter((member) => !present.has(member))} />

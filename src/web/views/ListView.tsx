@@ -1,5 +1,5 @@
 import type { Chat } from "../model/Chat.js"
-import type { Conversation } from "../model/Conversation.js"
+import type { Conversation, ConversationState } from "../model/Conversation.js"
 import { Icon } from "./Icons.js"
 import { Avatar, NameText } from "./Names.js"
 import type { View } from "./View.js"
@@ -19,17 +19,14 @@ export const listed = (
   return { rooms, users }
 }
 
-const labelOf = ({ name, state }: Conversation): string => {
-  const { draft, isMuted, mentions, unread } = state.value
-  const facts = [
-    name,
-    ...(unread > 0 ? [`${unread} unread`] : []),
+/** What a screen reader adds to the name. */
+const facts = ({ draft, isMuted, mentions, unread }: ConversationState): string =>
+  [
+    ...(unread > 0 ? ["unread"] : []),
     ...(mentions > 0 ? [mentions === 1 ? "1 mention" : `${mentions} mentions`] : []),
     ...(isMuted ? ["muted"] : []),
-    ...(draft.trim() === "" ? [] : ["draft"])
-  ]
-  return facts.join(", ")
-}
+    ...(draft.trim() === "" ? [] : ["with a draft"])
+  ].join(", ")
 
 const maxCount = 999
 
@@ -45,18 +42,22 @@ const Item = ({ chat, conversation }: { readonly chat: Chat; readonly conversati
         type="button"
         class={`item ${isStrong ? "unread" : ""} ${isMuted ? "muted" : ""}`}
         aria-current={isCurrent ? "true" : undefined}
-        aria-label={labelOf(conversation)}
         onClick={() => chat.reading.open(name)}
       >
         <Avatar name={name} isLocked={isLocked} {...(isRoom ? {} : { isHere: chat.present.value.has(name) })} />
         <NameText name={isRoom ? name.slice(1) : name} />
-        {!isCurrent && draft.trim() !== "" && count === 0 && <span class="mark">draft</span>}
+        {!isCurrent && draft.trim() !== "" && count === 0 && (
+          <span class="mark" aria-hidden="true">
+            draft
+          </span>
+        )}
         {isMuted && count === 0 && <Icon name="muted" />}
         {count > 0 && !isCurrent && (
           <span class={mentions > 0 || !isRoom ? "count strong" : "count"}>
             {count > maxCount ? `${maxCount}+` : count}
           </span>
         )}
+        <span class="aloud"> {facts(state.value)}</span>
       </button>
     </li>
   )
@@ -70,14 +71,9 @@ export const ListView = ({ chat, view }: Props) => {
   return (
     <nav class="list" aria-label="Conversations">
       <header>
-        <button
-          type="button"
-          class="you"
-          aria-haspopup="dialog"
-          onClick={() => (view.dialog.value = "you")}
-          aria-label={`You: ${chat.me}`}
-        >
+        <button type="button" class="you" aria-haspopup="dialog" onClick={() => (view.dialog.value = "you")}>
           <Avatar name={chat.me} isHere={link === "Online"} />
+          <span class="aloud">You: </span>
           <NameText name={chat.me} />
         </button>
         <button

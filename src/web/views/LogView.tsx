@@ -9,7 +9,7 @@ import { LineView } from "./LineView.js"
 import type { View } from "./View.js"
 
 /** The lines in the document: few enough for a phone, and more than fit on a large screen. */
-const maxRendered = 180
+const maxRendered = 240
 /** How far the part moves at once, and how close to its edge the user is then, in pixels. */
 const step = 60
 const nearEdge = 800
@@ -77,20 +77,23 @@ export const LogView = ({
     }
   }
 
+  /** Puts more lines into the document where the user is close to its edge, and loads more where there are no others. */
+  const extend = (box: HTMLDivElement) => {
+    const below = box.scrollHeight - box.scrollTop - box.clientHeight
+    if (box.scrollTop < nearEdge && from > 0) top.value = all[Math.max(0, from - step)]?.key
+    else if (below < nearEdge && to < all.length) top.value = all[Math.min(from + step, all.length - maxRendered)]?.key
+    else if (loading !== undefined || failed !== undefined) return
+    else if (box.scrollTop < nearEdge && timeline.hasEarlier) chat.reading.loadEarlier()
+    else if (below < nearEdge && !timeline.isAtEnd) chat.reading.loadLater()
+  }
+
   const scrolled = () => {
     const box = scroller.current
     if (box === null) return
     remember(box)
-    const below = box.scrollHeight - box.scrollTop - box.clientHeight
-    if (box.scrollTop < nearEdge) {
-      if (from > 0) top.value = all[Math.max(0, from - step)]?.key
-      else if (timeline.hasEarlier) chat.reading.loadEarlier()
-    } else if (below < nearEdge) {
-      if (to < all.length) top.value = to + step >= all.length ? undefined : all[from + step]?.key
-      else if (!timeline.isAtEnd) chat.reading.loadLater()
-    }
-    if (isPinned.current) top.value = undefined
-    else top.value ??= all[from]?.key
+    // What is added at the end pushes lines out of the document at its beginning, unless the user reads these.
+    top.value = isPinned.current ? undefined : (top.peek() ?? all[from]?.key)
+    extend(box)
   }
 
   useLayoutEffect(() => {
@@ -102,6 +105,8 @@ export const LogView = ({
       const row = key === undefined ? null : box.querySelector<HTMLElement>(`li[data-key="${CSS.escape(key)}"]`)
       if (row !== null) box.scrollTop = row.offsetTop - (anchor.current?.offset ?? 0)
     }
+    // At the very top there is no further scrolling that would say so.
+    extend(box)
   })
 
   // The window becomes smaller and larger with the composer and the keyboard of a phone.

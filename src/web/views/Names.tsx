@@ -26,15 +26,14 @@ export const Avatar = ({
 }) => {
   if (RoomReports.isRoom(name)) {
     return (
-      <span class="avatar room" aria-hidden="true">
-        {isLocked === true ? <Icon name="lock" /> : "#"}
+      <span class="avatar room" data-initial={isLocked === true ? "" : "#"} aria-hidden="true">
+        {isLocked === true && <Icon name="lock" />}
       </span>
     )
   }
   const [first = ""] = name
   return (
-    <span class={`avatar hue-${hueOf(name)}`} aria-hidden="true">
-      {first.toUpperCase()}
+    <span class={`avatar hue-${hueOf(name)}`} data-initial={first.toUpperCase()} aria-hidden="true">
       {isHere === undefined ? null : <span class={isHere ? "dot here" : "dot"} />}
     </span>
   )

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals"
-import { useEffect } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import type { Chat } from "../model/Chat.js"
 import { reasonOf } from "../model/ChatState.js"
 import * as Typed from "../model/Typed.js"
@@ -57,6 +57,10 @@ export const SwitchDialog = ({ chat, close }: { readonly chat: Chat; readonly cl
   const choices = choicesFor(chat, typed.value)
   const chosen = Math.min(at.value, choices.length - 1)
 
+  const field = useRef<HTMLInputElement>(null)
+
+  // The browser has put the focus on the first button of the window.
+  useLayoutEffect(() => field.current?.focus(), [])
   useEffect(() => void chat.rooming.refresh().catch(() => undefined), [])
 
   const run = (choice: Choice | undefined) => {
@@ -80,6 +84,7 @@ export const SwitchDialog = ({ chat, close }: { readonly chat: Chat; readonly cl
         }}
       >
         <input
+          ref={field}
           type="text"
           role="combobox"
           aria-expanded="true"
