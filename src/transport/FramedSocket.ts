@@ -11,6 +11,8 @@ const hasClosed = new TransportError({ during: "Write", reason: "the peer has cl
 
 const noCloseFrame = new TransportError({ during: "Read", reason: "the connection ended without a Close frame" })
 
+const unfinished = new TransportError({ during: "Read", reason: "the peer has left in the middle of a line" })
+
 const noAnswer = new TransportError({ during: "Read", reason: "the peer has not answered a Ping", code: "ETIMEDOUT" })
 
 /** What a listener knows of a client, besides its socket. */
@@ -25,9 +27,9 @@ export interface FramedOptions {
 /**
  * The `Socket` of the port over WebSocket, on top of a TCP or TLS socket.
  *
- * Each write becomes a text message, or part of one until a write ends with an LF, because only a whole message must be
- * UTF-8. The socket below never has more than one write that the kernel has not taken, so that its count of untaken bytes
- * is also the count of the payload: what would come after such a write waits here.
+ * Each write becomes text messages of whole lines; a line that a write does not end goes on in the next, because only a
+ * whole message must be UTF-8. The socket below never has more than one write that the kernel has not taken, so that its
+ * count of untaken bytes shows how many lines are not: what would come after such a write waits here.
  *
  * A browser discards what arrives after it has sent a Close frame. So that frame ends both directions, and bytes that the
  * kernel has not taken when it arrives never count as taken.
@@ -40,9 +42,11 @@ export class FramedSocket implements Socket {
   private readonly input: FrameInput
   /** Whether the kernel had not taken all of the last write below. */
   private isBusy = false
-  /** Bytes of the owner's last write that are not known to be taken. */
-  private payload = 0
-  /** The frame of the owner's last write, while a control frame is below. */
+  /** The owner's last write, until the kernel is known to have taken all of it. */
+  private lines = ""
+  /** How many of its bytes are not known to be taken. */
+  private unseen = 0
+  /** The frames of the owner's last write, while a control frame is below. */
   private held = ""
   /** The answer to the latest Ping, while another frame is below. */
   private pong = ""
@@ -50,7 +54,7 @@ export class FramedSocket implements Socket {
   private isWithinLine = false
   private closeCode: number = CloseCode.normal
   private hasSentClose = false
-  /** The peer will not process anything any more; `payload` stays as it is. */
+  /** The peer will not process anything any more; `unseen` stays as it is. */
   private hasLeft = false
   private onLeft: (() => void) | undefined = undefined
 
@@ -92,19 +96,24 @@ export class FramedSocket implements Socket {
   }
 
   write(bytes: string) {
-    this.payload = bytes.length
+    this.unseen = bytes.length
     if (this.hasLeft || this.hasSentClose) return false
-    const isWhole = bytes.endsWith("\n")
-    const frame = WebSocketFrame.frame(this.isWithinLine ? Opcode.continuation : Opcode.text, isWhole, bytes)
-    this.isWithinLine = !isWhole
+    const frames = WebSocketFrame.messages(bytes, this.isWithinLine)
+    this.isWithinLine = !bytes.endsWith("\n")
     this.closeCode = WebSocketFrame.closeCodeAfter(bytes)
+    this.lines = bytes
     if (this.isOccupied(0)) {
-      this.held = frame
+      this.held = frames
       return false
     }
-    if (!this.put(frame)) return false
-    this.payload = 0
+    if (!this.put(frames)) return false
+    this.taking(0)
     return true
+  }
+
+  private taking(unseen: number) {
+    this.unseen = unseen
+    if (unseen === 0) this.lines = ""
   }
 
   private put(frames: string) {
@@ -113,19 +122,20 @@ export class FramedSocket implements Socket {
   }
 
   /**
-   * Whether a frame is below that the kernel has not taken. Nobody waits for a control frame, so its end is noticed here.
+   * Whether frames are below that the kernel has not taken. Nobody waits for a control frame, so its end is noticed here.
    *
-   * @param payload bytes of the owner that are below
+   * @param unseen bytes of the owner that are below
    */
-  private isOccupied(payload: number) {
-    if (this.isBusy && payload === 0 && this.below.socket.writableLength === 0) this.isBusy = false
+  private isOccupied(unseen: number) {
+    if (this.isBusy && unseen === 0 && this.below.socket.writableLength === 0) this.isBusy = false
     return this.isBusy
   }
 
   untaken() {
-    // The header comes first, so that the last bytes of a frame are those of its payload.
-    if (!this.hasLeft && this.held === "") this.payload = Math.min(this.payload, this.below.untaken())
-    return this.payload
+    if (!this.hasLeft && this.held === "" && this.unseen > 0) {
+      this.taking(WebSocketFrame.unseen(this.lines, this.below.untaken()))
+    }
+    return this.unseen
   }
 
   get taken() {
@@ -141,7 +151,7 @@ export class FramedSocket implements Socket {
       this.isBusy = false
       this.held = ""
       if (held !== "" && !this.put(held)) return this.untilTaken()
-      this.payload = 0
+      this.taking(0)
       this.sendPong()
       return Effect.void
     })
@@ -161,7 +171,7 @@ export class FramedSocket implements Socket {
   ping() {
     const { input } = this
     // A peer that does not read, or that is not read, cannot answer; other limits hold for these.
-    if (input.isPaused || this.hasSentClose || this.isOccupied(this.payload)) return
+    if (input.isPaused || this.hasSentClose || this.isOccupied(this.unseen)) return
     if (input.isAwaited) return this.fail(CloseCode.policy, noAnswer)
     input.isAwaited = true
     this.put(WebSocketFrame.frame(Opcode.ping, true, ""))
@@ -175,7 +185,7 @@ export class FramedSocket implements Socket {
 
   private sendPong() {
     const { pong } = this
-    if (pong === "" || this.hasSentClose || this.isOccupied(this.payload)) return
+    if (pong === "" || this.hasSentClose || this.isOccupied(this.unseen)) return
     this.pong = ""
     this.put(pong)
   }
@@ -259,7 +269,9 @@ class FrameInput implements SocketEvents {
     if (text.length > 0) events.data(text)
     if (ping !== undefined) socket.answer(ping)
     if (fault !== undefined) socket.fail(fault.code, errorOf(fault))
-    else if (close !== undefined) socket.left(close.code)
+    else if (close === undefined) return
+    else if (decoder.isWithinLine) socket.fail(close.code ?? CloseCode.normal, unfinished)
+    else socket.left(close.code)
   }
 
   end() {

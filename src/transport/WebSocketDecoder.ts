@@ -104,6 +104,11 @@ export class WebSocketDecoder {
     return this.checked(bytes.subarray(0, out))
   }
 
+  /** Whether a message has begun whose last line has not ended. */
+  get isWithinLine(): boolean {
+    return this.isInMessage && !this.isAtLineStart
+  }
+
   private get isOver() {
     return this.fault !== undefined || this.close !== undefined
   }

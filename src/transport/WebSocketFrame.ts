@@ -35,6 +35,52 @@ const header = (first: number, length: number): string => {
   return String.fromCharCode(first, 127, 0, 0, 0, 0, low >>> 24, (low >>> 16) & 255, (low >>> 8) & 255, low & 255)
 }
 
+/** Bytes of several lines in one message. A line that is longer is a message of its own. */
+const maxLinesBytes = 16_384
+
+/** Where the message ends that begins at `start`. */
+const messageEnd = (lines: string, start: number): number => {
+  if (lines.length - start <= maxLinesBytes) return lines.length
+  const last = lines.lastIndexOf("\n", start + maxLinesBytes - 1)
+  const end = last < start ? lines.indexOf("\n", start + maxLinesBytes) : last
+  return end < 0 ? lines.length : end + 1
+}
+
+/**
+ * Messages with these lines. The last one goes on in the next call if no LF is at its end.
+ *
+ * @param isWithinLine whether the last call ended so
+ */
+export const messages = (lines: string, isWithinLine: boolean): string => {
+  let frames = ""
+  for (let start = 0, end = 0; start < lines.length; start = end) {
+    end = messageEnd(lines, start)
+    const opcode = start === 0 && isWithinLine ? Opcode.continuation : Opcode.text
+    frames += frame(opcode, lines.endsWith("\n", end), lines.slice(start, end))
+  }
+  return frames
+}
+
+/**
+ * How many bytes of the lines a browser will not see if the last `left` bytes of their messages do not arrive: all of a
+ * message that is cut off. Within a line that is a message of its own, each byte counts, which shows progress.
+ */
+export const unseen = (lines: string, left: number): number => {
+  const starts: Array<number> = []
+  for (let start = 0; start < lines.length; start = messageEnd(lines, start)) starts.push(start)
+  let end = lines.length
+  for (let rest = left; rest > 0;) {
+    const start = starts.pop()
+    if (start === undefined) break
+    const length = end - start
+    const isOneLine = lines.indexOf("\n", start) >= end - 1
+    if (isOneLine && rest < length) return lines.length - end + rest
+    rest -= header(0, length).length + length
+    end = start
+  }
+  return lines.length - end
+}
+
 export const close = (code: number): string => frame(Opcode.close, true, String.fromCharCode(code >> 8, code & 255))
 
 /**

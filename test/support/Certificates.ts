@@ -8,8 +8,10 @@ export const path = (name: string): string => fileURLToPath(new URL(`../certific
 
 export const pair = (name: string) => ({ cert: path(name), key: path(`${name}.key`) })
 
+export const serverCredentials = Tls.credentials(pair("server"))
+
 /** A TLS listener, and a connect that trusts its certificate. */
-export const overTls = Effect.map(Tls.credentials(pair("server")), (credentials) => ({
+export const overTls = Effect.map(serverCredentials, (credentials) => ({
   listen: Tls.listen("127.0.0.1", 0, { credentials }),
   connect: ({ address }: { readonly address: Address }) => Tls.connect(address, { ca: path("ca") })
 }))

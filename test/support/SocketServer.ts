@@ -14,8 +14,9 @@ import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import type { Address, TransportError } from "../../src/ports/Transport.js"
-import { overTls } from "./Certificates.js"
+import { overTls, serverCredentials } from "./Certificates.js"
 import { eventually } from "./Eventually.js"
+import { overWebSocket } from "./WebSocketServer.js"
 import * as WireClient from "./WireClient.js"
 
 /** A log entry. */
@@ -51,8 +52,8 @@ export interface SocketServerOptions extends Partial<Server.StandaloneOptions> {
 }
 
 /**
- * Starts a server with real sockets, by default on a free port of 127.0.0.1. With `ACHAT_TEST_OVER=tls` it serves TLS, so
- * that all of test/server runs over both. After the test its drain must leave nothing behind: no lines in flight, no
+ * Starts a server with real sockets, by default on a free port of 127.0.0.1. With `ACHAT_TEST_OVER=tls` it serves TLS,
+ * and with `websocket` WebSocket, so that all of test/server runs over each. After the test its drain must leave nothing behind: no lines in flight, no
  * names, no uncounted connections, no open sockets.
  */
 export const startSocketServer = ({
@@ -68,7 +69,7 @@ export const startSocketServer = ({
     const closings = (reason: CloseReason.CloseReason) => closedFor(reason) - (closedBefore.get(reason) ?? 0)
     const journal = makeJournal()
 
-    const free = process.env["ACHAT_TEST_OVER"] === "tls" ? (yield* overTls).listen : Tcp.listen("127.0.0.1", 0)
+    const free = yield* freePort
     const server = yield* Server.make({ grace: Duration.seconds(5), linger: Duration.seconds(1), ...options }).pipe(
       Effect.provideService(Endpoints, listen ?? [free]),
       Effect.provideService(Descriptors.Descriptors, descriptors),
@@ -120,6 +121,20 @@ export const startSocketServer = ({
       }).pipe(Effect.scoped)
     return { ...server, drain, held, address, connect, join, greet, closings, farewell, ...journal }
   })
+
+/** Listens on a free port, over what `ACHAT_TEST_OVER` says: tls, websocket, or both as wss. */
+const freePort = Effect.gen(function* () {
+  switch (process.env["ACHAT_TEST_OVER"]) {
+    case "tls":
+      return (yield* overTls).listen
+    case "websocket":
+      return overWebSocket(undefined)
+    case "wss":
+      return overWebSocket({ credentials: yield* serverCredentials })
+    default:
+      return Tcp.listen("127.0.0.1", 0)
+  }
+})
 
 const makeJournal = () => {
   const logs: Array<Entry> = []

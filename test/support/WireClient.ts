@@ -8,6 +8,7 @@ import { LineClient } from "../../scripts/line-client.mjs"
 import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "./Certificates.js"
 import { uncounted } from "./Uncounted.js"
+import * as WebSocketStream from "./WebSocketStream.js"
 
 /** How long an expected event may take, in milliseconds. Only a failing test waits this long. */
 const patience = 10_000
@@ -209,22 +210,38 @@ export const connect = (
   Effect.acquireRelease(
     Effect.async<WireClient, string>((resume) => {
       const where =
-        "path" in address ? { path: String(address.path) } : { host: address.host ?? "", port: address.port ?? 0 }
+        "path" in address
+          ? { path: String(address.path), host: "", port: 0 }
+          : { host: address.host ?? "", port: address.port ?? 0 }
       const from = localAddress === undefined ? {} : { localAddress }
       const socket = Net.connect({ ...where, ...from, allowHalfOpen: true, noDelay: true })
       const failed = (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? String(error)))
       socket.once("error", failed)
       socket.once("connect", () => {
-        if (!address.isEncrypted) return resume(Effect.succeed(new WireClient(socket)))
+        const ready = (stream: Net.Socket) => {
+          if (!isWeb(address)) return resume(Effect.succeed(new WireClient(stream, socket)))
+          const request = WebSocketStream.upgradeRequest(`${where.host}:${where.port}`)
+          return WebSocketStream.open(
+            stream,
+            request,
+            // It has all of a socket that the tests need.
+            (opened) => resume(Effect.succeed(new WireClient(opened as unknown as Net.Socket, socket))),
+            (response) => resume(Effect.fail(response))
+          )
+        }
+        if (!address.isEncrypted) return ready(socket)
         const ca = readFileSync(Certificates.path("ca"))
         const secured = NodeTls.connect({ socket, host: "localhost", servername: "localhost", ca, ...tls })
         secured.once("error", failed)
-        secured.once("secureConnect", () => resume(Effect.succeed(new WireClient(secured, socket))))
+        secured.once("secureConnect", () => ready(secured))
         return
       })
     }),
     (client) => Effect.sync(() => client.destroy())
   )
+
+/** Whether the chat is a WebSocket there. */
+const isWeb = ({ text }: Address) => text.startsWith("http")
 
 /** Connects and logs in. */
 export const join = (address: Address, name: string): Effect.Effect<WireClient, string, Scope.Scope> =>
