@@ -139,7 +139,9 @@ const presence = (
   expulsion: ProtocolModel.Span | undefined
 ): Presence => {
   const isSendOnly = login.meaning.is === "login" ? login.meaning.isSendOnly : "no"
-  const quit = lines.find(({ meaning }) => meaning.is === "quit")
+  const quits = lines.filter(({ meaning }) => meaning.is === "quit")
+  const quit = quits[0]
+  const sureQuit = quits.find(({ maySlow }) => !maySlow)
   const ended = wire.ended && ProtocolModel.spanOf(history, wire, wire.ended)
   const broken = first(wire.gone?.turn, wire.writeBroke?.turn, wire.destroyed?.turn, wire.closed?.turn)
   // While the server waits for a write, it notices the end when that fails.
@@ -147,7 +149,7 @@ const presence = (
   const over = ProtocolModel.settledBy(history, noticed)
   const from = login.span.from
   const maybe =
-    isSendOnly === "yes" ? ProtocolModel.never : { from, to: first(quit?.span.to, ended?.to, over, expulsion?.to) }
+    isSendOnly === "yes" ? ProtocolModel.never : { from, to: first(sureQuit?.span.to, ended?.to, over, expulsion?.to) }
   const maybeNamed = { from, to: over }
   if (isUncertain) return { maybe, maybeNamed, surely: ProtocolModel.never, surelyNamed: ProtocolModel.never }
   const surelyFrom = login.span.to + 1

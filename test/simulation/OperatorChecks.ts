@@ -76,7 +76,7 @@ const checkLogin = (history: History, session: ObservedConnection, report: Repor
   if (login?.meaning.is !== "login" || login.meaning.name === undefined) return
   const { name } = login.meaning
   const ends = endsDuring(history, login.span, (subject) => OperatorModel.isNameOf(subject, name))
-  const clocks = { least: clockOf(history, login.span.from), most: clockOf(history, login.span.to) }
+  const clocks = clocksOf(history, login.span)
   const where = `${name} at ${wire.remote}`
   const isIn = session.name !== undefined && !isUncertain
   if (isIn && ends.every((end) => end > clocks.most)) report("a banned name logged in", where)
@@ -101,6 +101,11 @@ const isRetryOf = (line: string, end: number, { least, most }: Clocks) => {
 
 const clockOf = ({ clocks }: History, turn: number) => clocks[turn] ?? Infinity
 
+const clocksOf = (history: History, { from, to }: ProtocolModel.Span): Clocks => ({
+  least: clockOf(history, from),
+  most: clockOf(history, to)
+})
+
 /** The ends of the bans that may have been in force in these turns, one for each act within. */
 const endsDuring = ({ acts }: History, { from, to }: ProtocolModel.Span, concerns: (subject: string) => boolean) => {
   const before = acts.filter(({ turn }) => turn < from).length
@@ -110,7 +115,8 @@ const endsDuring = ({ acts }: History, { from, to }: ProtocolModel.Span, concern
 }
 
 /** The operator's word is the last line of a client that it reaches, and true. */
-const checkLastLine = ({ acts, killed }: History, session: ObservedConnection, report: Report) => {
+const checkLastLine = (history: History, session: ObservedConnection, report: Report) => {
+  const { acts, killed } = history
   const { expulsion, lines, reason, received, wire } = session
   const words = received.filter(({ line }) => /^! (?:kicked|banned) /u.test(line))
   const last = received.at(-1)
@@ -119,9 +125,15 @@ const checkLastLine = ({ acts, killed }: History, session: ObservedConnection, r
   // The refusal of a client that was turned away is checked with its accept, although a later ban may concern it as well.
   if (expulsion === undefined || isTurnedAway(session)) return
   if (last !== undefined && words.length === 1) {
-    // The last line may be the refusal of its login, which a later ban does not take back.
     const login = lines.find(({ meaning }) => meaning.is === "login")
     const asked = login?.meaning.is === "login" ? (login.meaning.name ?? "") : ""
+    // The last line may be the refusal of its login, which a later ban does not take back.
+    const isRefusal =
+      session.name === undefined &&
+      login !== undefined &&
+      endsDuring(history, login.span, (subject) => OperatorModel.isNameOf(subject, asked)).some((end) =>
+        isRetryOf(last.line, end, clocksOf(history, login.span))
+      )
     const isTrue = (act: OperatorAct) => {
       if (act.step.do === "kick") return last.line.startsWith("! kicked fatal: ")
       const soFar = acts.slice(0, acts.indexOf(act) + 1)
@@ -132,7 +144,7 @@ const checkLastLine = ({ acts, killed }: History, session: ObservedConnection, r
       ]
       return ends.some((end) => isRetryOf(last.line, end, clocks))
     }
-    if (!acts.some((act) => OperatorModel.isAgainst(act, wire.host, session.name) && isTrue(act)))
+    if (!isRefusal && !acts.some((act) => OperatorModel.isAgainst(act, wire.host, session.name) && isTrue(act)))
       report("a wrong last line from the operator", where)
   }
   // The refusal of its login may be its last line, and be lost when the operator disconnects it in the same turn.

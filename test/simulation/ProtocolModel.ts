@@ -179,7 +179,8 @@ class Reader {
     if (state.sendsOnly === "maybe" && before.sendsOnly === "no" && isSure) state.sendsOnly = "yes"
     // The client's observation decides what the model cannot.
     if (maySlow && isHello(line.meaning)) {
-      state.isGreeted = before.isGreeted || this.hellosBy(settledBy(history, span.to)) > this.hellos
+      state.isGreeted =
+        before.isGreeted || this.hellosBy(settledBy(history, span.to)) > this.hellos || this.hasLabelledAfter(raw)
     }
     if (maySlow && line.meaning.is === "quit") state.isOver = this.reason === "quit"
     if (isHello(line.meaning) && state.isGreeted) this.hellos += 1
@@ -197,6 +198,20 @@ class Reader {
     const { isSlow, taken, takes } = this.wire
     const end = isSlow ? Infinity : (takes.findLast((take) => take.turn <= turn)?.end ?? 0)
     return taken.slice(0, end).split("* hello ").length - 1
+  }
+
+  /**
+   * Whether a labelled line between this `/hello` and the next was delivered: it was not refused then, although its client
+   * took no reply. Texts are unique.
+   */
+  private hasLabelledAfter(hello: RawLine): boolean {
+    for (const { bytes } of this.raws.slice(this.raws.indexOf(hello) + 1)) {
+      if (bytes.startsWith("/hello")) return false
+      const text = /^@[^ ]+ [^:]*:(.*)/su.exec(bytes)?.[1]
+      const delivered = text === undefined ? undefined : `: ${encode(trim(decode(text)))}\n`
+      if (delivered !== undefined && this.history.wires.some(({ taken }) => taken.includes(delivered))) return true
+    }
+    return false
   }
 
   /** Whether it never logged in because of a ban: of the name, or of its address when it was connected. */

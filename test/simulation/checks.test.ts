@@ -206,6 +206,74 @@ const cases: ReadonlyArray<Case> = [
       { do: "turns", count: 3 },
       { do: "ban", subject: "address=10.0.0.0/31", millis: 600 }
     ]
+  },
+  {
+    title: "a /quit that its client's rate refused: its client stays, and is listed",
+    setting: {
+      maxConnections: 50,
+      grace: 2000,
+      outboxLines: 100_000,
+      outboxBytes: 100_000_000,
+      maxOutcomes: 100_000,
+      rate: 20,
+      ratePerAddress: 20,
+      burstPerAddress: 3,
+      turnBounds: { work: 20_000, share: 2000, flushes: 2 }
+    },
+    steps: [
+      { do: "connect", who: 0, host: 0, cut: 20, polite: true, opaque: false },
+      { do: "send", who: 0, bytes: "ann\n" },
+      { do: "connect", who: 2, host: 1, cut: 65536, polite: true, opaque: false },
+      { do: "send", who: 2, bytes: "cy\n" },
+      { do: "connect", who: 5, host: 0, cut: 65536, polite: true, opaque: false },
+      { do: "send", who: 5, bytes: "zo\xc3\xab\n" },
+      { do: "say", who: 0, to: ["cy"], count: 2, size: 5, labelled: false, dress: 5 },
+      { do: "send", who: 0, bytes: "/quit\n" },
+      { do: "pass", millis: 1000 },
+      { do: "send", who: 2, bytes: "/who\n" }
+    ]
+  },
+  {
+    title: "a /hello just before the drain whose client takes no reply, and whose labelled lines are delivered",
+    setting: {
+      maxConnections: 50,
+      maxConnectionsPerAddress: 3,
+      grace: 2000,
+      outboxLines: 2,
+      outboxBytes: 5000,
+      maxOutcomes: 2,
+      rate: 20
+    },
+    steps: [
+      { do: "connect", who: 0, host: 1, cut: 65536, polite: true, opaque: false },
+      { do: "send", who: 0, bytes: "ann\n" },
+      { do: "connect", who: 2, host: 2, cut: 65536, polite: true, opaque: true },
+      { do: "send", who: 2, bytes: "cy\n" },
+      { do: "send", who: 2, bytes: "/hello\n" },
+      { do: "pace", who: 2, bytes: 0 },
+      { do: "say", who: 2, to: ["ann"], count: 30, size: 5, labelled: true, dress: 2 },
+      { do: "close" }
+    ]
+  },
+  {
+    title: "a client whose login a ban refused, and whose address is banned before it has taken the refusal",
+    setting: {
+      maxConnections: 4,
+      maxLineBytes: 65536,
+      stallTimeout: 3000,
+      grace: 2000,
+      outboxBytes: 70_000,
+      maxOutcomes: 2,
+      maxMemory: 150_000
+    },
+    steps: [
+      { do: "ban", subject: "name=ANN", millis: 2500 },
+      { do: "connect", who: 0, host: 2, cut: 1, polite: true, opaque: false },
+      { do: "send", who: 0, bytes: "ann\n" },
+      { do: "pace", who: 0, bytes: 0 },
+      { do: "pass", millis: 101 },
+      { do: "ban", subject: "address=10.0.0.2", millis: Infinity }
+    ]
   }
 ]
 
