@@ -250,7 +250,8 @@ const isDropped = ({ reason, wire }: ObservedConnection) =>
   reason === undefined && wire.taken === "" && wire.destroyed?.turn === wire.accepted.turn
 
 const isRefused = (session: ObservedConnection) => {
-  const { reason, wire } = session
+  const { hasLoggedIn, reason, wire } = session
+  if (hasLoggedIn) return false
   if (reason === "full" || isTurnedAway(session)) return true
   return reason === undefined && (wire.destroyed !== undefined || wire.taken.startsWith("! full "))
 }

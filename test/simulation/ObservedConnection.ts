@@ -53,6 +53,8 @@ export interface ObservedConnection {
   readonly log: LogLine | undefined
   readonly lines: ReadonlyArray<ProtocolModel.HeardLine>
   readonly received: ReadonlyArray<Received>
+  /** According to the log, which has no `closed` of it yet if the process was killed. */
+  readonly hasLoggedIn: boolean
   /** Its login name. */
   readonly name: string | undefined
   /** It broke so soon after its login that it may or may not have had its name. */
@@ -82,12 +84,17 @@ const orderly: ReadonlyArray<CloseReason> = [
 
 export const sessions = (history: History): ReadonlyArray<ObservedConnection> => {
   const logs = new Map<unknown, LogLine>()
-  for (const log of history.logs) if (log.message === "connection closed") logs.set(log.fields["remote"], log)
+  const loggedIn = new Set<unknown>()
+  for (const log of history.logs) {
+    if (log.message === "connection closed") logs.set(log.fields["remote"], log)
+    if (log.message === "logged in") loggedIn.add(log.fields["remote"])
+  }
   const expulsions = OperatorModel.expulsions(history, logs)
   const lines = ProtocolModel.lines(history, expulsions)
-  return history.wires.map((wire) =>
-    session(history, wire, lines.get(wire) ?? [], logs.get(wire.remote), expulsions.get(wire))
-  )
+  return history.wires.map((wire) => ({
+    ...session(history, wire, lines.get(wire) ?? [], logs.get(wire.remote), expulsions.get(wire)),
+    hasLoggedIn: loggedIn.has(wire.remote)
+  }))
 }
 
 const session = (
@@ -96,7 +103,7 @@ const session = (
   lines: ReadonlyArray<ProtocolModel.HeardLine>,
   log: LogLine | undefined,
   expulsion: ProtocolModel.Span | undefined
-): ObservedConnection => {
+): Omit<ObservedConnection, "hasLoggedIn"> => {
   const reason = all.find((one) => one === log?.fields["reason"])
   const login = lines.find(({ meaning }) => meaning.is === "login")
   const asked = login?.meaning.is === "login" ? login.meaning.name : undefined

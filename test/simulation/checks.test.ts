@@ -274,6 +274,37 @@ const cases: ReadonlyArray<Case> = [
       { do: "pass", millis: 101 },
       { do: "ban", subject: "address=10.0.0.2", millis: Infinity }
     ]
+  },
+  {
+    title:
+      "a client that was disconnected just before the server was killed was not refused, although its end is not logged",
+    setting: {
+      maxConnections: 50,
+      stallTimeout: 3000,
+      outboxLines: 2,
+      outboxBytes: 500,
+      maxOutcomes: 50,
+      turnBounds: { work: 2000, share: 700, flushes: 1 }
+    },
+    steps: [
+      { do: "connect", who: 1, host: 0, cut: 65536, polite: false, opaque: false },
+      { do: "send", who: 1, bytes: "/hello send-only\n" },
+      { do: "send", who: 1, bytes: "bob\n" },
+      { do: "say", who: 1, to: ["bob"], count: 2, size: 80, labelled: false, dress: 4 },
+      { do: "connect", who: 0, host: 0, cut: 20, polite: true, opaque: false },
+      { do: "send", who: 0, bytes: "/hello send-only\n" },
+      { do: "send", who: 0, bytes: "bob\n" },
+      { do: "end", who: 1 },
+      { do: "turns", count: 1 },
+      { do: "pace", who: 1, bytes: 0 },
+      { do: "drain", patient: true },
+      { do: "pass", millis: 100 },
+      { do: "say", who: 0, to: ["bob"], count: 30, size: 5, labelled: false, dress: 0 },
+      { do: "turns", count: 1 },
+      { do: "kick", name: "bob" },
+      { do: "turns", count: 2 },
+      { do: "kill" }
+    ]
   }
 ]
 
