@@ -32,10 +32,10 @@ const allowed = {
   "web/browser": "web/model",
   "web/model": "client protocol",
   "web/views": "web/browser web/model client protocol",
-  cli: "cli/help ports",
+  cli: "ports",
   "cli/commands":
     "cli cli/help cli/log cli/serve cli/settings chat client http ports process protocol terminal transport",
-  "cli/help": "cli/settings protocol",
+  "cli/help": "cli cli/settings protocol",
   "cli/log": "chat client telemetry",
   "cli/serve":
     "cli cli/log cli/settings accounts admin chat client conversations http ports protocol rooms store transport",

@@ -1,11 +1,9 @@
-import * as ValidationError from "@effect/cli/ValidationError"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Os from "node:os"
 import type { Writable } from "node:stream"
-import { plain } from "./help/HelpText.js"
 
 /**
  * Ends the program. `process.exitCode` holds the exit status so far; one line on standard error reports what went
@@ -64,15 +62,13 @@ export const hasEnded = (): boolean => isEnding
 let outputError: NodeJS.ErrnoException | undefined = undefined
 
 /** Prints what went wrong, and sets the exit status. */
-export const report = <R>(
-  program: Effect.Effect<void, Failure | ValidationError.ValidationError, R>
-): Effect.Effect<void, never, R> =>
+export const report = <R>(program: Effect.Effect<void, Failure, R>): Effect.Effect<void, never, R> =>
   Effect.catchAllCause(program, (cause) =>
     Effect.sync(() => {
       const failure = Option.getOrUndefined(Cause.failureOption(cause))
       if (failure !== undefined) {
-        process.exitCode = ValidationError.isValidationError(failure) ? misuse : failure.status
-        say(ValidationError.isValidationError(failure) ? plain(failure.error) : failure.message)
+        process.exitCode = failure.status
+        say(failure.message)
       } else if (!Cause.isInterruptedOnly(cause)) {
         process.exitCode = bug
         say(`a defect in this program; please report it\n${Cause.pretty(cause)}`)

@@ -1,5 +1,5 @@
-import { constants, type Stats } from "node:fs"
-import { mkdir, open as openFile, type FileHandle } from "node:fs/promises"
+import * as Fs from "node:fs"
+import type { FileHandle } from "node:fs/promises"
 import { dirname } from "node:path"
 
 /**
@@ -12,9 +12,9 @@ import { dirname } from "node:path"
  * pipe would wait for its other end in a thread of libuv, which nothing can interrupt, not even the exit.
  */
 export const open = async (path: string, flags: number, mode?: number): Promise<FileHandle> => {
-  const nonBlocking = constants.O_NONBLOCK | constants.O_NOCTTY
-  const file = await openFile(path, flags | nonBlocking, mode).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ELOOP" && (flags & constants.O_NOFOLLOW) !== 0) throw new Error("it is a symbolic link")
+  const nonBlocking = Fs.constants.O_NONBLOCK | Fs.constants.O_NOCTTY
+  const file = await Fs.promises.open(path, flags | nonBlocking, mode).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ELOOP" && (flags & Fs.constants.O_NOFOLLOW) !== 0) throw new Error("it is a symbolic link")
     // To open either for writing fails before its kind can be seen.
     if (error.code === "ENXIO") throw new Error("it is a named pipe or a socket, not a regular file")
     throw error
@@ -29,7 +29,7 @@ export const open = async (path: string, flags: number, mode?: number): Promise<
 }
 
 /** Accepts a folder: EISDIR, the system's error at the first read, is clear enough. */
-const assertRegular = (stats: Stats) => {
+const assertRegular = (stats: Fs.Stats) => {
   if (stats.isFile() || stats.isDirectory()) return
   throw new Error(
     `it is a ${stats.isFIFO() ? "named pipe" : stats.isSocket() ? "socket" : "device"}, not a regular file`
@@ -51,7 +51,7 @@ export const content = async (file: FileHandle, maxBytes: number): Promise<Buffe
 
 /** Opens, reads and closes a file. */
 export const read = async (path: string, maxBytes: number): Promise<Buffer> => {
-  const file = await open(path, constants.O_RDONLY)
+  const file = await open(path, Fs.constants.O_RDONLY)
   try {
     return await content(file, maxBytes)
   } finally {
@@ -65,7 +65,7 @@ export const read = async (path: string, maxBytes: number): Promise<Buffer> => {
  */
 export const makeFolder = async (path: string): Promise<void> => {
   const make = () =>
-    mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    Fs.promises.mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error
     })
   const parent = dirname(path)

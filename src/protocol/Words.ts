@@ -13,10 +13,14 @@ const unspaced = ["Han", "Hira", "Kana", "Bopo", "Hang", "Thai", "Laoo", "Khmr",
   .map((script) => `\\p{scx=${script}}`)
   .join("")
 
-const any = new RegExp(
-  `(?=[${unspaced}])[\\p{L}\\p{N}]\\p{M}*|(?:(?![${unspaced}])[\\p{L}\\p{N}\\p{M}])+|\\p{Extended_Pictographic}|\\p{RI}`,
-  "gu"
-)
+/** Made when it is first needed, since V8 takes a millisecond to read it (benchmark: start-up). */
+const makeAny = () =>
+  new RegExp(
+    `(?=[${unspaced}])[\\p{L}\\p{N}]\\p{M}*|(?:(?![${unspaced}])[\\p{L}\\p{N}\\p{M}])+|\\p{Extended_Pictographic}|\\p{RI}`,
+    "gu"
+  )
+
+let any: RegExp | undefined = undefined
 
 const nonAscii = /[^\0-\x7f]/
 
@@ -43,7 +47,7 @@ export const of = (text: string): ReadonlyArray<string> => {
       .toLowerCase()
       .toUpperCase()
       .normalize("NFC")
-      .match(any) ?? []
+      .match((any ??= makeAny())) ?? []
   )
 }
 

@@ -37,7 +37,11 @@ export interface Adapter extends Binding {
   readonly canResume?: boolean
 }
 
-const bindDirectly = (server: Net.Server, options: Net.ListenOptions) => void server.listen(options)
+const bindDirectly = (server: Net.Server, options: Net.ListenOptions) => {
+  const { host, port } = options
+  const isDone = host !== undefined && port !== undefined && NodeInternals.listenOn(server, host, port, backlog)
+  if (!isDone) server.listen(options)
+}
 
 /** Whether a server listens on a Unix socket. Node reports its path, or null if it did not bind the socket itself. */
 export const isUnix = (server: Net.Server): boolean => {

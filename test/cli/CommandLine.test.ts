@@ -16,7 +16,7 @@ const commands: Readonly<Record<string, CommandLine.CommandForm>> = {
   exec: { settings: Exec.settings, takes: "program" },
   who: { settings: Who.settings, takes: "flags" },
   control: { settings: Control.settings, takes: "words" },
-  history: { settings: History.settings, takes: "words", needs: "a room is required" },
+  history: { settings: History.settings, takes: "word", needs: "a room is required" },
   search: { settings: Search.settings, takes: "query", needs: "words are required" }
 }
 
@@ -58,9 +58,13 @@ const table: ReadonlyArray<readonly [line: string | ReadonlyArray<string>, mista
   ["send", `recipients are required${quoteRooms}`],
   ["send --json --wait none", `recipients are required${quoteRooms}`],
   ["send --json -- bob hi", undefined],
+  ["send --json --", `recipients are required${quoteRooms}`],
   ["send #ops hi", undefined],
   ["history --json", `a room is required${quoteRooms}`],
   ["history #ops --limit 5", undefined],
+  ["history #ops #dev", "unexpected argument #dev; see a-chat history --help"],
+  ["history -- bob --limit", "unexpected argument --limit; see a-chat history --help"],
+  ["who -- bob", "unexpected argument bob; see a-chat who --help"],
   ["search", `words are required${quoteRooms}`],
   ["search disk --in", `--in lacks its value${quoteRooms}`],
   ["search --disk", "unknown flag --disk; see a-chat search --help; to search for it, write -- before it"],
@@ -100,6 +104,44 @@ describe("CommandLine.mistake", () => {
         expected
       ))
   }
+})
+
+const parsed = (line: string, settings: CommandLine.CommandForm["settings"]) =>
+  CommandLine.parse(line.split(" "), settings)
+
+describe("CommandLine.parse", () => {
+  it("finds flags anywhere before --, in any case, with their value beside them or after =", () =>
+    assert.deepStrictEqual(
+      parsed("--log-level debug send --login al bob hi --TIMEOUT=1s all -- --json", Send.settings),
+      {
+        flags: { login: "al", timeout: "1s" },
+        words: ["bob", "hi", "all", "--json"]
+      }
+    ))
+
+  it("takes a word for the value of a switch only if it is one", () => {
+    assert.deepStrictEqual(parsed("send --json no bob", Send.settings), { flags: { json: "no" }, words: ["bob"] })
+    assert.deepStrictEqual(parsed("send --json bob", Send.settings), { flags: { json: "yes" }, words: ["bob"] })
+    assert.deepStrictEqual(parsed("send --json=off bob --auto", Send.settings), {
+      flags: { json: "off", auto: "yes" },
+      words: ["bob"]
+    })
+  })
+
+  it("collects the values of a flag that may be repeated", () =>
+    assert.deepStrictEqual(parsed("serve --listen unix:a --listen=unix:b", Serve.settings), {
+      flags: { listen: ["unix:a", "unix:b"] },
+      words: []
+    }))
+
+  it("leaves a program its arguments, which may look like flags", () => {
+    const words = ["cat", "--login", "c", "-x", "--port"]
+    for (const line of ["exec --login b -- cat --login c -x --port", "exec --login b cat --login c -x --port"])
+      assert.deepStrictEqual(parsed(line, Exec.settings), { flags: { login: "b" }, words })
+  })
+
+  it("keeps an empty value", () =>
+    assert.deepStrictEqual(parsed("who --port=", Who.settings), { flags: { port: "" }, words: [] }))
 })
 
 describe("a-chat", () => {

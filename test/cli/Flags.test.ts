@@ -1,34 +1,20 @@
-import * as CliConfig from "@effect/cli/CliConfig"
-import * as Options from "@effect/cli/Options"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import * as CommandLine from "../../src/cli/help/CommandLine.js"
 import * as Flags from "../../src/cli/settings/Flags.js"
 import * as Setting from "../../src/cli/settings/Setting.js"
 import * as Sources from "../../src/cli/settings/Sources.js"
 import * as Units from "../../src/cli/settings/Units.js"
 
-const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
-
 /** The value and its origin as a command gets them, or the complaint about it. */
 const parse = <A>(setting: Setting.Setting<A>, args: ReadonlyArray<string>, environment: Record<string, string> = {}) =>
-  Effect.all(
-    Object.entries(Flags.options({ setting })).map(([key, option]) =>
-      Effect.map(Options.processCommandLine(option, args, CliConfig.defaultConfig), ([, , raw]) => [key, raw] as const)
-    )
-  ).pipe(
-    Effect.map((raw) => {
-      const flags = Flags.source({ setting }, Object.fromEntries(raw))
-      const source = Sources.inOrder({ flags, environment: Sources.environment(environment) })
-      const { mistakes, resolved } = Sources.resolve({ setting }, source)
-      return mistakes[0]?.text ?? { origin: resolved.origins.setting, value: resolved.values.setting }
-    }),
-    Effect.provide(platform)
-  )
+  Effect.sync(() => {
+    const flags = Flags.source({ setting }, CommandLine.parse(["serve", ...args], { setting }).flags)
+    const source = Sources.inOrder({ flags, environment: Sources.environment(environment) })
+    const { mistakes, resolved } = Sources.resolve({ setting }, source)
+    return mistakes[0]?.text ?? { origin: resolved.origins.setting, value: resolved.values.setting }
+  })
 
 const value = <A>(setting: Setting.Setting<A>, text: string) =>
   Effect.map(parse(setting, ["--some-limit", text]), (given) => (typeof given === "object" ? given.value : given))
@@ -161,6 +147,8 @@ describe("A setting", () => {
       for (const text of ["0", "false", "no", "off"]) assert.isFalse(yield* on([], text))
       assert.strictEqual(yield* on([], "perhaps"), `ACHAT_SOME_LIMIT: "perhaps" is neither yes nor no`)
       assert.isTrue(yield* on(["--some-limit"], "perhaps"))
+      for (const flag of ["--some-limit=no", "--some-limit=off"]) assert.isFalse(yield* on([flag], "yes"))
+      assert.isFalse(yield* on(["--some-limit", "n"], "yes"))
     })
   )
 

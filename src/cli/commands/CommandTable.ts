@@ -1,4 +1,6 @@
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import type { Commands } from "../help/BuiltIns.js"
 import type { CommandForm } from "../help/CommandLine.js"
 import type { CommandName } from "../help/ManualText.js"
 import type * as Setting from "../settings/Setting.js"
@@ -12,7 +14,7 @@ const table = {
   ask: { takes: "text", needs: "recipients are required", load: () => import("./ask.js") },
   listen: { takes: "flags", load: () => import("./listen.js") },
   exec: { takes: "program", load: () => import("./exec.js") },
-  history: { takes: "words", needs: "a room or a name is required", load: () => import("./history.js") },
+  history: { takes: "word", needs: "a room or a name is required", load: () => import("./history.js") },
   search: { takes: "query", needs: "words to search for are required", load: () => import("./search.js") },
   who: { takes: "flags", load: () => import("./who.js") },
   ping: { takes: "flags", load: () => import("./ping.js") },
@@ -26,7 +28,7 @@ const table = {
 /** The modules of commands. */
 export type Loaded = { readonly [Name in CommandName]?: Awaited<ReturnType<(typeof table)[Name]["load"]>> }
 
-export const names = Object.keys(table) as ReadonlyArray<CommandName> // the keys of a constant are its only ones
+export const names = Object.keys(table) as unknown as Arr.NonEmptyReadonlyArray<CommandName> // the keys of a constant are its only ones
 
 export const isName = (name: string | undefined): name is CommandName =>
   name !== undefined && Object.hasOwn(table, name)
@@ -43,6 +45,9 @@ export const form = (name: CommandName, loaded: Loaded): CommandForm | undefined
   const row: Pick<CommandForm, "needs" | "takes"> = table[name]
   return settings && { settings, takes: row.takes, needs: row.needs }
 }
+
+/** All commands in the order of the help, those that are not loaded as undefined. */
+export const commands = (loaded: Loaded): Commands => Arr.map(names, (name) => [name, loaded[name]?.command] as const)
 
 /** The settings of the loaded commands. */
 export const settings = (loaded: Loaded): ReadonlyArray<Setting.Setting<unknown>> => [

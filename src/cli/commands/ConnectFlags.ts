@@ -1,4 +1,3 @@
-import * as Command from "@effect/cli/Command"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Path from "node:path"
@@ -13,6 +12,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AddressFlags from "../settings/AddressFlags.js"
 import * as ClientFile from "../settings/ClientFile.js"
+import * as Command from "../settings/Command.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as Sources from "../settings/Sources.js"
@@ -56,7 +56,7 @@ export const settings = {
 /** The values of settings from flags, the environment and the client's settings file. Fails with the first mistake. */
 export const resolve = <S extends Sources.Settings>(
   settings: S,
-  raw: Flags.RawFlags
+  given: Flags.GivenFlags
 ): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> =>
   Effect.gen(function* () {
     const file = yield* ClientFile.read(ClientFile.path(process.env))
@@ -66,19 +66,17 @@ export const resolve = <S extends Sources.Settings>(
       const others = more.length === 0 ? "" : ` (and ${more.length} more; see a-chat config --client --check)`
       return yield* ExitStatus.misused(first.text + others)
     }
-    const flags = Flags.source(settings, raw)
+    const flags = Flags.source(settings, given)
     const source = yield* ClientFile.sources({ flags, environment: process.env, file })
     // The file has the settings that all clients share, and those of a terminal: its `login`, but not a `count`.
     return yield* Flags.valid(Sources.resolve(settings, source))
   })
 
 /** A command that connects to a server, and has no arguments but flags. */
-export const command = <Name extends string, S extends Sources.Settings, E, R>(
-  name: Name,
+export const command = <S extends Sources.Settings>(
   settings: S,
-  run: (given: Sources.Resolved<S>) => Effect.Effect<void, E, R>
-) =>
-  Command.make(name, { flags: Flags.options(settings) }, ({ flags }) => Effect.flatMap(resolve(settings, flags), run))
+  run: (given: Sources.Resolved<S>) => Effect.Effect<void, ExitStatus.Failure>
+): Command.Command => Command.make(settings, {}, ({ flags }) => Effect.flatMap(resolve(settings, flags), run))
 
 export type GivenConnection = Sources.Resolved<typeof settings>
 

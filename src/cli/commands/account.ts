@@ -1,5 +1,3 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { existsSync } from "node:fs"
@@ -11,6 +9,7 @@ import * as AccountAnswers from "../serve/AccountAnswers.js"
 import type * as ControlAnswer from "../serve/ControlAnswer.js"
 import * as ControlRequest from "../serve/ControlRequest.js"
 import * as StoreFlags from "../serve/StoreFlags.js"
+import * as Command from "../settings/Command.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
@@ -34,19 +33,19 @@ const named = ["add", "password", "remove", "free"]
 
 const usages = [...named.map((verb) => `${verb} NAME`), "list"].join(", ")
 
-const args = {
-  request: Args.repeated(Args.text({ name: "request" })).pipe(Args.withDescription(`One of: ${usages}`))
+const parameters = {
+  request: Command.rest("request", `One of: ${usages}`)
 }
 
 /** A longer password is none. */
 const maxPasswordBytes = 4096
 
 /** Manages accounts. Passwords come from the standard input, or from a question at the terminal: never from a flag. */
-export const command = Command.make("account", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const given = yield* Flags.resolve(settings, raw.flags)
+    const given = yield* Flags.resolve(settings, line.flags)
     const { json, socket, store, timeout } = given.values
-    const [verb = "", name, ...more] = raw.request
+    const [verb = "", name, ...more] = line.request
     const takesPassword = verb === "add" || verb === "password"
     if (more.length > 0 || !isForm(verb, name)) {
       const forms = `write a-chat account and one of ${usages}`

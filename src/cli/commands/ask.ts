@@ -1,5 +1,3 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
@@ -9,7 +7,7 @@ import * as Input from "../../client/Input.js"
 import * as Outcomes from "../../client/Outcomes.js"
 import * as RoomReports from "../../client/RoomReports.js"
 import * as ExitStatus from "../ExitStatus.js"
-import * as Flags from "../settings/Flags.js"
+import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as GuessedLogin from "./GuessedLogin.js"
@@ -51,19 +49,16 @@ export const settings = {
   auto: Setting.toggle("auto", "Mark the question as a program's, so that bots do not answer it")
 }
 
-const args = {
-  recipients: Args.text({ name: "recipients" }).pipe(Args.withDescription("Names, separated by commas")),
-  text: Args.text({ name: "text" }).pipe(
-    Args.repeated,
-    Args.withDescription("The question; without it, the input is the question")
-  )
+const parameters = {
+  recipients: Command.word("recipients", "Names, separated by commas"),
+  text: Command.rest("text", "The question; without it, the input is the question")
 }
 
-export const command = Command.make("ask", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const given = yield* ConnectFlags.resolve(settings, line.flags)
     const { any, auto, json, lines, login, quiet, retry, timeout, waitFor } = given.values
-    const recipients = Outcomes.distinct(raw.recipients.split(","))
+    const recipients = Outcomes.distinct(line.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
     if (recipients.some(RoomReports.isRoom)) {
       return yield* ExitStatus.misused(
@@ -71,7 +66,7 @@ export const command = Command.make("ask", { flags: Flags.options(settings), ...
       )
     }
     const socket = ConnectFlags.socket(given)
-    const text = raw.text.length === 0 ? yield* question : raw.text.join(" ")
+    const text = line.text.length === 0 ? yield* question : line.text.join(" ")
     if (text.includes("\n")) return yield* ExitStatus.misused("a question is one line")
     const base = login ?? GuessedLogin.guess()
     const Asking = yield* Effect.promise(() => import("./Asking.js"))

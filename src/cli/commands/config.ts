@@ -18,7 +18,7 @@ export const settings = {
   check: Setting.toggle("check", "Only list what is wrong, each mistake with its place")
 }
 
-export const command = Flags.command("config", settings, ({ values: { check, client, config } }) =>
+export const command = Flags.command(settings, ({ values: { check, client, config } }) =>
   client ? ofClient(config, check) : ofServer(config, check)
 )
 

@@ -16,7 +16,7 @@ export const settings = {
   ...TerminalFlags.settings
 }
 
-export const command = ConnectFlags.command("connect", settings, (given) =>
+export const command = ConnectFlags.command(settings, (given) =>
   Effect.flatMap(
     Effect.promise(() => import("./ConnectSession.js")),
     (ConnectSession) => ConnectSession.run(given)

@@ -1,5 +1,3 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -15,6 +13,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as ControlAnswer from "../serve/ControlAnswer.js"
 import * as ControlRequest from "../serve/ControlRequest.js"
+import * as Command from "../settings/Command.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
@@ -34,20 +33,18 @@ export const settings = {
   json: Setting.toggle("json", "Print the answer of the server, a JSON object")
 }
 
-const args = {
-  request: Args.repeated(Args.text({ name: "request" })).pipe(
-    Args.withDescription(`One of: ${ControlRequest.usages.join(", ").replace("[for=TIME]", "[--for TIME]")}`)
-  )
+const parameters = {
+  request: Command.rest("request", `One of: ${ControlRequest.usages.join(", ").replace("[for=TIME]", "[--for TIME]")}`)
 }
 
 /** No answer is longer: a list of 100,000 connections takes less. */
 const maxAnswerBytes = 64 * 1024 * 1024
 
-export const command = Command.make("control", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const { for: time, json, socket, timeout } = (yield* Flags.resolve(settings, raw.flags)).values
+    const { for: time, json, socket, timeout } = (yield* Flags.resolve(settings, line.flags)).values
     if (socket === undefined) return yield* ExitStatus.misused("a socket is required: --socket, or ACHAT_SOCKET")
-    const request = [...raw.request, ...(time === undefined ? [] : [`for=${time}`])].join(" ")
+    const request = [...line.request, ...(time === undefined ? [] : [`for=${time}`])].join(" ")
     // The server checks it, too. But a mistake on the command line is one whether a server runs or not.
     if (/^\s*account\b/u.test(request)) {
       return yield* ExitStatus.misused("use a-chat account: everybody could see a password on the command line")

@@ -1,5 +1,3 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Bot from "../../client/Bot.js"
@@ -11,7 +9,7 @@ import * as Reconnect from "../../client/Reconnect.js"
 import * as Child from "../../process/Child.js"
 import { TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
-import * as Flags from "../settings/Flags.js"
+import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as RoomFlags from "./RoomFlags.js"
@@ -46,20 +44,18 @@ export const settings = {
   noReconnect: ConnectFlags.noReconnect
 }
 
-const args = {
-  program: Args.repeated(Args.text({ name: "PROGRAM" })).pipe(
-    Args.withDescription("The program and its arguments, after `--`")
-  )
+const parameters = {
+  program: Command.rest("PROGRAM", "The program and its arguments, after `--`")
 }
 
-export const command = Command.make("exec", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const given = yield* ConnectFlags.resolve(settings, line.flags)
     const { all, concurrency, noReconnect, rate, room } = given.values
     if (all && room === undefined) return yield* ExitStatus.misused("--all needs --room")
     const socket = ConnectFlags.socket(given)
     const login = yield* ConnectFlags.requireLogin(given.values.login)
-    const [program, ...args] = raw.program
+    const [program, ...args] = line.program
     if (program === undefined) {
       return yield* ExitStatus.misused("a program is required: a-chat exec --login NAME -- PROGRAM")
     }

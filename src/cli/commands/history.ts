@@ -1,5 +1,3 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -8,7 +6,7 @@ import * as Encode from "../../client/Encode.js"
 import { printed } from "../../client/Output.js"
 import * as Requests from "../../client/Requests.js"
 import * as ExitStatus from "../ExitStatus.js"
-import * as Flags from "../settings/Flags.js"
+import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as Reading from "./Reading.js"
@@ -31,17 +29,15 @@ export const settings = {
   until: RoomFlags.place("until", "End with this line, or at this time")
 }
 
-const args = {
-  conversation: Args.text({ name: "conversation" }).pipe(
-    Args.withDescription("A room, such as '#ops', or the other name of a direct conversation")
-  )
+const parameters = {
+  conversation: Command.word("conversation", "A room, such as '#ops', or the other name of a direct conversation")
 }
 
-export const command = Command.make("history", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const given = yield* ConnectFlags.resolve(settings, line.flags)
     const { join, json, limit, login, since, timeout, until } = given.values
-    const conversation = raw.conversation.trim()
+    const conversation = line.conversation.trim()
     yield* Effect.mapError(Encode.conversation(conversation), ExitStatus.asMisuse)
     const socket = ConnectFlags.socket(given)
     const most = limit === 0 ? everything : (limit ?? (since === undefined ? defaultLimit : everything))

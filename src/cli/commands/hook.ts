@@ -1,11 +1,10 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import * as HookKind from "../../http/HookKind.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as ControlRequest from "../serve/ControlRequest.js"
+import * as Command from "../settings/Command.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
@@ -53,16 +52,16 @@ export const settings = {
 
 const usages = "add ID, remove ID, list"
 
-const args = {
-  request: Args.repeated(Args.text({ name: "request" })).pipe(Args.withDescription(`One of: ${usages}`))
+const parameters = {
+  request: Command.rest("request", `One of: ${usages}`)
 }
 
 /** Adds, removes and lists the webhooks of a running server. */
-export const command = Command.make("hook", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const { values } = yield* Flags.resolve(settings, raw.flags)
+    const { values } = yield* Flags.resolve(settings, line.flags)
     const { json, kind, name, proof, room, socket, template, timeout } = values
-    const [verb = "", id = ""] = raw.request
+    const [verb = "", id = ""] = line.request
     const forms = `write a-chat hook and one of ${usages}`
     if (!["add", "remove", "list"].includes(verb)) {
       const isMissing = verb === ""
@@ -70,7 +69,7 @@ export const command = Command.make("hook", { flags: Flags.options(settings), ..
         isMissing ? forms : DidYouMean.unknownRequest(verb, ["add", "remove", "list"], forms)
       )
     }
-    if (raw.request.length !== (verb === "list" ? 1 : 2) || /\s/u.test(id)) return yield* ExitStatus.misused(forms)
+    if (line.request.length !== (verb === "list" ? 1 : 2) || /\s/u.test(id)) return yield* ExitStatus.misused(forms)
     if (socket === undefined) return yield* ExitStatus.misused("a socket is required: --socket, or ACHAT_SOCKET")
     if (verb === "add" && kind === undefined) {
       return yield* ExitStatus.misused(`--kind is required: ${HookKind.names.join(", ")}`)
@@ -78,7 +77,7 @@ export const command = Command.make("hook", { flags: Flags.options(settings), ..
     const about = Object.entries({ kind, rooms: room.join(","), name, proof, template })
       .filter(([, value]) => value !== undefined && value !== "")
       .map(([key, value]) => `${key}=${value}`)
-    const request = ["hook", ...raw.request, ...(verb === "add" ? about : [])].join(" ")
+    const request = ["hook", ...line.request, ...(verb === "add" ? about : [])].join(" ")
     const checked = ControlRequest.parse(request)
     if (Either.isLeft(checked)) return yield* ExitStatus.misused(checked.left)
     return yield* Control.show(yield* Control.ask(socket, request, timeout), json)

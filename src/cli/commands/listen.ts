@@ -41,7 +41,7 @@ export const settings = {
   noReconnect: ConnectFlags.noReconnect
 }
 
-export const command = ConnectFlags.command("listen", settings, (given) =>
+export const command = ConnectFlags.command(settings, (given) =>
   Effect.gen(function* () {
     const { count, follow, from, json, noReconnect, room, since, timeout } = given.values
     if (room === undefined && (since !== undefined || follow)) {

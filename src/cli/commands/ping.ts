@@ -22,7 +22,7 @@ export const settings = {
   json: Setting.toggle("json", `Print {"seq","ms"} for each ping, and {"sent","answered","min","median","max"}`)
 }
 
-export const command = ConnectFlags.command("ping", settings, (given) =>
+export const command = ConnectFlags.command(settings, (given) =>
   Effect.gen(function* () {
     const { count, interval, timeout } = given.values
     const pinger = yield* Query.pinger({ socket: ConnectFlags.socket(given), timeout })

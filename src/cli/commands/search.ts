@@ -1,11 +1,9 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Encode from "../../client/Encode.js"
 import { print } from "../../client/Output.js"
 import * as Requests from "../../client/Requests.js"
 import * as ExitStatus from "../ExitStatus.js"
-import * as Flags from "../settings/Flags.js"
+import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as Reading from "./Reading.js"
@@ -25,18 +23,15 @@ export const settings = {
   })
 }
 
-const args = {
-  text: Args.text({ name: "text" }).pipe(
-    Args.repeated,
-    Args.withDescription("Words that a line must have, all of them")
-  )
+const parameters = {
+  text: Command.rest("text", "Words that a line must have, all of them")
 }
 
-export const command = Command.make("search", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const given = yield* ConnectFlags.resolve(settings, line.flags)
     const { in: conversation, join, json, limit, login, timeout } = given.values
-    const text = raw.text.join(" ").trim()
+    const text = line.text.join(" ").trim()
     if (text === "") return yield* ExitStatus.misused("words to search for are required: a-chat search TEXT")
     yield* Effect.mapError(Encode.text(text), ExitStatus.asMisuse)
     const socket = ConnectFlags.socket(given)

@@ -1,5 +1,3 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { fstatSync } from "node:fs"
@@ -7,7 +5,7 @@ import * as Encode from "../../client/Encode.js"
 import * as Outcomes from "../../client/Outcomes.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as V8Heap from "../V8Heap.js"
-import * as Flags from "../settings/Flags.js"
+import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import type * as Delivery from "./Delivery.js"
@@ -57,21 +55,16 @@ export const settings = {
   auto: Setting.toggle("auto", "Mark the messages as a program's, so that bots do not answer them")
 }
 
-const args = {
-  recipients: Args.text({ name: "recipients" }).pipe(
-    Args.withDescription("Names and rooms, such as '#ops', separated by commas")
-  ),
-  text: Args.text({ name: "text" }).pipe(
-    Args.repeated,
-    Args.withDescription("The message; without it, each line of the input is a message")
-  )
+const parameters = {
+  recipients: Command.word("recipients", "Names and rooms, such as '#ops', separated by commas"),
+  text: Command.rest("text", "The message; without it, each line of the input is a message")
 }
 
-export const command = Command.make("send", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const given = yield* ConnectFlags.resolve(settings, raw.flags)
+    const given = yield* ConnectFlags.resolve(settings, line.flags)
     const { auto, join, json, login, retry, timeout, wait, waitFor } = given.values
-    const recipients = Outcomes.distinct(raw.recipients.split(","))
+    const recipients = Outcomes.distinct(line.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
     const socket = ConnectFlags.socket(given)
     const name = login ?? GuessedLogin.guess()
@@ -80,7 +73,7 @@ export const command = Command.make("send", { flags: Flags.options(settings), ..
       recipients,
       login: name,
       mayRename: given.origins.login !== "flag",
-      text: raw.text.length === 0 ? undefined : raw.text.join(" "),
+      text: line.text.length === 0 ? undefined : line.text.join(" "),
       timeout,
       retries: retry,
       waitFor,

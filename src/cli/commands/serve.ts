@@ -1,10 +1,10 @@
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { LiveSource } from "../../chat/Live.js"
 import * as Arguments from "../help/Arguments.js"
 import * as Log from "../log/Log.js"
 import * as ServerSettings from "../serve/ServerSettings.js"
+import * as Command from "../settings/Command.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import { UnknownVariables } from "../settings/Variables.js"
@@ -21,11 +21,11 @@ const config = Setting.text("config", "file", {
 
 export const settings = { ...offered, config }
 
-export const command = Command.make("serve", { flags: Flags.options(settings) }, (raw) =>
+export const command = Command.make(settings, {}, (line) =>
   Effect.gen(function* () {
     const logLevel = yield* Arguments.LogLevelFlag
-    const flags = Flags.source(ServerSettings.settings, { ...raw.flags, logLevel })
-    const path = (yield* Flags.resolve({ config }, raw.flags)).values.config
+    const flags = Flags.source(ServerSettings.settings, { ...line.flags, logLevel })
+    const path = (yield* Flags.resolve({ config }, line.flags)).values.config
     const given = yield* ServerSettings.resolve({ flags, file: yield* ServerSettings.readFile(path) })
     const format = given.values.logFormat ?? (process.stderr.isTTY ? "pretty" : "logfmt")
     const log = new LiveSource(ServerSettings.logSettings(given))

@@ -1,5 +1,3 @@
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -14,6 +12,7 @@ import type { StoreFault, StoreStatistics } from "../../ports/StoreUpkeep.js"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as StoreFlags from "../serve/StoreFlags.js"
+import * as Command from "../settings/Command.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as Control from "./control.js"
@@ -42,15 +41,15 @@ export const settings = {
 
 const usages = ["check", "backup FILE", "copy FROM TO", "export", "import"]
 
-const args = {
-  request: Args.repeated(Args.text({ name: "request" })).pipe(Args.withDescription(`One of: ${usages.join(", ")}`))
+const parameters = {
+  request: Command.rest("request", `One of: ${usages.join(", ")}`)
 }
 
-export const command = Command.make("store", { flags: Flags.options(settings), ...args }, (raw) =>
+export const command = Command.make(settings, parameters, (line) =>
   Effect.gen(function* () {
-    const { origins, values } = yield* Flags.resolve(settings, raw.flags)
+    const { origins, values } = yield* Flags.resolve(settings, line.flags)
     const { json, socket, store, timeout } = values
-    const [verb = "", ...words] = raw.request
+    const [verb = "", ...words] = line.request
     const [one = "", other = ""] = words
     const needed = { check: 0, backup: 1, copy: 2, export: 0, import: 0 }
     if (!Object.hasOwn(needed, verb) || words.length !== needed[verb as keyof typeof needed]) {

@@ -11,7 +11,7 @@ export const settings = {
   json: Setting.toggle("json", `Print {"name"} for each name`)
 }
 
-export const command = ConnectFlags.command("who", settings, (given) =>
+export const command = ConnectFlags.command(settings, (given) =>
   Effect.gen(function* () {
     const { json, timeout } = given.values
     const names = yield* Query.who({ socket: ConnectFlags.socket(given), timeout })

@@ -2,7 +2,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
+import * as Logger from "effect/Logger"
 
 /**
  * Puts the arguments into the order that @effect/cli needs. See `HelpText` for the other corrections to @effect/cli.
@@ -64,17 +64,19 @@ const ownArguments = (args: ReadonlyArray<string>) => {
   return dashes < 0 ? args : args.slice(0, dashes)
 }
 
-/**
- * The value of `--log-level`, if the flag is given. @effect/cli does not expose it: it only sets the minimum level of
- * the fiber, where `--log-level info` cannot be distinguished from the default.
- */
+/** The value of `--log-level`; undefined if the flag is not given. */
 export class LogLevelFlag extends Context.Reference<LogLevelFlag>()("a-chat/LogLevelFlag", {
-  defaultValue: (): Option.Option<string> => Option.none()
+  defaultValue: (): string | undefined => undefined
 }) {}
 
-/** Provides `LogLevelFlag` to the command. */
-export const provideLogLevel = (ordered: ReadonlyArray<string>) => {
-  const own = ownArguments(ordered)
-  const at = own.indexOf("--log-level")
-  return Effect.provideService(LogLevelFlag, at < 0 ? Option.none() : Option.fromNullable(own[at + 1]))
-}
+/** Sets the minimum level of the log as `--log-level` says, and provides `LogLevelFlag` to the command. */
+export const provideLogLevel =
+  (ordered: ReadonlyArray<string>) =>
+  <A, E, R>(command: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const own = ownArguments(ordered)
+    const at = own.indexOf("--log-level")
+    const given = at < 0 ? undefined : own[at + 1]
+    const level = LogLevel.allLevels.find(({ _tag }) => _tag.toLowerCase() === given)
+    if (level === undefined) return command
+    return Effect.provideService(Logger.withMinimumLogLevel(command, level), LogLevelFlag, given)
+  }

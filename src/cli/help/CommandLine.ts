@@ -1,23 +1,26 @@
 import * as DidYouMean from "../../protocol/DidYouMean.js"
+import type { ParsedLine } from "../settings/Command.js"
 import type * as Setting from "../settings/Setting.js"
+import type { Settings } from "../settings/Sources.js"
 import { builtIns } from "./Arguments.js"
 
 /**
- * Checks the command line before @effect/cli parses it. @effect/cli would send a mistyped flag as text, and reports a
- * flag without its value in the same words as an unknown one.
+ * Checks and parses the command line of a command. @effect/cli could parse it, too, but to load and run it takes a fifth of
+ * the start-up time (benchmark: start-up); it would send a mistyped flag as text, and reports a flag without its value in
+ * the same words as an unknown one. `BuiltIns` runs it for help and completions.
  */
 
 /** What the command line of a command may contain. */
 export interface CommandForm {
   readonly settings: Readonly<Record<string, Setting.Setting<unknown>>>
-  /** What it takes besides flags: words, recipients and a text, a text alone, or a program with its arguments. */
-  readonly takes: "flags" | "words" | "text" | "query" | "program"
+  /** What it takes besides flags: a word, words, recipients and a text, a text alone, or a program with its arguments. */
+  readonly takes: "flags" | "word" | "words" | "text" | "query" | "program"
   /** The complaint if its first argument is missing; undefined if none is required. */
   readonly needs?: string | undefined
 }
 
 /** The arguments that come before the text or the program. */
-const leading = { flags: 0, words: Infinity, text: 1, query: 0, program: 0 } as const
+const leading = { flags: 0, word: Infinity, words: Infinity, text: 1, query: 0, program: 0 } as const
 
 /**
  * Returns what is wrong with the command line.
@@ -45,14 +48,48 @@ export const mistake = <Name extends string>(
   }
   return includes(ordered, informational)
     ? undefined
-    : mistakeInFlags(beforeDashes(args).slice(1), form, {
-        help: `a-chat ${command} --help`,
-        isAll: !args.includes("--")
-      })
+    : mistakeInArguments(args.slice(1), form, `a-chat ${command} --help`)
 }
 
 /** The command that is named, whether it exists or not. */
 export const command = (ordered: ReadonlyArray<string>): string | undefined => withoutBuiltIns(ordered)[0]
+
+/** The command that is to run; undefined if help or something else is requested instead. */
+export const commandToRun = (ordered: ReadonlyArray<string>): string | undefined =>
+  includes(ordered, informational) ? undefined : command(ordered)
+
+/** Whether the version is requested, and no help. */
+export const asksForVersion = (ordered: ReadonlyArray<string>): boolean =>
+  includes(ordered, ["--version"]) && !includes(ordered, ["--help", "-h"])
+
+/**
+ * The flags and the words of a command line without mistakes. A flag may stand anywhere before `--`; a second one of the
+ * same name is a word.
+ */
+export const parse = (ordered: ReadonlyArray<string>, settings: Settings): ParsedLine => {
+  const own = withoutBuiltIns(ordered).slice(1)
+  const before = beforeDashes(own)
+  const byName = new Map(Object.entries(settings).map(([key, { form, name }]) => [name, { form, key }] as const))
+  const flags: Record<string, string> = {}
+  const lists: Record<string, Array<string>> = {}
+  const words: Array<string> = []
+  for (let at = 0; at < before.length; at++) {
+    const arg = before[at] ?? ""
+    const [, name = "", given] = /^--([^=]+)(?:=([^]*))?$/u.exec(arg) ?? []
+    const { form, key } = byName.get(name.toLowerCase()) ?? { form: undefined, key: "" }
+    const next = before[at + 1]
+    const takesNext = given === undefined && next !== undefined && (form !== "switch" || isSwitchWord(next))
+    const value = given ?? (takesNext ? next : form === "switch" ? "yes" : undefined)
+    if (form === undefined || value === undefined || Object.hasOwn(flags, key)) {
+      words.push(arg)
+      continue
+    }
+    if (form === "list") (lists[key] ??= []).push(value)
+    else flags[key] = value
+    if (takesNext) at++
+  }
+  return { flags: { ...flags, ...lists }, words: [...words, ...own.slice(before.length + 1)] }
+}
 
 /** Whether the output is about all commands, whichever is named. */
 export const concernsAll = (ordered: ReadonlyArray<string>): boolean => includes(ordered, ["--completions", "--wizard"])
@@ -82,6 +119,7 @@ const withoutBuiltIns = (ordered: ReadonlyArray<string>): ReadonlyArray<string> 
 
 const hints = {
   flags: "",
+  word: "",
   words: "",
   text: "; to send it as text, write -- before it",
   query: "; to search for it, write -- before it",
@@ -91,21 +129,22 @@ const hints = {
 /** An argument in the form of a flag. A text with blanks, `:-)` or `--- cut here ---` is none. */
 const flagPattern = /^--?[a-z][\w-]*(?:=[^]*)?$/iu
 
-const mistakeInFlags = (
+const mistakeInArguments = (
   args: ReadonlyArray<string>,
   { needs, settings, takes }: CommandForm,
-  { help, isAll }: { readonly help: string; readonly isAll: boolean }
+  help: string
 ): string | undefined => {
   const forms = new Map(Object.values(settings).map(({ form, name }) => [name, form] as const))
   const rooms = new Set(
     Object.values(settings).flatMap(({ name, placeholder }) => (placeholder.startsWith("#") ? [name] : []))
   )
   const given = new Set<string>()
+  const before = beforeDashes(args)
+  const words: Array<string> = []
   // `-x` is a flag only where no text can be: no command has flags of one letter.
-  let others = 0
-  for (let at = 0; at < args.length; at++) {
-    const arg = args[at] ?? ""
-    const isInside = others > leading[takes]
+  for (let at = 0; at < before.length; at++) {
+    const arg = before[at] ?? ""
+    const isInside = words.length > leading[takes]
     if (isInside && takes === "program") return undefined
     const equals = arg.indexOf("=")
     const flag = equals < 0 ? arg : arg.slice(0, equals)
@@ -116,25 +155,27 @@ const mistakeInFlags = (
       if (given.has(name) && form !== "list") return `${flag} is given twice${hint}`
       given.add(name)
       if (form === "switch") {
-        if (equals < 0 && switchWords.has(args[at + 1]?.toLowerCase() ?? "")) at++
-      } else if (equals < 0 && ++at >= args.length) {
+        if (equals < 0 && isSwitchWord(before[at + 1] ?? "")) at++
+      } else if (equals < 0 && ++at >= before.length) {
         return `${flag} lacks its value${rooms.has(name) ? `; ${quoteRooms}` : hint}`
       }
     } else if (flagPattern.test(arg) && (!isInside || DidYouMean.nearest(name, [...forms.keys()]) !== undefined)) {
       return unknownFlag(flag, [...forms.keys()], help) + hint
-    } else {
-      others++
-      if (takes === "flags") return `unexpected argument ${arg}; see ${help}`
-    }
+    } else words.push(arg)
   }
-  return needs !== undefined && others === 0 && isAll ? `${needs}; ${quoteRooms}` : undefined
+  words.push(...args.slice(before.length + 1))
+  const unexpected = takes === "flags" ? words[0] : takes === "word" ? words[1] : undefined
+  if (unexpected !== undefined) return `unexpected argument ${unexpected}; see ${help}`
+  return needs !== undefined && words.length === 0 ? `${needs}; ${quoteRooms}` : undefined
 }
 
 /** Nothing of an unquoted name arrives here. */
 const quoteRooms = "a room needs quotes in a shell, where # begins a comment: '#ops'"
 
-/** The values of a switch that @effect/cli takes from the next argument. */
+/** The values of a switch that are taken from the next argument. */
 const switchWords = new Set(["true", "1", "y", "yes", "on", "false", "0", "n", "no", "off"])
+
+const isSwitchWord = (arg: string) => switchWords.has(arg.toLowerCase())
 
 const unknownFlag = (arg: string, names: ReadonlyArray<string>, help: string): string => {
   const name = arg.replace(/^--?/u, "").replace(/=[^]*$/u, "")

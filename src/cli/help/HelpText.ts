@@ -1,7 +1,8 @@
-import * as HelpDoc from "@effect/cli/HelpDoc"
+import type * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type * as Setting from "../settings/Setting.js"
+import * as HelpPage from "./HelpPage.js"
 import * as Manual from "./Manual.js"
 
 /**
@@ -15,7 +16,7 @@ const ansi = /\x1b\[[0-9;]*m/gu
 
 /** An error of the command line as one line, without colours. */
 export const plain = (doc: HelpDoc.HelpDoc): string =>
-  HelpDoc.toAnsiText(doc)
+  HelpPage.text(doc)
     .replace(ansi, "")
     .trim()
     .replace(/\n\s*\n/gu, "; ")
@@ -52,6 +53,10 @@ const offerWords = (script: string, settings: ReadonlyArray<Setting.Setting<unkn
     return words === undefined ? offer : `${start}-W "${words.join(" ")}" --`
   })
 
+/** Prints a text of @effect/cli with all corrections. */
+export const print = (text: string, settings: ReadonlyArray<Setting.Setting<unknown>>): void =>
+  void process.stdout.write(`${shape(offerWords(text, settings)).trimEnd()}\n`)
+
 /**
  * Runs a program with a console that corrects the output of @effect/cli and drops its errors. @effect/cli both prints
  * each error and fails with it; `ExitStatus.report` prints it once.
@@ -64,8 +69,7 @@ export const withPlainConsole =
     Console.consoleWith((console) =>
       Effect.withConsole(program, {
         ...console,
-        log: (text) =>
-          Effect.sync(() => process.stdout.write(`${shape(offerWords(String(text), settings)).trimEnd()}\n`)),
+        log: (text) => Effect.sync(() => print(String(text), settings)),
         error: () => Effect.void
       })
     )

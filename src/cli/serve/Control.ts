@@ -34,11 +34,8 @@ const linger = Duration.seconds(1)
 
 type Services = Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | HookAnswers.RunningHooks
 
-/** The control socket, or nothing where it is off. */
-export const layer = (path: string | undefined): Layer.Layer<never, ExitStatus.Failure, Services> =>
-  path === undefined ? Layer.empty : serving(path)
-
-const serving = (path: string) =>
+/** The control socket. */
+export const layer = (path: string): Layer.Layer<never, ExitStatus.Failure, Services> =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const answer = yield* answering

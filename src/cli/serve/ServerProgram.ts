@@ -13,7 +13,6 @@ import * as V8Heap from "../V8Heap.js"
 import * as AccountFlags from "./AccountFlags.js"
 import * as AccountsLayer from "./AccountsLayer.js"
 import * as AdminEndpoint from "./AdminEndpoint.js"
-import * as Control from "./Control.js"
 import { RunningHooks } from "./HookAnswers.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
@@ -48,9 +47,7 @@ export const layer = (parts: Parts) =>
         )
       )
       return drainAtTheEnd.pipe(
-        Layer.provideMerge(
-          Layer.provide(Control.layer(given.values.control), Layer.succeed(RunningHooks, listeners.hooks))
-        ),
+        Layer.provideMerge(Layer.provide(control(given.values.control), Layer.succeed(RunningHooks, listeners.hooks))),
         Layer.provideMerge(
           Reload.layer({ ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates })
         ),
@@ -62,6 +59,17 @@ export const layer = (parts: Parts) =>
       )
     })
   )
+
+/** The control socket, or nothing where it is off. Imported only then: its client's side of the protocol takes time to load. */
+const control = (path: string | undefined) =>
+  path === undefined
+    ? Layer.empty
+    : Layer.unwrapEffect(
+        Effect.map(
+          Effect.promise(() => import("./Control.js")),
+          (Control) => Control.layer(path)
+        )
+      )
 
 /** Fails if a certificate is given that no listener uses. */
 const certificateCheck = ({ checkCertificate }: ListenFlags.Listeners) =>

@@ -147,8 +147,8 @@ export const toggle = (name: string, about: string, live = false): Setting<boole
 
 const yesOrNo: Parse<boolean> = (text) => {
   const word = text.toLowerCase()
-  if (["yes", "true", "on", "1"].includes(word)) return Either.right(true)
-  return ["no", "false", "off", "0"].includes(word) ? Either.right(false) : Either.left("is neither yes nor no")
+  if (["yes", "y", "true", "on", "1"].includes(word)) return Either.right(true)
+  return ["no", "n", "false", "off", "0"].includes(word) ? Either.right(false) : Either.left("is neither yes nor no")
 }
 
 /** One of a few words. */
