@@ -41,7 +41,7 @@ export const work = {
    * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may come again at once, and
    * they have time (benchmark: 1,000 logins with passwords at once).
    */
-  refusedLogin: 100_000,
+  refusedLogin: 500_000,
   /** A client that joins or leaves, with the work of its fibers. */
   membership: 20_000
 } as const

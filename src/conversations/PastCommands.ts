@@ -88,11 +88,9 @@ const history: Row = {
       const range = rangeIn(rest)
       if (range === undefined) return badForm(history, call)
       if (range.limit > maxPageLines) return refuse("limit", { text: `a page has at most ${maxPageLines} lines` })
-      return answering(asked, context, ({ reader }, conversation) =>
+      return answering(asked, context, ({ key, reader }) =>
         Effect.map(
-          conversation === undefined
-            ? Effect.succeed(emptyPage)
-            : context.store.page({ conversation, reader, ...range, maxBytes: maxPageBytes }),
+          context.store.page({ conversation: key, reader, ...range, maxBytes: maxPageBytes }),
           (page) => (found) => pageOf(asked, context, found, page)
         )
       )
@@ -148,8 +146,7 @@ const read: Row = {
       if (account === undefined) return refuse("guest")
       const [, at, seq] = /^(?:at=(\d{1,15})|(\d{1,15}))$/u.exec(rest) ?? []
       if (at === undefined && seq === undefined) return badForm(read, call)
-      return answering(asked, context, ({ reader }, conversation) => {
-        if (conversation === undefined) return Effect.succeed(({ name }) => [PastReply.read(name, 0, label)])
+      const mark = ({ reader }: Readable, conversation: ConversationId) => {
         const upTo =
           at === undefined
             ? Effect.succeed(Number(seq))
@@ -157,15 +154,20 @@ const read: Row = {
                 store.page({ conversation, reader, until: Number(at), limit: 1 }),
                 ({ lines }) => lines.at(-1)?.seq ?? 0
               )
-        return Effect.flatMap(upTo, (mark) =>
-          Effect.map(store.markRead(account.id, conversation, mark), (marked = 0) => ({ name }: Readable) => {
+        return Effect.flatMap(upTo, (wanted) =>
+          Effect.map(store.markRead(account.id, conversation, wanted), (marked = 0) => ({ name }: Readable) => {
             for (const other of broker.devicesOf(account)) {
               if (other !== peer && other.words.has("copies")) broker.put(other, PastReply.read(name, marked))
             }
             return [PastReply.read(name, marked, label)]
           })
         )
-      })
+      }
+      // A conversation without lines has no id.
+      const nothing = Effect.succeed(({ name }: Readable) => [PastReply.read(name, 0, label)])
+      return answering(asked, context, (found) =>
+        Effect.flatMap(store.find(found.key), (id) => (id === undefined ? nothing : mark(found, id)))
+      )
     })
 }
 
@@ -202,35 +204,23 @@ const about = (
   return run({ ...call, command: row.name, name: Wire.copy(name), rest, refuse })
 }
 
-/**
- * Asks the store, and answers in a turn of the broker, unless the client may not read the conversation any more.
- *
- * @param ask given the conversation's id, which one without lines does not have
- */
+/** Asks the store, and answers in a turn of the broker, unless the client may not read the conversation any more. */
 const answering = (
   { command, label, name, peer, refuse }: Asked,
   context: PastContext,
-  ask: (
-    found: Readable,
-    conversation: ConversationId | undefined
-  ) => Effect.Effect<(found: Readable) => Lines, StoreError>
+  ask: (found: Readable) => Effect.Effect<(found: Readable) => Lines, StoreError>
 ): Effect.Effect<Answer> => {
-  const { broker, store } = context
+  const { broker } = context
   const check = (then: (found: Readable) => Lines): Lines => {
     const found = readable(context, peer, name)
     return typeof found === "string" ? refuse(found) : then(found)
   }
   return Effect.gen(function* () {
     const found = yield* broker.inTurn(() => readable(context, peer, name))
-    const answer =
-      typeof found === "string"
-        ? () => refuse(found)
-        : yield* Effect.flatMap(store.find(found.key), (id) => ask(found, id))
+    const answer = typeof found === "string" ? () => refuse(found) : yield* ask(found)
     return yield* broker.inTurn(() => answerNow(broker, peer, check(answer)))
   }).pipe(unlessStoreFails(command, label))
 }
-
-const emptyPage: Page = { lines: [], first: 1, last: 0, hasMore: false }
 
 interface Range {
   readonly after?: number

@@ -124,7 +124,8 @@ export interface StoredLine {
  * ones; in both cases only those before `before` and until `until` (protocol, section 4 of accounts).
  */
 export interface PageRequest {
-  readonly conversation: ConversationId
+  /** By its key, one that has had no line yet is empty. So whoever has no id need not ask for it first. */
+  readonly conversation: ConversationId | ConversationKey
   /**
    * Who reads. The page is empty unless this account is a member; for a guest, of whom the server knows that it is in the
    * room, unless the conversation is a room.

@@ -73,8 +73,11 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     state.give(conversation, account, last)
   }
 
+  const idOf = (key: ConversationKey) => state.keys.get(Keys.keyText(key))
+
   const page = (request: PageRequest): Page => {
-    const conversation = state.conversations.get(request.conversation)
+    const id = typeof request.conversation === "object" ? idOf(request.conversation) : request.conversation
+    const conversation = id && state.conversations.get(id)
     const first = conversation && firstFor(conversation, request.reader)
     if (conversation === undefined || first === undefined) return { lines: [], first: 1, last: 0, hasMore: false }
     const { after = 0, before = Infinity, limit, maxBytes = Infinity, since, until } = request
@@ -151,7 +154,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     saveCursors: (cursors) => Effect.sync(() => cursors.forEach(moveCursor)),
     page: (request) => Effect.sync(() => page(request)),
     waiting: (account, device) => Effect.sync(() => waiting(account, device)),
-    find: (key: ConversationKey) => Effect.sync(() => state.keys.get(Keys.keyText(key))),
+    find: (key) => Effect.sync(() => idOf(key)),
     conversations: (account, limit) =>
       Effect.sync(() =>
         memberships(account)

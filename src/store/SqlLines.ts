@@ -27,7 +27,9 @@ export interface PageBytes extends Omit<Page, "lines"> {
 
 /** `StoreLines.page`. */
 export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
-  const head = yield* state.head(request.conversation)
+  const { conversation } = request
+  const id = typeof conversation === "object" ? yield* state.idOf(conversation) : conversation
+  const head = id && (yield* state.head(id))
   const first = head && (yield* firstFor(state, head, request.reader))
   if (head === undefined || first === undefined) return { lines: [], first: 1, last: 0, hasMore: false, damaged: 0 }
   const last = head.next - 1

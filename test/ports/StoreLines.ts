@@ -229,6 +229,27 @@ export const lineSuite = (open: OpenStore) => {
       })
     )
 
+    it.scoped("is that of a conversation's id or of its key, and empty for a key without lines", () =>
+      Effect.gen(function* () {
+        const store = yield* open(defaults)
+        const { alice, bob, conversation } = yield* ten(store)
+        const carol = yield* register(store, "carol")
+        const by = (one: PageRequest["conversation"], reader: AccountId) =>
+          store.page({ conversation: one, reader, before: 5, limit: 3 })
+        const key = Keys.between(alice, bob)
+        assert.deepStrictEqual(yield* by(key, bob), yield* by(conversation, bob))
+        assert.deepStrictEqual(
+          (yield* by(key, bob)).lines.map(({ text }) => text),
+          ["2", "3", "4"]
+        )
+        const nothing = { lines: [], first: 1, last: 0, hasMore: false }
+        assert.deepStrictEqual(yield* by(key, carol), nothing)
+        assert.deepStrictEqual(yield* by(Keys.between(alice, carol), alice), nothing)
+        assert.deepStrictEqual(yield* by(Keys.withGuest(alice, "GUEST"), alice), nothing)
+        assert.deepStrictEqual(yield* by(Keys.ofRoom((conversation + 1) as ConversationId), alice), nothing)
+      })
+    )
+
     it.scoped("reports whether there is more, and what is there in all", () =>
       Effect.gen(function* () {
         const store = yield* open(defaults)
