@@ -46,9 +46,12 @@ export class Confirmation {
   /** The latest refusals since the first of these pings, at most one for each ping, with their terminators. */
   private held: Array<string> = []
 
+  /** @param words further words of `/hello` */
+  constructor(private readonly words: ReadonlyArray<string> = []) {}
+
   /** The line to send after the login. */
   get greeting(): string {
-    return `/hello ack\n${this.ping(0)}`
+    return `/hello ${["ack", ...this.words].join(" ")}\n${this.ping(0)}`
   }
 
   /** The lines to send before the end of the sending half, to a server that may not reply at all. */

@@ -27,6 +27,8 @@ export interface PipeOptions {
   /** As in the options of a client, for a login that is given. */
   readonly secret?: Effect.Effect<string> | undefined
   readonly insecure?: boolean | undefined
+  /** Further words for our `/hello`, which comes before any message: one in the input may come after those that waited. */
+  readonly words?: ReadonlyArray<string> | undefined
   readonly input: Readable
   readonly output: Output
   /** Gets the lines that start with `!`. */
@@ -56,7 +58,7 @@ export const run = (
     // An 'error' without a listener would end the process. The next read reports it.
     options.input.on("error", () => {})
     const login = options.login === undefined ? undefined : yield* Encode.login(options.login)
-    const confirmation = new Confirmation()
+    const confirmation = new Confirmation(options.words)
     let sender: LineConnection.Sender | undefined = undefined
     const acknowledgement = new Acknowledgement((wire) => sender?.post(wire))
     const { ended, socket } = yield* Effect.uninterruptibleMask((restore) =>

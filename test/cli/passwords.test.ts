@@ -39,6 +39,31 @@ const isHere = (client: WireClient.WireClient, device: string) =>
     return is
   }).pipe(Effect.repeat({ until: (is) => is }))
 
+it.scopedLive(
+  "a-chat connect --seq gives a script in a pipe the numbers of all kept lines, also of those that waited for its device",
+  () =>
+    Effect.gen(function* () {
+      const { connect, environment, home, main } = yield* start
+      const file = join(home, "password")
+      writeFileSync(file, password)
+      const args = ["connect", "--seq", "--login", "alice/phone", "--password-file", file]
+      const first = yield* Program.start(args, { environment })
+      first.input.end("/devices\n")
+      assert.match((yield* first.ended).output, /^\* device phone here=yes token=yes /mu)
+      const bob = yield* connect
+      yield* bob.send("bob\nalice: one\n")
+      yield* main.expect("from bob: one")
+      const client = yield* Program.start(args, { environment })
+      yield* client.says("output", /^from bob guest=yes seq=1 at=\d+: one\n/u)
+      yield* bob.send("alice: two\n")
+      yield* client.says("output", /\nfrom bob guest=yes seq=2 at=\d+: two\n$/u)
+      client.input.end()
+      const { errors, output, status } = yield* client.ended
+      assert.deepStrictEqual([status, errors, output.split("\n").length], [0, "", 3])
+    }),
+  manyProcesses
+)
+
 describe.concurrent("the password of a client", () => {
   it.scopedLive(
     "is used only when the token that is kept is refused, and fetches another one then",

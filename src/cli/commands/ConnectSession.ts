@@ -18,7 +18,7 @@ import * as TerminalFlags from "./TerminalFlags.js"
 
 /** Chats at a terminal, or as a filter in a pipe. Returns once the connection has ended, with the exit status set. */
 export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<void, ExitStatus.Failure> => {
-  const { bell, history, logDir, login, notify, notifyFor, notifyOsc, plain } = given.values
+  const { bell, history, logDir, login, notify, notifyFor, notifyOsc, plain, seq } = given.values
   const address = AddressFlags.address(given)
   if (address === undefined) return ExitStatus.misused("--unix replaces --host and --port; give one or the other")
   const socket = ConnectFlags.socket(given)
@@ -34,6 +34,8 @@ export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<voi
     const flag = `--${TerminalFlags.settings[unused].name}`
     return ExitStatus.misused(`${flag} needs a terminal with a prompt; a pipe prints everything that arrives`)
   }
+  if (isScreen && given.origins.seq === "flag") return ExitStatus.misused("--seq is for a pipe, or for --plain")
+  const words = seq ? ["seq"] : []
   const session = isScreen
     ? TerminalClient.run({
         ...streams,
@@ -56,8 +58,10 @@ export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<voi
         }
       })
     : login === undefined
-      ? Pipe.run({ ...streams, refusals: process.stderr })
-      : Secrets.use(given, socket, login, (secret) => Pipe.run({ ...streams, ...secret, refusals: process.stderr }))
+      ? Pipe.run({ ...streams, words, refusals: process.stderr })
+      : Secrets.use(given, socket, login, (secret) =>
+          Pipe.run({ ...streams, ...secret, words, refusals: process.stderr })
+        )
   return session.pipe(
     Effect.mapError((error) => (error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse(error))),
     Effect.map(end),

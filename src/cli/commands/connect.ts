@@ -13,6 +13,7 @@ export const settings = {
     defaultText: "asked for at a terminal, else the first line of the input"
   }),
   plain: Setting.toggle("plain", "Send and print lines at a terminal as in a pipe"),
+  seq: Setting.toggle("seq", "In a pipe: print the numbers and times of kept lines, as after /hello seq"),
   ...TerminalFlags.settings
 }
 

@@ -104,7 +104,8 @@ const connect: ManualPage = {
     "In a pipe the server confirms that it took every line: the client sends /ping after the login, and /ping and /quit " +
       "after the input, and does not show the replies. Messages are received once the output has taken them: the client " +
       "also sends `/hello ack`, and shows neither the reply nor notices unless the input has a /hello as well. These lines " +
-      "count for --rate. The original a-chat server confirms " +
+      "count for --rate. With --seq, kept lines have their numbers and times, which `/hello seq` in the input might give " +
+      "only to lines after those that waited for the device (--login NAME/DEVICE). The original a-chat server confirms " +
       "nothing. A server that has sent nothing of its own 1 s after the end of the input counts as original. Status 0 " +
       "then only means that the server closed the connection in an orderly way."
   ],
