@@ -120,13 +120,46 @@ const loads = {
     child.kill()
     await ended
     return { rate, megabytes: megabytes() }
+  },
+  post: async (port, lines, web) => {
+    const sink = await enter(port, "sink")
+    const each = (total) => {
+      let left = total
+      return Promise.all(Array.from({ length: 10 }, () => post(web, () => (left -= 1) >= 10)))
+    }
+    await each(lines / 10)
+    const from = performance.now()
+    await each(lines)
+    const rate = lines / ((performance.now() - from) / 1000)
+    await sink.until(lines + lines / 10)
+    return { rate }
   }
+}
+
+/** Sends a request on a connection, again after each response, until `take` says that it is enough. */
+const post = (port, take) => {
+  const body = text
+  const request = `POST /send/sink?from=ci HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true })
+  let response = ""
+  socket.write(request)
+  socket.setEncoding("latin1").on("data", (part) => {
+    response += part
+    const end = response.indexOf("\r\n\r\n") + 4
+    const length = Number(/\r\ncontent-length: (\d+)/iu.exec(response)?.[1])
+    if (end < 4 || response.length < end + length) return
+    if (!response.startsWith("HTTP/1.1 200 ")) throw new Error(response)
+    response = ""
+    if (take()) socket.write(request)
+    else socket.end()
+  })
+  return once(socket, "close")
 }
 
 /** One run of a row. */
 export const command = async (server, row) => {
   const running = await start(server, row)
-  const result = await loads[row.id](running.place, row.lines)
+  const result = await loads[row.id](running.place, row.lines, running.other)
   await running.stop()
   return { ok: true, ...result }
 }

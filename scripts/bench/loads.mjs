@@ -42,6 +42,15 @@ const clients = [
     lines: 400,
     quick: { lines: 100 },
     figures: perSecond
+  },
+  {
+    id: "post",
+    title: "`POST /send` over 10 connections that are kept alive",
+    kind: "command",
+    hasWeb: true,
+    lines: 20_000,
+    quick: { lines: 5_000 },
+    figures: perSecond
   }
 ]
 

@@ -155,9 +155,16 @@ const all = [
     protocol: "a-chat",
     isInstalled: () => true,
     help: [process.execPath, [program, "--help"]],
-    command: (port, { kind }) => [
+    command: (port, { hasWeb = false, kind }, other) => [
       process.execPath,
-      [program, "serve", "--port", String(port), ...(kind === "slow" ? patient["a-chat"] : [])]
+      [
+        program,
+        "serve",
+        "--port",
+        String(port),
+        ...(kind === "slow" ? patient["a-chat"] : []),
+        ...(hasWeb ? ["--web", String(other)] : [])
+      ]
     ]
   },
   {
@@ -294,5 +301,5 @@ export const start = async (server, row) => {
     if (code !== 0 && server.name !== "nats-server") throw fault(`ended with ${code ?? signal}`)
     if (trouble !== undefined) throw fault(trouble)
   }
-  return { place, pid: child.pid, milliseconds, stop }
+  return { place, other, pid: child.pid, milliseconds, stop }
 }

@@ -32,6 +32,7 @@ import { mutants as clients } from "./clients.mjs"
 import { mutants as connections } from "./connections.mjs"
 import { mutants as conversations } from "./conversations.mjs"
 import { mutants as flowControl } from "./flow-control.mjs"
+import { mutants as http } from "./http.mjs"
 import { mutants as ledger } from "./ledger.mjs"
 import { mutants as memory } from "./memory.mjs"
 import { mutants as operators } from "./operators.mjs"
@@ -77,6 +78,7 @@ const mutants = [
   sockets,
   transport,
   operators,
+  http,
   store,
   storeRooms,
   rooms,

@@ -109,7 +109,6 @@ const answering = (begun: Begun, context: Routes.RouteContext): Effect.Effect<vo
   return Effect.matchEffect(answered, {
     onFailure: (refusal) => Effect.sync(() => void refuse(response, name, refusal, headers)),
     onSuccess: (answer) => {
-      DoorMetrics.publish(context.streams.size)
       if (answer === undefined) {
         DoorMetrics.answered(name, response.statusCode)
         return Effect.void

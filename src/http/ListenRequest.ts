@@ -5,6 +5,7 @@ import * as FiberId from "effect/FiberId"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import type { ServerResponse } from "node:http"
 import type { MemorySocket } from "../ports/MemorySocket.js"
+import * as DoorMetrics from "./DoorMetrics.js"
 import * as HttpRefusal from "./HttpRefusal.js"
 import type { Identity } from "./Identity.js"
 import { ListenConnection } from "./ListenConnection.js"
@@ -41,8 +42,12 @@ export class ListenStreams {
   /** @param maxStreams streams at once, those included whose clients are about to come back */
   constructor(private readonly maxStreams: number) {}
 
-  get size(): number {
+  private get size(): number {
     return this.streams.size + this.lines.size
+  }
+
+  private count() {
+    DoorMetrics.publish(this.size)
   }
 
   /** Answers the request with a stream; fails before the response has begun. */
@@ -77,7 +82,10 @@ export class ListenStreams {
   private openEvents(job: ListenJob): Effect.Effect<void, HttpRefusal.HttpRefusal> {
     return opening(job, false, ["ack", "seq", "to"], (connection, socket) => {
       const id = randomBytes(16).toString("base64url")
-      const forget = () => void this.streams.delete(id)
+      const forget = () => {
+        this.streams.delete(id)
+        this.count()
+      }
       const stream = new MessageStream(
         id,
         {
@@ -89,6 +97,7 @@ export class ListenStreams {
         forget
       )
       this.streams.set(id, { stream, owner: ownerOf(job.identity) })
+      this.count()
       stream.attach(job.response)
       return {
         lines: (lines) => stream.take(lines),
@@ -105,7 +114,11 @@ export class ListenStreams {
       const stream = new LineStream(job.response, socket)
       const end = () => stream.end()
       this.lines.add(end)
-      job.response.on("close", () => this.lines.delete(end))
+      this.count()
+      job.response.on("close", () => {
+        this.lines.delete(end)
+        this.count()
+      })
       return { lines: (lines, bytes) => stream.take(lines, bytes), ended: end }
     })
   }

@@ -20,35 +20,40 @@ export const options: Http.ServerOptions = {
 
 /**
  * Makes room for each new connection: closes those without a request and, if there are none, the one whose last request
- * is the longest ago. So clients that send slowly or do not read keep no other client out. A connection that has become
- * something else than HTTP does not count.
+ * is the longest ago, of those first that have no answer coming, such as a stream. So clients that send slowly or do not
+ * read keep no other client out. A connection that has become something else than HTTP does not count.
  */
 export const makeRoom = (http: Http.Server, maxConnections: number): void => {
   /** The oldest first; a finished answer makes a connection the newest. */
   const open = new Set<Socket>()
+  const answering = new Set<Socket>()
   const forget = function (this: Socket) {
     open.delete(this)
+    answering.delete(this)
   }
   const close = (socket: Socket) => {
-    open.delete(socket)
+    forget.call(socket)
     socket.destroy()
   }
   http.on("connection", (socket: Socket) => {
-    if (open.size >= maxConnections) {
+    if (open.size + answering.size >= maxConnections) {
       http.closeIdleConnections()
-      for (const one of open) if (one.destroyed) open.delete(one)
-      for (const one of open) if (open.size >= maxConnections) close(one)
+      for (const some of [open, answering]) {
+        for (const one of some) if (one.destroyed) some.delete(one)
+        for (const one of some) if (open.size + answering.size >= maxConnections) close(one)
+      }
     }
     open.add(socket)
     socket.on("close", forget)
   })
   http.on("request", ({ socket }, response) => {
+    if (open.delete(socket)) answering.add(socket)
     response.on("finish", () => {
-      if (open.delete(socket)) open.add(socket)
+      if (answering.delete(socket)) open.add(socket)
     })
   })
   http.on("upgrade", ({ socket }) => {
-    open.delete(socket)
+    forget.call(socket)
     socket.off("close", forget)
   })
 }

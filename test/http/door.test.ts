@@ -1,6 +1,8 @@
 import { describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { assert } from "vitest"
@@ -208,6 +210,32 @@ describe("POST /send", () => {
       dana.socket.resume()
       dana.say("/quit")
       yield* Fiber.interruptFork(drain)
+    })
+  )
+
+  it.scoped("answers 504 once it has waited for long enough, with the outcomes that it has", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor({ limits: { patience: Duration.seconds(5) } })
+      const dana = yield* join("dana")
+      yield* join("bea")
+      dana.say("/hello ack")
+      yield* dana.barrier
+      // She acknowledges nothing.
+      const asked = yield* Effect.fork(ask("POST", "/send/dana,bea", { body: "hi" }))
+      yield* eventually(() => dana.received.includes("from http: hi"), "the line did not come")
+      yield* settle
+      yield* TestClock.adjust(Duration.millis(4999))
+      yield* settle
+      assert.isNull(asked.unsafePoll())
+      yield* TestClock.adjust(Duration.millis(1))
+      const { json, status } = yield* Fiber.join(asked)
+      assert.strictEqual(status, 504)
+      assert.sameDeepMembers(outcomes(json), [
+        [1, "bea", "written"],
+        [1, "dana", "unknown"]
+      ])
+      dana.say("/ack 1")
+      yield* dana.barrier
     })
   )
 

@@ -113,10 +113,16 @@ describe("GET /listen", () => {
 
   it.scoped("refuses before the response begins", () =>
     Effect.gen(function* () {
-      const { ask, join } = yield* startDoor({ limits: { maxStreams: 0 } })
+      const { ask, join, port } = yield* startDoor({ limits: { maxStreams: 2 } })
       yield* join("dana")
       assert.strictEqual((yield* ask("GET", "/listen")).status, 400)
-      assert.strictEqual((yield* ask("GET", "/listen?from=x")).status, 503)
+      assert.strictEqual((yield* ask("GET", "/listen?from=dana")).status, 409)
+      assert.strictEqual((yield* ask("GET", "/listen?from=x&room=ops")).status, 400)
+      for (const query of ["from=x", "from=y&format=lines"]) {
+        assert.strictEqual((yield* open(port, `/listen?${query}`)).status, 200)
+      }
+      const { headers, json, status } = yield* ask("GET", "/listen?from=z")
+      assert.deepStrictEqual([status, json.error.code, headers["retry-after"]], [503, "full", "5"])
     })
   )
 })

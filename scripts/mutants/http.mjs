@@ -1,0 +1,106 @@
+// Mutants of the HTTP door and its webhooks. Read by main.mjs, which explains the fields.
+const door = "test/http/door.test.ts"
+const listen = "test/http/listen.test.ts"
+const hooks = "test/http/hooks.test.ts"
+
+export const mutants = [
+  {
+    name: "a page of another site may send, if its browser says only where it comes from",
+    file: "http/CrossSite.ts",
+    search: 'return site === "same-origin" || site === "none" ? "own" : "other"',
+    replace: 'return "own"',
+    test: door
+  },
+  {
+    name: "a name in the URL may be a name and its password",
+    file: "http/Identity.ts",
+    search: ' && !login.includes(":")',
+    replace: "",
+    test: door
+  },
+  {
+    name: "the session of a connection is used for whoever sends over it next",
+    file: "http/ChatSessions.ts",
+    search: "if (kept.key === keyOf(user) && ",
+    replace: "if (",
+    test: door
+  },
+  {
+    name: "the session of a request never ends",
+    file: "http/ChatSession.ts",
+    search: "Effect.forkScoped(Effect.interruptible(Effect.ignore(Stream.runDrain(connection.lines))))",
+    replace: "Effect.forkScoped(Effect.ignore(Stream.runDrain(connection.lines)))",
+    test: door
+  },
+  {
+    name: "the session ends with the HTTP connection, although outcomes are under way",
+    file: "http/ChatSessions.ts",
+    search: "if (kept.users === 0) this.close(kept)",
+    replace: "this.close(kept)",
+    test: door
+  },
+  {
+    name: "a guest makes a room by writing to it",
+    file: "http/ChatSession.ts",
+    search: "if (members === 0 && !session.isAccount) {",
+    replace: "if (members < 0) {",
+    test: door
+  },
+  {
+    name: "every line with a key has the same label",
+    file: "http/SendRequest.ts",
+    search: ".update(key).digest(",
+    replace: '.update("").digest(',
+    test: door
+  },
+  {
+    name: "an event that was written counts as shown",
+    file: "http/MessageStream.ts",
+    search: "    this.write(text)\n    if (this.response !== undefined) this.awaitReturn()",
+    replace:
+      "    this.write(text)\n    this.shown(this.number)\n    if (this.response !== undefined) this.awaitReturn()",
+    test: listen
+  },
+  {
+    name: "a stream goes on with the events that were not shown left out",
+    file: "http/MessageStream.ts",
+    search: '${this.unshown.map(({ text }) => text).join("")}',
+    replace: "",
+    test: listen
+  },
+  {
+    name: "whoever knows the id of an event continues the stream",
+    file: "http/ListenRequest.ts",
+    search: " || !timingSafeEqual(kept.owner, ownerOf(identity))",
+    replace: "",
+    test: listen
+  },
+  {
+    name: "lines are written before the socket of the response took them",
+    file: "http/LineStream.ts",
+    search: "      if (error === null || error === undefined) this.socket.confirm(bytes)\n    })",
+    replace: "      void error\n    })\n    this.socket.confirm(bytes)",
+    test: listen
+  },
+  {
+    name: "a signature is checked only if there is one",
+    file: "http/Hooks.ts",
+    search: "one.length === other.length && timingSafeEqual(one, other)",
+    replace: "other.length === 0 || timingSafeEqual(one, other)",
+    test: hooks
+  },
+  {
+    name: "a path of a template leads out of the payload",
+    file: "http/HookTemplate.ts",
+    search: "isObject && Object.hasOwn(value, key)",
+    replace: "isObject && key in value",
+    test: "test/http/HookTemplate.test.ts"
+  },
+  {
+    name: "the payload of a webhook decides where the line ends",
+    file: "http/HookTemplate.ts",
+    search: '.replaceAll(/[\\0-\\x20\\x7f-\\xa0\\u2028\\u2029\\s]+/gu, " ")',
+    replace: "",
+    test: "test/http/HookTemplate.test.ts"
+  }
+]
