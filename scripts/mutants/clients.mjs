@@ -1,6 +1,34 @@
 // Mutants of the clients. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "a line counts as processed although one before it does not",
+    file: "client/InOrder.ts",
+    search: "      slot.isProcessed = true\n",
+    replace: "      for (const one of this.slots) one.isProcessed = true\n",
+    test: "test/client/feed.test.ts"
+  },
+  {
+    name: "a run of a feed does not begin with what was not acknowledged",
+    file: "client/AcknowledgedFeed.ts",
+    search: "return Stream.concat(left, Stream.repeatEffectChunkOption(next))",
+    replace: "return Stream.concat(Stream.drain(left), Stream.repeatEffectChunkOption(next))",
+    test: "test/client/feed.test.ts"
+  },
+  {
+    name: "a line of a feed is acknowledged when it is given",
+    file: "client/AcknowledgedFeed.ts",
+    search: "if (!Acknowledgement.isMessage(line)) {",
+    replace: "if (Acknowledgement.isMessage(line)) processed()\n    else {",
+    test: "test/client/feed.test.ts"
+  },
+  {
+    name: "a reconnecting client of an account acknowledges only what comes after its program has begun to read",
+    file: "client/ReconnectingClient.ts",
+    search: "ack: options.ack ?? (isOfAccount || undefined)",
+    replace: "ack: options.ack",
+    test: "test/client/feed.test.ts"
+  },
+  {
     name: "a guest that is in a room again gets what it has sent itself",
     file: "client/RoomFeed.ts",
     search: "return isAgain && past.from === name ? gap",

@@ -6,12 +6,14 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { TransportError } from "../ports/Transport.js"
 import * as ClientConnection from "./ClientConnection.js"
+import type { Envelope } from "./AcknowledgedFeed.js"
 import type { ConversationsHandle } from "./ConversationHandle.js"
 import type * as Encode from "./Encode.js"
 import * as Login from "./Login.js"
 import type * as Outcomes from "./Outcomes.js"
 import type * as Received from "./Received.js"
 
+export type { Envelope } from "./AcknowledgedFeed.js"
 export { NoOutcomes } from "./ClientConnection.js"
 export { LoginRefused, type ClientOptions, type Hello } from "./Login.js"
 export { Unsendable } from "./Encode.js"
@@ -20,7 +22,8 @@ export type { ConversationHandle, RoomHandle } from "./ConversationHandle.js"
 export type { Device, HistoryRange, Members, RoomChange, SearchRange } from "./Requests.js"
 
 /**
- * A client of a chat server. `lines` and `received` are two views of one stream; run only one of them, and only once.
+ * A client of a chat server. `lines`, `received` and `feed` are views of one stream; run only one of them, and only once
+ * (`feed` again and again).
  * Until then, at most 64 KiB are read from the server, so later outcomes do not arrive either.
  *
  * While that stream runs, a message is acknowledged once the program has processed it, so that its sender learns that it
@@ -36,6 +39,19 @@ export interface ClientHandle extends ConversationsHandle {
   readonly lines: Stream.Stream<string, TransportError>
   /** The same lines, parsed. */
   readonly received: Stream.Stream<Received.Received, TransportError>
+  /**
+   * The same again, for a program that acknowledges each line itself, for example after it has written it to a database.
+   * What it does not acknowledge comes again: first in the next run of this stream, which begins with what the runs before it
+   * have left, in order; and if the server keeps the line (protocol, section 10), on the next connection of the device as
+   * well, also after the program was killed. So a program may process a line twice, and never misses one.
+   *
+   * With `ack: true`, this holds from the login on, as it does for a client of an account that reconnects; by default, from
+   * the start of the first run on.
+   *
+   * Lines can be acknowledged in any order and several at a time. The server learns of a line once all before it are
+   * acknowledged, and gives some thousands more meanwhile: acknowledge also those that the program does nothing with.
+   */
+  readonly feed: Stream.Stream<Envelope, TransportError>
   /**
    * Sends a text to recipients; waits until the kernel has taken it. The server trims white space at both ends. Success
    * does not mean delivery: a message that did not reach a recipient comes back as `Refused`.

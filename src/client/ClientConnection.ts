@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as AcknowledgedFeed from "./AcknowledgedFeed.js"
+import type { FeedSource } from "./AcknowledgedFeed.js"
 import type { ClientHandle, MessageFate } from "./Client.js"
 import * as Wire from "../protocol/Wire.js"
 import * as ConversationHandle from "./ConversationHandle.js"
@@ -43,6 +45,8 @@ export interface LabellingHandle extends ClientHandle {
     label: number | undefined
   ) => ReturnType<ClientHandle["deliver"]>
   readonly asking: ConversationHandle.Asking
+  /** Of `feed`. */
+  readonly source: FeedSource
 }
 
 /** An original server has no commands. */
@@ -58,7 +62,7 @@ const noCommands = Effect.fail(
 export const handle = (options: ClientConnectionOptions): LabellingHandle => {
   const { server, started } = options
   const { connection } = started
-  const { hello, lines } = acknowledging(options)
+  const { hello, lines, source } = acknowledging(options)
   const deliverAs: LabellingHandle["deliverAs"] = (recipients, text, label) =>
     Effect.zipRight(
       Effect.filterOrFail(hello, Option.isSome, () => new NoOutcomes()),
@@ -75,6 +79,8 @@ export const handle = (options: ClientConnectionOptions): LabellingHandle => {
     remote: connection.remote,
     lines,
     received: Stream.map(lines, (line) => Received.parse(line, server)),
+    feed: AcknowledgedFeed.make(source),
+    source,
     send,
     sendLine: (line) => Effect.flatMap(Encode.text(line), (wire) => connection.send(`${wire}\n`)),
     deliver: plainDeliver,
@@ -108,9 +114,10 @@ export const greeted = (
 const acknowledging = ({
   hello,
   notices = { areWanted: false },
+  server,
   stage,
   started
-}: ClientConnectionOptions): Pick<ClientHandle, "hello" | "lines"> => {
+}: ClientConnectionOptions): Pick<LabellingHandle, "hello" | "lines" | "source"> => {
   const { connection, login, mayAcknowledge, words } = started
   const [name = ""] = Wire.decode(login).split("/", 1)
   let isKnown = stage !== "sent"
@@ -122,6 +129,7 @@ const acknowledging = ({
     // Only a client that has greeted may label lines. The stream sees the same break.
     return Effect.ignore(connection.acknowledge(stage === "greeted" || notices.areWanted ? "labelled" : "own"))
   })
+  const inner = connection.source((line) => Received.parse(line, server))
   const isWanted = (line: string): boolean => {
     if (notices.areWanted || !line.startsWith("* ")) return true
     if (line.startsWith("* hello ")) notices.areWanted = true // the program asked with `sendLine`
@@ -136,6 +144,25 @@ const acknowledging = ({
         return turnOn
       })
     }),
+    source: {
+      poll: () => {
+        // `wait` turns acknowledgements on.
+        if (!isRunning) return undefined
+        const polled = inner.poll()
+        if (polled === undefined || Exit.isExit(polled)) return polled
+        return polled.filter(({ line, processed }) => {
+          if (isWanted(line)) return true
+          processed()
+          return false
+        })
+      },
+      wait: Effect.suspend(() => {
+        if (isRunning) return inner.wait
+        isRunning = true
+        return turnOn
+      }),
+      keepAlive: inner.keepAlive
+    },
     lines: Stream.unwrap(
       Effect.suspend(() => {
         isRunning = true

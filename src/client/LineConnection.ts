@@ -5,10 +5,12 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Time from "../ports/Time.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
+import type { FeedSource } from "./AcknowledgedFeed.js"
 import { Acknowledgement } from "./Acknowledgement.js"
 import { LineReceiver, ownLabel, type ClientMemory, type Look } from "./LineReceiver.js"
 import type { Outcomes } from "./Outcomes.js"
 import * as Quit from "./Quit.js"
+import type * as Received from "./Received.js"
 
 export { lost, type Look } from "./LineReceiver.js"
 
@@ -23,6 +25,8 @@ export interface LineConnection {
    * kept lines that the client has processed on an earlier connection (`ClientMemory`).
    */
   readonly lines: Stream.Stream<string, TransportError>
+  /** The same lines, for a program that says of each when it has processed it. */
+  readonly source: (parse: (line: string) => Received.Received) => FeedSource
   /**
    * How many lines have come for `lines` so far, taken or not. Outcomes and replies overtake lines that wait to be taken;
    * this number shows the order in which they came.
@@ -113,6 +117,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
       remote: socket.remote,
       closed,
       lines: receiver.lines,
+      source: (parse) => receiver.source(parse),
       passedOn: () => receiver.passedOn,
       reads: () => receiver.reads,
       failure: () => receiver.failure,

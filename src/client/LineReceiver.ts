@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,7 +10,9 @@ import * as Stream from "effect/Stream"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import { Framing, type Piece } from "../protocol/Framing.js"
 import * as Wire from "../protocol/Wire.js"
+import type { FeedSource, GivenLine } from "./AcknowledgedFeed.js"
 import * as Acknowledgement from "./Acknowledgement.js"
+import { InOrder } from "./InOrder.js"
 import type { Labels } from "./Labels.js"
 import { type KeptPlace, type LastSeen, placeOf } from "./LastSeen.js"
 import { Outcomes } from "./Outcomes.js"
@@ -57,6 +60,8 @@ export class LineReceiver {
   passedOn = 0
   /** What broke the connection; undefined while it lasts, and after an orderly end. */
   failure: TransportError | undefined = undefined
+  private readonly hasLines = Effect.unsafeMakeLatch(false)
+  private readonly processing: InOrder
   /** Whether `/hello ack` was sent, and whether its reply is for nobody else. */
   private hello: "none" | "asked" | "own" = "none"
 
@@ -69,6 +74,7 @@ export class LineReceiver {
     this.framing = new Framing(maxLineBytes)
     this.outcomes = new Outcomes(labels)
     this.seen = seen
+    this.processing = new InOrder(acknowledgement, seen)
   }
 
   static make(
@@ -124,6 +130,52 @@ export class LineReceiver {
         )
       })
     )
+  }
+
+  /**
+   * The same lines, for a program that says of each when it has processed it. Those that it has not processed by the end
+   * are not acknowledged.
+   *
+   * @param parse gives the meaning of a line
+   */
+  source(parse: (line: string) => Received.Received): FeedSource {
+    let before = -1
+    return {
+      poll: () => {
+        if (this.isEmpty) {
+          this.hasLines.unsafeClose()
+          return undefined
+        }
+        const arrival = Effect.runSyncExit(this.incoming.take) // there is one, or the end
+        if (Exit.isSuccess(arrival)) {
+          if (this.isEmpty) this.readOn()
+          return this.given(arrival.value, parse)
+        }
+        return Option.match(Cause.failureOption(arrival.cause), {
+          onNone: () => Exit.void,
+          onSome: (error) => (error._tag === "NoSuchElementException" ? Exit.void : Exit.fail(error))
+        })
+      },
+      wait: this.hasLines.await,
+      keepAlive: () => {
+        const { isBusy, progress } = this.processing
+        if (isBusy && progress === before) this.acknowledgement.repeat()
+        before = progress
+      }
+    }
+  }
+
+  private given(arrival: Arrival, parse: (line: string) => Received.Received): ReadonlyArray<GivenLine> {
+    const { processing, seen } = this
+    processing.add(arrival.withheld)()
+    return arrival.lines.flatMap((line) => {
+      const place = seen === undefined ? undefined : placeIn(line)
+      const isCounted = arrival.isCounted && Acknowledgement.isMessage(line)
+      const processed = processing.add(isCounted ? 1 : 0, place)
+      if (place === undefined || seen?.isRepeat(place) !== true) return [{ line, received: parse(line), processed }]
+      processed()
+      return []
+    })
   }
 
   /** Starts to look for a reply; the inner effect waits for it. */
@@ -195,6 +247,7 @@ export class LineReceiver {
       this.incoming.unsafeOffer({ lines: some, isCounted, withheld: at === 0 ? withheld : 0 })
     }
     if (lines.length === 0 && withheld > 0) this.incoming.unsafeOffer({ lines, isCounted, withheld })
+    this.hasLines.unsafeOpen()
   }
 
   private isTaken(line: string): boolean {
@@ -217,6 +270,7 @@ export class LineReceiver {
     for (const question of this.questions) question.fail()
     this.outcomes.end()
     this.incoming.unsafeDone(exit)
+    this.hasLines.unsafeOpen()
     Deferred.unsafeDone(this.closed, Exit.void)
   }
 

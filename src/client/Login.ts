@@ -76,8 +76,9 @@ export interface ClientOptions<E, R> {
   readonly auto?: boolean | undefined
   /**
    * Whether messages are acknowledged (protocol, section 4). True: from `hello` on, for a program that runs `lines` or
-   * `received` at once. False: never, for a program that stops reading before it disconnects. By default, messages are
-   * acknowledged that come after the program has started to run that stream.
+   * `received` or `feed` at once. False: never, for a program that stops reading before it disconnects. By default, messages are
+   * acknowledged that come after the program has started to run that stream; a client of an account that reconnects
+   * acknowledges all.
    */
   readonly ack?: boolean | undefined
   /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). False by default. */

@@ -14,8 +14,11 @@ import type * as Subscribable from "effect/Subscribable"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Time from "../ports/Time.js"
 import { TransportError } from "../ports/Transport.js"
+import * as AcknowledgedFeed from "./AcknowledgedFeed.js"
+import type { FeedSource } from "./AcknowledgedFeed.js"
 import { Absentees } from "./Absentees.js"
 import * as Client from "./Client.js"
+import type * as ClientConnection from "./ClientConnection.js"
 import * as ConversationHandle from "./ConversationHandle.js"
 import * as Encode from "./Encode.js"
 import * as Labels from "./Labels.js"
@@ -143,10 +146,11 @@ export const connect = <R>(
     const seen = options.seen ?? (isOfAccount ? new LastSeen() : undefined)
     const attemptTimeout = Duration.decode(options.attemptTimeout ?? "10 seconds")
     const state = yield* SubscriptionRef.make<ConnectionState>({ _tag: "Connecting" })
-    const unread = yield* Mailbox.make<Client.ClientHandle, TransportError>({
+    const unread = yield* Mailbox.make<ClientConnection.LabellingHandle, TransportError>({
       capacity: maxUntaken,
       strategy: "sliding"
     })
+    const hasUnread = Effect.unsafeMakeLatch(false)
     const first = yield* Deferred.make<void, Failure>()
     const closed = yield* Deferred.make<void>()
     const left = yield* Deferred.make<void>()
@@ -171,7 +175,14 @@ export const connect = <R>(
     )
 
     const open = WatchedConnection.open({
-      login: { ...options, labels, seen, once: options.once ?? isOfAccount },
+      // From the login on: what comes before the program reads would not come again if the program were killed.
+      login: {
+        ...options,
+        labels,
+        seen,
+        once: options.once ?? isOfAccount,
+        ack: options.ack ?? (isOfAccount || undefined)
+      },
       absentees,
       rooms,
       notices: { areWanted: false },
@@ -206,6 +217,7 @@ export const connect = <R>(
         latest = connection
         isConnected = true
         yield* unread.offer(connection.handle)
+        hasUnread.unsafeOpen()
         yield* SubscriptionRef.set(state, { _tag: "Connected", remote: connection.handle.remote })
         yield* up
         if (!connection.isClosing()) ready.unsafeOpen()
@@ -219,6 +231,7 @@ export const connect = <R>(
         end = { cause }
         ready.unsafeOpen()
         yield* cause === undefined ? unread.end : unread.fail(asTransportError(cause))
+        hasUnread.unsafeOpen()
         yield* SubscriptionRef.set(state, { _tag: "Ended", cause })
         yield* Deferred.fail(first, cause ?? ended)
         yield* Deferred.succeed(closed, undefined)
@@ -245,6 +258,37 @@ export const connect = <R>(
     /** Runs a stream of each connection, one after the other. */
     const all = <A>(of: (handle: Client.ClientHandle) => Stream.Stream<A, TransportError>) =>
       Stream.flatMap(Mailbox.toStream(unread), (handle) => Stream.catchAll(of(handle), () => Stream.empty))
+
+    /** What comes on the next connection that has not been read; undefined if there is none yet. */
+    const nextSource = (): FeedSource | Exit.Exit<void, TransportError> | undefined => {
+      if (Option.contains(unread.unsafeSize(), 0)) {
+        hasUnread.unsafeClose()
+        return undefined
+      }
+      const taken = Effect.runSyncExit(unread.take) // there is one, or the end
+      if (Exit.isSuccess(taken)) return taken.value.source
+      const error = Option.getOrUndefined(Cause.failureOption(taken.cause))
+      return error === undefined || error._tag === "NoSuchElementException" ? Exit.void : Exit.fail(error)
+    }
+
+    /** The connection that is read, and the next one once all of it was. */
+    const source = (): FeedSource => {
+      let current: FeedSource | undefined = undefined
+      return {
+        poll: () => {
+          for (;;) {
+            const reading: ReturnType<typeof nextSource> = current ?? nextSource()
+            if (reading === undefined || Exit.isExit(reading)) return reading
+            current = reading
+            const polled = reading.poll()
+            if (polled === undefined || !Exit.isExit(polled)) return polled
+            current = undefined
+          }
+        },
+        wait: Effect.suspend(() => current?.wait ?? hasUnread.await),
+        keepAlive: () => current?.keepAlive()
+      }
+    }
 
     const sending = <E>(send: (handle: Client.ClientHandle) => Effect.Effect<void, E>) =>
       connected.pipe(
@@ -289,6 +333,7 @@ export const connect = <R>(
       state,
       lines: all(({ lines }) => lines),
       received: all(({ received }) => received),
+      feed: AcknowledgedFeed.make(source()),
       send,
       sendLine: (line) =>
         Effect.zipRight(

@@ -1,5 +1,6 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -7,6 +8,7 @@ import * as Time from "../ports/Time.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import * as Wire from "../protocol/Wire.js"
 import type { Absentees } from "./Absentees.js"
+import type { FeedSource, GivenLine } from "./AcknowledgedFeed.js"
 import * as ClientConnection from "./ClientConnection.js"
 import type * as Encode from "./Encode.js"
 import type { DeliveryConnection } from "./LastingDelivery.js"
@@ -135,6 +137,8 @@ export const open = <R>({
     }
   })
 
+const given = (line: string, processed: () => void): GivenLine => ({ line, received: Received.parse(line), processed })
+
 /** A guest's connection on which it is in its rooms again, and gets what it has missed there. */
 const following = (
   handle: ClientConnection.LabellingHandle,
@@ -143,15 +147,30 @@ const following = (
   rooms: FollowedRooms
 ): ClientConnection.LabellingHandle => {
   rooms.useLog(log)
-  const feed = new RoomFeed<string>({
+  const feed = new RoomFeed<GivenLine>({
     rooms,
     name,
     isOfAccount: false,
     post: (line) => connection.post(`${Wire.encode(line)}\n`),
-    item: (line) => line,
-    drop: () => {}
+    item: (line) => given(line, () => {}),
+    drop: ({ processed }) => processed()
   })
   feed.start()
-  const lines = Stream.mapConcat(handle.lines, (line) => feed.take(line, line))
-  return { ...handle, lines, received: Stream.map(lines, (line) => Received.parse(line)) }
+  const lines = Stream.mapConcat(handle.lines, (line) =>
+    feed
+      .take(
+        line,
+        given(line, () => {})
+      )
+      .map((item) => item.line)
+  )
+  const source: FeedSource = {
+    ...handle.source,
+    poll: () => {
+      const polled = handle.source.poll()
+      if (polled === undefined || Exit.isExit(polled)) return polled
+      return polled.flatMap((item) => feed.take(item.line, item))
+    }
+  }
+  return { ...handle, lines, received: Stream.map(lines, (line) => Received.parse(line)), source }
 }
