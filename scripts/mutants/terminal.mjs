@@ -1,6 +1,20 @@
 // Mutants of the client at a terminal. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
+    name: "what was read while the server was away is never reported",
+    file: "terminal/ConversationReader.ts",
+    search: "if (!conversations.readUpTo(name, shown)) continue",
+    replace: "if (!conversations.readUpTo(name, shown) || !this.canLoad(name)) continue",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "what is muted is forgotten when the program ends",
+    file: "terminal/OneConnection.ts",
+    search: "yield* ui.mutes.use(people.own)",
+    replace: "",
+    test: "test/terminal/Mutes.test.ts"
+  },
+  {
     name: "the log follows symbolic links",
     file: "terminal/LogFile.ts",
     search: " | constants.O_CREAT | constants.O_NOFOLLOW",

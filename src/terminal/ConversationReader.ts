@@ -325,7 +325,7 @@ export class ConversationReader {
     if (!this.isOn) return
     for (const name of current()) {
       const { shown = 0 } = conversations.find(name) ?? {}
-      if (!conversations.readUpTo(name, shown) || !this.canLoad(name)) continue
+      if (!conversations.readUpTo(name, shown)) continue
       this.reads.set(name, shown)
       onRead()
     }

@@ -50,6 +50,9 @@ export type LineKind = "own" | "uncounted" | "counted" | "mention"
 /** More than the conversations that a server lists, and the rooms of a client. Bounded, because others begin them. */
 const maxConversations = 2_000
 
+/** Beyond this number of muted conversations, the one is forgotten that was muted first. */
+const maxMuted = 1_000
+
 type Mutable = { -readonly [Key in keyof KnownConversation]: KnownConversation[Key] } & {
   /** The last line that has come, and whether the conversation is with a guest: somebody else may get the same name. */
   arrived: number
@@ -64,6 +67,8 @@ type Mutable = { -readonly [Key in keyof KnownConversation]: KnownConversation[K
 export class Conversations {
   private readonly known = new Map<string, Mutable>()
   private order: Array<Mutable> = []
+  /** Also those that are not known in this run yet. */
+  private readonly mutedNames = new Set<string>()
   private log = ""
 
   find(name: string): KnownConversation | undefined {
@@ -183,7 +188,27 @@ export class Conversations {
   toggleMuted(name: string): boolean {
     const one = this.at(name)
     one.isMuted = !one.isMuted
+    this.mutedNames.delete(name)
+    if (one.isMuted) this.mute(name)
     return one.isMuted
+  }
+
+  /** The muted ones of earlier runs. */
+  useMuted(names: ReadonlyArray<string>): void {
+    for (const name of names) this.mute(name)
+  }
+
+  /** The muted ones, the one last that was muted last. */
+  get muted(): ReadonlyArray<string> {
+    return [...this.mutedNames]
+  }
+
+  private mute(name: string) {
+    const known = this.known.get(name)
+    if (known !== undefined) known.isMuted = true
+    this.mutedNames.add(name)
+    if (this.mutedNames.size <= maxMuted) return
+    for (const first of this.mutedNames) return void this.mutedNames.delete(first)
   }
 
   /** The server has said which log it has: the numbers of another one mean nothing. */
@@ -221,7 +246,8 @@ export class Conversations {
   private at(name: string): Mutable {
     const known = this.known.get(name)
     if (known !== undefined) return known
-    const about = { isRoom: RoomReports.isRoom(name), isListed: false, isMuted: false, topic: "", draft: "" }
+    const isMuted = this.mutedNames.has(name)
+    const about = { isRoom: RoomReports.isRoom(name), isListed: false, isMuted, topic: "", draft: "" }
     const one: Mutable = { ...unnumbered, ...about, name }
     this.known.set(name, one)
     if (this.known.size > maxConversations) this.forgetOne(one)

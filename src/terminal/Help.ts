@@ -18,5 +18,8 @@ export const rows = (marks: Marks, hasRooms: boolean): ReadonlyArray<Row> =>
     ["Tab, Up, Down", "complete a name or a command; recall earlier lines"],
     ["Ctrl-R, Ctrl-C", "search earlier lines; clear the line, and leave if it is empty"],
     [`${marks.pending} ${marks.written} ${marks.returned}`, "sent; delivered to the recipient or stored; returned"],
-    [marks.received, "received by the recipient's program, or by a device of its account"]
+    [marks.received, "received by the recipient's program, or by a device of its account"],
+    ...(hasRooms
+      ? [["", `a line to a room only gets ${marks.written}: the server does not report who has received it`]]
+      : [])
   ].map(([usage = "", about = ""]): Row => [span(`${usage} `.padEnd(16), "strong"), span(about)])

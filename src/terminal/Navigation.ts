@@ -20,6 +20,8 @@ export interface NavigationOptions {
   readonly reader: ConversationReader
   readonly rooms: RoomLines.RoomLines
   readonly requests: RequestQueue
+  /** Called when the user has muted a conversation, or ended that. */
+  readonly onMute: () => void
 }
 
 /** Leads the user from one conversation to another. What is typed and not sent stays with its conversation. */
@@ -114,10 +116,11 @@ export class Navigation {
 
   /** Mutes a conversation, or ends that. */
   mute(typed: string): void {
-    const { conversations, marks } = this.options
+    const { conversations, marks, onMute } = this.options
     const name = conversations.meant(typed)?.name
     if (name === undefined) return this.print(Format.failed(`there is no conversation ${typed}`, marks))
     const isMuted = conversations.toggleMuted(name)
+    onMute()
     const text = isMuted ? `${name} is muted; /mute ${name} undoes it` : `${name} is no longer muted`
     return this.print(Format.quiet(text, marks))
   }

@@ -90,6 +90,7 @@ export const run = (
       whyNoSecrets: whyNoSecrets(Option.getOrUndefined(hello), isPrivate || insecure)
     }
     announce(ui, options, hello)
+    yield* ui.mutes.use(people.own)
     openConversations(ui, Option.getOrUndefined(hello))
     // A server without notices would not report who is back.
     if (Option.isNone(hello)) expectNoOne(ui)

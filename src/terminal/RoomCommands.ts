@@ -15,7 +15,7 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/topic [TEXT]", "shows the topic of the room, or sets it"],
   ["/history", "shows earlier lines, as does PageUp"],
   ["/search TEXT", "finds lines with these words; `/search in=#ROOM TEXT`"],
-  ["/mute [NAME]", "does not list what is unread there, or lists it again"],
+  ["/mute [NAME]", "from now on does not list what is unread there, or lists it again"],
   ["/invite NAME", "for the room's owner, as are `/remove NAME`, `/owner NAME`, /lock, /unlock"],
   ["/silence NAME 10m", "keeps NAME from writing; `/unsilence NAME`; `/slow 5s` and `/slow off` for all"]
 ]

@@ -18,6 +18,7 @@ import { History } from "./History.js"
 import * as HistoryFile from "./HistoryFile.js"
 import { maxPaste } from "./InputParser.js"
 import type { TerminalSize } from "./LiveRegion.js"
+import { Mutes, type MutesFile } from "./Mutes.js"
 import { Navigation } from "./Navigation.js"
 import * as Notifications from "./Notifications.js"
 import { People } from "./People.js"
@@ -39,6 +40,8 @@ export interface UiOptions {
   readonly bell: TypedLine.Extent
   /** File that keeps typed lines; undefined to keep none. */
   readonly history: string | undefined
+  /** The file with the muted conversations of a login; undefined to keep none. */
+  readonly mutes?: ((login: string) => MutesFile) | undefined
   /** The server's address, for people. */
   readonly where: string
   /** Folder of the log of conversations; undefined to keep none. */
@@ -68,6 +71,7 @@ export interface Ui {
   readonly conversations: Conversations
   readonly reader: ConversationReader
   readonly navigation: Navigation
+  readonly mutes: Mutes
   readonly rooms: RoomLines
   readonly requests: RequestQueue
   readonly transcript: Transcript
@@ -132,6 +136,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       warn
     })
     const conversations = new Conversations()
+    const mutes = new Mutes({ conversations, fileOf: options.mutes, warn })
     const recipients = new CurrentRecipients()
     const requests = new RequestQueue(() => work.unsafeOpen())
     const reader: ConversationReader = new ConversationReader({
@@ -218,7 +223,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       recipients,
       reader,
       rooms,
-      requests
+      requests,
+      onMute: () => mutes.changed()
     })
     const composer: Composer = new Composer({
       marks,
@@ -317,6 +323,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       Effect.forever,
       Effect.forkScoped
     )
+    yield* Effect.addFinalizer(() => mutes.save)
+    yield* Effect.forkScoped(mutes.run)
     return {
       screen,
       prompt,
@@ -326,6 +334,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       conversations,
       reader,
       navigation,
+      mutes,
       rooms,
       requests,
       transcript,

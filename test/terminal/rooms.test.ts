@@ -119,6 +119,24 @@ describe("conversations at the terminal", () => {
     })
   )
 
+  it.scopedLive("reports what was read while the server was away, once it is back", () =>
+    Effect.gen(function* () {
+      let mayConnect = true
+      const { alice, server } = yield* start({ kept: { bob: ["bob: hi"] }, accepts: () => mayConnect })
+      yield* alice.sees("bob 1 —")
+      yield* alice.types(alt("a"))
+      yield* server.takes(/\/read bob 1$/u)
+      yield* server.posts("bob", "bob", "two")
+      yield* alice.sees(/bob › two\nbob › $/u)
+      mayConnect = false
+      yield* server.breaks
+      yield* alice.sees(/next try in/u)
+      yield* alice.types("x")
+      mayConnect = true
+      yield* server.takes(/\/read bob 2$/u)
+    })
+  )
+
   it.scopedLive("loads earlier lines with PageUp, down to the first, with the read mark where it was", () =>
     Effect.gen(function* () {
       const { alice } = yield* start({ kept: { "#ops": numbered(20) }, read: { "#ops": 7 }, terminal: { rows: 14 } })

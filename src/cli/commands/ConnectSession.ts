@@ -13,6 +13,7 @@ import type { Resolved } from "../settings/Sources.js"
 import type * as Connect from "./connect.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as GuessedLogin from "./GuessedLogin.js"
+import * as MutesFile from "./MutesFile.js"
 import * as Secrets from "./Secrets.js"
 import * as TerminalFlags from "./TerminalFlags.js"
 
@@ -47,6 +48,7 @@ export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<voi
         fallbackSize: Screen.fallbackSize(process.env),
         bell,
         history: history === "on" ? HistoryFile.path(process.env) : undefined,
+        mutes: (name) => MutesFile.make(process.env, Secrets.serverOf(given), name),
         logFolder: logDir,
         notifications: {
           extent: notifyFor === "all" ? "on" : "mentions",

@@ -75,7 +75,7 @@ export const keyring = (
 }
 
 /** The server in the names of state files. */
-const serverOf = (given: Given) => `${given.values.tls ? "tls " : ""}${AddressFlags.address(given)?.text ?? ""}`
+export const serverOf = (given: Given) => `${given.values.tls ? "tls " : ""}${AddressFlags.address(given)?.text ?? ""}`
 
 /** What was received under this login before; undefined for a guest, for whom nothing is kept. */
 export const seenRecord = (

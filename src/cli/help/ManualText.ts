@@ -77,7 +77,9 @@ const connect: ManualPage = {
       "reading, on any device of your account; PageUp or /history shows earlier ones. /join #ops enters a room, and `#ops: " +
       "hi` writes to it; /leave (or /part), /rooms, /members, /topic, /search and /mute are about rooms, and so are the " +
       "commands of a room's owner: /invite, /remove, /owner, /lock, /unlock, /silence, /unsilence and /slow. They are about " +
-      "the room in the prompt if you name no other. In a room, only lines that mention you ring, and none in a muted one. " +
+      "the room in the prompt if you name no other. In a room, only lines that mention you ring, and none in a muted one; " +
+      "what you mute stays muted for your name on this server. A line to a room gets the mark of a stored one, and no " +
+      "other: the server does not report who has received it. " +
       "`bob: hi` writes to bob alone, also in a room.",
     accounts,
     "At a terminal the client asks for the password that it needs. /register makes an account of your name and /password " +
@@ -271,7 +273,7 @@ const listen: ManualPage = {
     "With --room '#ops' the command enters the room and prints only what is written there: `from alice #ops: hi`, and with " +
       "--json an object with `room`. A room's name needs quotes in a shell, where # begins a comment. An account stays in the " +
       "room when the command ends, and its device gets in the next run what was written meanwhile: a job that runs every " +
-      "hour with a device of its own, `--login alice/ci`, gets every line once. A guest is in the room only meanwhile; after a " +
+      "hour with a device of its own, `--login alice --device ci`, gets every line once. A guest is in the room only meanwhile; after a " +
       "lost connection it enters again, and reads what it has missed.",
     "With --since the command prints what is kept in the room from a line on, or from a time, and exits: `--since 1` is " +
       "everything, and `10m`, `2026-11-27` or `2026-11-27T08:00Z` is a time. With --follow it goes on with new messages, " +

@@ -1,0 +1,67 @@
+import * as Effect from "effect/Effect"
+import type { Conversations } from "./Conversations.js"
+
+/** Where the muted conversations of a login are kept until the next run. */
+export interface MutesFile {
+  /** None if there is no such file. */
+  readonly read: Effect.Effect<ReadonlyArray<string>>
+  readonly write: (names: ReadonlyArray<string>) => Effect.Effect<void, { readonly message: string }>
+}
+
+export interface MutesOptions {
+  readonly conversations: Conversations
+  /** Undefined if they are not kept. */
+  readonly fileOf: ((login: string) => MutesFile) | undefined
+  readonly warn: (text: string) => void
+}
+
+/** Keeps which conversations the user has muted. */
+export class Mutes {
+  private login: string | undefined = undefined
+  private file: MutesFile | undefined = undefined
+  private readonly hasChanged = Effect.unsafeMakeLatch(false)
+  private isUnsaved = false
+  private hasWarned = false
+
+  constructor(private readonly options: MutesOptions) {}
+
+  /** The user has logged in under this name. */
+  use(login: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { conversations, fileOf } = this.options
+      if (login === this.login) return Effect.void
+      this.login = login
+      const file = fileOf?.(login)
+      this.file = file
+      if (file === undefined) return Effect.void
+      return Effect.map(file.read, (names) => conversations.useMuted(names))
+    })
+  }
+
+  /** The user has muted a conversation, or ended that. */
+  changed(): void {
+    this.isUnsaved = true
+    this.hasChanged.unsafeOpen()
+  }
+
+  /** Writes changes, for ever. */
+  get run(): Effect.Effect<never> {
+    return this.hasChanged.await.pipe(Effect.zipRight(this.save), Effect.forever)
+  }
+
+  /** Writes a change that is not written yet. */
+  get save(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.hasChanged.unsafeClose()
+      if (!this.isUnsaved) return Effect.void
+      this.isUnsaved = false
+      const written = this.file?.write(this.options.conversations.muted) ?? Effect.void
+      return Effect.catchAll(written, ({ message }) => Effect.sync(() => this.warn(message)))
+    })
+  }
+
+  private warn(message: string) {
+    if (!this.hasWarned) this.options.warn(`what you have muted is not kept: ${message}`)
+    this.hasWarned = true
+  }
+}
