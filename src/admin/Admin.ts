@@ -21,11 +21,12 @@ import * as SecurityHeaders from "../http/SecurityHeaders.js"
 import * as HttpLimits from "../transport/HttpLimits.js"
 import * as ProcessMetrics from "./ProcessMetrics.js"
 import * as Prometheus from "./Prometheus.js"
+import * as RoomList from "./RoomList.js"
 import * as WebPage from "./WebPage.js"
 
 /**
  * The state of a running server over HTTP, for its operator: `/metrics` for Prometheus, `/healthz` and `/readyz` for a
- * supervisor, `/connections` as JSON, and a web page at `/`. Nothing can be changed here.
+ * supervisor, `/connections` and `/rooms` as JSON, and a web page at `/`. Nothing can be changed here.
  */
 
 export interface AdminOptions {
@@ -33,6 +34,8 @@ export interface AdminOptions {
   /** 0 lets the system choose. */
   readonly port: number
   readonly server: ServerHandle
+  /** All rooms; undefined if the server has none. */
+  readonly rooms?: Effect.Effect<ReadonlyArray<RoomList.RoomInfo>> | undefined
   readonly version: string
   /** The limit on open file descriptors, which the metrics show. */
   readonly descriptorLimit: number
@@ -77,7 +80,7 @@ const listening = (http: Http.Server, { host, port }: AdminOptions) =>
       })
   )
 
-const routes = ({ server, version }: AdminOptions, process: ProcessMetrics.ProcessMetrics) =>
+const routes = ({ rooms, server, version }: AdminOptions, process: ProcessMetrics.ProcessMetrics) =>
   HttpRouter.fromIterable([
     HttpRouter.makeRoute(
       "GET",
@@ -113,6 +116,15 @@ const routes = ({ server, version }: AdminOptions, process: ProcessMetrics.Proce
         return HttpServerResponse.stream(Stream.encodeText(ConnectionList.json(list)), {
           contentType: "application/json"
         })
+      })
+    ),
+    HttpRouter.makeRoute(
+      "GET",
+      "/rooms",
+      Effect.gen(function* () {
+        const limit = RoomList.parse(yield* HttpServerRequest.ParsedSearchParams)
+        if (Either.isLeft(limit)) return HttpServerResponse.unsafeJson({ error: limit.left }, { status: 400 })
+        return HttpServerResponse.unsafeJson(RoomList.make(rooms && (yield* rooms), limit.right))
       })
     ),
     ...WebPage.files().map(({ contentType, path, text }) =>

@@ -25,6 +25,8 @@ export interface ListedRoom {
   readonly here: number
   /** The number of its last line. */
   readonly last: number
+  /** Lines to it that are not stored yet. */
+  readonly waiting: number
   readonly isLocked: boolean
   readonly slowMillis: number
   readonly owner: string | undefined
@@ -62,6 +64,7 @@ export const make = (context: () => RoomsContext): RoomOperations => {
             ...facts,
             name: Wire.decode(name),
             here: room.feeds.size,
+            waiting: rooms.waiting(room),
             slowMillis: room.slowMillis,
             owner: owner === undefined ? undefined : Wire.decode(owner),
             topic: Wire.decode(topic)

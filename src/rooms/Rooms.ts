@@ -107,6 +107,7 @@ const started = (
     notices,
     membership,
     changes,
+    waiting: (room) => inlets.get(room)?.outbox.lines ?? 0,
     flushed: (name) =>
       Effect.suspend(() => {
         const room = index.named(name)

@@ -21,6 +21,8 @@ export interface RoomsContext {
   readonly notices: RoomNotices
   readonly membership: RoomMembership
   readonly changes: RoomChanges
+  /** The lines to this room that have not met their fates. */
+  readonly waiting: (room: Room) => number
   /** Waits until the lines to the room of this name that were put so far have met their fates. */
   readonly flushed: (name: string) => Effect.Effect<void>
 }

@@ -14,6 +14,7 @@ import * as Server from "../../src/chat/Server.js"
 import * as CloseReason from "../../src/protocol/CloseReason.js"
 import * as Client from "../../src/client/Client.js"
 import * as Memory from "../../src/ports/Memory.js"
+import { account, ask as inRoom, startRooms } from "../support/Rooms.js"
 
 interface Answer {
   readonly status: number
@@ -22,10 +23,10 @@ interface Answer {
 }
 
 /** The admin endpoint of a server, and a request to it. */
-const endpoint = (server: Server.ServerHandle) =>
+const endpoint = (server: Server.ServerHandle, rooms?: Admin.AdminOptions["rooms"]) =>
   Effect.gen(function* () {
     const options = { host: "127.0.0.1", port: 0, version: "1.2.3", descriptorLimit: 99 }
-    const { port = 0 } = yield* Admin.serve({ ...options, server })
+    const { port = 0 } = yield* Admin.serve({ ...options, server, rooms })
     const ask = (path: string, more: { readonly host?: string; readonly method?: string } = {}) =>
       Effect.async<Answer>((resume) => {
         const { host = `127.0.0.1:${port}`, method = "GET" } = more
@@ -198,6 +199,41 @@ describe("Admin", () => {
         [wrong.status, JSON.parse(wrong.body)],
         [400, { error: "limit: must be a whole number from 0 to 100000" }]
       )
+    })
+  )
+
+  it.scoped("lists the rooms, those with the most members first, without what was written there", () =>
+    Effect.gen(function* () {
+      const chat = yield* startRooms()
+      const [alice, bob] = [yield* account(chat, "alice"), yield* account(chat, "bob")]
+      yield* inRoom(
+        alice,
+        "/join #few",
+        "/join #ops",
+        "/topic #ops a secret plan",
+        "/lock #few",
+        "/slow #ops 5s",
+        "#ops: x"
+      )
+      yield* inRoom(bob, "/join #ops")
+      const { ask } = yield* endpoint(chat.server, chat.operations.list)
+      const { body, headers } = yield* ask("/rooms")
+      assert.strictEqual(headers["content-type"], "application/json")
+      const facts = { here: 1, waiting: 0, owner: "alice" }
+      const few = { name: "#few", members: 1, ...facts, last: 0, isLocked: true, slowMillis: 0 }
+      const ops = { name: "#ops", members: 2, ...facts, here: 2, last: 1, isLocked: false, slowMillis: 5000 }
+      assert.deepStrictEqual(JSON.parse(body), { total: 2, rooms: [ops, few] })
+      assert.deepStrictEqual(JSON.parse((yield* ask("/rooms?limit=1")).body), { total: 2, rooms: [ops] })
+      for (const [query, error] of [
+        ["limit=-1", "limit: must be a whole number from 0 to 100000"],
+        ["limit=100001", "limit: must be a whole number from 0 to 100000"],
+        ["sort=name", "unknown parameter sort; allowed: limit"]
+      ]) {
+        const wrong = yield* ask(`/rooms?${query}`)
+        assert.deepStrictEqual([wrong.status, JSON.parse(wrong.body)], [400, { error }])
+      }
+      const { ask: askWithout } = yield* watched()
+      assert.deepStrictEqual(JSON.parse((yield* askWithout("/rooms")).body), { rooms: [] })
     })
   )
 

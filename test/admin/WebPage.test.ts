@@ -75,12 +75,15 @@ describe("the web page", () => {
         const server = yield* Program.startServer(["--admin", "0", "--store", join(yield* temporaryFolder, "chat.db")])
         const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
         const alice = yield* WireClient.join(Tcp.address("127.0.0.1", Number(server.port)), "alice")
-        yield* alice.send("/register correct horse\nalice: a note\n")
-        yield* alice.expect("* registered alice", "from alice: a note")
+        yield* alice.send("/register correct horse\nalice: a note\n/join #ops\n/slow #ops 5s\n/lock #ops\n")
+        for (const start of ["from alice: a note", "* locked #ops"]) {
+          yield* alice.until(start, () => alice.lines.find((line) => line.startsWith(start)))
+        }
         const { console, dom } = yield* open(`http://127.0.0.1:${admin}/`, yield* temporaryFolder)
         assert.strictEqual(console, "")
         assert.match(dom, /<section id="store">/u)
         const text = dom.replaceAll(/<[^>]*>/gu, " ").replaceAll(/\s+/gu, " ")
+        assert.match(text, /Rooms room members here waiting state owner last line #ops 1 1 locked, slow: 5 s alice 0 /u)
         return assert.match(
           text,
           /every ten seconds\. state ok stored \d .* texts \d+ B on disk [\d.]+ MiB .* mean commit /u

@@ -246,6 +246,32 @@ const lists = ({ closed, connections, now, total }) => {
   )
 }
 
+const roomList = ({ rooms, total }) => {
+  byId("rooms").hidden = total === undefined
+  table(
+    "room-list",
+    [
+      { name: "room", of: (one) => one.name, kind: "text name" },
+      { name: "members", of: (one) => count(one.members) },
+      { name: "here", of: (one) => count(one.here) },
+      { name: "waiting", of: (one) => (one.waiting === 0 ? "" : short(one.waiting)) },
+      {
+        name: "state",
+        of: (one) =>
+          [one.isLocked ? "locked" : "", one.slowMillis === 0 ? "" : `slow: ${time(one.slowMillis)}`]
+            .filter((text) => text !== "")
+            .join(", "),
+        kind: "text"
+      },
+      { name: "owner", of: (one) => one.owner ?? "", kind: "text extra" },
+      { name: "last line", of: (one) => count(one.last), kind: "extra" }
+    ],
+    rooms,
+    "none"
+  )
+  byId("more-rooms").textContent = total > rooms.length ? `and ${count(total - rooms.length)} more` : ""
+}
+
 const sort = byId("sort")
 const orders =
   "queue-bytes since idle name remote lines-in lines-out bytes-in bytes-out queue-lines unacknowledged".split(" ")
@@ -261,9 +287,10 @@ const get = async (path) => {
 }
 
 const look = async () => {
-  const [metrics, connections] = await Promise.all([
+  const [metrics, connections, rooms] = await Promise.all([
     get("/metrics").then((answer) => answer.text()),
-    get(`/connections?limit=${rows()}&sort=${sort.value}`).then((answer) => answer.json())
+    get(`/connections?limit=${rows()}&sort=${sort.value}`).then((answer) => answer.json()),
+    get(`/rooms?limit=${rows()}`).then((answer) => answer.json())
   ])
   const now = parse(metrics)
   const at = performance.now()
@@ -282,6 +309,7 @@ const look = async () => {
   answeredAt = Date.now()
   refusals(metrics)
   lists(connections)
+  roomList(rooms)
   const version = /^achat_build_info\{.*version="([^"]*)"/mu.exec(metrics)?.[1]
   const uptime = time(Date.now() - started * 1000)
   if (connections.isDraining) state("draining: the server is shutting down", "bad")

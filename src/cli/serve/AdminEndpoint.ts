@@ -4,22 +4,25 @@ import { Server } from "../../chat/Server.js"
 import { isLoopback } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
+import { RunningRooms } from "./AccountsLayer.js"
 import type * as AdminFlag from "./AdminFlag.js"
 
 /** The admin server, or nothing where it is off. */
 export const layer = (
   at: AdminFlag.HostPort | undefined,
   descriptorLimit: number
-): Layer.Layer<never, ExitStatus.Failure, Server> => (at === undefined ? Layer.empty : serving(at, descriptorLimit))
+): Layer.Layer<never, ExitStatus.Failure, Server | RunningRooms> =>
+  at === undefined ? Layer.empty : serving(at, descriptorLimit)
 
 const serving = (at: AdminFlag.HostPort, descriptorLimit: number) =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const server = yield* Server
+      const rooms = yield* RunningRooms
       // Imported only here: loading HTTP takes as long as the rest of the program's start.
       const Admin = yield* Effect.promise(() => import("../../admin/Admin.js"))
       const address = yield* Effect.mapError(
-        Admin.serve({ ...at, server, version: ACHAT_VERSION, descriptorLimit }),
+        Admin.serve({ ...at, server, rooms: rooms?.list, version: ACHAT_VERSION, descriptorLimit }),
         (error) => ExitStatus.asMisuse(TransportAdvice.toListenForAdmin(error))
       )
       yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: address.text })
