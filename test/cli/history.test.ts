@@ -196,6 +196,14 @@ describe.concurrent("a-chat search", () => {
         [inNone.status, inNone.errors],
         [1, "a-chat: a guest searches one room: name it with --in\n"]
       )
+      const named = yield* byGuest(
+        (_, label) => [`* end @${label} search count=0: x`],
+        "search",
+        "--login",
+        "alice",
+        "x"
+      )
+      assert.deepStrictEqual([named.status, named.errors], [inNone.status, inNone.errors])
       const guest = yield* byGuest(refuse("guest"), "search", "disk")
       assert.deepStrictEqual(
         [guest.status, guest.errors],

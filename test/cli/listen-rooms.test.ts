@@ -45,6 +45,20 @@ const entered = (alice: WireClient.WireClient, name: string) =>
 const listenOn = (port: string | number) =>
   Program.run(["listen", "--login", "bob", "--port", `${port}`, "--timeout", "20s", "--room", "#ops"], { input: "" })
 
+describe.concurrent("a-chat listen --device", () => {
+  for (const [args, error] of [
+    [["--device", "ci"], "--device is one of an account; name that with --login"],
+    [["--login", "alice/phone", "--device", "ci"], "--login alice/phone has a device already; leave out --device"]
+  ] as const) {
+    it.scopedLive(`is refused with ${args.join(" ")}`, () =>
+      Effect.gen(function* () {
+        const { errors, status } = yield* Program.run(["listen", ...args], { input: "" })
+        assert.deepStrictEqual([status, errors], [2, `a-chat: ${error}\n`])
+      })
+    )
+  }
+})
+
 describe.concurrent("a-chat listen --room", () => {
   it.scopedLive(
     "enters the room and prints what is written there, and nothing else",
@@ -142,7 +156,10 @@ describe.concurrent("a-chat listen --room", () => {
         yield* bob.send(lines(7, 9))
         const third = yield* (yield* job("--count", "3", "--timeout", "30s")).ended
         collect(third.output)
-        const nothing = yield* (yield* job("--timeout", "700ms")).ended
+        const nothing = yield* (yield* Program.start(
+          ["listen", "--login", "alice", "--device", "ci", "--room", "#ops", "--json", "--timeout", "700ms"],
+          { input: "", environment }
+        )).ended
         collect(nothing.output)
         assert.deepStrictEqual(all, numbers(1, 9))
       }),

@@ -69,8 +69,20 @@ export const resolve = <S extends Sources.Settings>(
     const flags = Flags.source(settings, given)
     const source = yield* ClientFile.sources({ flags, environment: process.env, file })
     // The file has the settings that all clients share, and those of a terminal: its `login`, but not a `count`.
-    return yield* Flags.valid(Sources.resolve(settings, source))
+    return yield* withDevice(yield* Flags.valid(Sources.resolve(settings, source)))
   })
+
+/** `--login alice --device ci` is `--login alice/ci`. */
+const withDevice = <S extends Sources.Settings>(
+  given: Sources.Resolved<S>
+): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> => {
+  // Only some commands have these settings, and all that have the one have the other.
+  const { device, login: name } = given.values as { readonly device?: string; readonly login?: string }
+  if (device === undefined) return Effect.succeed(given)
+  if (name === undefined) return ExitStatus.misused("--device is one of an account; name that with --login")
+  if (name.includes("/")) return ExitStatus.misused(`--login ${name} has a device already; leave out --device`)
+  return Effect.succeed({ ...given, values: { ...given.values, login: `${name}/${device}` } })
+}
 
 /** A command that connects to a server, and has no arguments but flags. */
 export const command = <S extends Sources.Settings>(
@@ -94,6 +106,12 @@ export const login = Setting.text("login", "name", {
   about: "Name to log in with",
   default: undefined,
   defaultText: "none; required"
+})
+
+export const device = Setting.text("device", "name", {
+  about: "Device of the account: --login alice --device ci is --login alice/ci",
+  default: undefined,
+  defaultText: "main"
 })
 
 /** The settings that the client's settings file may have, in the order in which `a-chat config --client` lists them. */

@@ -15,6 +15,7 @@ import * as Setting from "../settings/Setting.js"
 import * as GuessedLogin from "./GuessedLogin.js"
 import * as LoginAttempts from "./LoginAttempts.js"
 import type { LoginSecret } from "./Secrets.js"
+import * as ConnectFlags from "./ConnectFlags.js"
 
 /** What the commands that read kept lines have in common: how they log in, enter a room, and print lines. */
 
@@ -24,6 +25,7 @@ export const settings = {
     default: undefined,
     defaultText: "a guest, of the user and the machine"
   }),
+  device: ConnectFlags.device,
   join: Setting.toggle("join", "Enter the room first, as an account that is not a member; a guest always does"),
   timeout: Setting.duration("timeout", {
     about: "Time for the login, and for each reply",

@@ -22,6 +22,7 @@ export const settings = {
     default: undefined,
     defaultText: "the user and the machine, with a random suffix"
   }),
+  device: ConnectFlags.device,
   timeout: Setting.duration("timeout", {
     about: "Time for everything: the login, the delivery and the answer",
     default: Duration.minutes(1),

@@ -12,6 +12,7 @@ export const settings = {
     default: undefined,
     defaultText: "asked for at a terminal, else the first line of the input"
   }),
+  device: ConnectFlags.device,
   plain: Setting.toggle("plain", "Send and print lines at a terminal as in a pipe"),
   seq: Setting.toggle("seq", "In a pipe: print the numbers and times of kept lines, as after /hello seq"),
   ...TerminalFlags.settings

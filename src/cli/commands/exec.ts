@@ -19,6 +19,7 @@ export const settings = {
   ...ConnectFlags.settings,
   ...Secrets.settings,
   login: ConnectFlags.login,
+  device: ConnectFlags.device,
   room: RoomFlags.rooms("Enter these rooms, and answer there what begins with the name of the bot: `bot: status`"),
   all: Setting.toggle("all", "With --room: handle every line, not only those that begin with the name"),
   concurrency: Setting.count("concurrency", {

@@ -12,6 +12,7 @@ export const settings = {
   ...ConnectFlags.settings,
   ...Secrets.settings,
   login: ConnectFlags.login,
+  device: ConnectFlags.device,
   from: Setting.text("from", "name,name", {
     about: "Print only messages from these senders",
     default: undefined,

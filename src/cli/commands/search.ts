@@ -35,8 +35,10 @@ export const command = Command.make(settings, parameters, (line) =>
     if (text === "") return yield* ExitStatus.misused("words to search for are required: a-chat search TEXT")
     yield* Effect.mapError(Encode.text(text), ExitStatus.asMisuse)
     const socket = ConnectFlags.socket(given)
+    let isGuest = true
     const found = yield* Secrets.use(given, socket, login, (secret) =>
       Effect.gen(function* () {
+        isGuest = secret.secret === undefined && secret.hasAccount !== true
         const { ask } = yield* Reading.open({ socket, login, secret, join, timeout })
         return yield* ask(conversation, (requester) => Requests.search(requester, text, { in: conversation, limit }))
       }).pipe(Effect.scoped)
@@ -49,7 +51,6 @@ export const command = Command.make(settings, parameters, (line) =>
     yield* print(process.stdout, lines)
     if (found.length > 0) return
     process.exitCode = ExitStatus.failed
-    if (login === undefined && conversation === undefined)
-      ExitStatus.say("a guest searches one room: name it with --in")
+    if (isGuest && conversation === undefined) ExitStatus.say("a guest searches one room: name it with --in")
   }).pipe(ConnectFlags.orFailure)
 )

@@ -20,6 +20,7 @@ export const settings = {
     default: undefined,
     defaultText: "the user and the machine, with a suffix if that is taken"
   }),
+  device: ConnectFlags.device,
   wait: Setting.choice(
     "wait",
     {
