@@ -8,6 +8,13 @@ const receipts = "test/conversations/receipts.test.ts"
 
 export const mutants = [
   {
+    name: "a gap in a conversation of a guest has the likeness in the place of the name",
+    file: "conversations/Rendering.ts",
+    search: "return guest ?? Wire.encode(key.likeness)",
+    replace: "return Wire.encode(key.likeness)",
+    test: retention
+  },
+  {
     name: "after a crash, a device gets copies of what it sent itself",
     file: "conversations/Feed.ts",
     search: " || line.isOwn === true",
@@ -25,8 +32,8 @@ export const mutants = [
   {
     name: "the first line that is stored while a device logs in is passed over",
     file: "conversations/Feed.ts",
-    search: "this.fallBehind(conversation, key, seq - 1, seq)",
-    replace: "this.fallBehind(conversation, key, seq, seq)",
+    search: "this.fallBehind(conversation, key, seq - 1, seq, guest)",
+    replace: "this.fallBehind(conversation, key, seq, seq, guest)",
     test: feed
   },
   {
@@ -130,7 +137,7 @@ export const mutants = [
   {
     name: "a gap is not told",
     file: "conversations/Feed.ts",
-    search: "this.broker.rendering.gap(this.peer, key, lines, first, last)",
+    search: "this.broker.rendering.gap(this.peer, key, guest, first, last)",
     replace: "",
     test: retention
   },

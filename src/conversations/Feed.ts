@@ -34,6 +34,8 @@ export interface WantedPage {
 /** A conversation that the device gets page by page. */
 interface Behind {
   readonly key: ConversationKey
+  /** The name that its guest had last, as far as it is known. */
+  guest: string | undefined
   /** The last line that was given, or is known to be gone. */
   given: number
   /** The next page begins after this line. It is above `given` if the lines between could not be read. */
@@ -58,6 +60,7 @@ export interface FeedPlace {
 interface Early {
   readonly key: ConversationKey
   readonly seq: number
+  readonly guest?: string | undefined
 }
 
 /** What all feeds need of the broker. */
@@ -116,13 +119,13 @@ export class Feed implements Source {
   open(waiting: ReadonlyArray<Waiting>) {
     if (this.isOver) return
     this.isOpen = true
-    for (const { conversation, cursor, key, last } of waiting) {
+    for (const { conversation, cursor, guest, key, last } of waiting) {
       // The account may have left a room since, or entered it: there the feed begins where it was told to.
       const given = this.given?.get(conversation) ?? cursor
-      if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last)
+      if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last, guest)
     }
-    for (const [conversation, { key, seq }] of this.early) {
-      if (!this.behind.has(conversation)) this.fallBehind(conversation, key, seq - 1, seq)
+    for (const [conversation, { guest, key, seq }] of this.early) {
+      if (!this.behind.has(conversation)) this.fallBehind(conversation, key, seq - 1, seq, guest)
     }
     this.early.clear()
   }
@@ -194,19 +197,20 @@ export class Feed implements Source {
     if (this.isOver) return
     const { seq } = line
     if (!this.isOpen) {
-      if (!this.early.has(conversation)) this.early = this.early.put(conversation, { key, seq })
+      if (!this.early.has(conversation)) this.early = this.early.put(conversation, { key, seq, guest: line.author })
       return this.noteOwn(conversation, line, by)
     }
     const behind = this.behind.get(conversation)
     if (behind !== undefined) {
       behind.hasMore = true
       behind.last = Math.max(behind.last, seq)
+      behind.guest = line.author
       return this.noteOwn(conversation, line, by)
     }
     const before = this.given?.get(conversation) ?? seq - 1
     if (seq <= before) return // it was on the last page
     if (seq > before + 1 || !this.window.hasRoom) {
-      this.fallBehind(conversation, key, before, seq)
+      this.fallBehind(conversation, key, before, seq, line.author)
       this.noteOwn(conversation, line, by)
     } else {
       const text = this.takeUp(conversation, key, line, by)
@@ -281,15 +285,17 @@ export class Feed implements Source {
       const expected = index === 0 ? behind.given + 1 : (lines[index - 1]?.seq ?? 0) + 1
       if (seq === expected) return
       this.give(conversation, behind.key, lines.slice(from, index), undefined)
-      this.gap(conversation, behind.key, lines, expected, seq - 1)
+      behind.guest = lines[index]?.author
+      this.gap(conversation, behind, expected, seq - 1)
       from = index
     })
     this.give(conversation, behind.key, lines.slice(from), undefined)
     behind.given = lines.at(-1)?.seq ?? behind.given
+    behind.guest = lines.at(-1)?.author ?? behind.guest
     behind.after = behind.isSingle ? behind.after + 1 : behind.given
     const hasMore = behind.isSingle ? behind.after < last : page.hasMore
     behind.isSingle = false
-    this.afterPage(conversation, behind, hasMore, last, lines)
+    this.afterPage(conversation, behind, hasMore, last)
   }
 
   /** A page could not be read. Its lines are read one by one then, so that only those are passed over that are damaged. */
@@ -298,7 +304,7 @@ export class Feed implements Source {
     if (behind === undefined) return
     if (behind.isSingle) behind.after += 1
     behind.isSingle = true
-    this.afterPage(conversation, behind, behind.after < behind.last, behind.last, [])
+    this.afterPage(conversation, behind, behind.after < behind.last, behind.last)
   }
 
   /**
@@ -314,18 +320,12 @@ export class Feed implements Source {
     return undefined
   }
 
-  private afterPage(
-    conversation: ConversationId,
-    behind: Behind,
-    hasMore: boolean,
-    last: number,
-    lines: ReadonlyArray<StoredLine>
-  ) {
+  private afterPage(conversation: ConversationId, behind: Behind, hasMore: boolean, last: number) {
     const { key } = behind
     this.behind.delete(conversation)
     this.behindKeys.delete(keyText(key))
     if (!hasMore && last > behind.given) {
-      this.gap(conversation, key, lines, behind.given + 1, last)
+      this.gap(conversation, behind, behind.given + 1, last)
       behind.given = last
       behind.after = last
     }
@@ -335,14 +335,8 @@ export class Feed implements Source {
   }
 
   /** These lines are gone: they are kept no longer, or damaged. */
-  private gap(
-    conversation: ConversationId,
-    key: ConversationKey,
-    lines: ReadonlyArray<StoredLine>,
-    first: number,
-    last: number
-  ) {
-    const text = this.broker.rendering.gap(this.peer, key, lines, first, last)
+  private gap(conversation: ConversationId, { guest, key }: Behind, first: number, last: number) {
+    const text = this.broker.rendering.gap(this.peer, key, guest, first, last)
     Metrics.refused("gap")
     this.window.add(conversation, key, 1, last, text.length, true)
     this.broker.give(this.peer, text, 1, this.gaps)
@@ -361,8 +355,14 @@ export class Feed implements Source {
     if (this.behind.size > 0 && this.window.hasRoomForPage) this.broker.wantPage(this)
   }
 
-  private fallBehind(conversation: ConversationId, key: ConversationKey, given: number, last: number) {
-    this.setBehind(conversation, { key, given, after: given, last, isSingle: false, hasMore: true })
+  private fallBehind(
+    conversation: ConversationId,
+    key: ConversationKey,
+    given: number,
+    last: number,
+    guest?: string | undefined
+  ) {
+    this.setBehind(conversation, { key, guest, given, after: given, last, isSingle: false, hasMore: true })
     this.broker.wantPage(this)
   }
 

@@ -33,7 +33,7 @@ export class Rendering {
   /** A line as this client gets it, with its LF; undefined if it does not get it. */
   line({ device, words }: Peer, key: ConversationKey, line: StoredLine): string | undefined {
     if (device !== undefined && line.account === device.account.id && !isSelf(key)) {
-      return words.has("copies") ? Reply.sent(this.nameOf(key, device.account.id, [line]), line) : undefined
+      return words.has("copies") ? Reply.sent(this.nameOf(key, device.account.id, line.author), line) : undefined
     }
     return this.message(words, key, line)
   }
@@ -81,11 +81,11 @@ export class Rendering {
   /**
    * What a conversation is called for this reader, an account or a guest.
    *
-   * @param lines some of the conversation, of which the latest has the name that its guest has now
+   * @param guest the name that its guest had last; without one, what its names have in common
    */
-  nameOf(key: ConversationKey, reader: AccountId | undefined, lines: ReadonlyArray<StoredLine> = []): string {
+  nameOf(key: ConversationKey, reader: AccountId | undefined, guest?: string): string {
     if (key.kind === "room") return this.broker.nameOfRoom(key.room)
-    if (key.kind === "guest") return lines[0]?.author ?? Wire.encode(key.likeness)
+    if (key.kind === "guest") return guest ?? Wire.encode(key.likeness)
     const other = reader === undefined ? undefined : otherAccount(key, reader)
     return other === undefined ? "" : this.broker.nameOf(other)
   }
@@ -93,9 +93,9 @@ export class Rendering {
   /**
    * The line, with its LF, that tells a client which lines are gone that it was not given: those from `first` to `last`.
    *
-   * @param lines others of the conversation
+   * @param guest see `nameOf`
    */
-  gap({ device }: Peer, key: ConversationKey, lines: ReadonlyArray<StoredLine>, first: number, last: number): string {
-    return Reply.gap(this.nameOf(key, device?.account.id, lines), first, last)
+  gap({ device }: Peer, key: ConversationKey, guest: string | undefined, first: number, last: number): string {
+    return Reply.gap(this.nameOf(key, device?.account.id, guest), first, last)
   }
 }

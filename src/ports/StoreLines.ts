@@ -177,6 +177,8 @@ export interface Waiting {
   /** As in `Page`. If `first` is above `cursor + 1`, the lines between are gone: the device gets a gap line. */
   readonly first: number
   readonly last: number
+  /** The name of the guest in wire form, if none of its lines is kept. */
+  readonly guest?: string
 }
 
 /** A conversation in a list of all that an account has. */

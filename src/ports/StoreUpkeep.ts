@@ -117,6 +117,8 @@ export type StoreRecord =
       readonly accounts: ReadonlyArray<AccountId>
       /** The guest's likeness; null between accounts, and for a room. */
       readonly guest: string | null
+      /** The name of the guest, once none of its lines is kept. */
+      readonly guestName?: string | undefined
       /** What makes it a room; null for a direct conversation. */
       readonly room: ExportedRoom | null
       /** The first line that is kept, or the number of the next line if none is. */

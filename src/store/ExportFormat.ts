@@ -49,6 +49,8 @@ const Record = Schema.Union(
     id: Conversation,
     accounts: Schema.Array(Account),
     guest: Schema.NullOr(Schema.String),
+    // Only of a conversation with a guest, once none of its lines is kept.
+    guestName: Schema.optional(Schema.String),
     // Exports of earlier versions do not have it.
     room: Schema.optionalWith(Schema.NullOr(Room), { default: () => null }),
     first: Count,

@@ -18,7 +18,7 @@ export function* records(state: MemoryState, time: Time): Generator<StoreRecord>
       yield { type: "device", account: id, name: device, token: token ?? null, seen, awayMillis: now - ran }
     }
   }
-  for (const { at, first, id, key, members, room } of state.conversations.values()) {
+  for (const { at, first, guest, id, key, members, room } of state.conversations.values()) {
     yield {
       type: "conversation",
       id,
@@ -26,6 +26,7 @@ export function* records(state: MemoryState, time: Time): Generator<StoreRecord>
       room: room === undefined ? null : exportedRoom(room),
       first,
       at,
+      ...(guest === undefined ? {} : { guestName: Wire.decode(guest) }),
       members: [...members].map(([account, { given, read, since }]) => ({ account, since, read, given }))
     }
   }
@@ -123,6 +124,7 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
           : state.addRoom(importedRoom(room), id)
       conversation.first = element.first
       conversation.at = element.at
+      if (element.guestName !== undefined) conversation.guest = Wire.encode(element.guestName)
       for (const { account, given, read, since } of element.members) {
         conversation.members.set(account, { ...newMember(since), read, given })
       }

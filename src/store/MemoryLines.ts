@@ -116,7 +116,9 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
       const cursor = Math.max(cursors?.get(conversation.id) ?? 0, member.since - 1)
       const first = firstFor(conversation, account) ?? conversation.first
       const last = nextOf(conversation) - 1
-      return last > cursor ? [{ conversation: conversation.id, key: conversation.key, cursor, first, last }] : []
+      if (last <= cursor) return []
+      const { guest, id, key } = conversation
+      return [{ conversation: id, key, cursor, first, last, ...(guest === undefined ? {} : { guest }) }]
     })
   }
 
@@ -136,10 +138,10 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     }
   }
 
-  const nameOf = ({ key, lines, room }: Conversation, account: AccountId): string => {
+  const nameOf = ({ guest, key, lines, room }: Conversation, account: AccountId): string => {
     if (key.kind === "room") return room?.name ?? ""
     if (key.kind === "guest")
-      return lines.findLast((line) => line.account === undefined)?.author ?? Wire.encode(key.likeness)
+      return lines.findLast((line) => line.account === undefined)?.author ?? guest ?? Wire.encode(key.likeness)
     const other = key.accounts[0] === account ? key.accounts[1] : key.accounts[0]
     return state.accounts.get(other)?.name ?? ""
   }

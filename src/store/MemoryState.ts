@@ -44,6 +44,8 @@ export interface Conversation {
   /** The `at` of the last line. */
   at: number
   bytes: number
+  /** The name of the guest, in wire form, once none of its lines is kept. */
+  guest?: string
   /** Of a room, in the order in which they joined. */
   readonly members: Map<AccountId, Member>
   readonly room: Room | undefined
@@ -241,6 +243,7 @@ export class MemoryState {
     this.bytes -= line.size
     if (line.once !== undefined) this.labels.delete(labelKey(conversation, line))
     if (isRoom(conversation)) return undefined
+    if (conversation.key.kind === "guest" && conversation.lines.length === 0) conversation.guest = line.author
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
       this.addWaiting(conversation, account, -1, -line.size)

@@ -202,7 +202,7 @@ function* headOf(state: SqlState, key: DirectKey): Sql<Head | undefined> {
 function* createConversation(state: SqlState, key: DirectKey): Sql<Head> {
   const id = (yield* state.nextId("conversation")) as ConversationId // an id of that table
   const first = key.kind === "guest" ? (yield* state.meta()).endedSeq + 1 : 1
-  yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, 0)", id, ...keyColumns(key), first)
+  yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, 0, '')", id, ...keyColumns(key), first)
   const members = new Map<AccountId, SqlMember>()
   const active = yield* state.activeAccounts()
   for (const account of new Set(key.kind === "guest" ? [key.account] : key.accounts)) {

@@ -68,21 +68,22 @@ function* accounts(after: number, running: number): Sql<ExportPiece> {
 }
 
 function* conversation(after: number): Sql<ExportPiece> {
-  const found = yield* row<KeyRow & { id: ConversationId; first: number; at: number }>(
-    `select id, kind, one, other, likeness, first, at from conversation where id > ? and kind < ${endedKind}
+  const found = yield* row<KeyRow & { id: ConversationId; first: number; at: number; guest: string }>(
+    `select id, kind, one, other, likeness, first, at, guest from conversation where id > ? and kind < ${endedKind}
      order by id limit 1`,
     after
   )
   if (found === undefined) return { records: [], next: { part: "lines", id: 0 } }
-  const { at, first, id } = found
+  const { at, first, guest, id } = found
   const members = yield* rows<{ account: AccountId; since: number; read: number; given: number }>(
     "select account, since, read, given from member where conversation = ? order by joined, account",
     id
   )
   const room = found.kind === roomKind ? yield* roomOf(id, found.likeness) : null
   const record = { type: "conversation", id, ...ExportedKey.exported(keyOf(found, id)), room, first, at } as const
+  const name = guest === "" ? {} : { guestName: guest }
   return {
-    records: [{ ...record, members: members.map((member) => ({ ...member })) }],
+    records: [{ ...record, ...name, members: members.map((member) => ({ ...member })) }],
     next: { part: "conversations", id }
   }
 }
@@ -248,9 +249,9 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
       return yield* run("insert into device values (?, ?, ?, ?, ?)", account, name, hash, seen, ran)
     }
     case "conversation": {
-      const { accounts, at, first, guest, id, members, room } = element
+      const { accounts, at, first, guest, guestName = "", id, members, room } = element
       const key = room === null ? keyColumns(ExportedKey.imported(accounts, guest)) : [roomKind, 0, 0, room.likeness]
-      yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, ?)", id, ...key, first, at)
+      yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, ?, ?)", id, ...key, first, at, guestName)
       if (room !== null) yield* addRoom(id, room)
       for (const [index, { account, given, read, since }] of members.entries()) {
         const joined = room === null ? 0 : index + 1

@@ -105,13 +105,14 @@ interface WaitingRow extends KeyRow {
   readonly first: number
   readonly seq: number | null
   readonly last: number | null
+  readonly guest: string
 }
 
 /** `StoreLines.waiting`. In one query, because guests can begin tens of thousands of conversations with an account. */
 export function* waiting(account: AccountId, device: string): Sql<ReadonlyArray<Waiting>> {
   const found: Array<Waiting> = []
-  for (const { conversation, first, last: lastKept, seq, since, ...key } of yield* rows<WaitingRow>(
-    `select m.conversation, m.since, c.kind, c.one, c.other, c.likeness, c.first, r.seq,
+  for (const { conversation, first, guest, last: lastKept, seq, since, ...key } of yield* rows<WaitingRow>(
+    `select m.conversation, m.since, c.kind, c.one, c.other, c.likeness, c.first, c.guest, r.seq,
             (select max(l.seq) from line l where l.conversation = m.conversation) as last
      from member m join conversation c on c.id = m.conversation
      left join cursor r on r.account = m.account and r.device = ? and r.conversation = m.conversation
@@ -128,7 +129,8 @@ export function* waiting(account: AccountId, device: string): Sql<ReadonlyArray<
       key: keyOf(key, conversation),
       cursor,
       first: isRoom ? first : Math.max(first, since),
-      last
+      last,
+      ...(guest === "" ? {} : { guest: Wire.encode(guest) })
     })
   }
   return found
@@ -160,7 +162,9 @@ function* nameOf({ id, key }: Head, account: AccountId): Sql<string> {
       "select author from line where conversation = ? and account = 0 order by seq desc limit 1",
       id
     )
-    return Wire.encode(line?.author ?? key.likeness)
+    if (line !== undefined) return Wire.encode(line.author)
+    const gone = yield* row<{ guest: string }>("select guest from conversation where id = ?", id)
+    return Wire.encode(gone?.guest || key.likeness)
   }
   if (key.kind === "room") {
     const room = yield* row<{ name: string }>("select name from room where conversation = ?", id)

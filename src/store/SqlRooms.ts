@@ -71,7 +71,7 @@ export function* create(
   if (taken !== undefined) return undefined
   const id = (yield* state.nextId("conversation")) as ConversationId // an id of that table
   const last = (yield* state.meta()).endedSeq
-  yield* run("insert into conversation values (?, ?, 0, 0, ?, ?, 0)", id, roomKind, likeness, last + 1)
+  yield* run("insert into conversation values (?, ?, 0, 0, ?, ?, 0, '')", id, roomKind, likeness, last + 1)
   yield* run("insert into room values (?, ?, '', '', ?, 0, 0)", id, Wire.decode(name), owner ?? 0)
   const head: Head = {
     id,

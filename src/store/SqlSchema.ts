@@ -88,5 +88,9 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "update meta set last_line = (select coalesce(max(id), 0) from line)",
     // See `WordBlock`.
     "create table word (id integer primary key, postings blob not null)"
+  ],
+  [
+    // The name of the guest, once none of its lines is kept; empty before that, and in other conversations.
+    "alter table conversation add column guest text not null default ''"
   ]
 ]

@@ -17,11 +17,12 @@ interface OldLine {
   readonly seq: number
   readonly at: number
   readonly account: number
+  readonly author: string
   readonly size: number
   readonly shared: number | null
 }
 
-const oldLine = "id, conversation, seq, at, account, size, shared"
+const oldLine = "id, conversation, seq, at, account, author, size, shared"
 
 /** One step of `StoreUpkeep.retain`. */
 export function* retain(state: SqlState, held: ReadonlyMap<ConversationId, number>, moment: Moment): Sql<Retained> {
@@ -220,7 +221,10 @@ class Step {
     meta.lines -= 1
     meta.bytes -= line.size
     state.addSize(head.id, -1, -line.size)
-    if (head.key.kind === "guest" && head.first === head.next) state.empty.add(head.id)
+    if (head.key.kind === "guest" && head.first === head.next) {
+      yield* run("update conversation set guest = ? where id = ?", line.author, head.id)
+      state.empty.add(head.id)
+    }
     this.removed += 1
     if (head.key.kind === "room") return
     for (const [account, member] of head.members) {

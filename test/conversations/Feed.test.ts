@@ -235,7 +235,7 @@ describe("Feed", () => {
     assert.deepStrictEqual(given, [1, 1, 2, 3, 4, 5, 4, 6])
     assert.deepStrictEqual(gaps, [
       "! gap carol first=2 last=3: these lines are no longer kept\n",
-      "! gap CAROL first=5 last=9: these lines are no longer kept\n"
+      "! gap carol first=5 last=9: these lines are no longer kept\n"
     ])
     feed.delivered(given.length)
     assert.strictEqual(cursor(), 9)

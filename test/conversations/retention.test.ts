@@ -126,6 +126,30 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
+  it.scoped("of a guest leave a gap that has the guest's name, also if none of them is left", () =>
+    Effect.gen(function* () {
+      const { accounts, connect, join } = yield* startConversations()
+      const gina = yield* join("Gina")
+      gina.say("bob: 1", "bob: 2")
+      yield* gina.barrier
+      const laptop = yield* connect
+      laptop.say(...login("bob"))
+      yield* seen(laptop, "from Gina: 2")
+      laptop.socket.destroy()
+      gina.say("bob: 3")
+      yield* settle
+      yield* accounts.store.configure({ ...keep, keep: "1 second" })
+      yield* passes(2_000)
+      yield* pass(61_000)
+      const again = yield* connect
+      again.say(...login("bob"), "/conversations")
+      yield* seen(again, "! gap ")
+      assert.deepStrictEqual(messages(again), ["! gap Gina first=3 last=3: these lines are no longer kept"])
+      yield* seen(again, "* end conversations")
+      assert.match(again.received.join("\n"), /^\* conversation Gina guest=yes last=3 read=0 at=0: /mu)
+    }).pipe(Effect.orDie)
+  )
+
   it.scoped("leave a gap for a device that was given others", () =>
     Effect.gen(function* () {
       const { accounts, connect } = yield* startConversations()

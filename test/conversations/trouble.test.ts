@@ -265,7 +265,7 @@ describe("a part of the store that is damaged", () => {
       const bob = yield* connect
       bob.say(...login("bob", "seq"))
       // The clock stands still: nothing waits for a while before it goes on.
-      yield* seen(bob, "! gap CAROL first=5 last=5")
+      yield* seen(bob, "! gap carol first=5 last=5")
       yield* turnsUntil(
         () => bob.received.some((line) => line.startsWith("from dave") && line.endsWith(": 899")),
         () => "all lines of dave"
@@ -275,7 +275,7 @@ describe("a part of the store that is damaged", () => {
         "from carol guest=yes seq=1: one",
         "! gap carol first=2 last=3: these lines are no longer kept",
         "from carol guest=yes seq=4: four",
-        "! gap CAROL first=5 last=5: these lines are no longer kept"
+        "! gap carol first=5 last=5: these lines are no longer kept"
       ])
       carol.say("bob: six")
       yield* seen(bob, "from carol guest=yes seq=6")

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { ConversationKey } from "../../src/ports/StoreLines.js"
@@ -42,13 +44,20 @@ export const guestSuite = (open: OpenStore) => {
         yield* device(store, bob, "main")
         yield* device(store, bob, "phone")
         const key = Keys.withGuest(bob, "CAROL")
-        const { conversation } = stored((yield* store.append([hello(key), hello(key)]))[0])
+        const named = { ...hello(key), author: "Carol" }
+        const { conversation } = stored((yield* store.append([hello(key), named]))[0])
         const reads = (name: string, seq: number) =>
           store.saveCursors([{ account: bob, device: name, conversation, seq }])
         yield* reads("main", 2)
         yield* reads("phone", 1)
         yield* expire(store)
-        assert.deepInclude((yield* store.waiting(bob, "phone"))[0], { cursor: 1, first: 3, last: 2 })
+        assert.deepInclude((yield* store.waiting(bob, "phone"))[0], { cursor: 1, first: 3, last: 2, guest: "Carol" })
+        assert.deepInclude((yield* store.conversations(bob, 9))[0], { name: "Carol", last: 2, at: 0 })
+        const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
+        const other = yield* open({ ...defaults, keep: "1 hour" })
+        yield* other.imported(Stream.fromIterable(records))
+        assert.deepStrictEqual(yield* other.waiting(bob, "phone"), yield* store.waiting(bob, "phone"))
+        assert.deepStrictEqual(yield* other.conversations(bob, 9), yield* store.conversations(bob, 9))
         yield* reads("phone", 2)
         yield* store.retain([])
         assert.strictEqual((yield* balanced(store)).conversations, 0)
