@@ -91,6 +91,23 @@ const found: ReadonlyArray<{
     ]
   },
   {
+    title: "a gap in the conversation with an account was taken for one in that with the guest who had its name",
+    setting: { keepLines: 5, unreadLines: 30, outboxBytes: 5_000 },
+    acts: [
+      { do: "connect", who: 4, words: ["ack", "seq"], ...client },
+      { do: "turns", count: 3 },
+      { do: "connect", who: 7, words: ["seq"], ...client },
+      { do: "turns", count: 3 },
+      { do: "say", who: 7, to: ["bob"], count: 2, size: 0, labelled: true },
+      { do: "command", who: 7, line: "/register correct horse" },
+      { do: "turns", count: 5 },
+      { do: "disk", is: "damaged" },
+      { do: "pass", millis: 3_500 },
+      { do: "disk", is: "ok" },
+      { do: "say", who: 7, to: ["alice", "bob"], count: 60, size: 10, labelled: false }
+    ]
+  },
+  {
     title: "a slow store that takes a line at a time was taken for one that is busy without end",
     setting: { outboxLines: 1 },
     acts: [

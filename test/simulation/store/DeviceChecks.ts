@@ -141,8 +141,13 @@ const checkWhole = (
   if (lost !== undefined) {
     report("a stored line was never given to a device", `${device.device}, conversation ${id}: ${lost.line.text}`)
   }
-  for (const { first, last, line } of told) {
-    const kept = owed.find(({ removed, seq }) => seq >= first && seq <= last && removed === undefined)
-    if (kept !== undefined) report("a gap was reported where lines are kept", `${device.device}: ${line}`)
+  for (const gap of told) {
+    const isKept = ({ removed, seq }: Logged) => seq >= gap.first && seq <= gap.last && removed === undefined
+    // A guest and the account that has its name now have one name, and so have rooms after each other.
+    const isOfAnother = [...gaps].some(
+      ([other, all]) => other !== id && all.includes(gap) && !(model.conversations.get(other) ?? []).some(isKept)
+    )
+    if (owed.some(isKept) && !isOfAnother)
+      report("a gap was reported where lines are kept", `${device.device}: ${gap.line}`)
   }
 }
