@@ -7,8 +7,9 @@ export const password = "benchmark password"
 
 const sha256 = (text) => createHash("sha256").update(text).digest("hex")
 
-/** The token of an account's device `main`. */
-export const tokenOf = (name) => `achat_${sha256(name).slice(0, 32)}`
+/** The token of an account's device, by default `main`. */
+export const tokenOf = (name, device = "main") =>
+  `achat_${sha256(device === "main" ? name : `${name}/${device}`).slice(0, 32)}`
 
 /** A wire on which the clients of the row that have accounts log in to them with their tokens, if the server has any. */
 export const withAccounts = (wire, { accounts: [from, to] = [0, 0] }) => {
@@ -31,15 +32,24 @@ const credential = () => {
   return `$scrypt$ln=14,r=8,p=1$${base64(salt)}$${base64(hash)}`
 }
 
-/** An export that has the accounts of a row, for `a-chat store import`. */
-export const exported = ({ accounts: [from, to] = [0, 0] }) => {
+/** An export that has the accounts of a row, for `a-chat store import`. Each has the same devices. */
+export const exported = ({ accounts: [from, to] = [0, 0], devices = ["main"] }) => {
   const hash = credential()
   const lines = [{ "a-chat export": 1 }]
   for (let index = from; index < to; index++) {
     const [id, name] = [index - from + 1, nameOf(index)]
     const likeness = name.toUpperCase()
     lines.push({ type: "account", id, name, likeness, credential: hash, created: 0, state: "active" })
-    lines.push({ type: "device", account: id, name: "main", token: sha256(tokenOf(name)), seen: 0, awayMillis: 0 })
+    for (const device of devices) {
+      lines.push({
+        type: "device",
+        account: id,
+        name: device,
+        token: sha256(tokenOf(name, device)),
+        seen: 0,
+        awayMillis: 0
+      })
+    }
   }
   lines.push({ type: "totals", stored: 0, given: 0, expired: 0 })
   return lines.map((line) => `${JSON.stringify(line)}\n`).join("")

@@ -9,6 +9,7 @@ class Connection extends LineClient {
   constructor(port, take) {
     super(createConnection({ port, host: "127.0.0.1", allowHalfOpen: true }))
     this.take = take
+    this.ended = new Promise((resolve) => (this.hasEnded = resolve))
   }
 
   received(line) {
@@ -16,7 +17,7 @@ class Connection extends LineClient {
   }
 
   changed() {
-    if (this.ending !== undefined) this.onEnd?.()
+    if (this.ending !== undefined) this.hasEnded()
   }
 
   say(text) {
@@ -25,7 +26,7 @@ class Connection extends LineClient {
 }
 
 /** A client that comes again after each kill. */
-class Client {
+export class Client {
   token = undefined
   connection = undefined
 
@@ -67,16 +68,14 @@ class Client {
         else this.received(line)
       })
       this.connection = connection
+      void connection.ended.then(() => reject(new Error(`${this.name}: the connection has ended`)))
       connection.say(`/hello ${this.words}\n${this.login}\n/ping in\n`)
     })
   }
 
   /** Waits until the connection has ended. */
   gone() {
-    return new Promise((resolve) => {
-      if (this.connection.ending !== undefined) return resolve()
-      this.connection.onEnd = resolve
-    })
+    return this.connection.ended
   }
 
   came() {}

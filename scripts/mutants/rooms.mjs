@@ -58,6 +58,24 @@ export const mutants = [
     store: true
   },
   {
+    name: "who was removed from a room is given its lines until the server is killed",
+    file: "rooms/RoomMembership.ts",
+    search:
+      "      room.feeds.delete(feed)\n      feed.forget(room.id, ofRoom(room.id))\n    }\n    const { owner } = room",
+    replace: "    }\n    const { owner } = room",
+    test: "test/faults/kills.test.ts",
+    build: true
+  },
+  {
+    name: "a killed server has saved that members were given lines which they have not acknowledged",
+    file: "conversations/FeedWindow.ts",
+    search: "    this.lines += lines\n",
+    replace:
+      "    this.lines += lines\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)\n",
+    test: "test/faults/kills.test.ts",
+    build: true
+  },
+  {
     name: "a guest that has registered still writes to the rooms that it was in",
     file: "rooms/RoomMembership.ts",
     search: "if (!isPresent) room.departed.add(guest)",

@@ -6,13 +6,16 @@ import { fileURLToPath } from "node:url"
 const main = fileURLToPath(new URL("../../scripts/kills/main.mjs", import.meta.url))
 
 /** `npm run kills` with fewer kills. */
-const kills = (count: number) =>
+const kills = (count: number, ...options: ReadonlyArray<string>) =>
   Effect.async<{ readonly status: number; readonly output: string }>((resume) => {
-    const child = execFile(process.execPath, [main, "--kills", `${count}`], (error, output, errors) => {
+    const child = execFile(process.execPath, [main, "--kills", `${count}`, ...options], (error, output, errors) => {
       resume(Effect.succeed({ status: error === null ? 0 : Number(error.code), output: output + errors }))
     })
     return Effect.sync(() => child.kill("SIGTERM"))
   })
+
+/** Six seconds with few members, who write and change their rooms as often as many. */
+const fewMembers = ["--rooms", "--members", "60", "--minutes", "0.1", "--rate", "100"]
 
 describe("a server that is killed again and again", () => {
   it.live("loses no line that it reported as stored, and stores none twice", () =>
@@ -23,5 +26,18 @@ describe("a server that is killed again and again", () => {
       assert.match(output, /^copies of hers +[1-9]\d*$/mu)
       assert.match(output, /^receipts for her, up to +[1-9]\d*$/mu)
     })
+  )
+
+  it.live(
+    "gives all members of a room the same lines, and no others a single one",
+    () =>
+      Effect.map(kills(2, ...fewMembers), ({ output, status }) => {
+        assert.strictEqual(status, 0, output)
+        assert.match(output, /^lines reported as stored +[1-9]\d*$/mu)
+        assert.match(output, /^removals +[1-9]\d*$/mu)
+        assert.match(output, /^pages of the past +[1-9]\d*$/mu)
+        assert.match(output, /^refused to outsiders +[1-9]\d*$/mu)
+      }),
+    120_000
   )
 })
