@@ -641,5 +641,13 @@ export const mutants = [
     replace: 'connection.ask("", (line) => (see(line), refusal(line)))',
     test: "test/cli/passwords.test.ts",
     build: true
+  },
+  {
+    name: "connect --seq does not ask for numbers",
+    file: "client/Pipe.ts",
+    search: "new Confirmation(options.words)",
+    replace: "new Confirmation()",
+    test: "test/cli/passwords.test.ts",
+    build: true
   }
 ]
