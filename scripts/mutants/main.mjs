@@ -37,6 +37,7 @@ import { mutants as ledger } from "./ledger.mjs"
 import { mutants as memory } from "./memory.mjs"
 import { mutants as operators } from "./operators.mjs"
 import { mutants as outbox } from "./outbox.mjs"
+import { mutants as page } from "./page.mjs"
 import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
@@ -82,7 +83,8 @@ const mutants = [
   store,
   storeRooms,
   rooms,
-  search
+  search,
+  page
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

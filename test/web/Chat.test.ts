@@ -138,6 +138,24 @@ describe("the page's model", () => {
     assert.isTrue(again.chat.sending.isEmpty)
   })
 
+  it("still shows what no server keeps after the page was loaded again, where it was", async () => {
+    const server = new PlayedServer()
+    server.write("guest", "guest", "one")
+    const { chat, browser, tab, timers } = await started(server)
+    server.say("from guest: two")
+    await server.settle()
+    server.write("guest", "guest", "three")
+    await server.settle()
+    chat.stop("", "test")
+    const again = await started(server, { browser, tab, timers })
+    again.chat.reading.open("guest")
+    await server.settle()
+    assert.deepStrictEqual(texts(again.chat, "guest"), ["one", "two", "three"])
+    again.chat.forget()
+    await Promise.resolve()
+    assert.isUndefined(tab.read("a-chat.unkept.alice"))
+  })
+
   it("says why a line was not delivered, and sends it again on request", async () => {
     const server = new PlayedServer()
     const { chat } = await started(server)
@@ -328,7 +346,8 @@ const wander = async (seed: number) => {
   chat.reading.open("bob")
   for (let step = 0; step < 120; step++) {
     await Promise.resolve()
-    switch (random.below(12)) {
+    server.holdsOutcomes = random.below(2) === 0
+    switch (random.below(13)) {
       case 0:
         server.cut()
         break
@@ -356,6 +375,9 @@ const wander = async (seed: number) => {
       case 6:
         chat.reading.open(random.below(2) === 0 ? "bob" : "dave")
         break
+      case 8:
+        server.release()
+        break
       case 7:
         await new Promise((resolve) => setImmediate(resolve))
         break
@@ -366,6 +388,8 @@ const wander = async (seed: number) => {
     }
     assertOnce(chat, seed)
   }
+  server.holdsOutcomes = false
+  server.release()
   chat.reading.open("bob")
   for (let rounds = 0; rounds < 10; rounds++) {
     await server.settle()
@@ -375,6 +399,7 @@ const wander = async (seed: number) => {
   const log = server.log("bob").lines.map(({ text }) => text)
   assert.deepStrictEqual(texts(chat, "bob"), log, `seed ${seed}`)
   assert.isTrue(chat.sending.isEmpty, `seed ${seed}`)
+  assert.deepStrictEqual(server.mistakes, [], `seed ${seed}`)
   assert.strictEqual(new Set(log).size, log.length, `seed ${seed}: a line was stored twice`)
 }
 

@@ -72,6 +72,14 @@ export class PlayedServer {
   /** The messages written on this connection, in order, to be acknowledged. */
   private written: Array<{ readonly log: PlayedLog; readonly seq: number }> = []
   private isLoggedIn = false
+  /** Outcomes come when the server likes. */
+  private outcomes: Array<string> = []
+  /** Whether outcomes wait until the test lets them come. */
+  holdsOutcomes = false
+  /** The messages that have arrived at the page on this connection. */
+  private shown = 0
+  /** What the page has done that no page may do. */
+  readonly mistakes: Array<string> = []
   /** Whether a connection cannot be made. */
   isDown = false
   /** Parameters of `* hello` besides the usual ones. */
@@ -85,6 +93,8 @@ export class PlayedServer {
     this.toServer = []
     this.toPage = []
     this.written = []
+    this.outcomes = []
+    this.shown = 0
     this.isLoggedIn = false
     if (this.isDown) queueMicrotask(() => isOpen && events.closed())
     else {
@@ -142,8 +152,15 @@ export class PlayedServer {
   /** Lets one line arrive at the page; returns whether there was one. */
   showOne(): boolean {
     const line = this.toPage.shift()
-    if (line !== undefined) this.events?.lines([line])
-    return line !== undefined
+    if (line === undefined) return false
+    if (line.startsWith("from ")) this.shown += 1
+    this.events?.lines([line])
+    return true
+  }
+
+  /** Lets the outcomes come that were held. */
+  release(): void {
+    this.say(...this.outcomes.splice(0))
   }
 
   /** Everything arrives, and what follows from it. */
@@ -211,7 +228,8 @@ export class PlayedServer {
     const line = before ?? { ...this.store(to, this.name, text), to }
     this.labels.set(label, line)
     const again = before === undefined ? "" : " again=yes"
-    this.say(`* stored @${label} ${to}${again} seq=${line.seq} at=${line.at}: stored`)
+    this.outcomes.push(`* stored @${label} ${to}${again} seq=${line.seq} at=${line.at}: stored`)
+    if (!this.holdsOutcomes) this.release()
     this.give()
   }
 
@@ -223,6 +241,7 @@ export class PlayedServer {
         return this.isLoggedIn ? this.give() : undefined
       }
       case "ack": {
+        if (Number(words[0]) > this.shown) this.mistakes.push(`/ack ${words[0]} after ${this.shown} messages`)
         for (const { log, seq } of this.written.slice(0, Number(words[0]))) log.place = Math.max(log.place, seq)
         return undefined
       }

@@ -96,9 +96,9 @@ export class Chat extends ChatState {
   }
 
   /** Removes everything that the browser has kept of this user. */
-  forget(): void {
+  override forget(): void {
+    super.forget()
     this.sending.clear()
-    this.settings.clear()
     this.reading.forget()
     this.rooming.forget()
   }

@@ -6,6 +6,7 @@ import { type Conversation, Conversations } from "./Conversation.js"
 import type { Memory, Timers } from "./Ports.js"
 import { Settings } from "./Settings.js"
 import type { ShownLine } from "./Timeline.js"
+import { UnkeptLines } from "./UnkeptLines.js"
 
 /** The state of the connection. */
 export type LinkState =
@@ -59,10 +60,11 @@ export class ChatState {
     }, 0)
   )
   readonly settings: Settings
+  private readonly unkept: UnkeptLines
   /** Undefined while there is none. */
   connection: Connection | undefined = undefined
   private skew = 0
-  private unkept = 0
+  private keys = 0
 
   constructor(
     readonly me: string,
@@ -70,6 +72,13 @@ export class ChatState {
   ) {
     this.settings = new Settings(options.memory, `a-chat.settings.${me}`)
     for (const name of this.settings.names) this.remember(name)
+    this.unkept = new UnkeptLines(options.tab, `a-chat.unkept.${me}`)
+    for (const { after, conversation, line } of this.unkept.all) {
+      const one = this.at(conversation)
+      one.timeline.add({ ...line, key: this.nextKey() }, after)
+      one.change({ isListed: true, at: line.at })
+      one.show()
+    }
   }
 
   /** The time of the server, as far as it is known, in milliseconds since 1970. */
@@ -116,8 +125,20 @@ export class ChatState {
 
   /** A key for a line that no server keeps. */
   nextKey(): string {
-    this.unkept += 1
-    return `n${this.unkept}`
+    this.keys += 1
+    return `n${this.keys}`
+  }
+
+  /** A message has come, or was delivered, that no server keeps. */
+  addUnkept(one: Conversation, line: ShownLine): void {
+    this.unkept.add({ conversation: one.name, after: one.timeline.end, line })
+    one.timeline.add(line)
+  }
+
+  /** Removes what the browser has kept. */
+  forget(): void {
+    this.settings.clear()
+    this.unkept.clear()
   }
 
   /** Writes a line of the page itself into a conversation. */

@@ -111,7 +111,7 @@ export class Sending {
     const state: LineState = code === "received" ? "received" : "stored"
     const line: ShownLine = { ...this.own(sent.text), key: sent.label, at: at ?? sent.at, state }
     if (seq !== undefined && at !== undefined) one.timeline.keep({ ...line, seq, at })
-    else one.timeline.add(line)
+    else chat.addUnkept(one, line)
     one.arrived(line.at, seq, "own")
     this.settle(one)
     return true

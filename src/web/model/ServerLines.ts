@@ -41,7 +41,7 @@ export class ServerLines {
       return this.takeKept(one, { ...line, key: keyOf(one.name, seq, at), seq, at })
     }
     const shown: ShownLine = { ...line, key: chat.nextKey(), at: chat.now() }
-    one.timeline.add(shown)
+    chat.addUnkept(one, shown)
     this.arrived(one, shown)
   }
 

@@ -9,20 +9,30 @@ export type TextPart =
 const link = /\bhttps?:\/\/[^\s<>"'`\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]+/giu
 
 /** What ends a sentence rather than a link. */
-const trailing = /[.,;:!?*_~]+$/u
+const trailing = ".,;:!?*_~"
+
+/** A closing bracket belongs to a link only if it has the opening one. */
+const brackets: ReadonlyMap<string, string> = new Map([
+  [")", "("],
+  ["]", "["],
+  ["}", "{"]
+])
 
 /** No one clicks on more, and they would take time. */
 const maxLinks = 200
 
-/** A closing bracket belongs to a link only if it has the opening one. */
+/** The link in what was found, which may go on too far. */
 const withoutEnd = (found: string): string => {
-  let text = found.replace(trailing, "")
-  for (const [open, close] of ["()", "[]", "{}"].map((pair) => [...pair] as [string, string])) {
-    while (text.endsWith(close) && text.split(close).length > text.split(open).length) {
-      text = text.slice(0, -1).replace(trailing, "")
-    }
+  const counts = new Map<string, number>()
+  for (const character of found) counts.set(character, (counts.get(character) ?? 0) + 1)
+  let end = found.length
+  for (; end > 0; end--) {
+    const last = found.charAt(end - 1)
+    const [closed, opened] = [counts.get(last) ?? 0, counts.get(brackets.get(last) ?? "") ?? 0]
+    if (!trailing.includes(last) && !(brackets.has(last) && closed > opened)) break
+    counts.set(last, closed - 1)
   }
-  return text
+  return found.slice(0, end)
 }
 
 /** The address of a link; undefined if it is none that a browser may open. */

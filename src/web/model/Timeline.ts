@@ -72,7 +72,7 @@ export class Timeline {
 
   /** Whether lines are missing between two that have come. */
   get hasHole(): boolean {
-    return this.isAtEnd && (this.entries.at(-1)?.order ?? 0) > this.last
+    return this.isAtEnd && this.first > 0 && this.end > this.last
   }
 
   has(seq: number): boolean {
@@ -81,13 +81,13 @@ export class Timeline {
 
   /** Whether a line has been seen before. The numbers of a name that has passed to somebody else begin again. */
   isRepeat({ at, seq }: { readonly seq: number; readonly at: number }): boolean {
-    return this.numbers.has(seq) || (seq <= this.last && at <= this.lastAt)
+    return at <= this.lastAt && (seq <= this.last || this.numbers.has(seq))
   }
 
   /** A kept line has come. Returns whether it is new. */
   keep(line: KeptLine): boolean {
     if (this.isRepeat(line)) return false
-    if (line.seq <= this.last && line.at > this.lastAt) this.clear()
+    if (line.seq <= this.last) this.clear()
     this.lastAt = Math.max(this.lastAt, line.at)
     // Where the user reads other lines, the last ones are loaded again later.
     if (!this.isAtEnd) return true
@@ -101,10 +101,19 @@ export class Timeline {
     return true
   }
 
-  /** A line that no server keeps: it stays after those that are there. */
-  add(line: ShownLine): void {
+  /**
+   * A line that no server keeps: it stays after those that are there.
+   *
+   * @param after the number of the kept line before it
+   */
+  add(line: ShownLine, after = this.end): void {
     this.places += 1
-    this.insert(Math.max(this.last, this.entries.at(-1)?.order ?? 0), this.places, line)
+    this.insert(after, this.places, line)
+  }
+
+  /** The number of the last kept line. */
+  get end(): number {
+    return Math.max(this.last, this.entries.at(-1)?.order ?? 0)
   }
 
   /** The last lines of the conversation. */

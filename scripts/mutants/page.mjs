@@ -1,0 +1,68 @@
+// Mutants of the page for browsers. Read by main.mjs, which explains the fields.
+export const mutants = [
+  {
+    name: "the page shows a line again that comes again",
+    file: "web/model/Timeline.ts",
+    search: "if (this.isRepeat(line)) return false",
+    replace: "",
+    test: "test/web/model.test.ts"
+  },
+  {
+    name: "the page never asks for lines that are missing",
+    file: "web/model/Timeline.ts",
+    search: "return this.isAtEnd && this.first > 0 && this.end > this.last",
+    replace: "return false",
+    test: "test/web/model.test.ts"
+  },
+  {
+    name: "the page shows past lines before it knows which of its own were stored",
+    file: "web/model/History.ts",
+    search: `await this.options.settled(conversation)
+      conversation.timeline.showLatest`,
+    replace: "conversation.timeline.showLatest",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page sends with a new label what may have arrived",
+    file: "web/model/Outbox.ts",
+    search: "this.underWay.clear()\n  }\n\n  /**\n   * A new connection",
+    replace:
+      "this.underWay.clear()\n    this.update((line) => ({ ...line, label: line.label + 1 }))\n  }\n\n  /**\n   * A new connection",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page sends again to guests what may have arrived",
+    file: "web/model/Outbox.ts",
+    search: "line.wasSent && !isStoredOnce(line.to)",
+    replace: "line.wasSent && line.to === ''",
+    test: "test/web/model.test.ts"
+  },
+  {
+    name: "the page forgets what waits when it is loaded again",
+    file: "web/model/Outbox.ts",
+    search: "const saved = parseJson(memory.read(key))",
+    replace: "const saved = parseJson(undefined ?? memory.read(`${key}.`))",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page acknowledges before it has a line",
+    file: "web/model/Connection.ts",
+    search: "if (isMessage(line)) this.acknowledgement.add(1)",
+    replace: "if (isMessage(line)) this.acknowledgement.add(2)",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page comes back by itself after another one has taken its place",
+    file: "web/model/Chat.ts",
+    search: "if (refused !== undefined && !this.mayPass(refused)) {",
+    replace: "if (refused !== undefined && refused.code === '') {",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page opens links that are not of the web",
+    file: "web/model/TextParts.ts",
+    search: `return protocol === "https:" || protocol === "http:" ? href : undefined`,
+    replace: "return protocol === '' ? undefined : `${href}#`",
+    test: "test/web/model.test.ts"
+  }
+]
