@@ -80,6 +80,8 @@ export class PlayedServer {
   private shown = 0
   /** What the page has done that no page may do. */
   readonly mistakes: Array<string> = []
+  /** What the server answers to a login, if it does not accept it. */
+  login: string | undefined = undefined
   /** Whether a connection cannot be made. */
   isDown = false
   /** Parameters of `* hello` besides the usual ones. */
@@ -211,7 +213,11 @@ export class PlayedServer {
     const [, label, rest = line] = /^@(\S+) (.*)$/su.exec(line) ?? []
     if (rest.startsWith("/")) this.command(label === undefined ? "" : ` @${label}`, rest.slice(1).split(" "))
     else if (this.isLoggedIn) this.message(label ?? "", rest)
-    else {
+    else if (this.login !== undefined) {
+      this.say(this.login)
+      // The server ignores everything that follows.
+      this.toServer = []
+    } else {
       this.isLoggedIn = true
       for (const log of this.logs.values()) log.given = log.place
     }
@@ -267,6 +273,8 @@ export class PlayedServer {
         return this.say(`* read${label} ${words[0]} seq=${words[1]}: read`)
       case "history":
         return this.history(label, words)
+      case "token":
+        return this.say(`* token${label} ${words[0]} achat_token: shown only once`)
       case "ping":
         return this.say(`* pong${label}: `)
       default:

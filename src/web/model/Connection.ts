@@ -89,6 +89,8 @@ export class Connection {
   private readonly acknowledgement = new Acknowledgement((line) => this.link.send(line))
   private readonly pending = new Map<string, PendingRequest>()
   private stage: "opening" | "greeting" | "login" | "up" | "ended" = "opening"
+  /** Whether the login is still to be sent, or was not accepted because it came too fast. */
+  private mayLogIn = true
   private requests = 0
   /** Counts the lines that have come. */
   private heard = 0
@@ -193,6 +195,7 @@ export class Connection {
 
   private greet(received: Received.Received) {
     if (received._tag === "Refused" && received.code === "slow-down" && !received.fatal) {
+      this.mayLogIn = true
       this.timers.after(received.retryMillis ?? silentMillis, () => this.link.send("/hello\n"))
       return
     }
@@ -203,6 +206,8 @@ export class Connection {
     }
     const facts = factsIn(received)
     if (facts.name !== "") return this.confirmed(facts)
+    if (!this.mayLogIn) return
+    this.mayLogIn = false
     this.events.greeted(facts)
     if (this.login === undefined) return this.quit()
     this.stage = "login"

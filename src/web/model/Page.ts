@@ -147,19 +147,25 @@ export class Page {
 
   /** Shows the chat once the first login is accepted, and the form again if it is refused. */
   private watch(chat: Chat, name: string) {
+    let isDecided = false
     const stop = chat.link.subscribe((link) => {
-      if (link._tag === "Connecting") return
-      queueMicrotask(() => stop())
-      if (link._tag === "Online") {
-        this.stage.value = { _tag: "Chat", chat }
-        return
-      }
-      const why = !("why" in link) || link.why === "" ? "The server could not be reached." : sentence(link.why)
-      chat.stop("", "refused")
-      this.options.tabs.release()
-      this.stage.value = { _tag: "Login", name, why, isBusy: false }
+      if (isDecided || link._tag === "Connecting") return
+      isDecided = true
+      // Not at once: an effect must not change what it depends on.
+      queueMicrotask(() => {
+        stop()
+        if (!("why" in link)) this.stage.value = { _tag: "Chat", chat }
+        else this.refused(chat, name, link.why === "" ? "The server could not be reached." : sentence(link.why))
+      })
     })
     chat.start()
+  }
+
+  /** Shows the form again, and why. */
+  private refused(chat: Chat, name: string, why: string) {
+    chat.stop("", "refused")
+    this.options.tabs.release()
+    this.stage.value = { _tag: "Login", name, why, isBusy: false }
   }
 
   /** Exchanges the password for a token of this device: a browser keeps no password. */
@@ -172,10 +178,8 @@ export class Page {
       if (isNew) chat.useLogin({ name, device, secret: token })
       else chat.keepLogin({ name, device, secret: token })
     } catch (error) {
-      if (isNew) {
-        chat.stop("", "refused")
-        this.stage.value = { _tag: "Login", name, why: sentence(reasonOf(error)), isBusy: false }
-      } else chat.trouble.value = `This browser will ask for the password again: ${reasonOf(error)}`
+      if (isNew) this.refused(chat, name, sentence(reasonOf(error)))
+      else chat.trouble.value = `This browser will ask for the password again: ${reasonOf(error)}`
     }
   }
 
