@@ -101,6 +101,7 @@ describe("a guest that registers", () => {
     Effect.gen(function* () {
       let meanwhile: Effect.Effect<void> = Effect.void
       const chat = yield* startRooms({
+        server: { memory: { bufferBytes: 32 } },
         store: (store) => ({
           ...store,
           waiting: (...device) =>
