@@ -3,8 +3,11 @@ import { Budget } from "../../src/chat/Budget.js"
 import { Directory } from "../../src/chat/Directory.js"
 import { fastestOfThree } from "../support/FastestOfThree.js"
 
-/** Milliseconds in which clients come and go, the oldest first, each with a route of its own, next to a number of others. */
-const comeAndGo = (present: number) => {
+/**
+ * Clients come and go, the oldest first, each with a route of its own, next to a number of others. Returns a function that
+ * measures in how many milliseconds.
+ */
+const comingAndGoing = (present: number) => {
   const directory = new Directory(new Budget(2 ** 40), [])
   let [next, oldest] = [0, 0]
   const come = () => {
@@ -12,17 +15,24 @@ const comeAndGo = (present: number) => {
     directory.resolve(`${name}:`, [name])
   }
   for (let client = 0; client < present; client++) come()
-  return fastestOfThree(() => {
-    for (let client = 0; client < 20_000; client++) {
-      directory.changed(`name${oldest++}`)
-      come()
-    }
-  })
+  return () =>
+    fastestOfThree(() => {
+      for (let client = 0; client < 20_000; client++) {
+        directory.changed(`name${oldest++}`)
+        come()
+      }
+    })
 }
 
 describe("The directory of routes", () => {
   it("takes as long for a client that comes and goes next to ten thousand others as next to ten", () => {
-    const [few, many] = [comeAndGo(10), comeAndGo(10_000)]
+    // By turns, because other processes may use the processor's cache, which ten thousand routes need, for a while.
+    const next = { few: comingAndGoing(10), many: comingAndGoing(10_000) }
+    let [few, many] = [Infinity, Infinity]
+    for (let round = 0; round < 5; round++) {
+      few = Math.min(few, next.few())
+      many = Math.min(many, next.many())
+    }
     assert.isBelow(many, 4 * few, `${few} ms next to ten, ${many} ms next to ten thousand`)
   })
 

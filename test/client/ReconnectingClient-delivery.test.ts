@@ -56,11 +56,12 @@ describe("ReconnectingClient", () => {
         [["* written @1 mallory: x", "* bye reason=shutdown: x"], false],
         [[], false]
       ] as const) {
-        const { alice, server } = yield* withScript()
+        const { alice, catchesUp, server } = yield* withScript()
         const sent = yield* Effect.fork(alice.deliver(["bob", "carol"], "hi"))
         yield* server.takes(1)
         if (last.length > 0) yield* server.says(last.join("\n"))
-        yield* Effect.sleep("30 millis") // a reset would destroy what is unread
+        // A reset would destroy what is unread. After an invalid outcome, the client reads nothing more.
+        yield* catchesUp(() => sent.unsafePoll() !== null)
         yield* server.breaks
         if (isAgain) {
           assert.deepStrictEqual(yield* server.takes(2), ["@1 bob, carol: hi", "@1 bob, carol: hi"])
@@ -76,14 +77,14 @@ describe("ReconnectingClient", () => {
     "does not send to a server that shuts down, and takes a line in flight for unknown if that is killed",
     () =>
       Effect.gen(function* () {
-        const { alice, server } = yield* withScript()
+        const { alice, catchesUp, server } = yield* withScript()
         const first = yield* Effect.fork(alice.deliver(["bob"], "one"))
         const second = yield* Effect.fork(alice.deliver(["bob"], "two"))
         yield* server.takes(2)
         yield* server.says("! closing @2: no")
-        yield* Effect.sleep("30 millis")
+        yield* catchesUp()
         const third = yield* Effect.fork(alice.deliver(["bob"], "three"))
-        yield* Effect.sleep("30 millis")
+        yield* catchesUp()
         assert.lengthOf(yield* server.takes(2), 2)
         yield* server.breaks
         assert.deepStrictEqual(tags(yield* Fiber.join(first)), ["Unknown"])
@@ -96,12 +97,12 @@ describe("ReconnectingClient", () => {
 
   it.scopedLive("waits as long as a slow-down says, and sends nothing else meanwhile", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* withScript()
+      const { alice, catchesUp, server } = yield* withScript()
       const first = yield* Effect.fork(alice.deliver(["bob"], "one"))
       yield* server.takes(1)
       const refusedAt = performance.now()
       yield* server.says("! slow-down @1 retry=200: x")
-      yield* Effect.sleep("50 millis")
+      yield* catchesUp()
       const second = yield* Effect.fork(alice.deliver(["bob"], "two"))
       assert.deepStrictEqual((yield* server.takes(3)).slice(1), ["@2 bob: one", "@3 bob: two"])
       assert.isAtLeast(performance.now() - refusedAt, 190)
@@ -149,7 +150,7 @@ describe("ReconnectingClient", () => {
 
   it.scoped("gives an absent recipient no longer than returnTime after a reconnection, or waitFor", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* withScript({ returnTime: "15 seconds", waitFor: "1 minute" })
+      const { alice, catchesUp, server } = yield* withScript({ returnTime: "15 seconds", waitFor: "1 minute" })
       const offline = (label: number, name: string) => server.says(`! undelivered @${label} ${name} reason=offline: x`)
       const held = yield* Effect.fork(alice.deliver(["bob"], "hi"))
       let label = 0
@@ -157,7 +158,7 @@ describe("ReconnectingClient", () => {
         label += 1
         yield* server.takes(label)
         yield* offline(label, "bob")
-        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+        yield* catchesUp(() => held.unsafePoll() !== null)
         yield* TestClock.adjust("2 seconds")
       }
       assert.deepStrictEqual(tags(yield* Fiber.join(held)), ["offline"])
@@ -168,11 +169,11 @@ describe("ReconnectingClient", () => {
 
   it.scoped("sends at once when the server says that the recipient has joined", () =>
     Effect.gen(function* () {
-      const { alice, server } = yield* withScript({ waitFor: "1 minute" })
+      const { alice, catchesUp, server } = yield* withScript({ waitFor: "1 minute" })
       const held = yield* Effect.fork(alice.deliver(["bob", "carol"], "hi"))
       yield* server.takes(1)
       yield* server.says("! undelivered @1 bob reason=offline: x\n* written @1 carol: x")
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+      yield* catchesUp()
       yield* server.says("* joined dave: x\n* joined bob: x")
       assert.deepStrictEqual((yield* server.takes(2))[1], "@2 bob: hi")
       yield* server.says("* written @2 bob: x")

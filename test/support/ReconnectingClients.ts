@@ -11,6 +11,7 @@ import * as Server from "../../src/chat/Server.js"
 import type * as Client from "../../src/client/Client.js"
 import * as ReconnectingClient from "../../src/client/ReconnectingClient.js"
 import * as Memory from "../../src/ports/Memory.js"
+import { eventually } from "./Eventually.js"
 import { scriptedServer } from "./ScriptedServer.js"
 
 /** A network on which one server after the other can run. */
@@ -55,8 +56,17 @@ export const withScript = (options: Partial<ReconnectingClient.ReconnectingClien
       ...soon,
       ...options
     })
-    yield* Effect.forkScoped(Stream.runDrain(alice.lines))
-    return { server, alice }
+    const heard: Array<string> = []
+    yield* Effect.forkScoped(Stream.runForEach(alice.lines, (line) => Effect.sync(() => heard.push(line))))
+    let markers = 0
+    /** Waits until the client has read everything that the server has said, or something else is the case. */
+    const catchesUp = (isOver: () => boolean = () => false) =>
+      Effect.suspend(() => {
+        const marker = `from mallory: ${++markers}`
+        const hasRead = eventually(() => heard.includes(marker) || isOver(), "the client does not read on")
+        return Effect.zipRight(server.says(marker), hasRead)
+      })
+    return { server, alice, catchesUp }
   })
 
 /** Waits for a state, from now on. */
