@@ -17,23 +17,26 @@ const unheard = counter(
 
 const series = new Map<string, typeof requests>()
 
-/** @param path the first part of the path, of which there are few */
-export const answered = (path: string, status: number): void => {
+const seriesOf = (path: string, status: number) => {
   const key = `${path} ${status}`
   let one = series.get(key)
   if (one === undefined) {
     one = Metric.tagged(Metric.tagged(requests, "path", path), "status", String(status))
     series.set(key, one)
   }
-  one.unsafeUpdate(1, [])
+  return one
 }
+
+/** @param path the first part of the path, of which there are few; empty for one that does not exist */
+export const answered = (path: string, status: number): void => seriesOf(path, status).unsafeUpdate(1, [])
 
 export const unheardBy = (): void => unheard.unsafeUpdate(1, [])
 
 export const publish = (openStreams: number): void => streams.unsafeUpdate(openStreams, [])
 
-/** Creates the metrics with the value 0. */
+/** Creates the metrics with the value 0, and the series of the requests that are watched. */
 export const createAll = (): void => {
   unheard.unsafeUpdate(0, [])
   publish(0)
+  for (const status of [200, 401]) seriesOf("hook", status).unsafeUpdate(0, [])
 }

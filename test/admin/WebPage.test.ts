@@ -91,4 +91,23 @@ describe("the web page", () => {
       }),
     90_000
   )
+
+  it.scopedLive(
+    "shows the requests of scripts",
+    (context) =>
+      Effect.gen(function* () {
+        if (browser === undefined) return context.skip("Chromium is not installed (package chromium)")
+        const server = yield* Program.startServer(["--admin", "0", "--web", "0"])
+        const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
+        const web = yield* server.says("errors", /address=http:\S+:(\d+)/u)
+        const status = yield* Effect.promise(() => fetch(`http://127.0.0.1:${web}/who`).then((answer) => answer.status))
+        assert.strictEqual(status, 200)
+        const { console, dom } = yield* open(`http://127.0.0.1:${admin}/`, yield* temporaryFolder)
+        assert.strictEqual(console, "")
+        assert.match(dom, /<section id="http">/u)
+        const text = dom.replaceAll(/<[^>]*>/gu, " ").replaceAll(/\s+/gu, " ")
+        return assert.match(text, /before the answer\. streams 0 unheard 0 \/who 200 1 \/hook 200 0 \/hook 401 0 /u)
+      }),
+    90_000
+  )
 })

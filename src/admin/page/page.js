@@ -152,6 +152,23 @@ const store = (metrics, now, before) => {
   ])
 }
 
+const label = (labels, name) => new RegExp(`${name}="([^"]*)"`, "u").exec(labels)?.[1] ?? ""
+
+/** Hidden in a server without `--web`. */
+const http = (metrics, now) => {
+  byId("http").hidden = !metrics.includes("\nachat_http_streams ")
+  if (byId("http").hidden) return
+  const all = [...metrics.matchAll(/^achat_http_requests_total\{(.*)\} (\d+)$/gmu)].map(([, labels, value]) => [
+    `/${label(labels, "path")} ${label(labels, "status")}`,
+    Number(value)
+  ])
+  counts("requests", [
+    ["streams", now("achat_http_streams")],
+    ["unheard", now("achat_http_unheard_total")],
+    ...all.toSorted(([, one], [, other]) => other - one)
+  ])
+}
+
 /** The codes of `!` lines that were sent at all, the most frequent first. */
 const refusals = (metrics) => {
   const all = [...metrics.matchAll(/^achat_refusals_total\{code="([a-z-]+)"\} (\d+)$/gmu)]
@@ -305,6 +322,7 @@ const look = async () => {
   }
   ledger(now)
   store(metrics, now, before?.now)
+  http(metrics, now)
   before = { now, at }
   answeredAt = Date.now()
   refusals(metrics)
