@@ -84,6 +84,8 @@ const begin = (
   if (method !== allowed) {
     return refuse(response, name, notAllowed(name, allowed), { ...headers, allow: allowed })
   }
+  // A stream begins its response itself.
+  for (const [key, value] of Object.entries({ "cache-control": "no-store", ...headers })) response.setHeader(key, value)
   return { request, response, client, target: target.right, headers }
 }
 

@@ -111,6 +111,19 @@ describe("GET /listen", () => {
     })
   )
 
+  it.scoped("may be read by pages of allowed origins, and kept by nobody", () =>
+    Effect.gen(function* () {
+      const { port } = yield* startDoor({ origins: ["https://chat.example"] })
+      for (const query of ["from=x", "from=y&format=lines"]) {
+        const { headers } = yield* open(port, `/listen?${query}`, { origin: "https://chat.example" })
+        assert.deepInclude(headers, {
+          "access-control-allow-origin": "https://chat.example",
+          "cache-control": "no-store"
+        })
+      }
+    })
+  )
+
   it.scoped("refuses before the response begins", () =>
     Effect.gen(function* () {
       const { ask, join, port } = yield* startDoor({ limits: { maxStreams: 2 } })

@@ -44,6 +44,7 @@ export interface DoorServerOptions extends RoomsOptions {
 /** A response that goes on: what came of it so far. */
 export interface OpenResponse {
   readonly status: number
+  readonly headers: Http.IncomingHttpHeaders
   readonly text: () => string
   /** Waits until the text has come. */
   readonly until: (text: string) => Effect.Effect<void>
@@ -73,6 +74,7 @@ export const open = (
         resume(
           Effect.succeed({
             status: response.statusCode ?? 0,
+            headers: response.headers,
             text: () => text,
             until: (wanted) => eventually(() => text.includes(wanted), `${wanted} did not come, but ${text}`),
             hasEnded: () => hasEnded,
