@@ -252,11 +252,19 @@ describe("POST /send", () => {
       )
       const other = yield* ask("POST", "/send/bob", { body: "one\nthree", headers })
       assert.deepStrictEqual([other.status, other.json.outcomes[1].reason], [422, "label-used"])
+      // Another key, or none, is another request.
+      const next = yield* ask("POST", "/send/bob", { body: "one", headers: { ...headers, "idempotency-key": "18" } })
+      assert.deepStrictEqual([next.status, next.json.outcomes[0].again], [200, undefined])
       const bob = yield* connect
       bob.say(...login("bob"))
       yield* ask("POST", "/send/bob", { body: "three", headers: authorization("alice") })
       yield* eventually(() => bob.received.includes("from alice: three"), "the last line did not come")
-      assert.deepStrictEqual(messages(bob), ["from alice: one", "from alice: two", "from alice: three"])
+      assert.deepStrictEqual(messages(bob), [
+        "from alice: one",
+        "from alice: two",
+        "from alice: one",
+        "from alice: three"
+      ])
       const guest = yield* ask("POST", "/send/bob", { body: "one", headers: { "idempotency-key": "x" } })
       assert.deepStrictEqual([guest.status, guest.json.error.code], [400, "guest"])
     })
