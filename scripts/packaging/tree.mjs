@@ -17,7 +17,8 @@ const program = [
   "store-thread.cjs",
   "hash-thread.cjs",
   "pg.cjs",
-  "page"
+  "page",
+  "web"
 ]
 
 const documents = ["README.md", "PROTOCOL.md", "test/protocol/client.py", "OPERATING.md", "SECURITY.md"]

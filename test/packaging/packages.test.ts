@@ -31,6 +31,17 @@ describe("The installed files", () => {
   const manual = join(root, "usr/share/man/man1")
   beforeAll(() => packaging("root", root))
 
+  it("have all of dist/ but the library and what each version of Node makes for itself", () => {
+    const built = readdirSync(join(Documents.root, "dist"))
+    const other = ["library", "package.json", "serve.cache", "program.cache"]
+    const wanted = built.filter((name) => !name.startsWith(".") && !other.includes(name))
+    const installed = readdirSync(join(root, "usr/lib/a-chat"))
+    assert.includeMembers(installed, wanted)
+    for (const name of ["index.html", "sw.js", "manifest.webmanifest"]) {
+      assert.include(readdirSync(join(root, "usr/lib/a-chat/web")), name)
+    }
+  })
+
   it("have a manual page for the program and for each command", () => {
     const expected = ["a-chat.1", ...commands.map((command) => `a-chat-${command}.1`)]
     assert.sameMembers(readdirSync(manual), expected)
