@@ -51,12 +51,15 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
     })
     const process = yield* ProcessMetrics.make(options.descriptorLimit)
     const handler = yield* NodeHttpServer.makeHandler(guarded(routes(options, process), isLoopback(options.host)))
-    const http = Http.createServer(HttpLimits.options, HttpLimits.oneAtATime(handler, HttpLimits.timeout))
+    const http = Http.createServer(HttpLimits.options(timeout), HttpLimits.oneAtATime(handler, timeout))
     HttpLimits.makeRoom(http, maxConnections)
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     http.on("clientError", (_, socket) => socket.destroy())
     return yield* listening(http, options)
   })
+
+/** How long a request may take to arrive, an answer to be read, and the next request to begin. */
+const timeout = 10_000
 
 /** Room for supervisors, a Prometheus or two, and several browsers. */
 const maxConnections = 64

@@ -2,7 +2,8 @@
 export const always = {
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff"
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY"
 } as const
 
 /** A Content-Security-Policy with these sources, of which nothing else is allowed. */

@@ -6,24 +6,28 @@ import type { Socket } from "node:net"
  * seconds.
  */
 
-/** How long a request may take to arrive, an answer to be read, and the next request to begin. */
-export const timeout = 10_000
-
-export const options: Http.ServerOptions = {
+/** @param timeout how long a request may take to arrive, and the next request to begin, in milliseconds */
+export const options = (timeout: number): Http.ServerOptions => ({
   requestTimeout: timeout,
   headersTimeout: timeout,
   keepAliveTimeout: timeout,
   maxHeaderSize: 16_384,
   // How often Node looks for requests that take too long; its default of 30 s would give them up to 40 s.
-  connectionsCheckingInterval: 1_000
-}
+  connectionsCheckingInterval: Math.min(1_000, timeout / 4)
+})
 
 /**
  * Makes room for each new connection: closes those without a request and, if there are none, the one whose last request
  * is the longest ago, of those first that have no answer coming, such as a stream. So clients that send slowly or do not
  * read keep no other client out. A connection that has become something else than HTTP does not count.
+ *
+ * @param maxPerHost connections from one address, of which the oldest makes room in the same way; unlimited by default
  */
-export const makeRoom = (http: Http.Server, maxConnections: number): void => {
+export const makeRoom = (
+  http: Http.Server,
+  maxConnections: number,
+  maxPerHost: (host: string) => number = () => Infinity
+): void => {
   /** The oldest first; a finished answer makes a connection the newest. */
   const open = new Set<Socket>()
   const answering = new Set<Socket>()
@@ -42,6 +46,12 @@ export const makeRoom = (http: Http.Server, maxConnections: number): void => {
         for (const one of some) if (one.destroyed) some.delete(one)
         for (const one of some) if (open.size + answering.size >= maxConnections) close(one)
       }
+    }
+    const host = socket.remoteAddress ?? ""
+    const most = maxPerHost(host)
+    if (most < Infinity) {
+      const same = [...open, ...answering].filter((one) => one.remoteAddress === host)
+      for (const one of same.slice(0, Math.max(0, same.length - most + 1))) close(one)
     }
     open.add(socket)
     socket.on("close", forget)

@@ -1,33 +1,35 @@
 import type { FramedSocket } from "./FramedSocket.js"
 
-/** Time between two Ping frames to one peer, in seconds; a peer that gives no sign of life for that long is gone. */
-const seconds = 30
+/** Parts of the interval. In each of them, the server asks as many of the peers. */
+const parts = 30
 
 /**
  * Asks each WebSocket for a sign of life from time to time: a browser that vanished behind a proxy leaves no other trace.
- * One timer for all, because each would cost an idle connection 0.2 KB.
+ * One timer for all, because a timer for each would cost an idle connection 0.2 KB.
  */
 export class Pings {
-  /** The peers to ask in one second each. */
-  private readonly slots = Array.from({ length: seconds }, () => new Set<FramedSocket>())
-  private second = 0
+  private readonly sockets = Array.from({ length: parts }, () => new Set<FramedSocket>())
+  private current = 0
   private timer: NodeJS.Timeout | undefined = undefined
 
+  /** @param interval time between two Ping frames to one peer, in milliseconds */
+  constructor(private readonly interval: number) {}
+
   add(socket: FramedSocket) {
-    this.timer ??= setInterval(this.tick, 1000)
-    // Those before the current slot: the last ones to be asked.
-    this.slots[(this.second + seconds - 1) % seconds]?.add(socket)
+    this.timer ??= setInterval(this.next, this.interval / parts)
+    // The current part comes again after a whole interval.
+    this.sockets[this.current]?.add(socket)
   }
 
   stop() {
     clearInterval(this.timer)
   }
 
-  private readonly tick = () => {
-    this.second = (this.second + 1) % seconds
-    const slot = this.slots[this.second]
-    for (const socket of slot ?? []) {
-      if (socket.socket.destroyed) slot?.delete(socket)
+  private readonly next = () => {
+    this.current = (this.current + 1) % parts
+    const sockets = this.sockets[this.current]
+    for (const socket of sockets ?? []) {
+      if (socket.socket.destroyed) sockets?.delete(socket)
       else socket.ping()
     }
   }

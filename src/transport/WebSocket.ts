@@ -53,8 +53,12 @@ export interface WebOptions {
 export interface WebLimits {
   /** Bytes in one message, which may have several lines. */
   readonly maxMessageBytes: number
-  /** Connections that are no WebSocket, or not yet. */
+  /** Connections that are no WebSocket, or not yet; of these, one address may have a quarter. */
   readonly maxHttpConnections: number
+  /** How long a request may take to arrive, and the next request to begin. */
+  readonly requestTimeout: Duration.DurationInput
+  /** Time between two Ping frames to one peer; one that gives no sign of life for that long is gone. */
+  readonly pingInterval: Duration.DurationInput
 }
 
 /** Time for a refused client to read the refusal. */
@@ -115,7 +119,7 @@ interface Carrier {
 class WebListener {
   private readonly http: Http.Server
   private readonly carriers = new WeakMap<Net.Socket, Carrier>()
-  private readonly pings = new Pings.Pings()
+  private readonly pings: Pings.Pings
   private isOpen = true
 
   constructor(
@@ -127,12 +131,28 @@ class WebListener {
       if (!this.isOpen) response.setHeader("connection", "close")
       options.handler(request, response, this.clientOf(request))
     }
-    this.http = Http.createServer(HttpLimits.options, HttpLimits.oneAtATime(answer, 0))
-    HttpLimits.makeRoom(this.http, options.limits.maxHttpConnections)
+    const { maxHttpConnections, pingInterval, requestTimeout } = options.limits
+    this.pings = new Pings.Pings(Duration.toMillis(pingInterval))
+    this.http = Http.createServer(
+      HttpLimits.options(Duration.toMillis(requestTimeout)),
+      HttpLimits.oneAtATime(answer, 0)
+    )
+    HttpLimits.makeRoom(this.http, maxHttpConnections, (host) =>
+      this.isShared(host) ? Infinity : Math.ceil(maxHttpConnections / 4)
+    )
     // Node declares a Duplex, because an application may hand any to its server.
     this.http.on("upgrade", (request, socket, head) => this.upgrade(request, socket as Net.Socket, head))
+    // Node looks for requests that take too long only once a server listens, and this one never does: the listener below
+    // hands it the connections.
+    this.http.emit("listening")
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     this.http.on("clientError", (_, socket) => socket.destroy())
+  }
+
+  /** Whether many clients may come from this address: this machine's own, or that of a proxy. */
+  private isShared(host: string) {
+    const { forwardedFrom, proxy } = this.options
+    return isLoopback(host) || proxy !== undefined || forwardedFrom?.check(host, Proxy.familyOf(host)) === true
   }
 
   /** Takes a connection that carries HTTP from now on. */
@@ -163,6 +183,7 @@ class WebListener {
   close() {
     this.pings.stop()
     this.http.closeAllConnections()
+    this.http.close()
   }
 
   private upgrade(request: Http.IncomingMessage, socket: Net.Socket, head: Uint8Array) {

@@ -23,12 +23,17 @@ export const serveWeb =
   ({ at, hooks, parts, values }: WebEndpointOptions): Listen =>
   (options) =>
     Effect.gen(function* () {
-      const { webMaxConnections, webMaxMessage, webOrigin: origins } = values
+      const origins = values.webOrigin
       // Before the port, so that the requests of the port end first.
       const door = yield* Door.make({ hooks, origins, limits: DoorFlags.limitsOf(values) })
       const listen = WebSocket.listen(at.host, at.port, {
         handler: Handler.make({ isLocal: isLoopback(at.host), origins, door }),
-        limits: { maxMessageBytes: webMaxMessage, maxHttpConnections: webMaxConnections },
+        limits: {
+          maxMessageBytes: values.webMaxMessage,
+          maxHttpConnections: values.webMaxConnections,
+          requestTimeout: values.webRequestTimeout,
+          pingInterval: values.webPing
+        },
         origins,
         ...parts
       })

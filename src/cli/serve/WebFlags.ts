@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Hooks } from "../../http/Hooks.js"
@@ -56,6 +57,18 @@ export const settings = {
     default: 512,
     min: 16,
     max: 10_000
+  }),
+  webRequestTimeout: Setting.duration("web-request-timeout", {
+    about: "Time for an HTTP request to arrive, and between two requests of one connection",
+    default: Duration.seconds(10),
+    min: Duration.millis(100),
+    max: Duration.minutes(10)
+  }),
+  webPing: Setting.duration("web-ping", {
+    about: "Time between two Ping frames to a WebSocket; one that gives no sign of life for that long is closed",
+    default: Duration.seconds(30),
+    min: Duration.seconds(1),
+    max: Duration.hours(1)
   }),
   ...DoorFlags.settings
 }

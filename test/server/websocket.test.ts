@@ -1,0 +1,493 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Net from "node:net"
+import { WebSocket as WsClient } from "ws"
+import * as Proxy from "../../src/transport/Proxy.js"
+import type { WebOptions } from "../../src/transport/WebSocket.js"
+import { serverCredentials } from "../support/Certificates.js"
+import { eventually } from "../support/Eventually.js"
+import { startSocketServer, type SocketServer, type SocketServerOptions } from "../support/SocketServer.js"
+import { overWebSocket, webLimits } from "../support/WebSocketServer.js"
+import { clientFrame, type ClientFrame } from "../support/WebSocketFrames.js"
+import * as WebSocketStream from "../support/WebSocketStream.js"
+
+const start = (options: Partial<WebOptions> = {}, server: SocketServerOptions = {}) =>
+  startSocketServer({ listen: [overWebSocket(options.tls, options)], ...server })
+
+const hostOf = ({ address }: SocketServer) => `127.0.0.1:${address.port}`
+
+/** Connects with TCP. */
+const dial = ({ address }: SocketServer): Effect.Effect<Net.Socket, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.async<Net.Socket>((resume) => {
+      const socket = Net.connect({ host: "127.0.0.1", port: address.port ?? 0 })
+      socket.on("error", () => {})
+      socket.once("connect", () => resume(Effect.succeed(socket)))
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+
+/** Everything that the server sends on a connection until it ends it. */
+const exchange = (server: SocketServer, bytes: string | Uint8Array) =>
+  Effect.gen(function* () {
+    const socket = yield* dial(server)
+    return yield* Effect.async<string>((resume) => {
+      let text = ""
+      socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")))
+      socket.on("end", () => socket.end())
+      socket.on("close", () => resume(Effect.succeed(text)))
+      socket.write(bytes)
+    })
+  }).pipe(Effect.scoped)
+
+/** The status of the response to a request for a WebSocket. */
+const statusOf = (server: SocketServer, options: WebSocketStream.UpgradeOptions) =>
+  Effect.gen(function* () {
+    const socket = yield* dial(server)
+    return yield* Effect.async<number>((resume) => {
+      const done = (response: string) => resume(Effect.succeed(Number(response.split(" ")[1])))
+      socket.once("data", (chunk: Buffer) => done(chunk.toString("latin1")))
+      socket.once("close", () => resume(Effect.succeed(0)))
+      socket.write(WebSocketStream.upgradeRequest(hostOf(server), options))
+    })
+  }).pipe(Effect.scoped)
+
+/** A WebSocket, frame by frame. */
+const open = (server: SocketServer, options: WebSocketStream.UpgradeOptions = {}) =>
+  Effect.flatMap(dial(server), (socket) =>
+    Effect.async<WebSocketStream.WebSocketStream>((resume) =>
+      WebSocketStream.open(
+        socket,
+        WebSocketStream.upgradeRequest(hostOf(server), options),
+        (stream) => {
+          stream.on("error", () => {})
+          resume(Effect.succeed(stream))
+        },
+        (response) => resume(Effect.die(new Error(response)))
+      )
+    )
+  )
+
+/** Sends frames, and waits for the code of the server's Close frame. */
+const codeAfter = (server: SocketServer, ...frames: ReadonlyArray<ClientFrame>) =>
+  Effect.gen(function* () {
+    const stream = yield* open(server)
+    stream.below.write(Buffer.concat(frames.map(clientFrame)))
+    yield* eventually(() => stream.closeCode !== undefined, "no Close frame came")
+    return stream.closeCode
+  }).pipe(Effect.scoped)
+
+const close = (code: number, reason = ""): ClientFrame => ({
+  opcode: 8,
+  payload: Buffer.from([code >> 8, code & 255, ...Buffer.from(reason)])
+})
+
+/** The beginning is UTF-8; then comes half of a surrogate pair. */
+const invalid = Buffer.from([0xce, 0xba, 0xed, 0xa0, 0x80])
+
+const text = (stream: WebSocketStream.WebSocketStream) => stream.messages.join("")
+
+describe("the upgrade", () => {
+  it.scopedLive("follows RFC 6455, and nothing else becomes a WebSocket", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const cases: ReadonlyArray<readonly [status: number, options: WebSocketStream.UpgradeOptions]> = [
+        [101, {}],
+        [101, { headers: { "Sec-WebSocket-Protocol": "a-chat" } }],
+        [101, { headers: { "Sec-WebSocket-Protocol": "other, a-chat" } }],
+        [400, { headers: { "Sec-WebSocket-Protocol": "other" } }],
+        [101, { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } }],
+        [101, { headers: { Upgrade: "WebSocket", Connection: "keep-alive, Upgrade" } }],
+        [400, { headers: { Upgrade: "h2c" } }],
+        [426, { headers: { "Sec-WebSocket-Version": "8" } }],
+        [426, { headers: { "Sec-WebSocket-Version": undefined } }],
+        [400, { headers: { "Sec-WebSocket-Key": undefined } }],
+        [400, { headers: { "Sec-WebSocket-Key": "c2hvcnQ=" } }],
+        [404, { path: "/" }],
+        [404, { path: "/chat/" }]
+      ]
+      for (const [status, options] of cases) {
+        assert.strictEqual(yield* statusOf(server, options), status, JSON.stringify(options))
+      }
+      // The example of RFC 6455, 1.3. No extension is agreed on: a compressed frame would be a fault.
+      const socket = yield* dial(server)
+      const response = yield* Effect.async<string>((resume) => {
+        socket.once("data", (chunk: Buffer) => resume(Effect.succeed(chunk.toString("latin1"))))
+        socket.write(
+          WebSocketStream.upgradeRequest(hostOf(server), {
+            headers: { "Sec-WebSocket-Protocol": "a-chat", "Sec-WebSocket-Extensions": "permessage-deflate" }
+          })
+        )
+      })
+      assert.include(response, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n")
+      assert.include(response, "Sec-WebSocket-Protocol: a-chat\r\n")
+      assert.notInclude(response, "Extensions")
+    })
+  )
+
+  it.scopedLive("takes frames that come with the request", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const socket = yield* dial(server)
+      const request = WebSocketStream.upgradeRequest(hostOf(server))
+      const frames = Buffer.concat(["alice", "alice: hi"].map((line) => clientFrame({ text: line })))
+      socket.write(Buffer.concat([Buffer.from(request), frames]))
+      let received = ""
+      socket.on("data", (chunk: Buffer) => (received += chunk.toString("latin1")))
+      yield* eventually(() => received.endsWith("from alice: hi\n"), "the message did not come")
+    })
+  )
+
+  it.scopedLive("is not for pages of other origins (cross-site WebSocket hijacking)", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ origins: ["https://chat.example"] })
+      const own = hostOf(server)
+      const cases: ReadonlyArray<readonly [status: number, origin: string | undefined]> = [
+        [101, undefined],
+        [101, `http://${own}`],
+        [101, "https://chat.example"],
+        [403, `https://${own}`],
+        [403, "http://chat.example"],
+        [403, "https://evil.example"],
+        [403, "https://chat.example.evil.example"],
+        [403, `http://127.0.0.1:1`],
+        [403, "null"],
+        [403, ""]
+      ]
+      for (const [status, origin] of cases) {
+        assert.strictEqual(yield* statusOf(server, { headers: { Origin: origin } }), status, origin)
+      }
+    })
+  )
+
+  it.scopedLive("is only for hosts that are the server's own, of which a request has one (DNS rebinding)", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ origins: ["https://chat.example"] })
+      const cases: ReadonlyArray<readonly [status: number, host: string | ReadonlyArray<string> | undefined]> = [
+        [101, "127.0.0.1"],
+        [101, "localhost:8081"],
+        [101, "[::1]:8081"],
+        [101, "chat.example"],
+        [421, "evil.example"],
+        [421, "localhost.evil.example"],
+        [421, ["localhost", "evil.example"]],
+        [421, undefined]
+      ]
+      for (const [status, host] of cases) {
+        assert.strictEqual(yield* statusOf(server, { headers: { Host: host } }), status, String(host))
+      }
+    })
+  )
+
+  it.scopedLive("takes no secrets in the URL, and no log shows a URL", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      assert.strictEqual(yield* statusOf(server, { path: "/chat?token=secret" }), 404)
+      assert.notInclude(JSON.stringify(server.logs), "secret")
+    })
+  )
+
+  it.scopedLive("ends connections whose request does not arrive in time (slow HTTP)", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { ...webLimits, requestTimeout: "300 millis" } })
+      const began = performance.now()
+      yield* Effect.all(
+        [
+          "",
+          "GET /chat HT",
+          "GET /chat HTTP/1.1\r\nHost: a",
+          "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
+        ].map((bytes) => exchange(server, bytes)),
+        { concurrency: "unbounded" }
+      )
+      assert.isBelow(performance.now() - began, 8_000)
+      assert.strictEqual(server.logs.filter(({ level }) => level === "ERROR").length, 0)
+    })
+  )
+
+  it.scopedLive("keeps room: a new connection closes the one whose last request is the longest ago", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { ...webLimits, maxHttpConnections: 4 } })
+      const sockets = yield* Effect.forEach(Array.from({ length: 4 }), () => dial(server))
+      let closed = 0
+      for (const socket of sockets) {
+        socket.on("close", () => (closed += 1))
+        socket.resume()
+        socket.write("GET /chat HTTP/1.1\r\nHost: ")
+      }
+      const alice = yield* server.join("alice")
+      yield* eventually(() => closed > 0, "no connection made room")
+      // WebSockets do not count, so many of them leave the room to others.
+      yield* Effect.forEach(Array.from({ length: 8 }), (_, index) => server.join(`client${index}`))
+      yield* alice.barrier
+    })
+  )
+
+  it.scopedLive("is one request: what could be two is refused (request smuggling)", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const host = `Host: ${hostOf(server)}\r\n`
+      const smuggled = `GET /smuggled HTTP/1.1\r\n${host}\r\n`
+      const cases = [
+        `POST / HTTP/1.1\r\n${host}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+        `POST / HTTP/1.1\r\n${host}Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd${smuggled}`,
+        `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${smuggled}`,
+        `GET / HTTP/1.1\r\n${host}X: a\nY: b\r\n\r\n`,
+        `GET / HTTP/1.1\r\n${host}X : a\r\n\r\n`
+      ]
+      for (const request of cases) assert.strictEqual(yield* exchange(server, request), "", request)
+    })
+  )
+
+  it.scopedLive("survives whatever bytes arrive, and other clients do not notice", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { ...webLimits, requestTimeout: "200 millis" } })
+      const alice = yield* server.join("alice")
+      const request = Buffer.from(WebSocketStream.upgradeRequest(hostOf(server)))
+      let seed = 1
+      const random = (below: number) => {
+        seed = (seed * 16_807) % 2_147_483_647
+        return seed % below
+      }
+      const mutants = Array.from({ length: 300 }, () => {
+        const bytes = Buffer.concat([request, clientFrame({ text: "bob\n" })])
+        for (let count = 1 + random(4); count > 0; count--) bytes[random(bytes.length)] = random(256)
+        return bytes.subarray(0, random(3) === 0 ? random(bytes.length) : bytes.length)
+      })
+      yield* Effect.forEach(
+        mutants,
+        (bytes) =>
+          Effect.gen(function* () {
+            const socket = yield* dial(server)
+            socket.end(bytes)
+            socket.resume()
+            yield* Effect.async<void>((resume) => void socket.once("close", () => resume(Effect.void)))
+          }).pipe(Effect.scoped),
+        { concurrency: 20, discard: true }
+      )
+      yield* alice.barrier
+    })
+  )
+
+  it.scopedLive("has the client's address from allowed proxies only", () =>
+    Effect.gen(function* () {
+      const all = [Proxy.parseRange("127.0.0.1"), Proxy.parseRange("10.0.0.0/8")].filter((range) => range !== undefined)
+      const trusting = yield* start({ forwardedFrom: Proxy.ranges(all) })
+      const other = yield* start({ forwardedFrom: Proxy.ranges(all.slice(1)) })
+      const cases: ReadonlyArray<
+        readonly [server: SocketServer, forwarded: string | ReadonlyArray<string>, remote: RegExp]
+      > = [
+        [trusting, "203.0.113.7", /^203\.0\.113\.7:/u],
+        // What the client itself has written stands first.
+        [trusting, "198.51.100.1, 203.0.113.7, 10.0.0.3", /^203\.0\.113\.7:/u],
+        [trusting, ["198.51.100.1", "203.0.113.7"], /^203\.0\.113\.7:/u],
+        [trusting, "203.0.113.7, nonsense", /^127\.0\.0\.1:/u],
+        [trusting, "2001:db8::7", /^\[2001:db8::7\]:/u],
+        [other, "203.0.113.7", /^127\.0\.0\.1:/u]
+      ]
+      for (const [index, [server, forwarded, remote]] of cases.entries()) {
+        const stream = yield* open(server, { headers: { "X-Forwarded-For": forwarded } })
+        stream.write(`client${index}\n/quit\n`)
+        assert.match(String((yield* server.farewell(`client${index}`))["remote"]), remote, String(forwarded))
+      }
+      // Behind a proxy with TLS, a page's own origin is https.
+      const headers = { "X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https" }
+      assert.strictEqual(
+        yield* statusOf(trusting, { headers: { ...headers, Origin: `https://${hostOf(trusting)}` } }),
+        101
+      )
+      assert.strictEqual(yield* statusOf(other, { headers: { ...headers, Origin: `https://${hostOf(other)}` } }), 403)
+    })
+  )
+})
+
+describe("a WebSocket", () => {
+  it.scopedLive("is closed with the code that RFC 6455 has for each fault, also of Autobahn's list", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { ...webLimits, maxMessageBytes: 65_536 } })
+      const cases: ReadonlyArray<readonly [name: string, code: number, ...frames: ReadonlyArray<ClientFrame>]> = [
+        ["1.2 a binary message", 1003, { opcode: 2, text: "x" }],
+        ["2.5 a Ping of 126 bytes", 1002, { opcode: 9, text: "x".repeat(126) }],
+        ["3.1 a reserved bit", 1002, { text: "alice", reserved: 4 }],
+        ["3.7 reserved bits in a Close frame", 1002, { ...close(1000), reserved: 7 }],
+        ["4.1 a reserved opcode", 1002, { opcode: 3 }],
+        ["4.2 a reserved control opcode", 1002, { opcode: 11 }],
+        ["5.1 a Ping in fragments", 1002, { opcode: 9, text: "a", isFinal: false }, { opcode: 0, text: "b" }],
+        ["5.2 a Pong in fragments", 1002, { opcode: 10, text: "a", isFinal: false }, { opcode: 0, text: "b" }],
+        ["5.9 a continuation without a message", 1002, { opcode: 0, text: "x", isFinal: false }],
+        ["5.18 a message within a message", 1002, { text: "a", isFinal: false }, { text: "b" }],
+        ["6.3 text that is not UTF-8", 1007, { payload: invalid }],
+        ["6.4 the same, as soon as it arrives", 1007, { payload: invalid, isFinal: false }],
+        ["6.5 a sequence that a message cuts off", 1007, { payload: Buffer.from([0xe2, 0x82]) }],
+        ["7.3.1 a Close frame without a code", 1000, { opcode: 8 }],
+        ["7.3.2 a Close frame of one byte", 1002, { opcode: 8, payload: Buffer.from([3]) }],
+        ["7.3.4 a code and a reason", 1000, close(1000, "bye")],
+        ["7.3.6 a Close frame of 126 bytes", 1002, { opcode: 8, text: "x".repeat(126) }],
+        ["7.5.1 a reason that is not UTF-8", 1007, { opcode: 8, payload: Buffer.from([3, 232, ...invalid]) }],
+        ...[999, 1004, 1005, 1006, 1015, 1016, 2999, 5000].map((code) => [`7.9 ${code}`, 1002, close(code)] as const),
+        ...[1000, 1001, 1003, 1007, 1014, 3000, 4999].map((code) => [`7.7 ${code}`, code, close(code)] as const),
+        ["9 a frame over the limit", 1009, { text: "x".repeat(65_537) }],
+        ["9 fragments over the limit", 1009, { text: "x".repeat(65_536), isFinal: false }, { opcode: 0, text: "x" }],
+        ["a frame without a mask", 1002, { text: "alice", isMasked: false }]
+      ]
+      for (const [name, code, ...frames] of cases) assert.strictEqual(yield* codeAfter(server, ...frames), code, name)
+    })
+  )
+
+  it.scopedLive("takes control frames between the fragments of a message, and answers each Ping", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const stream = yield* open(server)
+      const frames: ReadonlyArray<ClientFrame> = [
+        { text: "ali", isFinal: false },
+        { opcode: 9, text: "one" },
+        { opcode: 0, text: "ce\n/pi", isFinal: false },
+        { opcode: 10, text: "unsolicited" },
+        { opcode: 9, payload: Buffer.alloc(125, 0xff) },
+        { opcode: 0, text: "ng\nalice: hi" }
+      ]
+      for (const frame of frames) {
+        stream.below.write(clientFrame(frame))
+        yield* Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+      }
+      yield* eventually(() => text(stream).endsWith("from alice: hi\n"), "the message did not come")
+      assert.strictEqual(stream.controls.at(-1), `10:${"\xff".repeat(125)}`)
+      assert.isTrue(stream.controls.every((control) => control.startsWith("10:")))
+    })
+  )
+
+  it.scopedLive("gets whole lines in each message, of several lines at most 16 KiB", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const stream = yield* open(server)
+      const long = "x".repeat(40_000)
+      stream.write(`alice\n${"alice: hello\n".repeat(5_000)}alice: ${long}\nalice: end\n`)
+      yield* eventually(() => text(stream).endsWith("from alice: end\n"), "the last message did not come")
+      assert.strictEqual(text(stream), `${"from alice: hello\n".repeat(5_000)}from alice: ${long}\nfrom alice: end\n`)
+      for (const message of stream.messages) {
+        assert.isTrue(message.endsWith("\n"))
+        assert.isTrue(message.length <= 16_384 || message.indexOf("\n") === message.length - 1)
+      }
+    })
+  )
+
+  it.scopedLive("is closed with a code for the reason in the last line", () =>
+    Effect.gen(function* () {
+      const server = yield* start({}, { maxConnections: 2, loginTimeout: Duration.seconds(5) })
+      const quits = yield* open(server)
+      quits.write("alice\n/quit\n")
+      yield* eventually(() => quits.closeCode === 1000, "not 1000 after /quit")
+      const refused = yield* open(server)
+      refused.write("not a name: \n")
+      yield* eventually(() => refused.closeCode === 1008, "not 1008 after a refusal")
+      assert.match(text(refused), /^! bad-login fatal: /u)
+      yield* eventually(() => quits.destroyed && refused.destroyed, "they are still connected")
+      const staying = [yield* server.greet("bob"), yield* server.join("carol")]
+      const late = yield* open(server)
+      yield* eventually(() => late.closeCode === 1013, "not 1013 when the server is full")
+      assert.match(text(late), /^! full retry=\d+ fatal: /u)
+      yield* Effect.fork(server.drain)
+      const ended = yield* Effect.forEach(staying, (client) => client.rest)
+      assert.match(ended[0]?.at(-1) ?? "", /^\* bye reason=shutdown: /u)
+    })
+  )
+
+  it.scopedLive("that sends a Close frame has left: what was not written to it returns to its senders", () =>
+    Effect.gen(function* () {
+      const server = yield* start({}, { outboxBytes: 20_000_000 })
+      const slow = yield* server.join("slow")
+      const bob = yield* server.join("bob")
+      yield* slow.pause
+      yield* bob.send(`slow: ${"x".repeat(10_000)}\n`.repeat(1_000))
+      yield* bob.barrier
+      yield* slow.end
+      yield* bob.until("a return", () =>
+        bob.lines.find((line) => line.startsWith("! undelivered slow reason=disconnected"))
+      )
+      const { returned, written } = yield* server.ledger
+      assert.strictEqual(returned + written, 1_000 + 3, "and three barriers")
+      yield* slow.resume
+      yield* slow.closed
+      // Each line that counts as written arrived.
+      assert.isAtLeast(slow.lines.length, written - 2)
+    })
+  )
+
+  it.scopedLive("that has left in the middle of a line has not sent it", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const bob = yield* server.join("bob")
+      const stream = yield* open(server)
+      stream.write("alice\nbob: whole\nbob: half")
+      stream.end()
+      yield* bob.expect("from alice: whole")
+      assert.strictEqual((yield* server.farewell("alice"))["reason"], "connection-lost")
+      yield* bob.barrier
+    })
+  )
+
+  it.scopedLive("whose TCP connection ends without a Close frame was cut off", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const stream = yield* open(server)
+      stream.write("alice\n")
+      yield* eventually(() => server.logs.length > 0, "nothing was logged")
+      stream.below.end()
+      assert.strictEqual((yield* server.farewell("alice"))["reason"], "connection-lost")
+    })
+  )
+
+  it.scopedLive("that does not answer a Ping is closed, and one that does stays", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ limits: { ...webLimits, pingInterval: "150 millis" } })
+      const alive = yield* open(server)
+      const dead = yield* open(server)
+      dead.answersPings = false
+      alive.write("alive\n")
+      dead.write("dead\n")
+      assert.strictEqual((yield* server.farewell("dead"))["reason"], "connection-lost")
+      yield* eventually(() => alive.controls.filter((control) => control === "9:").length >= 3, "too few pings")
+      assert.isUndefined(alive.closeCode)
+    })
+  )
+
+  it.scopedLive("does not keep what it has not finished outside the memory budget", () =>
+    Effect.gen(function* () {
+      const server = yield* start(
+        {},
+        { maxMemory: 2_000_000, maxLineBytes: 1_000_000, stallTimeout: Duration.millis(300) }
+      )
+      const streams = yield* Effect.forEach(Array.from({ length: 8 }), () => open(server))
+      for (const [index, stream] of streams.entries()) {
+        stream.write(`client${index}\n`)
+        stream.below.write(clientFrame({ text: "x".repeat(900_000), isFinal: false }))
+      }
+      yield* server.logged("a client without memory", ({ facts }) => facts["reason"] === "memory")
+    })
+  )
+
+  it.scopedLive("works with a client of the package ws, also over TLS", () =>
+    Effect.gen(function* () {
+      const credentials = yield* serverCredentials
+      for (const tls of [undefined, { credentials }]) {
+        const server = yield* start({ tls })
+        const scheme = tls === undefined ? "ws" : "wss"
+        const client = new WsClient(`${scheme}://${hostOf(server)}/chat`, "a-chat", { rejectUnauthorized: false })
+        const lines: Array<string> = []
+        let code = 0
+        client.on("open", () => {
+          client.send("alice")
+          client.send("alice: hi\nalice: ü")
+          client.send("/quit")
+        })
+        client.on("message", (data: Buffer) => lines.push(data.toString()))
+        client.on("close", (closeCode) => (code = closeCode))
+        yield* eventually(() => code > 0, "it was not closed")
+        assert.strictEqual(code, 1000)
+        assert.match(lines.join(""), /^from alice: hi\nfrom alice: ü\n\* bye reason=quit: [^\n]*\n$/u)
+      }
+    })
+  )
+})
