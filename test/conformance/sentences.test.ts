@@ -36,6 +36,30 @@ const sentences = Documents.prose(document.slice(document.indexOf("\n## 1")))
 
 /** Sentences that no check proves, by their beginning, and why. */
 const unproved: Record<string, string> = {
+  "A server with `--web` speaks this protocol":
+    "over WebSocket the tests of the server run (`ACHAT_TEST_OVER=websocket`), and test/server/websocket.test.ts",
+  "All of the above holds there, with these": "as above",
+  "The subprotocol is `a-chat`;": "as above: follows RFC 6455, and nothing else becomes a WebSocket",
+  "No extension is used.": "as above",
+  "A text message of a client has one line":
+    "test/transport/WebSocketDecoder.test.ts: ends a line at the end of each message",
+  "Its end also ends a line that has no LF": "as above",
+  "The server closes the connection of a client with 1003":
+    "test/server/websocket.test.ts: is closed with the code that RFC 6455 has for each fault",
+  "A text message of the server has one line": "test/server/websocket.test.ts: gets whole lines in each message",
+  "A message that the kernel took in part":
+    "test/server/flow-control.test.ts over WebSocket: closes a recipient that takes nothing",
+  "A Close frame of a client ends both directions": "test/server/websocket.test.ts: that sends a Close frame has left",
+  "It is not like shutting down": "as above",
+  "Lines that were read whole before":
+    "test/server/websocket.test.ts: that has left in the middle of a line has not sent it",
+  "An end of the TCP connection without a Close":
+    "test/server/websocket.test.ts: whose TCP connection ends without a Close frame",
+  "The code of the server's Close frame follows":
+    "test/server/websocket.test.ts: is closed with a code for the reason in the last line",
+  "The server sends a Ping every 30 s": "test/server/websocket.test.ts: that does not answer a Ping is closed",
+  "A browser's page may connect if its origin": "test/server/websocket.test.ts: is not for pages of other origins",
+  "A server on loopback answers only to": "test/server/websocket.test.ts: is only for hosts that are the server's own",
   "A connection is a stream of bytes over TCP, TLS or a Unix socket.":
     "not a promise; the suite runs over each with --tls and --unix",
   "Codes and params are the contract;": "about what may change in later versions",

@@ -39,8 +39,8 @@ export const settings = {
     "origin",
     {
       about:
-        "Origin of pages that may use --web besides its own, such as https://chat.example; may be repeated; behind a " +
-        "proxy, the origin that browsers see",
+        "Origin of pages that may use --web besides its own, as browsers write it; may be repeated; behind a proxy, the " +
+        "origin that browsers see",
       defaultText: "none"
     },
     parseOrigin
