@@ -33,13 +33,6 @@ export const mutants = [
     test: door
   },
   {
-    name: "the session ends with the HTTP connection, although outcomes are under way",
-    file: "http/ChatSessions.ts",
-    search: "if (kept.users === 0) this.close(kept)",
-    replace: "this.close(kept)",
-    test: door
-  },
-  {
     name: "a guest makes a room by writing to it",
     file: "http/ChatSession.ts",
     search: "if (members === 0 && !session.isAccount) {",

@@ -4,6 +4,7 @@ import { assert } from "vitest"
 import * as DoorServer from "../support/DoorServer.js"
 import { login } from "../support/Conversations.js"
 import { eventually } from "../support/Eventually.js"
+import { settle } from "../support/Turns.js"
 
 const { open, startDoor } = DoorServer
 
@@ -178,11 +179,13 @@ describe("GET /listen?format=lines", () => {
       dana.say("/hello")
       const text = "x".repeat(60_000)
       // More than the buffers of the kernel and of Node hold.
-      const lines = 200
+      const lines = 600
       let sent = 0
       const outcomes = (code: string) => dana.received.filter((line) => line.startsWith(code))
       while (sent < lines) dana.say(`@${(sent += 1)} bob2: ${text}`)
       yield* eventually(() => outcomes("* written ").length > 0, "nothing was written")
+      for (let before = 0; before < outcomes("* written ").length; yield* settle) before = outcomes("* written ").length
+      assert.isBelow(outcomes("* written ").length, lines)
       bob.break()
       yield* eventually(
         () => outcomes("* written ").length + outcomes("! undelivered ").length === lines,
