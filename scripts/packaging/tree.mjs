@@ -21,7 +21,7 @@ const program = [
   "web"
 ]
 
-const documents = ["README.md", "PROTOCOL.md", "test/protocol/client.py", "OPERATING.md", "SECURITY.md"]
+const documents = ["README.md", "PROTOCOL.md", "HTTP.md", "test/protocol/client.py", "OPERATING.md", "SECURITY.md"]
 
 /**
  * Shells find a completion by the name of its file. The one for zsh must have the name of the function in it, or the
