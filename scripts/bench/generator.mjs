@@ -9,7 +9,7 @@ import { churn, idle, rush, who } from "./connections.mjs"
 import { rowOf } from "./loads.mjs"
 import { paced, slow, traffic } from "./traffic.mjs"
 import { withAccounts } from "./accounts.mjs"
-import { catchUp, history, outcomes, passwords, search } from "./stored.mjs"
+import { catchUp, history, outcomes, passwords, roomReturn, search } from "./stored.mjs"
 import { wires, withRoom } from "./wire.mjs"
 
 const { values } = parseArgs({
@@ -29,16 +29,11 @@ const fail = (failure) => {
 }
 
 const load = { ...rowOf(values.load, values.quick), protocol: values.protocol }
-const run = { traffic, slow, paced, churn, idle, rush, who, outcomes, "catch-up": catchUp, passwords, history, search }[
-  load.kind
-]
+const stored = { outcomes, "catch-up": catchUp, "room-return": roomReturn, passwords, history, search }
+const run = { traffic, slow, paced, churn, idle, rush, who, ...stored }[load.kind]
 const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
-const result = await run(
-  load,
-  withRoom(withAccounts(wires[values.protocol], load), load),
-  place,
-  Number(values.pid),
-  fail
-)
+const accounts = withAccounts(wires[values.protocol], load)
+const wire = load.kind === "traffic" ? withRoom(accounts, load) : accounts
+const result = await run(load, wire, place, Number(values.pid), fail)
 writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)
 process.exit(0)

@@ -277,6 +277,25 @@ const rows = [
     ]
   },
   {
+    id: "room-return",
+    kind: "room-return",
+    lines: 1000,
+    size: 32,
+    room: "#bench",
+    accounts: [0, 101],
+    quick: { lines: 100 },
+    servers: ["a-chat-store"],
+    figures: [
+      {
+        key: "milliseconds",
+        title: "100 members of a room come back at once after a restart: all have the 1,000 lines since after",
+        unit: "ms",
+        better: "less"
+      },
+      { key: "delay", title: "a bystander's p99 meanwhile", unit: "ms", better: "less" }
+    ]
+  },
+  {
     id: "history",
     kind: "history",
     lines: 1_000_000,
@@ -373,7 +392,8 @@ export const tables = {
   clients: clients.map(({ id }) => id),
   store: [
     "pair pairs fanin mesh mesh-1 kilobyte ping-pong churn idle",
-    "stored-1 stored-10 stored-100 stored-1000 stored-pairs outcomes catch-up history search",
+    "stored-1 stored-10 stored-100 stored-1000 stored-pairs outcomes catch-up",
+    "names-1000 room-1000 room-return history search",
     "tokens passwords idle-accounts serving"
   ].flatMap((ids) => ids.split(" "))
 }

@@ -18,13 +18,15 @@
 //
 //   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine
+//   --figures FILE,FILE  do not measure: take the figures of these files, of rows that were measured one after the other
+//                        with --only and --json, at the same commit
 //   --svg FILE           draw the medians
 //   --update-docs        write the medians into BENCHMARKS.md, and the chart of the first table next to this file
 //
 // The servers take turns, with a new process for each run except with --aged. With `taskset`, server and generator have a core each. Exits
 // with 1 as soon as a message is lost, duplicated, reordered or changed.
 import { once } from "node:events"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -57,7 +59,7 @@ const give = (message) => {
 
 const readOptions = () => {
   const list = { type: "string" }
-  const options = { runs: list, only: list, servers: list, against: list, json: list, svg: list }
+  const options = { runs: list, only: list, servers: list, against: list, json: list, svg: list, figures: list }
   const flag = { type: "boolean", default: false }
   const others = Object.keys(tables).filter((name) => name !== "figures")
   const flags = Object.fromEntries(["quick", "update-docs", ...others].map((name) => [name, flag]))
@@ -80,6 +82,8 @@ const readOptions = () => {
   const missing = servers.find((name) => !installed.includes(name))
   if (missing !== undefined) give(`${missing} is not installed`)
   if (values["update-docs"] && values.quick) give("--update-docs needs full runs, without --quick")
+  if (values["update-docs"] && values.only)
+    give("--update-docs needs all rows: measure some with --json, see --figures")
   if (!isBuilt) give("there is no dist/main.js: run `npm run build` first")
   return {
     ...values,
@@ -152,23 +156,41 @@ const measureAll = async (options) => {
   return figures
 }
 
-const options = readOptions()
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // kills the server
-try {
+/** What the reports of one table have in common. */
+const partOf = ({ commit, machine, quick, runs, servers }) =>
+  JSON.stringify({ commit, machine: { ...machine, date: undefined }, quick, runs, servers })
+
+/** The report of several files, which must be of one build on one machine, as one. */
+const joined = ({ figures: files, only, table }) => {
+  const reports = files.split(",").map((file) => JSON.parse(readFileSync(file, "utf8")))
+  const [first] = reports
+  for (const report of reports) {
+    if (report.table !== table) give(`the figures are those of --${report.table}`)
+    if (partOf(report) !== partOf(first)) give(`the figures differ in ${partOf(report)}, and ${partOf(first)}`)
+  }
+  const all = reports.flatMap(({ figures }) => figures)
+  const figures = only.flatMap((id) => {
+    const found = all.filter(({ row }) => row === id)
+    return found.length === 0 ? give(`no file has figures of ${id}`) : found
+  })
+  return { ...first, figures }
+}
+
+/** Measures all rows. */
+const newReport = async (options) => {
   const commit = Documents.commit()
   const figures = await measureAll(options)
   const versions = Object.fromEntries(options.servers.map((name) => [name, versionOf(name)]))
   const { quick, runs, servers, table } = options
-  const report = {
-    machine: { ...Documents.machine(), isPinned },
-    commit,
-    versions,
-    quick,
-    runs,
-    servers,
-    figures,
-    table
-  }
+  const machine = { ...Documents.machine(), isPinned }
+  return { machine, commit, versions, quick, runs, servers, figures, table }
+}
+
+const options = readOptions()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // kills the server
+try {
+  const { table } = options
+  const report = options.figures === undefined ? await newReport(options) : joined(options)
   console.log(text(report))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
   const svg = options.svg ?? (options["update-docs"] && table === "figures" ? path("figures.svg") : undefined)

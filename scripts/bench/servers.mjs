@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url"
 import { neutral } from "../environment.mjs"
 import { answers, freePort } from "../port.mjs"
 import { exported } from "./accounts.mjs"
-import { fill } from "./kept.mjs"
+import { fill, fillRoom } from "./kept.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
@@ -129,10 +129,18 @@ const limits = [
   "off"
 ]
 
-const stored = async (row) => {
-  const file = row.kind === "history" || row.kind === "search" ? await filledWith(row) : imported(row)
-  return ["--store", file, ...limits]
+/** A store with the lines of a row in a room: a copy, because this process has locked the one that it has filled. */
+const withRoom = async (row) => {
+  const filled = imported(row)
+  await fillRoom(filled, row)
+  const file = join(folder, `store-${++stores}.db`)
+  copyFileSync(filled, file)
+  return file
 }
+
+const storeOf = { history: filledWith, search: filledWith, "room-return": withRoom }
+
+const stored = async (row) => ["--store", await (storeOf[row.kind] ?? imported)(row), ...limits]
 
 /** Appends lines like those of a row to a file, in batches as large as its window, and flushes each batch. */
 export const rawDisk = ({ measure, size, window }) => {

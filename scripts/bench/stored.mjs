@@ -170,6 +170,32 @@ export const catchUp = async (load, wire, place, _pid, fail) => {
   }
 }
 
+/** Members of a room that come back at once, after the server has started, and are given what was written since. */
+export const roomReturn = async (load, wire, place, _pid, fail) => {
+  const { accounts, lines, room, size } = load
+  const [first, end] = accounts
+  const other = await bystander(load, place, fail)
+  await sleep(500)
+  const head = `from ${nameOf(first)} ${room}: `
+  const fed = (index) =>
+    new Promise((resolve) => {
+      let count = 0
+      const heard = (line) => {
+        const expected = head + textOf(0, count, { size })
+        if (line !== expected) fail(`${nameOf(index)} got ${line}, and not ${expected}`)
+        count += 1
+        if (count === lines) resolve()
+      }
+      void enter(index, "", heard, wire, place, fail)
+    })
+  const { delays, result: milliseconds } = await other.delays(async () => {
+    const begun = performance.now()
+    await Promise.all(Array.from({ length: end - first - 1 }, (_, index) => fed(first + 1 + index)))
+    return performance.now() - begun
+  })
+  return { milliseconds, delay: quantile([...delays], 0.99), checked: lines * (end - first - 1) }
+}
+
 const logIn = (socket, index) => socket.write(`${nameOf(index)}: ${password}\n/ping in\n`)
 
 /**
