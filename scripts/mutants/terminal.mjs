@@ -260,7 +260,7 @@ export const mutants = [
     file: "terminal/ConversationReader.ts",
     search: "for (const name of this.held.keys()) this.release(name)",
     replace: "this.held.clear()",
-    test: "test/terminal/rooms-reconnection.test.ts"
+    test: "test/terminal/rooms.test.ts"
   },
   {
     name: "a page is shown although the user has gone on",
@@ -289,7 +289,7 @@ export const mutants = [
     file: "terminal/ServerLines.ts",
     search: "at !== undefined && reader.canLoad(conversation)",
     replace: "at !== undefined && reader.isOn",
-    test: "test/terminal/rooms.test.ts"
+    test: "test/terminal/rooms-reconnection.test.ts"
   },
   {
     name: "what is typed for one room goes to another",
