@@ -76,5 +76,33 @@ export const mutants = [
     search: "      ciphers,\n",
     replace: "",
     test: "test/transport/tls-handshake.test.ts"
+  },
+  {
+    name: "the payload of a frame that is not complete is not copied, and is overwritten",
+    file: "transport/WebSocketDecoder.ts",
+    search: "const payload = new Uint8Array(bytes.subarray(at + headBytes, at + headBytes + short))",
+    replace: "const payload = bytes.subarray(at + headBytes, at + headBytes + short)",
+    test: "test/transport/WebSocketDecoder.test.ts"
+  },
+  {
+    name: "slow requests of --web are never closed",
+    file: "transport/WebSocket.ts",
+    search: 'this.http.emit("listening")',
+    replace: "",
+    test: "test/server/websocket.test.ts"
+  },
+  {
+    name: "a page of any origin gets a WebSocket",
+    file: "transport/WebOrigin.ts",
+    search: "if (origin === undefined) return true",
+    replace: "if (origin !== undefined) return true",
+    test: "test/server/websocket.test.ts"
+  },
+  {
+    name: "a line that a WebSocket has not finished counts when it leaves",
+    file: "transport/FramedSocket.ts",
+    search: "else if (decoder.isWithinLine) socket.fail(close.code ?? CloseCode.normal, unfinished)",
+    replace: "",
+    test: "test/server/websocket.test.ts"
   }
 ]
