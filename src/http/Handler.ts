@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http"
 import * as WebOrigin from "../transport/WebOrigin.js"
 import type { RequestHandler } from "../transport/WebSocket.js"
+import * as WebSocketHandshake from "../transport/WebSocketHandshake.js"
 import * as Assets from "./Assets.js"
 import * as SecurityHeaders from "./SecurityHeaders.js"
 
@@ -23,6 +24,10 @@ export const make = ({ assets = Assets.read(), door = notFound, isLocal, origins
       response.setHeader(name, value)
     if (!WebOrigin.isHostAllowed(request, isLocal, origins)) {
       return answer(response, 421, "unknown host; use an IP address or localhost")
+    }
+    if (request.url === WebSocketHandshake.path) {
+      response.setHeader("upgrade", "websocket")
+      return answer(response, 426, "here is the chat over WebSocket; its page is at /")
     }
     const asset = assets.get(request.url ?? "")
     if (asset === undefined) return door(request, response, client)

@@ -91,6 +91,8 @@ describe("the files of the page", () => {
       for (const path of ["/index.html", "/app-5JQ2X7AB.js.br", "/../package.json", "/%2e%2e/package.json", "//"]) {
         assert.strictEqual((yield* request(path)).statusCode, 404, path)
       }
+      const chat = yield* request("/chat")
+      assert.deepStrictEqual([chat.statusCode, chat.headers.upgrade], [426, "websocket"])
       assert.strictEqual((yield* request("/", { method: "POST" })).statusCode, 405)
       assert.strictEqual((yield* request("/", { headers: { host: "evil.example" } })).statusCode, 421)
     })
