@@ -64,9 +64,37 @@ export const mutants = [
   {
     name: "whoever knows the id of an event continues the stream",
     file: "http/ListenRequest.ts",
-    search: " || !timingSafeEqual(kept.owner, ownerOf(identity))",
+    search: " || !timingSafeEqual(kept.owner, ownerOf(job))",
     replace: "",
     test: listen
+  },
+  {
+    name: "a request that others can read uses the session of one that nobody could",
+    file: "http/ChatSessions.ts",
+    search: "`${host}\\n${isPrivate}\\n${hook}",
+    replace: "`${host}\\n${hook}",
+    test: door
+  },
+  {
+    name: "a request may have any number of lines to any number of names",
+    file: "http/Routes.ts",
+    search: "if (isTooMuch) return yield* tooMany",
+    replace: "void isTooMuch",
+    test: door
+  },
+  {
+    name: "an answer that nobody reads is kept",
+    file: "transport/HttpLimits.ts",
+    search: 'else response.on("prefinish", start)',
+    replace: "",
+    test: "test/server/websocket.test.ts"
+  },
+  {
+    name: "a connection becomes a WebSocket while an answer is awaited",
+    file: "transport/WebSocket.ts",
+    search: "if (this.answering.has(socket)) return socket.destroy()",
+    replace: "",
+    test: "test/server/websocket.test.ts"
   },
   {
     name: "lines are written before the socket of the response took them",

@@ -51,7 +51,10 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
     })
     const process = yield* ProcessMetrics.make(options.descriptorLimit)
     const handler = yield* NodeHttpServer.makeHandler(guarded(routes(options, process), isLoopback(options.host)))
-    const http = Http.createServer(HttpLimits.options(timeout), HttpLimits.oneAtATime(handler, timeout))
+    const http = Http.createServer(
+      HttpLimits.options(timeout),
+      HttpLimits.oneAtATime(handler, { from: "request", millis: timeout })
+    )
     HttpLimits.makeRoom(http, maxConnections)
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     http.on("clientError", (_, socket) => socket.destroy())

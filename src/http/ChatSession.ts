@@ -23,8 +23,6 @@ export interface ChatSession {
   readonly isAccount: boolean
   /** The labels of lines that are sent once. The server remembers those of an account, so they are used only once. */
   readonly labels: Labels.Labels
-  /** The rooms that it has entered. */
-  readonly entered: Set<string>
 }
 
 /** Opens a connection to the chat; undefined while the server accepts none. */
@@ -52,8 +50,7 @@ export const open = (
       connection,
       isAccount,
       ask: Request.on(connection),
-      labels: isAccount ? Labels.unique() : new Labels.Labels(),
-      entered: new Set<string>()
+      labels: isAccount ? Labels.unique() : new Labels.Labels()
     }
   })
 
@@ -86,7 +83,7 @@ const greeted: LineConnection.Look<boolean, HttpRefusal.HttpRefusal> = (line) =>
 }
 
 /**
- * Enters the rooms among some names that the session is not in, for a guest, who is in a room only while it is connected.
+ * Enters the rooms among some names, for a guest, who is in a room only while it is connected.
  * A room in which nobody would be but this guest is none: a line to it would be read by nobody.
  */
 export const enterRooms = (
@@ -95,7 +92,8 @@ export const enterRooms = (
   mayJoin: boolean
 ): Effect.Effect<void, HttpRefusal.HttpRefusal> =>
   Effect.forEach(
-    names.filter((name) => RoomReports.isRoom(name) && !session.entered.has(name)),
+    // Also those of earlier requests: a room may have lost its other members since, or the account may have left it.
+    names.filter(RoomReports.isRoom),
     (room) =>
       session.isAccount && !mayJoin
         ? Effect.void
@@ -105,7 +103,6 @@ export const enterRooms = (
               yield* Requests.leave(session.ask, room)
               return yield* noRoom(room)
             }
-            session.entered.add(room)
           }).pipe(Effect.mapError((error) => (error._tag === "HttpRefusal" ? error : HttpRefusal.ofRequest(error)))),
     { discard: true }
   )

@@ -24,6 +24,8 @@ export interface SessionUser {
   readonly http: Socket
   /** The address of the client, which a proxy may have told. */
   readonly host: string
+  /** Whether nobody else can read what it sends: the proxy may have told, for each request anew. */
+  readonly isPrivate: boolean
   readonly connect: ChatSession.Connect
   readonly identity: Identity
   /** The webhook that sends. Its connection proves its name, so nobody else may have its session. */
@@ -119,5 +121,5 @@ export class ChatSessions {
  * All that makes the session of one request another one than that of the next: a proxy sends the requests of several
  * clients over one connection. None of the parts contains an LF.
  */
-const keyOf = ({ host, hook = "", identity: { login, secret = "" } }: SessionUser) =>
-  `${host}\n${hook}\n${login}\n${secret}`
+const keyOf = ({ host, hook = "", identity: { login, secret = "" }, isPrivate }: SessionUser) =>
+  `${host}\n${isPrivate}\n${hook}\n${login}\n${secret}`

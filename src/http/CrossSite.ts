@@ -22,7 +22,8 @@ export const siteOf = (headers: IncomingHttpHeaders, own: string, allowed: Reado
     if (origin === own) return site === undefined || site === "same-origin" ? "own" : "other"
     return allowed.includes(origin) ? "allowed" : "other"
   }
-  if (site === undefined) return "none"
+  // Over plain HTTP from another machine, a browser sends neither header with a GET, so any page may have caused it.
+  if (site === undefined) return headers["user-agent"]?.startsWith("Mozilla/") === true ? "other" : "none"
   // `none`: the user has typed the address, or opened a bookmark.
   return site === "same-origin" || site === "none" ? "own" : "other"
 }

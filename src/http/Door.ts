@@ -94,7 +94,7 @@ const places = "/send/NAME, /listen, /history/NAME, /who, /hook/ID and /openapi.
 const otherSite = new HttpRefusal.HttpRefusal({
   status: 403,
   code: "other-site",
-  text: "pages of this site may not use the server; see --web-origin"
+  text: "pages of this site may not use the server; see --web-origin (without HTTPS, browsers do not say which site it is)"
 })
 
 const notAllowed = (name: string, method: string) =>
@@ -135,7 +135,8 @@ const refuse = (
   send(response, path, status, HttpRefusal.bodyOf(refusal), {
     ...headers,
     ...(retryMillis === undefined ? {} : { "retry-after": String(Math.max(1, Math.ceil(retryMillis / 1000))) }),
-    ...(status === 401 ? { "www-authenticate": 'Basic realm="a-chat", charset="UTF-8"' } : {}),
+    // Not Basic, although it is taken: a browser would ask for a password, and send it for pages of other sites as well.
+    ...(status === 401 ? { "www-authenticate": 'Bearer realm="a-chat"' } : {}),
     // The body was not read, and would be taken for the next request.
     ...(status === 413 ? { connection: "close" } : {})
   })

@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 export interface DoorLimits {
   /** Bytes in the body of a request. */
   readonly maxBodyBytes: number
-  /** Lines in the body of a request that sends: each is one message. */
+  /** Lines that a request sends, once for each recipient: each pair has an outcome in the answer. */
   readonly maxLines: number
   /** Streams of `/listen` at once. */
   readonly maxStreams: number

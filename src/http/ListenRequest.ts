@@ -18,6 +18,8 @@ export interface ListenJob {
   /** Opens a connection to the chat; undefined while the server accepts none. */
   readonly connect: (facts: { readonly needsConfirmation: boolean }) => MemorySocket | undefined
   readonly identity: Identity
+  /** Whether nobody else can read what the client sends. */
+  readonly isPrivate: boolean
   readonly rooms: ReadonlyArray<string>
   readonly format: "events" | "lines"
   /** The id of the last event that the client has. */
@@ -67,10 +69,11 @@ export class ListenStreams {
   }
 
   /** Whether the request goes on with a stream that is still there. */
-  private isContinued({ identity, lastEventId = "", response }: ListenJob): boolean {
+  private isContinued(job: ListenJob): boolean {
+    const { lastEventId = "", response } = job
     const [, id = "", number = ""] = /^([\w-]+)\.(\d{1,15})$/u.exec(lastEventId) ?? []
     const kept = this.streams.get(id)
-    if (kept === undefined || !timingSafeEqual(kept.owner, ownerOf(identity))) return false
+    if (kept === undefined || !timingSafeEqual(kept.owner, ownerOf(job))) return false
     const { stream } = kept
     stream.shown(Number(number))
     if (!stream.isOver) stream.attach(response)
@@ -96,7 +99,7 @@ export class ListenStreams {
         },
         forget
       )
-      this.streams.set(id, { stream, owner: ownerOf(job.identity) })
+      this.streams.set(id, { stream, owner: ownerOf(job) })
       this.count()
       stream.attach(job.response)
       return {
@@ -162,8 +165,9 @@ const opening = (
     return Deferred.await(opened)
   })
 
-const ownerOf = ({ login, secret = "" }: Identity): Buffer =>
-  createHash("sha256").update(`${login}\n${secret}`).digest()
+/** A stream is not continued with a secret that others can read, which a new one would not take. */
+const ownerOf = ({ identity: { login, secret = "" }, isPrivate }: ListenJob): Buffer =>
+  createHash("sha256").update(`${isPrivate}\n${login}\n${secret}`).digest()
 
 const full = new HttpRefusal.HttpRefusal({
   status: 503,

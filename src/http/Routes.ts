@@ -78,6 +78,10 @@ const send: Route = ({ client, request, target }, { limits, sessions }) =>
     const { head, recipients } = yield* recipientsIn(target.rest)
     const body = yield* Body.read(request, limits.maxBodyBytes)
     const texts = yield* textsIn(body, limits.maxLines)
+    // Each line is written with all its recipients, and each of these has an outcome: the products take the memory.
+    const isTooMuch =
+      texts.length * recipients.length > limits.maxLines || texts.length * head.length > limits.maxBodyBytes
+    if (isTooMuch) return yield* tooMany
     const key = request.headers["idempotency-key"]
     const job = { head, recipients, texts, key: keyIn(key), isWaiting, patience: limits.patience }
     const result = yield* sessions.use(userOf(client, request, identity), (session) =>
@@ -89,6 +93,7 @@ const send: Route = ({ client, request, target }, { limits, sessions }) =>
 const userOf = (client: WebClient, { socket }: IncomingMessage, identity: Identity.Identity): SessionUser => ({
   http: socket,
   host: client.host,
+  isPrivate: client.isPrivate,
   connect: () => client.connect(),
   identity
 })
@@ -110,6 +115,12 @@ const textsIn = (body: Buffer, maxLines: number): Effect.Effect<ReadonlyArray<st
   const text = `a body has at most ${maxLines} lines`
   return Effect.fail(new HttpRefusal.HttpRefusal({ status: 413, code: "too-long", text }))
 }
+
+const tooMany = new HttpRefusal.HttpRefusal({
+  status: 413,
+  code: "too-long",
+  text: "these are too many lines for so many recipients; send them in several requests"
+})
 
 /** The answer to a request that has sent lines. */
 export const answerOf = ({ isComplete, outcomes }: SendRequest.SendResult, isWaiting: boolean): Answer => {
@@ -143,6 +154,7 @@ const listen: Route = ({ client, request, response, target }, { streams }) =>
     yield* streams.run({
       connect: client.connect,
       identity,
+      isPrivate: client.isPrivate,
       rooms: rooms.map((room) => room.trim()),
       format: yield* Parameters.oneOf("format", format, ["events", "lines"]),
       lastEventId: typeof lastEventId === "string" ? lastEventId : undefined,

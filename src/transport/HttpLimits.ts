@@ -68,20 +68,36 @@ export const makeRoom = (
   })
 }
 
+/** How long a client may take with an answer. */
+export interface AnswerTimeout {
+  readonly millis: number
+  /** From the request on, or from the end of the answer, which may be a stream or wait for an event. */
+  readonly from: "request" | "end"
+}
+
 /**
  * Closes a connection whose client does not read an answer in time, or sends a request before the answer to the one
  * before. Node would handle all requests of a read at once, so that one client could have a thousand answers in memory.
  *
- * @param answerTimeout for each answer, in milliseconds; none if it is 0
+ * @param answering the connections that wait for an answer, for a caller that needs them
  */
-export const oneAtATime = (handler: Http.RequestListener, answerTimeout: number): Http.RequestListener => {
-  const answering = new WeakSet<Socket>()
+export const oneAtATime = (
+  handler: Http.RequestListener,
+  { from, millis }: AnswerTimeout,
+  answering = new WeakSet<Socket>()
+): Http.RequestListener => {
   return (request, response) => {
     const { socket } = request
     if (answering.has(socket)) socket.destroy()
     if (socket.destroyed) return
     answering.add(socket)
-    const deadline = answerTimeout === 0 ? undefined : setTimeout(() => socket.destroy(), answerTimeout)
+    let deadline: NodeJS.Timeout | undefined = undefined
+    const start = () => {
+      deadline = setTimeout(() => socket.destroy(), millis)
+    }
+    if (from === "request") start()
+    // Node has handed the whole answer to the socket, from which the kernel has not taken all of it.
+    else response.on("prefinish", start)
     response.on("finish", () => answering.delete(socket))
     response.on("close", () => clearTimeout(deadline))
     handler(request, response)

@@ -64,6 +64,9 @@ export interface WebLimits {
 /** Time for a refused client to read the refusal. */
 const refusalLinger = Duration.seconds(1)
 
+/** The headers, and the words in `Connection`, by which a client offers another protocol. */
+const offer = /^(?:upgrade|http2-settings)$/iu
+
 /** Of the connections within this process. */
 const bufferSizes = { bufferBytes: 65_536, readBytes: 65_536 }
 
@@ -121,6 +124,8 @@ class WebListener {
   private readonly carriers = new WeakMap<Net.Socket, Carrier>()
   private readonly pings: Pings.Pings
   private isOpen = true
+  /** The connections that wait for an answer. */
+  private readonly answering = new WeakSet<Net.Socket>()
 
   constructor(
     private readonly options: WebOptions,
@@ -133,9 +138,10 @@ class WebListener {
     }
     const { maxHttpConnections, pingInterval, requestTimeout } = options.limits
     this.pings = new Pings.Pings(Duration.toMillis(pingInterval))
+    const millis = Duration.toMillis(requestTimeout)
     this.http = Http.createServer(
-      HttpLimits.options(Duration.toMillis(requestTimeout)),
-      HttpLimits.oneAtATime(answer, 0)
+      HttpLimits.options(millis),
+      HttpLimits.oneAtATime(answer, { from: "end", millis }, this.answering)
     )
     HttpLimits.makeRoom(this.http, maxHttpConnections, (host) =>
       this.isShared(host) ? Infinity : Math.ceil(maxHttpConnections / 4)
@@ -187,6 +193,11 @@ class WebListener {
   }
 
   private upgrade(request: Http.IncomingMessage, socket: Net.Socket, head: Uint8Array) {
+    // A second request before the answer to the first: both answers would be on one connection.
+    if (this.answering.has(socket)) return socket.destroy()
+    if (request.url !== WebSocketHandshake.path && request.headers.upgrade?.toLowerCase() !== "websocket") {
+      return this.ignoreUpgrade(request, socket, head)
+    }
     const client = this.clientOf(request)
     const response = this.refusalOf(request, client) ?? WebSocketHandshake.respond(request)
     if (typeof response !== "string") return turnAway(socket, response)
@@ -203,6 +214,26 @@ class WebListener {
     })
     this.pings.add(framed)
     return this.events.accepted(framed)
+  }
+
+  /**
+   * Ignores the offer of another protocol, such as that of HTTP/2 by `curl --http2` (RFC 9110, 7.8). Node no longer parses
+   * the connection, so the request is put back without the offer.
+   */
+  private ignoreUpgrade(
+    { httpVersion, method, rawHeaders, url }: Http.IncomingMessage,
+    socket: Net.Socket,
+    head: Uint8Array
+  ) {
+    const lines = [`${method} ${url} HTTP/${httpVersion}`]
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const [name = "", value = ""] = rawHeaders.slice(index, index + 2)
+      if (offer.test(name)) continue
+      const options = value.split(",").filter((option) => !offer.test(option.trim()))
+      lines.push(`${name}: ${/^connection$/iu.test(name) ? options.join(",") : value}`)
+    }
+    socket.unshift(Buffer.concat([Buffer.from([...lines, "", ""].join("\r\n"), "latin1"), head]))
+    this.http.emit("connection", socket)
   }
 
   /** Why a page, or a program, gets no WebSocket. */

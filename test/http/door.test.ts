@@ -14,6 +14,55 @@ import { settle } from "../support/Turns.js"
 const outcomes = (json: { readonly outcomes: ReadonlyArray<Record<string, unknown>> }) =>
   json.outcomes.map(({ line, outcome, reason, to }) => [line, to, outcome, ...(reason === undefined ? [] : [reason])])
 
+describe("what one request can do", () => {
+  it.scoped("limits what lines and recipients are together", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startDoor({ limits: { maxLines: 10 } })
+      const send = (names: string, body: string) =>
+        Effect.map(ask("POST", `/send/${names}`, { body }), ({ status }) => status)
+      assert.deepStrictEqual([yield* send("a,b,c,d", "x\ny\nz"), yield* send("a,b,c", "x\ny\nz")], [413, 409])
+    })
+  )
+
+  it.scoped("says no-room to a guest whose room has emptied since its last request", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
+      const dana = yield* join("dana")
+      dana.say("/join #ops")
+      yield* dana.barrier
+      const send = Effect.map(ask("POST", "/send/%23ops?from=ci", { body: "hi", agent }), ({ status }) => status)
+      assert.strictEqual(yield* send, 200)
+      dana.say("/leave #ops")
+      yield* dana.barrier
+      assert.strictEqual(yield* send, 404)
+      agent.destroy()
+    })
+  )
+
+  it.scoped("takes a secret that others can read no more after one that nobody could, on the same connection", () =>
+    Effect.gen(function* () {
+      const { ask, join } = yield* startDoor()
+      yield* join("dana")
+      const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
+      const send = (more: Record<string, string>) =>
+        ask("POST", "/send/dana", { body: "hi", agent, headers: { ...authorization("alice"), ...more } })
+      assert.strictEqual((yield* send({})).status, 200)
+      const { json, status } = yield* send({ "x-forwarded-proto": "http" })
+      assert.deepStrictEqual([status, json.error.code], [403, "tls-required"])
+      agent.destroy()
+    })
+  )
+
+  it.scoped("takes no GET of a browser that does not say where it comes from", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startDoor()
+      const headers = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64)" }
+      assert.strictEqual((yield* ask("GET", "/who", { headers })).status, 403)
+    })
+  )
+})
+
 describe("POST /send", () => {
   it.scoped("writes to those who are present, and says so", () =>
     Effect.gen(function* () {
@@ -75,17 +124,17 @@ describe("POST /send", () => {
         Effect.map(ask("POST", `/send/bob?from=${from}`, { body: "hi", headers }), ({ headers, json, status }) => [
           status,
           json.error?.code,
-          headers["www-authenticate"] === undefined ? "" : "Basic"
+          headers["www-authenticate"]?.split(" ")[0] ?? ""
         ])
       const wrong = { authorization: `Basic ${Buffer.from("alice:wrong password").toString("base64")}` }
       assert.deepStrictEqual(yield* send("dana"), [409, "login-in-use", ""])
-      assert.deepStrictEqual(yield* send("alice"), [401, "password-required", "Basic"])
-      assert.deepStrictEqual(yield* send("alice", wrong), [401, "wrong-password", "Basic"])
+      assert.deepStrictEqual(yield* send("alice"), [401, "password-required", "Bearer"])
+      assert.deepStrictEqual(yield* send("alice", wrong), [401, "wrong-password", "Bearer"])
       assert.deepStrictEqual(yield* send("%2Fquit"), [400, "bad-login", ""])
       assert.deepStrictEqual(yield* send("a%20b"), [400, "bad-login", ""])
       assert.deepStrictEqual(yield* send("x%0Aalice"), [400, "bad-login", ""])
       // Another name than that of the secret.
-      assert.deepStrictEqual(yield* send("bob", authorization("alice")), [401, "wrong-password", "Basic"])
+      assert.deepStrictEqual(yield* send("bob", authorization("alice")), [401, "wrong-password", "Bearer"])
     })
   )
 

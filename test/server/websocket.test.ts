@@ -207,6 +207,51 @@ describe("the upgrade", () => {
     })
   )
 
+  it.scopedLive("ends connections that do not read an answer in time", () =>
+    Effect.gen(function* () {
+      let isOver = false
+      const server = yield* start({
+        limits: { ...webLimits, requestTimeout: "300 millis" },
+        handler: (_, response) => {
+          response.on("close", () => (isOver = true))
+          response.end("x".repeat(64 * 2 ** 20))
+        }
+      })
+      const socket = yield* dial(server)
+      socket.pause()
+      socket.write(`GET / HTTP/1.1\r\nHost: ${hostOf(server)}\r\n\r\n`)
+      yield* eventually(() => isOver, "an answer that is not read is kept")
+    })
+  )
+
+  it.scopedLive("answers a request that offers another protocol as if it did not", () =>
+    Effect.gen(function* () {
+      const bodies: Array<string> = []
+      const server = yield* start({
+        handler: (request, response) => {
+          request.on("data", (chunk: Buffer) => bodies.push(chunk.toString("latin1")))
+          request.on("end", () => response.end(`${request.method} ${request.url} ${request.headers["connection"]}`))
+        }
+      })
+      const headers =
+        `Host: ${hostOf(server)}\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n` +
+        "HTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 2\r\n\r\n"
+      const answer = yield* exchange(server, `POST /send/bob HTTP/1.1\r\n${headers}hi`)
+      assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*POST \/send\/bob +close$/u)
+      assert.deepStrictEqual(bodies, ["hi"])
+    })
+  )
+
+  it.scopedLive("becomes none while an answer is awaited, which would come in the middle of it", () =>
+    Effect.gen(function* () {
+      const server = yield* start({
+        handler: (_, response) => void setTimeout(() => response.end("late"), 50)
+      })
+      const upgrade = WebSocketStream.upgradeRequest(hostOf(server), {})
+      assert.strictEqual(yield* exchange(server, `GET / HTTP/1.1\r\nHost: ${hostOf(server)}\r\n\r\n${upgrade}`), "")
+    })
+  )
+
   it.scopedLive("keeps room: a new connection closes the one whose last request is the longest ago", () =>
     Effect.gen(function* () {
       const server = yield* start({ limits: { ...webLimits, maxHttpConnections: 4 } })

@@ -111,14 +111,17 @@ export const startDoor = ({
     const sizes = { bufferBytes: 65_536, readBytes: 65_536 }
     const http = Http.createServer((request, response) => {
       const remote = "192.0.2.7:5000"
+      // As a proxy says it.
+      const isPrivate = request.headers["x-forwarded-proto"] !== "http"
       door(request, response, {
         remote,
         host: "192.0.2.7",
-        isPrivate: true,
+        isPrivate,
         scheme: "http",
         connect: (facts) => {
           if (!isOpen()) return undefined
-          const [client, accepted] = MemorySocket.pair(sizes, { remote, host: "192.0.2.7", ...facts }, () => {})
+          const from = { remote, host: "192.0.2.7", isPrivate, ...facts }
+          const [client, accepted] = MemorySocket.pair(sizes, from, () => {})
           chat.accept(accepted)
           return client
         }

@@ -18,7 +18,7 @@ export const settings = {
     max: 64 * 2 ** 20
   }),
   webMaxLines: Setting.count("web-max-lines", {
-    about: "Messages in one HTTP request, of which each is a line; one with more gets 413",
+    about: "Messages in one HTTP request: its lines, times its recipients; one with more gets 413",
     default: DoorLimits.defaults.maxLines,
     min: 1,
     max: 1_000_000
