@@ -6,12 +6,15 @@ import type { Socket } from "node:net"
  * seconds.
  */
 
+/** The request line and the headers. */
+export const maxHeaderBytes = 16_384
+
 /** @param timeout how long a request may take to arrive, and the next request to begin, in milliseconds */
 export const options = (timeout: number): Http.ServerOptions => ({
   requestTimeout: timeout,
   headersTimeout: timeout,
   keepAliveTimeout: timeout,
-  maxHeaderSize: 16_384,
+  maxHeaderSize: maxHeaderBytes,
   // How often Node looks for requests that take too long; its default of 30 s would give them up to 40 s.
   connectionsCheckingInterval: Math.min(1_000, timeout / 4)
 })

@@ -152,7 +152,10 @@ class WebListener {
     // hands it the connections.
     this.http.emit("listening")
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
-    this.http.on("clientError", (_, socket) => socket.destroy())
+    this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      const isLong = error.code === "HPE_HEADER_OVERFLOW" && !this.answering.has(socket as Net.Socket)
+      return isLong ? turnAway(socket as Net.Socket, tooLong) : socket.destroy()
+    })
   }
 
   /** Whether many clients may come from this address: this machine's own, or that of a proxy. */
@@ -269,6 +272,11 @@ class WebListener {
     this.events.accepted(accepted)
     return client
   }
+}
+
+const tooLong: WebSocketHandshake.Refusal = {
+  status: 431,
+  why: `the request line and the headers have more than ${HttpLimits.maxHeaderBytes} bytes`
 }
 
 /** For a socket that was destroyed in the meantime. */

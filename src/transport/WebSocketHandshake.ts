@@ -55,6 +55,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   405: "Method Not Allowed",
   421: "Misdirected Request",
   426: "Upgrade Required",
+  431: "Request Header Fields Too Large",
   503: "Service Unavailable"
 }
 

@@ -242,6 +242,16 @@ describe("the upgrade", () => {
     })
   )
 
+  it.scopedLive("has at most 16 KiB of headers, and says so", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const request = (length: number) => exchange(server, `GET /${"x".repeat(length)} HTTP/1.1\r\n${close}`)
+      const close = `Host: ${hostOf(server)}\r\nConnection: close\r\n\r\n`
+      assert.match(yield* request(16_000), /^HTTP\/1\.1 404 /u)
+      assert.match(yield* request(17_000), /^HTTP\/1\.1 431 [^]*more than 16384 bytes\n$/u)
+    })
+  )
+
   it.scopedLive("becomes none while an answer is awaited, which would come in the middle of it", () =>
     Effect.gen(function* () {
       const server = yield* start({
