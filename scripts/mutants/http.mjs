@@ -76,6 +76,13 @@ export const mutants = [
     test: door
   },
   {
+    name: "streams that were left keep all others out",
+    file: "http/ListenRequest.ts",
+    search: " && !this.makeRoom()",
+    replace: "",
+    test: listen
+  },
+  {
     name: "a request may have any number of lines to any number of names",
     file: "http/Routes.ts",
     search: "if (isTooMuch) return yield* tooMany",

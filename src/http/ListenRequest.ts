@@ -10,7 +10,7 @@ import * as HttpRefusal from "./HttpRefusal.js"
 import type { Identity } from "./Identity.js"
 import { ListenConnection } from "./ListenConnection.js"
 import { LineStream } from "./LineStream.js"
-import { MessageStream } from "./MessageStream.js"
+import { makesRoomMillis, MessageStream } from "./MessageStream.js"
 
 /** `GET /listen`: the messages for a client, as they come. */
 
@@ -56,7 +56,7 @@ export class ListenStreams {
   run(job: ListenJob): Effect.Effect<void, HttpRefusal.HttpRefusal> {
     return Effect.suspend(() => {
       if (job.format === "events" && this.isContinued(job)) return Effect.void
-      if (this.size >= this.maxStreams) return Effect.fail(full)
+      if (this.size >= this.maxStreams && !this.makeRoom()) return Effect.fail(full)
       return job.format === "events" ? this.openEvents(job) : this.openLines(job)
     })
   }
@@ -66,6 +66,17 @@ export class ListenStreams {
     for (const { stream } of this.streams.values()) stream.close()
     this.streams.clear()
     for (const end of this.lines) end()
+  }
+
+  /** Ends the stream whose client has been away longest, if that is long: what it has not shown to have is not received. */
+  private makeRoom(): boolean {
+    const [longest] = [...this.streams].toSorted(
+      ([, one], [, other]) => other.stream.awayMillis - one.stream.awayMillis
+    )
+    if (longest === undefined || longest[1].stream.awayMillis < makesRoomMillis) return false
+    this.streams.delete(longest[0])
+    longest[1].stream.close()
+    return true
   }
 
   /** Whether the request goes on with a stream that is still there. */

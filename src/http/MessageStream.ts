@@ -24,6 +24,9 @@ const reconnectMillis = 2000
 /** How long the chat keeps the connection of a client that does not come back, in milliseconds. */
 export const absenceMillis = 10_000
 
+/** After this time without its client, a stream makes room for another one, in milliseconds. */
+export const makesRoomMillis = 1000
+
 /** A comment at this interval keeps proxies from closing a quiet stream, and finds out that a client has gone. */
 const heartbeatMillis = 15_000
 
@@ -52,6 +55,8 @@ export class MessageStream {
   private acknowledging: NodeJS.Timeout | undefined = undefined
   private heartbeat: NodeJS.Timeout | undefined = undefined
   private absence: NodeJS.Timeout | undefined = undefined
+  /** When the last response ended, by the monotonic clock. */
+  private leftAt = Infinity
   /** Whether nothing more comes from the chat. */
   private hasEnded = false
   /** Whether the client should not come back. */
@@ -72,6 +77,11 @@ export class MessageStream {
     return this.hasEnded && this.unshown.length === 0
   }
 
+  /** How long its client has been away, in milliseconds; negative while it is there. */
+  get awayMillis(): number {
+    return performance.now() - this.leftAt
+  }
+
   /** The client has all events up to this number. */
   shown(number: number): void {
     let messages = 0
@@ -87,6 +97,7 @@ export class MessageStream {
   attach(response: ServerResponse): void {
     this.detach()
     clearTimeout(this.absence)
+    this.leftAt = Infinity
     this.response = response
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
@@ -162,6 +173,7 @@ export class MessageStream {
   private left(response: ServerResponse) {
     if (this.response !== response) return
     this.detach()
+    this.leftAt = performance.now()
     this.absence = setTimeout(() => {
       this.connection.break()
       this.gone()

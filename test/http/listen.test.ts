@@ -141,6 +141,22 @@ describe("GET /listen", () => {
   )
 })
 
+describe("a full server", () => {
+  it.scoped("gives a new stream the place of one whose client has been away longest", () =>
+    Effect.gen(function* () {
+      const { port } = yield* startDoor({ limits: { maxStreams: 2 } })
+      const away = yield* open(port, "/listen?from=x")
+      const there = yield* open(port, "/listen?from=y")
+      away.break()
+      assert.strictEqual((yield* open(port, "/listen?from=z")).status, 503)
+      yield* Effect.async<void>((resume) => void setTimeout(() => resume(Effect.void), 1200)) // the clock of a test stands still
+      assert.strictEqual((yield* open(port, "/listen?from=z")).status, 200)
+      assert.strictEqual((yield* open(port, "/listen?from=w")).status, 503)
+      assert.isFalse(there.hasEnded())
+    })
+  )
+})
+
 describe("GET /listen?format=lines", () => {
   it.scoped("gives lines, which are written once the socket of the response took them", () =>
     Effect.gen(function* () {

@@ -24,7 +24,7 @@ export const settings = {
     max: 1_000_000
   }),
   webMaxStreams: Setting.count("web-max-streams", {
-    about: "Streams of /listen at once; a further one gets 503",
+    about: "Streams of /listen at once; a further one takes the place of one whose client has left, or gets 503",
     default: DoorLimits.defaults.maxStreams,
     min: 1,
     max: 10_000
