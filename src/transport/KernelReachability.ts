@@ -185,7 +185,8 @@ const parse = (text: string, { idle, rows }: Table): string => {
     start = end + 1
     const at = line.indexOf(nothingToSend)
     if (at > 0) {
-      // The port of the peer and the state come before it: `C2A4 01`.
+      // The port of the peer and the state come before it: `C2A4 01`. One that has ended may have had the same port.
+      if (line.startsWith(timeWait, at - 2)) continue
       const port = Number.parseInt(line.slice(at - 7, at - 3), 16)
       idle.set(port, (idle.get(port) ?? 0) + 1)
       continue
@@ -202,6 +203,9 @@ const parse = (text: string, { idle, rows }: Table): string => {
 
 /** The column of the bytes to send when it is zero; otherwise only a listening socket has such a column. */
 const nothingToSend = " 00000000:"
+
+/** The state of a connection that has ended: its ports may be in use again. */
+const timeWait = "06"
 
 const windowProbeTimer = 4
 

@@ -159,7 +159,9 @@ if (existsSync("/proc/net/tcp")) {
         // Established (01): the port may also be that of connections that ended a moment ago.
         const skipping = whole.split("\n").filter((line) => !new RegExp(`^ *\\d+: \\S+ \\S+:${port} 01 `).test(line))
         assert.lengthOf(skipping, whole.split("\n").length - 1)
-        const paths = [skipping.join("\n"), whole].map((content, index) => {
+        const ended = `   9: 0100007F:0016 0100007F:${port} 06 00000000:00000000 03:00000EE5 00000000   0  0 0 3 0
+`
+        const paths = [skipping.join("\n") + ended, whole].map((content, index) => {
           const path = join(folder, `${index}`)
           writeFileSync(path, content)
           return path

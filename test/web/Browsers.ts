@@ -81,15 +81,22 @@ export class WebServer {
   }
 
   /** A client over TCP, which says these lines and reads on. */
-  async client(
-    ...lines: ReadonlyArray<string>
-  ): Promise<{ readonly say: (text: string) => void; readonly end: () => void }> {
+  async client(...lines: ReadonlyArray<string>): Promise<{
+    readonly say: (text: string) => void
+    /** Waits until it has received this text. */
+    readonly until: (text: string) => Promise<void>
+    readonly end: () => void
+  }> {
     const socket = Net.connect(Number(this.port), "127.0.0.1")
-    socket.on("error", () => {}).resume()
+    let received = ""
+    socket.on("error", () => {}).on("data", (bytes) => (received += bytes.toString("latin1")))
     await once(socket, "connect")
     const say = (text: string) => void socket.write(`${text}\n`)
     for (const line of lines) say(line)
-    return { say, end: () => socket.destroy() }
+    const until = async (text: string) => {
+      while (!received.includes(text)) await once(socket, "data")
+    }
+    return { say, until, end: () => socket.destroy() }
   }
 }
 

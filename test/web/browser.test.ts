@@ -252,7 +252,11 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
   }, 120_000)
 
   it("says why a login is refused", async () => {
-    const others = [await server.client("paul", "/hello", "/register correct horse"), await server.client("quinn")]
+    const paul = await server.client("paul", "/register correct horse")
+    const quinn = await server.client("quinn", "/ping here")
+    await paul.until("* registered paul")
+    await quinn.until("* pong")
+    const others = [paul, quinn]
     const page = await browsers.open(server.web)
     const attempt = async (name: string, password: string, why: string) => {
       await page.fill("input[name=username]", name)
