@@ -39,7 +39,7 @@ export const mutants = [
   },
   {
     name: "the page forgets what waits when it is loaded again",
-    file: "web/model/Outbox.ts",
+    file: "web/model/SavedList.ts",
     search: "const saved = parseJson(memory.read(key))",
     replace: "const saved = parseJson(undefined ?? memory.read(`${key}.`))",
     test: "test/web/Chat.test.ts"

@@ -10,11 +10,11 @@ const youngBytes = 8 * 1_048_576
  * without one of them prints a warning and continues.
  *
  * The old generation grows by 30 % between collections instead of a multiple, which halves the memory of the process under
- * a flood to a recipient that does not read. The young generation grows in one step, by `restoreYoung`, and then stays: 24 MiB less at the same
- * speed, and shorter pauses (benchmarks: idle memory, slow consumer). It is so small that one thread collects it in a
- * millisecond or two; with several, V8 waits until the kernel has run each of them, up to 10 ms on a busy machine
- * (fairness: blank). It is collected when it is full, and not as soon as four fifths of it are used, which V8 does for the sake
- * of pages that are rendered meanwhile (benchmark: churn, a twentieth).
+ * a flood to a recipient that does not read. The young generation grows in one step, by `restoreYoung`, and then stays:
+ * 24 MiB less at the same speed, and shorter pauses (benchmarks: idle memory, slow consumer). It is so small that one
+ * thread collects it in a millisecond or two; with several, V8 waits until the kernel has run each of them, up to 10 ms
+ * on a busy machine (fairness: blank). It is collected when it is full, and not as soon as four fifths of it are used,
+ * which V8 does for the sake of pages that are rendered meanwhile (benchmark: churn, a twentieth).
  */
 export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
   V8.setFlagsFromString("--no-parallel-scavenge")

@@ -1,5 +1,6 @@
 import { randomText } from "../../client/Labels.js"
-import { fieldsOf, type Memory, parseJson, stringIn } from "./Ports.js"
+import { fieldsOf, type Memory, stringIn } from "./Ports.js"
+import { SavedList } from "./SavedList.js"
 
 /** What the user has written, until the server has said what became of it. */
 export interface OutboxLine {
@@ -43,36 +44,31 @@ const parseLine = (value: unknown): OutboxLine | undefined => {
  * same label, where the server stores it only once; otherwise the user decides.
  */
 export class Outbox {
-  private lines: Array<OutboxLine>
+  private readonly saved: SavedList<OutboxLine>
   /** The labels of the lines that were sent on this connection and have no outcome. */
   private readonly underWay = new Set<string>()
   private readonly prefix = randomText()
   private made = 0
-  private isToBeSaved = false
 
-  constructor(
-    private readonly memory: Memory,
-    private readonly key: string
-  ) {
-    const saved = parseJson(memory.read(key))
-    this.lines = Array.isArray(saved) ? saved.flatMap((value) => parseLine(value) ?? []) : []
+  constructor(memory: Memory, key: string) {
+    this.saved = new SavedList(memory, key, parseLine)
   }
 
   get all(): ReadonlyArray<OutboxLine> {
-    return this.lines
+    return this.saved.all
   }
 
   find(label: string): OutboxLine | undefined {
-    return this.lines.find((line) => line.label === label)
+    return this.all.find((line) => line.label === label)
   }
 
   get isFull(): boolean {
-    return this.lines.length >= maxOutboxLines
+    return this.all.length >= maxOutboxLines
   }
 
   /** Whether the outcome of a line of an earlier connection is still to come. */
   isSettling(conversation: string): boolean {
-    return this.lines.some(({ state, to, wasSent }) => to === conversation && state === "waiting" && wasSent)
+    return this.all.some(({ state, to, wasSent }) => to === conversation && state === "waiting" && wasSent)
   }
 
   /** @param why if the line cannot be sent */
@@ -88,15 +84,14 @@ export class Outbox {
       wasSent: false,
       why
     }
-    this.lines = [...this.lines, line]
-    this.save()
+    this.saved.set([...this.all, line])
     return line
   }
 
   /** The lines to send now. */
   take(isPaced: boolean): ReadonlyArray<OutboxLine> {
     const room = (isPaced ? 1 : window) - this.underWay.size
-    const taken = this.lines
+    const taken = this.all
       .filter(({ label, state }) => state === "waiting" && !this.underWay.has(label))
       .slice(0, Math.max(0, room))
     for (const { label } of taken) this.underWay.add(label)
@@ -115,8 +110,7 @@ export class Outbox {
   remove(label: string): OutboxLine | undefined {
     const found = this.find(label)
     this.underWay.delete(label)
-    this.lines = this.lines.filter((line) => line.label !== label)
-    if (found !== undefined) this.save()
+    if (found !== undefined) this.saved.set(this.all.filter((line) => line.label !== label))
     return found
   }
 
@@ -149,23 +143,11 @@ export class Outbox {
   }
 
   clear(): void {
-    this.lines = []
     this.underWay.clear()
-    this.save()
+    this.saved.set([])
   }
 
   private update(change: (line: OutboxLine) => OutboxLine) {
-    this.lines = this.lines.map(change)
-    this.save()
-  }
-
-  /** Writes once for all changes of one task, such as a paste of many lines, and before anything else happens. */
-  private save() {
-    if (this.isToBeSaved) return
-    this.isToBeSaved = true
-    queueMicrotask(() => {
-      this.isToBeSaved = false
-      this.memory.write(this.key, this.lines.length === 0 ? undefined : JSON.stringify(this.lines))
-    })
+    this.saved.set(this.all.map(change))
   }
 }

@@ -1,4 +1,5 @@
-import { fieldsOf, type Memory, parseJson } from "./Ports.js"
+import { fieldsOf, type Memory } from "./Ports.js"
+import { SavedList } from "./SavedList.js"
 import type { ShownLine } from "./Timeline.js"
 
 /** A line that no server keeps, such as one between guests, and the number of the kept line that it came after. */
@@ -26,40 +27,24 @@ const parse = (value: unknown): UnkeptLine | undefined => {
  * the screen after the page was loaded again.
  */
 export class UnkeptLines {
-  private lines: ReadonlyArray<UnkeptLine>
-  private isToBeSaved = false
+  private readonly saved: SavedList<UnkeptLine>
 
-  constructor(
-    private readonly memory: Memory,
-    private readonly key: string
-  ) {
-    const saved = parseJson(memory.read(key))
-    this.lines = Array.isArray(saved) ? saved.flatMap((value) => parse(value) ?? []) : []
+  constructor(memory: Memory, key: string) {
+    this.saved = new SavedList(memory, key, parse)
   }
 
   get all(): ReadonlyArray<UnkeptLine> {
-    return this.lines
+    return this.saved.all
   }
 
   add(added: UnkeptLine): void {
     let units = 0
     // The newest first.
-    const all = [added, ...this.lines.toReversed()].slice(0, maxLines)
-    this.lines = all.filter(({ line }) => (units += line.text.length) <= maxUnits).toReversed()
-    this.save()
+    const all = [added, ...this.all.toReversed()].slice(0, maxLines)
+    this.saved.set(all.filter(({ line }) => (units += line.text.length) <= maxUnits).toReversed())
   }
 
   clear(): void {
-    this.lines = []
-    this.save()
-  }
-
-  private save() {
-    if (this.isToBeSaved) return
-    this.isToBeSaved = true
-    queueMicrotask(() => {
-      this.isToBeSaved = false
-      this.memory.write(this.key, this.lines.length === 0 ? undefined : JSON.stringify(this.lines))
-    })
+    this.saved.set([])
   }
 }
