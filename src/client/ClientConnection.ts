@@ -192,7 +192,7 @@ const deliver = (
       }
     }
     const label = connection.outcomes.expect(awaited, number)
-    // If the connection breaks here, part of the line may have been sent. The outcome is then unknown.
-    yield* Effect.catchTag(connection.send(`@${label} ${message}`), "TransportError", () => Effect.void)
+    // Without waiting until the kernel has taken it, since its outcome is awaited; if the connection breaks, it is unknown.
+    connection.queue(`@${label} ${message}`)
     return yield* Deferred.await(settled)
   })

@@ -42,6 +42,38 @@ describe("Client.deliver", () => {
     })
   )
 
+  it.scopedLive("writes messages of one turn together, and before what is sent after them", () =>
+    Effect.gen(function* () {
+      const { socket } = yield* chat()
+      const written: Array<string> = []
+      const watched = Effect.tap(socket, (socket) => {
+        const write = socket.write.bind(socket)
+        const watch = (bytes: string) => {
+          written.push(bytes)
+          return write(bytes)
+        }
+        return Effect.succeed(Object.assign(socket, { write: watch }))
+      })
+      const alice = yield* Client.connect({ socket: watched, login: "alice" })
+      yield* alice.deliver(["alice"], "first")
+      written.length = 0
+      const texts = Array.from({ length: 100 }, (_, index) => `${index}`)
+      const deliveries = texts.map((text) => alice.deliver(["alice"], text))
+      yield* Effect.all([...deliveries, Effect.delay(alice.sendLine("/ping"), 0)], { concurrency: "unbounded" })
+      const [together = "", ...others] = written.filter((bytes) => bytes.startsWith("@"))
+      assert.deepStrictEqual(others, [])
+      assert.deepStrictEqual(
+        together.split("\n").map((line) => line.replace(/^@\S+ /u, "")),
+        [...texts.map((text) => `alice: ${text}`), ""]
+      )
+      written.length = 0
+      yield* Effect.all([alice.deliver(["alice"], "before"), alice.sendLine("/ping after")], {
+        concurrency: "unbounded"
+      })
+      assert.match(written.join(""), /before\n[^]*\/ping after\n$/u)
+    })
+  )
+
   it.scopedLive("keeps the outcomes of concurrent messages apart", () =>
     Effect.gen(function* () {
       const { socket } = yield* chat()
