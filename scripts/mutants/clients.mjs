@@ -223,6 +223,21 @@ export const mutants = [
     build: true
   },
   {
+    name: "a login that came too early again pauses no longer than before",
+    file: "client/GreetingPause.ts",
+    search: "this.millis + leastLonger",
+    replace: "0",
+    test: "test/cli/send-retry.test.ts",
+    build: true
+  },
+  {
+    name: "the page sends its login right after a greeting that was paced",
+    file: "web/model/Connection.ts",
+    search: "if (this.pause.millis === 0) return",
+    replace: "return",
+    test: "test/web/Connection.test.ts"
+  },
+  {
     name: "send ignores the announced rate",
     file: "cli/commands/LoginAttempts.ts",
     search: "new Pace(rates, performance.now())",

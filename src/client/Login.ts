@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Socket, TransportError } from "../ports/Transport.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Encode from "./Encode.js"
+import { GreetingPause, slowDownMillis } from "./GreetingPause.js"
 import * as LineConnection from "./LineConnection.js"
 import type { Labels } from "./Labels.js"
 import type { LastSeen } from "./LastSeen.js"
@@ -284,13 +285,19 @@ const greeting = ({ connection, seen, words }: PendingLogin) => {
 const untilNamed = (started: PendingLogin, first: Option.Option<Hello> | number, line: string) =>
   Effect.gen(function* () {
     const { ask } = greeting(started)
+    const pause = new GreetingPause()
     let answer = first
-    for (let wait = 0; ;) {
-      if (typeof answer === "number") wait = answer
-      // The login is announced unless it was the line that came too fast.
+    let isSentAgain = false
+    for (;;) {
+      if (typeof answer === "number") pause.refused(answer)
       else if (Option.isNone(answer) || answer.value.name !== "") return answer
-      else yield* Effect.delay(started.connection.send(`${line}\n`), wait)
-      yield* Effect.sleep(wait)
+      else {
+        // The login is announced unless it was the line that came too fast.
+        if (isSentAgain) pause.refused(0)
+        yield* Effect.delay(started.connection.send(`${line}\n`), pause.millis)
+        isSentAgain = true
+      }
+      yield* Effect.sleep(pause.millis)
       answer = yield* ask("/hello\n", 1)
     }
   })
@@ -343,9 +350,6 @@ const askHello = (
       typeof answer === "number" ? Effect.delay(askHello(started, helloLine(started)), answer) : Effect.succeed(answer)
     )
   })
-
-/** How long a greeting pauses after a `slow-down` without `retry`. */
-const slowDownMillis = 1000
 
 const parseHello = (received: Received.Received): Option.Option<Hello> => {
   if (received._tag !== "Notice") return Option.none()

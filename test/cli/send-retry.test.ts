@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { LineCutter } from "../../scripts/line-client.mjs"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 import * as LocalServer from "../support/LocalServer.js"
@@ -85,6 +86,36 @@ describe.concurrent("a-chat send, at the pace of the server", () => {
       const offline = "a-chat: alice: offline: no recipient of that name is online\n"
       const expected = { status: 1, output: "", errors: offline }
       assert.deepStrictEqual(sent, [expected, expected])
+    })
+  )
+
+  it.scopedLive("logs in to a server that asks for a little less time than it requires", () =>
+    Effect.gen(function* () {
+      const [required, announced] = [500, 450]
+      const server = yield* FakeServer.make((socket) => {
+        let accepted = -Infinity
+        let refused = -Infinity
+        let name = ""
+        const cutter = new LineCutter((line) => {
+          const label = /^@\d+ /u.exec(line)?.[0] ?? ""
+          const sinceAccepted = Date.now() - accepted
+          if (sinceAccepted < required) {
+            // Like the real server, one refusal for several lines of one read.
+            if (Date.now() - refused < 20 && label === "") return
+            refused = Date.now()
+            return void socket.write(`! slow-down ${label}retry=${Math.max(0, announced - sinceAccepted)}: x\n`)
+          }
+          accepted = Date.now()
+          if (line.startsWith("/hello")) {
+            const named = name === "" ? "" : ` name=${name}`
+            socket.write(`* hello achat=1${named} max-line=1000 max-recipients=3 on=send-only: x\n`)
+          } else if (label !== "") socket.write(`* written ${label}bob: x\n`)
+          else name = line
+        })
+        socket.setEncoding("utf8").on("data", (text: string) => cutter.push(text))
+        socket.on("end", () => socket.end())
+      })
+      assert.deepStrictEqual(yield* Program.run([...at(server), "--retry", "5", "bob", "hi"]), quiet)
     })
   )
 

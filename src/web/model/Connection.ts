@@ -1,4 +1,5 @@
 import { Acknowledgement, isMessage, turnsOn } from "../../client/Acknowledgement.js"
+import { GreetingPause, slowDownMillis } from "../../client/GreetingPause.js"
 import * as PastReports from "../../client/PastReports.js"
 import * as Received from "../../client/Received.js"
 import type { ConnectionEnd } from "./Reconnection.js"
@@ -98,6 +99,8 @@ export class Connection {
   private returnMillis: number | undefined = undefined
   private refused: Refused | undefined = undefined
   private cancelTimer: () => void
+  private readonly pause = new GreetingPause()
+  private cancelGreeting: () => void = () => {}
 
   constructor(
     open: OpenLink,
@@ -159,6 +162,7 @@ export class Connection {
     if (this.stage === "ended") return
     this.stage = "ended"
     this.cancelTimer()
+    this.cancelGreeting()
     this.acknowledgement.stop()
     const upMillis = this.upAt === undefined ? 0 : this.timers.now() - this.upAt
     for (const { fail } of this.pending.values()) fail(cutOff())
@@ -196,8 +200,8 @@ export class Connection {
   private greet(received: Received.Received) {
     if (received._tag === "Refused" && received.code === "slow-down" && !received.fatal) {
       this.mayLogIn = true
-      this.timers.after(received.retryMillis ?? silentMillis, () => this.link.send("/hello\n"))
-      return
+      this.pause.refused(received.retryMillis ?? slowDownMillis)
+      return this.greetLater("/hello\n")
     }
     if (received._tag !== "Notice" || received.code !== "hello") {
       // What comes with the login, before its confirmation, such as a kept line.
@@ -213,7 +217,19 @@ export class Connection {
     this.stage = "login"
     const { device, name, secret } = this.login
     const who = device === undefined ? name : `${name}/${device}`
-    this.link.send(`${secret === undefined ? who : `${who}: ${secret}`}\n/hello\n`)
+    const line = `${secret === undefined ? who : `${who}: ${secret}`}\n`
+    if (this.pause.millis === 0) return this.link.send(`${line}/hello\n`)
+    // The server takes one line at a time.
+    this.greetLater(line, () => this.greetLater("/hello\n"))
+  }
+
+  /** Sends a line of the greeting after the pause that the server has asked for. */
+  private greetLater(line: string, then?: () => void) {
+    this.cancelGreeting()
+    this.cancelGreeting = this.timers.after(this.pause.millis, () => {
+      this.link.send(line)
+      then?.()
+    })
   }
 
   private confirmed(facts: ServerFacts) {
