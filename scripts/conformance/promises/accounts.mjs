@@ -54,7 +54,7 @@ const facts = async (client) => {
 check(
   "a name with an account takes a secret, and so do names that look the same",
   [
-    "The name of an account belongs to its owner: only who proves to be the owner logs in under it, and nobody under a name that looks the same.",
+    "The name of an account belongs to its owner: only a client that proves to be the owner can log in under it, and nobody can log in under a name that looks the same.",
     "A client without an account is a guest.",
     "NAME, or one that looks the same, belongs to an account;",
     "| `alice: SECRET` | the device `main` of the account `alice` |",
@@ -81,7 +81,7 @@ check(
   [
     "A server may have accounts (`--accounts`).",
     "All of this is off unless `* hello` has `accounts=open`, `accounts=closed` or `accounts=required`.",
-    "It then also has `store=memory` or `store=disk`, which is whether accounts outlive the server; `log=ID`, which changes when the server has begun from nothing; and, for a client of an account, `device=NAME`.",
+    "It then also has `store=memory` or `store=disk`, which says whether accounts outlive the server; `log=ID`, which changes when the server has begun from nothing; and, for a client of an account, `device=NAME`.",
     "a device or a secret where the server has no accounts; a device of a name without an account"
   ],
   async (t) => {

@@ -54,7 +54,7 @@ check(
   [
     "_stored_: the line is kept for a recipient with an account (section 10); or",
     "| `* stored @LABEL NAME[, NAME…]: …` | it is kept for these accounts |",
-    "Then the server gives it to the account's devices, now or when they come.",
+    "The server then gives it to the account's devices, at once or when they connect.",
     "A line to a guest is never kept: the next client of that name may be somebody else.",
     "What an account writes to a guest is not kept either.",
     "A new device of an account starts where the furthest of its devices is; the first starts at the beginning."
@@ -150,7 +150,7 @@ check(
 check(
   "one's other devices, and oneself",
   [
-    "The lines of one's own other devices are passed over, except after `copies`; what an account writes to itself goes to all of its devices.",
+    "A device skips what the account's other devices sent, unless it said `copies`; what an account writes to itself goes to all of its devices.",
     "| `copies` | this device gets what the account's other devices send: `* sent bob seq=N at=MS: text` |"
   ],
   async (t) => {
@@ -239,7 +239,7 @@ check(
   "`/accounts` shows which names are no guests'",
   [
     "| `/accounts NAME, NAME` | `* accounts N: NAME, …`: those of these names, at most 1,000, that belong to accounts;",
-    "A guest may get a line twice that is sent again; `/accounts` shows who is none."
+    "A guest may get a line twice if it is sent again; `/accounts` shows which recipients are accounts."
   ],
   async (t) => {
     const server = await start(t, "alice", "bob")
@@ -254,8 +254,8 @@ check(
 check(
   "an account that reads nothing fills up, and holds nobody",
   [
-    "A device that reads slowly holds nobody: it is given the lines when it has room.",
-    "| `full` | no device of the account was given its last 1,000 lines of this conversation, or 16 MiB in all, 4 MiB of these by guests; each line counts 100 bytes and its texts; or a guest's line, while far too much is kept |",
+    "A device that reads slowly holds nobody: it gets the lines when its queue has room.",
+    "| `full` | 1,000 lines of this conversation wait for the account, none of which any of its devices was given, or 16 MiB of all its conversations (4 MiB of guests' lines), where a line counts its text and 100 bytes; or the line is a guest's, and far too much is kept |",
     "Lines to an account return for these reasons, besides those of section 3:"
   ],
   async (t) => {

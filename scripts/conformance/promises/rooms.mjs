@@ -71,7 +71,7 @@ check(
     "a message as well, to a room: `#ops: hi` (section 11)",
     "| `/join #ROOM` | `* room #ROOM members=N last=SEQ [locked=yes] [owner=NAME]: TOPIC`; creates the room if it does not exist |",
     "The account that creates a room owns it.",
-    "Each member gets the lines that are stored after it has joined, all members in the same order."
+    "Each member gets the lines that are stored after it joined, and all members get them in the same order."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -99,7 +99,7 @@ check(
     "An account is a member until it leaves, also while it is away.",
     "A guest is one while it is connected and has no account; it joins again after each login.",
     "A guest that registers stays in its rooms, where its account is a member from then on.",
-    "A device of an account has its place in a room as in any conversation: what it missed, it is given when it comes.",
+    "A device of an account has a place in a room as in any conversation: when it connects, it gets what it missed.",
     "| `/members #ROOM` | `* members #ROOM N here=M: alice, bob, …`, the M present ones first, in as many lines as it takes; then `* end members #ROOM: …` |",
     "| `/rooms` | the same as for `/join`, with `in=yes` where the client is in it, for each room that it is in or may enter; then `* end rooms count=N: …` |"
   ],
@@ -144,11 +144,11 @@ check(
 check(
   "rooms without a store, and who may write to them",
   [
-    "Then `* hello` has `rooms=open`, `rooms=accounts` or `rooms=operator`, which is who creates rooms, and `store` and `log` (section 9).",
+    "Then `* hello` has `rooms=open`, `rooms=accounts` or `rooms=operator`, which says who may create rooms, and `store` and `log` (section 9).",
     "A server has rooms unless `--rooms` is `off`.",
     "A room that a guest has created has no owner.",
     "The name of a room is `#` and a valid name (section 2).",
-    "Like a client's, it is reached by its exact name, and no room is created whose name looks the same as that of another.",
+    "A message reaches a room by its exact name, and no room can be created whose name looks the same as that of another.",
     "| `no-room` | there is no such room, or it is locked and the sender is not in it |",
     "| `not-member` | the sender is not in the room |",
     "| `looks-like` | `/join`, and the name looks the same as that of the room `like` |",
@@ -215,9 +215,9 @@ check(
   "leaving, and the end of a room",
   [
     "| `/leave #ROOM` | `* left #ROOM NAME: …`, after the client's own lines to the room are stored |",
-    "The numbers of a room's lines begin with 1, and never begin again: when its last member has left, the room and its lines are gone, and a later one of that name goes on with higher numbers.",
+    "The numbers of a room's lines start at 1 and never start again: when its last member has left, the room and its lines are gone, and a later room of that name continues with higher numbers.",
     "If the owner leaves, the account that has been a member longest is the next owner.",
-    "Who has left or was removed is given nothing more."
+    "A member that has left or was removed gets nothing more."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -283,7 +283,7 @@ check(
     "| `/invite #ROOM NAME` | `* invited #ROOM NAME by=OWNER: …`: the account can join while the room is locked |",
     "| `/lock #ROOM` | `* locked #ROOM OWNER: …`: the room is for its members and for invited accounts, and its guests are removed |",
     "| `/unlock #ROOM` | `* unlocked #ROOM OWNER: …` |",
-    "To all others, a locked room is not there: it is not in `/rooms`, lines to it return as `no-room`, and no message lists it among its recipients.",
+    "For all who are neither in it nor invited, a locked room does not exist: it is not in `/rooms`, lines to it return as `no-room`, and no message lists it among its recipients.",
     "Only `/join` says that the name is taken.",
     "An account that is invited gets `* invited #ROOM OWNER: …` on those of its devices that have sent `/hello`, and the room is in its `/rooms`."
   ],
@@ -323,8 +323,8 @@ check(
     "| `/silence #ROOM NAME TIME` | `* silenced #ROOM NAME by=OWNER until=MS: …`: the member may not write for a time such as `30s`, `10m`, `2h` or `1d` |",
     "| `/unsilence #ROOM NAME` | `* unsilenced #ROOM NAME by=OWNER: …` |",
     "| `/slow #ROOM TIME` | `* slow #ROOM OWNER millis=N: …`: each member but the owner may write a line only so often; `off` ends it |",
-    "From `/invite` on, the commands are the owner's.",
-    "Who was removed may join again if the room is not locked.",
+    "Only the owner may use the commands from `/invite` on.",
+    "A member that was removed may join again if the room is not locked.",
     "| `silenced` | with `retry`: the sender was silenced |",
     "| `slow-mode` | with `retry`: the sender has written a moment ago, in a room with slow mode |",
     "| `not-owner` | a command of owners |"
@@ -370,7 +370,7 @@ check(
 check(
   "looking back at a room",
   [
-    "What is kept can be read again: by an account, its direct conversations since the account exists; by who is in a room, all of the room that is kept, also what was written before.",
+    "What is kept can be read again. An account can read its direct conversations, as far back as its own creation. A client in a room can read all that is kept of the room, including what was written before it joined.",
     "NAME is that of the room, with its `#`, or the other name of a direct conversation.",
     "`* hello` has `max-history=N`, the greatest number of lines of a page (100).",
     "| `/history NAME [after=SEQ] [before=SEQ] [since=MS] [until=MS] [limit=N]` | `* past NAME AUTHOR [guest=yes] seq=SEQ at=MS: text` for each line, oldest first; then `* end history NAME [first=SEQ last=SEQ] [more=yes]: …` |",
@@ -380,7 +380,7 @@ check(
     "`first` and `last` are the numbers of its first and its last line.",
     "A conversation that has never had a line is an empty page, whatever its name.",
     "Guests have no direct conversations and no read marks: commands about these are refused to them as `guest`.",
-    "For a room, they are refused as other commands about it are (section 11), and a page with more lines as `limit`."
+    "Commands that read a room are refused like other commands about rooms (section 11), and those for a page of more than `max-history` lines as `limit`."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -421,15 +421,15 @@ check(
   "searches",
   [
     "| `/search [in=NAME] [limit=N] TEXT` | `* past NAME AUTHOR [guest=yes] seq=SEQ at=MS: text` for each of the latest lines that have all words of TEXT, newest first; then `* end search count=N: …` |",
-    "A search finds lines of the conversation `in`, or without it of all that the client may read, which for a guest is the rooms that it is in.",
+    "A search covers the conversation `in`; without `in`, it covers all that the client may read, which for a guest is the rooms that it is in.",
     "It finds at most `limit` lines, 20 if that is not given, and fewer if they have more than 262,144 bytes.",
     "Parameters come before TEXT.",
     "There are no operators: all of TEXT is text.",
     "A word is a run of letters, marks and digits.",
     "It is found as a whole, whatever its case and accents: `cafe` finds `CAFÉ`, and `strasse` finds `Straße`.",
     "Each character of a script that is written without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, and also Korean) is a word, and so is each emoji, whatever its skin tone.",
-    "What stands between blanks in TEXT and has several words, such as `10.0.0.1`, `don't` or `東京`, is found where they follow each other;",
-    "so any part of a Chinese text is found.",
+    "Words of TEXT without a blank between them, such as those of `10.0.0.1`, `don't` or `東京`, are found only where they follow each other;",
+    "so any part of a Chinese text can be found.",
     "A client may search 4 times a second (`--search-rate`, in `* hello` as `search-rate`).",
     "Further searches are refused as `limit` with `retry`, those for more than `max-history` lines as `limit`, and those without a word as `no-words`."
   ],
@@ -507,8 +507,8 @@ check(
     "A read mark belongs to the account, whichever of its devices sets it, and nobody else is told of it.",
     "Its other devices get `* read NAME seq=SEQ: …` after `copies`.",
     "Sending a line to a conversation moves the mark there as well.",
-    "`at=MS` stands for the last line until that time.",
-    "The words of section 10 are about rooms as well, except for `receipts`: with `seq`, members get `from carol #ops guest=yes seq=3 at=MS: hi`, and with `copies` the sender's other devices get `* sent #ops seq=3 at=MS: hi`."
+    "`at=MS` stands for the last line stored by that time.",
+    "The words of section 10 apply to rooms as well, except for `receipts`: with `seq`, members get `from carol #ops guest=yes seq=3 at=MS: hi`, and with `copies` the sender's other devices get `* sent #ops seq=3 at=MS: hi`."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
