@@ -14,6 +14,9 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8
 const long = [
   "simulation/simulation",
   "web/browser", // waits
+  "web/browser-rooms", // waits
+  "web/browser-accounts", // waits
+  "web/browser-attention", // waits
   "faults/vanished", // waits
   "soak/faults", // waits
   "admin/Admin", // waits

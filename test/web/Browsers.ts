@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import axe from "axe-core"
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core"
 import { main } from "../support/Program.js"
 
@@ -36,10 +37,14 @@ export class WebServer {
   port = "0"
   web = "0"
 
-  private constructor(private readonly folder: string) {}
+  private constructor(
+    private readonly folder: string,
+    private readonly flags: ReadonlyArray<string>
+  ) {}
 
-  static async start(): Promise<WebServer> {
-    const server = new WebServer(await mkdtemp(join(tmpdir(), "a-chat-page-")))
+  /** @param flags of `a-chat serve`, besides those for the ports and the store */
+  static async start(...flags: ReadonlyArray<string>): Promise<WebServer> {
+    const server = new WebServer(await mkdtemp(join(tmpdir(), "a-chat-page-")), flags)
     await server.restart()
     return server
   }
@@ -50,7 +55,8 @@ export class WebServer {
 
   async restart(): Promise<void> {
     const ports = ["--port", this.port, "--web", this.web]
-    const args = [main, "serve", ...ports, "--store", join(this.folder, "chat.db"), "--log-format", "logfmt"]
+    const store = ["--store", join(this.folder, "chat.db")]
+    const args = [main, "serve", ...ports, ...store, "--log-format", "logfmt", ...this.flags]
     const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] })
     this.child = child
     let log = ""
@@ -224,7 +230,7 @@ export const register = async (page: Page, name: string, password: string): Prom
   await page.click("button[type=submit]")
   await page.waitForSelector(".app")
   // The page logs in once more, as a device of its own.
-  await page.waitForFunction(() => localStorage.getItem("a-chat.identity")?.includes("achat_"))
+  await page.waitForFunction(() => Object.keys(localStorage).some((key) => key.startsWith("a-chat.token.")))
   await online(page)
 }
 
@@ -249,6 +255,19 @@ export const say = async (page: Page, text: string): Promise<void> => {
 /** Waits until the page shows a line with this text, and with this state if one is given. */
 export const shows = (page: Page, text: string, state = ""): Promise<unknown> =>
   page.waitForSelector(`.line${state} .text >> text="${text}"`)
+
+export const closeDialog = async (page: Page): Promise<void> => {
+  await page.click("dialog [aria-label=Close]")
+  await page.waitForSelector("dialog", { state: "detached" })
+}
+
+/** Problems that axe finds in what is shown, as the WCAG 2 levels A and AA and its best practices say. */
+export const problems = async (page: Page): Promise<ReadonlyArray<string>> => {
+  // Not as a script element, which the page's policy forbids.
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`)
+}
 
 /** The texts of the lines on the screen. */
 export const texts = (page: Page): Promise<ReadonlyArray<string>> => page.locator(".line .text").allTextContents()

@@ -275,6 +275,8 @@ export class PlayedServer {
         return this.history(label, words)
       case "token":
         return this.say(`* token${label} ${words[0]} achat_token: shown only once`)
+      case "password":
+        return this.say(`* password-changed${label} tokens=1: changed`)
       case "ping":
         return this.say(`* pong${label}: `)
       default:

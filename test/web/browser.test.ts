@@ -1,5 +1,3 @@
-import axe from "axe-core"
-import type { Page } from "playwright-core"
 import { afterAll, assert, beforeAll, beforeEach, describe, it } from "vitest"
 import * as B from "./Browsers.js"
 
@@ -7,14 +5,6 @@ import * as B from "./Browsers.js"
 let browsers: B.Browsers
 let server: B.WebServer
 let network: B.Network
-
-/** Problems that axe finds in what is shown, as the WCAG 2 levels A and AA and its best practices say. */
-const problems = async (page: Page): Promise<ReadonlyArray<string>> => {
-  // Not as a script element, which the page's policy forbids.
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`)
-}
 
 describe.skipIf(!B.isInstalled)("the page in a browser", () => {
   beforeAll(async () => {
@@ -35,7 +25,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
 
   it("is used by two people and a phone", async () => {
     const alice = await browsers.open(server.web)
-    assert.deepStrictEqual(await problems(alice), [])
+    assert.deepStrictEqual(await B.problems(alice), [])
     await B.register(alice, "alice", "correct horse")
     await B.go(alice, "#ops")
     const bob = await browsers.open(server.web)
@@ -70,11 +60,11 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await B.shows(alice, "lunch?", ":has(.state.received)")
     await dave.click(".item:has-text('alice')")
     await B.shows(dave, "lunch?")
-    assert.deepStrictEqual(await problems(dave), [])
+    assert.deepStrictEqual(await B.problems(dave), [])
 
     // The phone is another device of alice: it gets what she has written, and her read marks.
     await dave.click("[aria-label='All conversations']")
-    assert.deepStrictEqual(await problems(dave), [])
+    assert.deepStrictEqual(await B.problems(dave), [])
     const phone = await browsers.open(server.web, B.phone)
     await B.logIn(phone, "alice", "correct horse")
     await phone.click(".item:has-text('ops')")
@@ -91,7 +81,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await bob.waitForSelector(".subtitle >> text=What is broken")
     await alice.click("[aria-label='Members and settings']")
     await alice.waitForSelector(".panel .item >> text=bob")
-    assert.deepStrictEqual(await problems(alice), [])
+    assert.deepStrictEqual(await B.problems(alice), [])
     await alice.click(".panel >> text=Mute")
     await alice.waitForSelector(".item.muted >> text=ops")
     await alice.keyboard.press("Control+f")
@@ -99,7 +89,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await alice.keyboard.press("Enter")
     await alice.click(".found button >> text=is the build green")
     await alice.waitForSelector(".line.target >> text=is the build green")
-    assert.deepStrictEqual(await problems(alice), [])
+    assert.deepStrictEqual(await B.problems(alice), [])
 
     // A draft stays where it was written, also over a reload.
     await alice.fill("#composer", "not yet")
@@ -118,7 +108,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await bob.waitForSelector(".note.trouble")
 
     await alice.click(".you")
-    assert.deepStrictEqual(await problems(alice), [])
+    assert.deepStrictEqual(await B.problems(alice), [])
     await alice.click("text=Log out")
     await alice.waitForSelector("input[name=username]")
     assert.isNull(await alice.evaluate(() => localStorage.getItem("a-chat.identity")))
@@ -142,7 +132,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     // The page comes from the service worker, and what was written from the browser's storage.
     await erin.reload()
     await B.shows(erin, "two", ".waiting")
-    assert.deepStrictEqual(await problems(erin), [])
+    assert.deepStrictEqual(await B.problems(erin), [])
     await server.restart()
     await Promise.all([B.shows(erin, "two", ":has(.state.stored)"), B.shows(frank, "three", ":has(.state.stored)")])
     await Promise.all([B.shows(erin, "three"), B.shows(frank, "two")])
@@ -192,7 +182,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await B.register(first, "ivan", "correct horse")
     const second = await browsers.tab(await first.context().newPage(), server.web)
     await second.waitForSelector("h1 >> text=Open in another tab")
-    assert.deepStrictEqual(await problems(second), [])
+    assert.deepStrictEqual(await B.problems(second), [])
     await second.click("text=Continue here")
     await B.online(second)
     await first.waitForSelector("h1 >> text=Open in another tab")
@@ -246,7 +236,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
       .locator(".line")
       .evaluateAll((all) => all.filter(({ clientHeight }) => clientHeight > 900).length)
     assert.strictEqual(tall, 0)
-    assert.deepStrictEqual(await problems(page), [])
+    assert.deepStrictEqual(await B.problems(page), [])
     mallory.end()
     await page.context().close()
   }, 120_000)
@@ -268,7 +258,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await attempt("paul", "wrong password", "Wrong name or password")
     await attempt("quinn", "", "is in use")
     await attempt("a b", "", "A name has up to 32 letters")
-    assert.deepStrictEqual(await problems(page), [])
+    assert.deepStrictEqual(await B.problems(page), [])
     assert.isNull(await page.evaluate(() => localStorage.getItem("a-chat.identity")))
     await B.logIn(page, "paul", "correct horse")
     // No password is kept, and the token is in no address.

@@ -212,14 +212,14 @@ describe("Typed", () => {
   it("takes each line that is not blank for a message, without what the protocol does not allow", () => {
     assert.deepStrictEqual(say("one\r\n\n  two \u0007\u2028three\tfour\u0085"), {
       _tag: "Say",
-      lines: ["one", "  two", "three\tfour"]
+      lines: ["one", "two", "three\tfour"]
     })
     assert.deepStrictEqual(say("/lines\n/of a file"), { _tag: "Say", lines: ["/lines", "/of a file"] })
   })
 
   it("has a way to write text that starts with a slash", () => {
     assert.deepStrictEqual(say("//etc/hosts"), { _tag: "Say", lines: ["/etc/hosts"] })
-    assert.deepStrictEqual(say(" /etc/hosts"), { _tag: "Say", lines: [" /etc/hosts"] })
+    assert.deepStrictEqual(say(" /etc/hosts"), { _tag: "Say", lines: ["/etc/hosts"] })
     assert.deepStrictEqual(say("/me waves"), { _tag: "Say", lines: ["/me waves"] })
   })
 

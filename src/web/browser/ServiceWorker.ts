@@ -25,7 +25,9 @@ declare const ACHAT_SHELL: ReadonlyArray<string>
 declare const ACHAT_SHELL_VERSION: string
 
 const worker = globalThis as unknown as Worker
-const cacheName = `a-chat.${ACHAT_SHELL_VERSION}`
+/** Another program may have caches on the same origin. */
+const prefix = "a-chat."
+const cacheName = `${prefix}${ACHAT_SHELL_VERSION}`
 
 /** How long the server may take before the kept page is shown, in milliseconds. */
 const patienceMillis = 3_000
@@ -39,13 +41,14 @@ const install = async () => {
 /** Forgets the files of other versions. */
 const activate = async () => {
   const names = await worker.caches.keys()
-  await Promise.all(names.filter((name) => name !== cacheName).map((name) => worker.caches.delete(name)))
+  const old = names.filter((name) => name.startsWith(prefix) && name !== cacheName)
+  await Promise.all(old.map((name) => worker.caches.delete(name)))
   await worker.clients.claim()
 }
 
 /** The page itself comes from the server if that answers, so that a new version is seen at once. */
 const page = async (request: Request): Promise<Response> => {
-  const kept = await worker.caches.match("/")
+  const kept = await worker.caches.match("/", { cacheName })
   try {
     const signal = kept === undefined ? null : AbortSignal.timeout(patienceMillis)
     const response = await fetch(request, { signal })
@@ -57,7 +60,8 @@ const page = async (request: Request): Promise<Response> => {
 }
 
 /** The other files have their versions in their names, or hardly change. */
-const asset = async (request: Request): Promise<Response> => (await worker.caches.match(request)) ?? fetch(request)
+const asset = async (request: Request): Promise<Response> =>
+  (await worker.caches.match(request, { cacheName })) ?? fetch(request)
 
 worker.addEventListener("install", (event) => (event as WorkerEvent).waitUntil(install()))
 worker.addEventListener("activate", (event) => (event as WorkerEvent).waitUntil(activate()))

@@ -9,6 +9,7 @@ import { Reconnection } from "./Reconnection.js"
 import { Rooms } from "./Rooms.js"
 import * as RoomTexts from "./RoomTexts.js"
 import { Sending } from "./Sending.js"
+import * as Sentence from "./Sentence.js"
 import { ServerLines } from "./ServerLines.js"
 import * as Typed from "./Typed.js"
 
@@ -95,6 +96,20 @@ export class Chat extends ChatState {
     this.login = login
   }
 
+  /** Resolves after the login of this attempt, and fails with the reason if it is refused or the server is not reached. */
+  loggedIn(): Promise<void> {
+    return new Promise((settle, fail) => {
+      const stop = this.link.subscribe((link) => {
+        if (link._tag === "Connecting") return
+        // Not at once: the effect is not yet there to be stopped.
+        queueMicrotask(() => stop())
+        if (!("why" in link)) return settle()
+        const { code, why } = link._tag === "Stopped" ? link : { code: "cut-off", why: link.why }
+        fail(new RequestFailed(code, why === "" ? "the server was not reached" : why))
+      })
+    })
+  }
+
   /** Removes everything that the browser has kept of this user. */
   override forget(): void {
     super.forget()
@@ -131,8 +146,9 @@ export class Chat extends ChatState {
   /** Handles what was typed in a conversation. Returns what only the window can do. */
   type(text: string, conversation: string): Typed.Typed | undefined {
     const typed = Typed.parse(text, conversation)
+    const fail = (why: string) => void this.say(this.at(conversation), "trouble", Sentence.of(why))
     const attempt = (done: Promise<void>) => {
-      done.catch((error: unknown) => this.say(this.at(conversation), "trouble", reasonOf(error)))
+      done.catch((error: unknown) => fail(reasonOf(error)))
       return undefined
     }
     switch (typed._tag) {
@@ -150,7 +166,7 @@ export class Chat extends ChatState {
       case "Command":
         return void this.command(typed.line, conversation)
       case "Mistake":
-        return void this.say(this.at(conversation), "trouble", typed.text)
+        return fail(typed.text)
       default:
         return typed
     }
@@ -171,7 +187,7 @@ export class Chat extends ChatState {
       })
       return true
     } catch (error) {
-      this.say(one, "trouble", reasonOf(error))
+      this.say(one, "trouble", Sentence.of(reasonOf(error)))
       return false
     }
   }

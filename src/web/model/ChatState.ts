@@ -4,6 +4,7 @@ import type { RoomReport } from "../../client/RoomReports.js"
 import { type Connection, type ReplyEnd, RequestFailed, type ServerFacts } from "./Connection.js"
 import { type Conversation, Conversations } from "./Conversation.js"
 import type { Memory, Timers } from "./Ports.js"
+import * as Sentence from "./Sentence.js"
 import { Settings } from "./Settings.js"
 import type { ShownLine } from "./Timeline.js"
 import { UnkeptLines } from "./UnkeptLines.js"
@@ -21,6 +22,12 @@ export interface News {
   readonly conversation: string
   readonly from: string
   readonly text: string
+}
+
+export interface Invitation {
+  readonly room: string
+  /** The owner of the room. */
+  readonly by: string
 }
 
 export interface ChatStateOptions {
@@ -52,6 +59,8 @@ export class ChatState {
   readonly latest = signal<ShownLine | undefined>(undefined)
   /** What the page says besides the conversations, until the user has read it. */
   readonly trouble = signal<string | undefined>(undefined)
+  /** The last invitation, until the user has accepted or closed it. The room stays among those that the user may enter. */
+  readonly invitation = signal<Invitation | undefined>(undefined)
   /** Unread lines in conversations that are not muted, and mentions in all. */
   readonly unread = computed(() =>
     this.conversations.all.reduce((sum, { state }) => {
@@ -149,8 +158,9 @@ export class ChatState {
 
   /** Says what went wrong, where the user is. */
   complain(text: string): void {
-    if (this.shown === undefined) this.trouble.value = text
-    else this.say(this.shown, "trouble", text)
+    const sentence = Sentence.of(text)
+    if (this.shown === undefined) this.trouble.value = sentence
+    else this.say(this.shown, "trouble", sentence)
   }
 
   /** A conversation with what the browser has kept of it. */

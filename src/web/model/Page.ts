@@ -4,6 +4,7 @@ import { reasonOf } from "./ChatState.js"
 import { Connection, type ServerFacts } from "./Connection.js"
 import { Identities, type Identity } from "./Identity.js"
 import type { Memory, OpenLink, Timers } from "./Ports.js"
+import * as Sentence from "./Sentence.js"
 import * as Typed from "./Typed.js"
 
 /** What the page shows. */
@@ -52,16 +53,18 @@ export class Page {
   }
 
   async start(): Promise<void> {
-    const { current } = this.identities
-    if (current === undefined) return this.showLogin("", undefined)
+    const { current, known } = this.identities
+    if (current === undefined) return this.loggedOut(known)
     if (await this.options.tabs.claim(current.name, () => this.lost(current))) this.enter(current)
     else this.stage.value = { _tag: "Elsewhere", identity: current }
   }
 
   /** Connects in this tab rather than in the other one. */
   async continueHere(identity: Identity): Promise<void> {
-    await this.options.tabs.takeOver(identity.name, () => this.lost(identity))
-    this.enter(identity)
+    const current = this.identities.withToken(identity)
+    if (current === undefined) return this.loggedOut(identity)
+    await this.options.tabs.takeOver(current.name, () => this.lost(current))
+    this.enter(current)
   }
 
   showLogin(name: string, why: string | undefined): void {
@@ -104,6 +107,24 @@ export class Page {
     chat.useLogin({ name: chat.me, device, secret: await this.tokenFor(chat, device) })
   }
 
+  /**
+   * Changes the password of the account. The server allows it only to a client that has logged in with the password, which
+   * the browser does not keep. So the page logs in with it for a moment. Fails if the old password is wrong.
+   */
+  async changePassword(chat: Chat, old: string, password: string): Promise<void> {
+    const { device, name, token } = this.identities.current ?? { name: chat.me }
+    const usual = { name, device, secret: token }
+    try {
+      chat.useLogin({ name, device, secret: old })
+      await chat.loggedIn()
+      await chat.ask(`password ${password}`)
+      chat.keepLogin(usual)
+    } catch (error) {
+      chat.useLogin(usual)
+      throw error
+    }
+  }
+
   /** Leaves, and forgets what the browser has kept of the user. */
   logOut(chat: Chat): void {
     chat.stop("", "logged-out")
@@ -119,6 +140,15 @@ export class Page {
     this.identities.forget({ name: chat.me })
     this.options.tabs.release()
     this.showLogin(chat.me, undefined)
+  }
+
+  /** Shows the form. If another tab has logged out, this one forgets what it has kept of the user, too. */
+  private loggedOut(identity: Identity | undefined) {
+    if (identity !== undefined) {
+      this.chatFor(identity, () => {}).forget()
+      this.identities.forget(identity)
+    }
+    this.showLogin(identity?.name ?? "", undefined)
   }
 
   private randomName() {
@@ -155,7 +185,7 @@ export class Page {
       queueMicrotask(() => {
         stop()
         if (!("why" in link)) this.stage.value = { _tag: "Chat", chat }
-        else this.refused(chat, name, link.why === "" ? "The server could not be reached." : sentence(link.why))
+        else this.refused(chat, name, link.why === "" ? "The server could not be reached." : Sentence.of(link.why))
       })
     })
     chat.start()
@@ -178,7 +208,7 @@ export class Page {
       if (isNew) chat.useLogin({ name, device, secret: token })
       else chat.keepLogin({ name, device, secret: token })
     } catch (error) {
-      if (isNew) this.refused(chat, name, sentence(reasonOf(error)))
+      if (isNew) this.refused(chat, name, Sentence.of(reasonOf(error)))
       else chat.trouble.value = `This browser will ask for the password again: ${reasonOf(error)}`
     }
   }
@@ -197,6 +227,3 @@ export class Page {
     this.stage.value = { _tag: "Elsewhere", identity: this.identities.current ?? identity }
   }
 }
-
-const sentence = (text: string): string =>
-  `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.?!]$/u.test(text) ? "" : "."}`

@@ -12,10 +12,12 @@ export const topic = (name: string | undefined, text: string): string => {
 }
 
 export const locked = (isLocked: boolean): string =>
-  isLocked ? "The room is locked: for its members, and who is invited" : "The room is open to all"
+  isLocked ? "The room is locked: only members and invited accounts may enter" : "The room is open to all"
 
 export const slow = (millis: number): string =>
-  millis === 0 ? "Members may write as often as they like" : `Members may write once in ${Math.ceil(millis / 1000)} s`
+  millis === 0
+    ? "Members may write as often as they like"
+    : `Members may write one line every ${Math.ceil(millis / 1000)} s`
 
 export const silenced = ({ by, name, until }: Extract<RoomNotice, { readonly _tag: "Silenced" }>): string => {
   const who = by === undefined ? "" : `, says ${whoIs(by)}`

@@ -133,11 +133,13 @@ export class Rooms {
     if (by === undefined) return
     // The reply to one's own invitation names the account that is invited.
     if (isListed && isIn) return chat.say(one, "note", `${by} is invited`)
-    chat.trouble.value = `${by} invites you to ${one.name}`
+    chat.invitation.value = { room: one.name, by }
     this.refresh().catch(() => undefined)
   }
 
   private isIn({ isLocked, owner, room, topic }: RoomReports.RoomReport) {
+    const { invitation } = this.chat
+    if (invitation.peek()?.room === room) invitation.value = undefined
     this.chat.at(room).change({ isIn: true, isListed: true, topic, owner, isLocked })
     this.keep()
   }

@@ -10,7 +10,7 @@ export type Typed =
   /** Goes to a conversation with another user, and sends a text there if there is one. */
   | { readonly _tag: "Write"; readonly name: string; readonly text: string }
   | { readonly _tag: "Search"; readonly text: string }
-  | { readonly _tag: "Leave" | "Mute" | "Help" | "Quit" | "Who" }
+  | { readonly _tag: "Leave" | "Mute" | "Help" | "You" | "Who" }
   /** A command that the server answers. */
   | { readonly _tag: "Command"; readonly line: string }
   | { readonly _tag: "Mistake"; readonly text: string }
@@ -90,6 +90,9 @@ export const linesOf = (text: string): ReadonlyArray<string> =>
     .map((line) => line.replace(control, "").trimEnd())
     .filter((line) => line.trim() !== "")
 
+/** As the server sends it to others: without white space at both ends. */
+const withoutEnds = (line: string): string => Wire.decode(Wire.trim(Wire.encode(line)))
+
 /**
  * The meaning of a text. It is a command if it is one line that starts with `/`; a blank before it, or a second `/`,
  * makes it text.
@@ -99,7 +102,9 @@ export const linesOf = (text: string): ReadonlyArray<string> =>
 export const parse = (text: string, conversation: string): Typed => {
   const lines = linesOf(text)
   const [first = ""] = lines
-  if (lines.length !== 1 || !first.startsWith("/") || first.startsWith("/me ")) return { _tag: "Say", lines }
+  if (lines.length !== 1 || !first.startsWith("/") || first.startsWith("/me ")) {
+    return { _tag: "Say", lines: lines.map(withoutEnds) }
+  }
   if (first.startsWith("//")) return { _tag: "Say", lines: [first.slice(1)] }
   const end = first.search(/\s|$/u)
   const typed = first.slice(1, end).toLowerCase()
@@ -130,8 +135,11 @@ const command = (name: string, typed: string, argument: string, conversation: st
       return { _tag: "Mute" }
     case "help":
       return { _tag: "Help" }
+    // There the user logs out, creates the account, and changes the password: what follows here is shown to nobody.
     case "quit":
-      return { _tag: "Quit" }
+    case "register":
+    case "password":
+      return { _tag: "You" }
     case "who":
       return { _tag: "Who" }
     case "devices":

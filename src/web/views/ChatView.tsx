@@ -4,11 +4,11 @@ import type { Page } from "../model/Page.js"
 import { ConversationView } from "./ConversationView.js"
 import { DetailsPanel } from "./DetailsPanel.js"
 import { HelpDialog } from "./HelpDialog.js"
-import { Icon } from "./Icons.js"
 import { LinkStatus } from "./LinkStatus.js"
 import { listed, ListView } from "./ListView.js"
 import { SearchPanel } from "./SearchPanel.js"
 import { SwitchDialog } from "./SwitchDialog.js"
+import { Toasts } from "./Toasts.js"
 import type { View } from "./View.js"
 import { YouDialog } from "./YouDialog.js"
 
@@ -84,14 +84,7 @@ export const ChatView = ({ chat, page, view }: Props) => {
       {view.dialog.value === "switch" && <SwitchDialog chat={chat} close={() => (view.dialog.value = undefined)} />}
       {view.dialog.value === "help" && <HelpDialog close={() => (view.dialog.value = undefined)} />}
       {view.dialog.value === "you" && <YouDialog chat={chat} page={page} view={view} />}
-      {chat.trouble.value === undefined ? null : (
-        <div class="toast" role="alert">
-          <span dir="auto">{chat.trouble.value}</span>
-          <button type="button" class="plain" aria-label="Close" onClick={() => (chat.trouble.value = undefined)}>
-            <Icon name="close" />
-          </button>
-        </div>
-      )}
+      <Toasts chat={chat} />
     </div>
   )
 }

@@ -9,9 +9,6 @@ import type { View } from "./View.js"
 /** A paste of more lines is sent only after a question. */
 const manyLines = 20
 
-/** Names or commands that are offered at once. */
-const maxOffered = 6
-
 interface Offer {
   readonly text: string
   readonly about: string
@@ -20,10 +17,7 @@ interface Offer {
 /** The commands that start with what is typed. */
 const commandsFor = (draft: string): ReadonlyArray<Offer> =>
   /^\/[a-z]*$/u.test(draft)
-    ? Typed.commands
-        .filter(([usage]) => usage.startsWith(draft))
-        .slice(0, maxOffered)
-        .map(([usage, about]) => ({ text: usage, about }))
+    ? Typed.commands.filter(([usage]) => usage.startsWith(draft)).map(([usage, about]) => ({ text: usage, about }))
     : []
 
 /** The name that the word before the cursor begins. */
@@ -93,7 +87,7 @@ export const Composer = ({
       case "Help":
         view.dialog.value = "help"
         break
-      case "Quit":
+      case "You":
         view.dialog.value = "you"
         break
       default:

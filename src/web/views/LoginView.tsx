@@ -79,7 +79,7 @@ export const LoginView = ({
               checked={isNew}
               onChange={({ currentTarget }) => (isNew.value = currentTarget.checked)}
             />
-            <span>Make this name an account of mine</span>
+            <span>Register this name</span>
           </label>
         )}
         <p class="trouble" role="alert">

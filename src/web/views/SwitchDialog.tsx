@@ -28,8 +28,10 @@ const choicesFor = (chat: Chat, typed: string): ReadonlyArray<Choice> => {
     if (!isListed || (isRoom && !isIn)) continue
     add({ name, about: unread > 0 ? `${unread} unread` : topic, run: open(name) })
   }
-  for (const { members, room, topic } of chat.rooms.value) {
-    add({ name: room, about: topic === "" ? membersText(members) : topic, run: () => chat.join(room) })
+  for (const { isLocked, members, room, topic } of chat.rooms.value) {
+    // A locked room is listed only for accounts that are invited.
+    const about = [...(isLocked ? ["you are invited"] : []), topic === "" ? membersText(members) : topic].join(" · ")
+    add({ name: room, about, run: () => chat.join(room) })
   }
   for (const name of chat.present.value) if (name !== chat.me) add({ name, about: "here", run: open(name) })
   const wanted = typed.trim().toLowerCase()
@@ -108,6 +110,13 @@ export const SwitchDialog = ({ chat, close }: { readonly chat: Chat; readonly cl
       <p class="trouble" role="alert">
         {trouble.value}
       </p>
+      {choices.length === 0 && (
+        <p class="quiet">
+          {typed.value.trim() === ""
+            ? "Nobody else is here. Type the name of a person, or of a room."
+            : "A name has letters, digits, “_”, “-” and “.”, and no blank."}
+        </p>
+      )}
       <div class="choices" id="choices" role="listbox" aria-label="Conversations">
         {choices.map((choice, index) => (
           <div
@@ -127,7 +136,6 @@ export const SwitchDialog = ({ chat, close }: { readonly chat: Chat; readonly cl
           </div>
         ))}
       </div>
-      {choices.length === 0 && <p class="quiet pad">Nobody else is here. Type the name of a person, or of a room.</p>}
     </Dialog>
   )
 }

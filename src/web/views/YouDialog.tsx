@@ -2,7 +2,9 @@ import { useSignal } from "@preact/signals"
 import * as Notifier from "../browser/Notifier.js"
 import type { Chat } from "../model/Chat.js"
 import { reasonOf } from "../model/ChatState.js"
+import { RequestFailed } from "../model/Connection.js"
 import type { Page } from "../model/Page.js"
+import * as Sentence from "../model/Sentence.js"
 import { Dialog } from "./Dialog.js"
 import { Avatar, NameText } from "./Names.js"
 import type { View } from "./View.js"
@@ -49,7 +51,7 @@ const Register = ({ chat, page }: Pick<Props, "chat" | "page">) => {
     try {
       await page.register(chat, password.peek())
     } catch (error) {
-      why.value = reasonOf(error)
+      why.value = Sentence.of(reasonOf(error))
     }
     isBusy.value = false
   }
@@ -89,6 +91,81 @@ const Register = ({ chat, page }: Pick<Props, "chat" | "page">) => {
   )
 }
 
+const ChangePassword = ({ chat, page }: Pick<Props, "chat" | "page">) => {
+  const isOpen = useSignal(false)
+  const isBusy = useSignal(false)
+  const old = useSignal("")
+  const password = useSignal("")
+  const outcome = useSignal<{ readonly why: string } | "done" | undefined>(undefined)
+  const submit = async () => {
+    isBusy.value = true
+    outcome.value = undefined
+    try {
+      await page.changePassword(chat, old.peek(), password.peek())
+      outcome.value = "done"
+      isOpen.value = false
+    } catch (error) {
+      const isWrong = error instanceof RequestFailed && error.reason === "wrong-password"
+      outcome.value = { why: Sentence.of(isWrong ? "the current password is wrong" : reasonOf(error)) }
+    }
+    old.value = ""
+    password.value = ""
+    isBusy.value = false
+  }
+  const result = outcome.value
+  return (
+    <section>
+      <h3>Password</h3>
+      {!isOpen.value && (
+        <button type="button" onClick={() => (isOpen.value = true)}>
+          Change the password
+        </button>
+      )}
+      {isOpen.value && (
+        <form
+          class="fields"
+          onSubmit={(event) => {
+            event.preventDefault()
+            void submit()
+          }}
+        >
+          {/* For the browser's password manager. */}
+          <input type="text" name="username" autocomplete="username" value={chat.me} readOnly hidden />
+          <label>
+            <span>Current password</span>
+            <input
+              type="password"
+              name="old"
+              autocomplete="current-password"
+              required
+              value={old}
+              onInput={({ currentTarget }) => (old.value = currentTarget.value)}
+            />
+          </label>
+          <label>
+            <span>New password, 8 characters or more</span>
+            <input
+              type="password"
+              name="new"
+              autocomplete="new-password"
+              minLength={8}
+              required
+              value={password}
+              onInput={({ currentTarget }) => (password.value = currentTarget.value)}
+            />
+          </label>
+          <button type="submit" disabled={isBusy.value}>
+            {isBusy.value ? "Changing…" : "Change the password"}
+          </button>
+        </form>
+      )}
+      <p class={result === "done" ? "quiet" : "trouble"} role="alert">
+        {result === "done" ? "The password is changed, and your other devices are logged out." : result?.why}
+      </p>
+    </section>
+  )
+}
+
 /** The user's own settings. */
 export const YouDialog = ({ chat, page, view }: Props) => {
   const facts = chat.facts.value
@@ -110,6 +187,7 @@ export const YouDialog = ({ chat, page, view }: Props) => {
         </div>
         <Notifications />
         {device === undefined && facts?.accounts === "open" && <Register chat={chat} page={page} />}
+        {device !== undefined && <ChangePassword chat={chat} page={page} />}
         <section>
           <div class="buttons">
             <button type="button" onClick={() => (view.dialog.value = "help")}>
