@@ -85,6 +85,27 @@ export const mutants = [
     test: "test/transport/WebSocketDecoder.test.ts"
   },
   {
+    name: "messages that are taken together come before the rest of the message that they follow",
+    file: "protocol/WasmRoutines.ts",
+    search: "bytes.set(memory.subarray(resultAt, resultAt + lineBytes), to)",
+    replace: "bytes.set(memory.subarray(resultAt, resultAt + lineBytes), 0)",
+    test: "test/transport/WebSocketDecoder.test.ts"
+  },
+  {
+    name: "a message that is too long is taken together with others",
+    file: "transport/WebSocketDecoder.ts",
+    search: "let mayHaveMany = this.maxMessageBytes >= shortMessageBytes",
+    replace: "let mayHaveMany = true",
+    test: "test/transport/WebSocketDecoder.test.ts"
+  },
+  {
+    name: "messages are taken together within another one",
+    file: "transport/WebSocketDecoder.ts",
+    search: "if (mayHaveMany && !this.isInMessage) {",
+    replace: "if (mayHaveMany && !this.isInFrame) {",
+    test: "test/transport/WebSocketDecoder.test.ts"
+  },
+  {
     name: "slow requests of --web are never closed",
     file: "transport/WebSocket.ts",
     search: 'this.http.emit("listening")',

@@ -3,7 +3,7 @@ import * as WasmRoutines from "./WasmRoutines.js"
 
 /** A block is one or more whole lines, usually all that one read brought, as bytes. Its last byte is an LF. */
 
-/** Operations on all lines of a block together. Every byte that a client sends goes through one of these, or both. */
+/** Operations on all lines of a block together. Every byte that a client sends goes through one of the first two, or both. */
 export interface BlockRoutines {
   /**
    * Whether a block that is otherwise UTF-8 contains a control character that a line must not contain: C0 but TAB, LF
@@ -17,6 +17,18 @@ export interface BlockRoutines {
    * at its end, which would have to be trimmed; or if the block is too large for this. Does not check that it is UTF-8.
    */
   readonly replacePrefix: (block: Uint8Array, prefix: string, replacement: string) => Replaced | undefined
+  /**
+   * Takes the masked text messages of WebSocket at `from` that each have one frame, up to the first other frame and the
+   * first that is not complete. Their lines are put at `to`, which is not after it, with an LF at the end of each message
+   * that had none. Undefined if that is not worth it. Does not check that they are UTF-8.
+   */
+  readonly unframe: (bytes: Uint8Array, from: number, to: number) => Unframed | undefined
+}
+
+/** How many bytes `unframe` has taken, and put. */
+export interface Unframed {
+  readonly frameBytes: number
+  readonly lineBytes: number
 }
 
 /** A block after `replacePrefix`. */
@@ -56,6 +68,8 @@ export const hasControl: BlockRoutines["hasControl"] = (block) => loadOnce().rou
 
 export const replacePrefix: BlockRoutines["replacePrefix"] = (block, prefix, replacement) =>
   loadOnce().routines.replacePrefix(block, prefix, replacement)
+
+export const unframe: BlockRoutines["unframe"] = (bytes, from, to) => loadOnce().routines.unframe(bytes, from, to)
 
 /** Whether a block contains a prefix, in its wire form, at a position. */
 export const startsWith = (block: Uint8Array, prefix: string, at: number): boolean => {

@@ -18,6 +18,7 @@
   (global (export "replacementBytes") i32 (i32.const 0x200))
   (global (export "resultAt") i32 (i32.const 0x20000))
   (global (export "resultBytes") i32 (i32.const 0x7ffc0)) ;; 64 fewer than fit: the last store may be a whole vector
+  (global $unframed (export "unframed") (mut i32) (i32.const 0))
 
   ;; Whether sixteen bytes contain a control character that a line must not contain. $next holds, for each byte of
   ;; $here, the byte after it: an LF makes a CR harmless, and anything from A0 on means that a C2 starts no C1 character.
@@ -151,4 +152,53 @@
 
       (local.set $lines (i32.add (local.get $lines) (i32.const 1)))
       (br_if $line (i32.lt_u (local.get $at) (local.get $length))))
-    (local.get $lines)))
+    (local.get $lines))
+
+  ;; Takes the frames of WebSocket at the beginning of the text that are masked text messages of their own, with 1 to
+  ;; 65,535 bytes (RFC 6455, 5.2). Puts what they contain into the result, with an LF at the end of each that has none.
+  ;; Stops at the first other frame, and at one that is not complete. Returns the length of the result; `unframed` is
+  ;; where it stopped in the text.
+  (func (export "unframe") (param $length i32) (result i32)
+    (local $at i32) ;; in the text
+    (local $out i32) ;; in the result
+    (local $end i32) ;; of the frame, in the text
+    (local $outEnd i32) ;; of its payload, in the result
+    (local $count i32) ;; the bytes of its payload
+    (local $mask v128)
+    (block $stop
+      (loop $frame
+        (br_if $stop (i32.gt_u (i32.add (local.get $at) (i32.const 8)) (local.get $length)))
+        (br_if $stop (i32.ne (i32.load8_u (local.get $at)) (i32.const 0x81))) ;; the last, and only, frame of a text
+        (local.set $count (i32.sub (i32.load8_u offset=1 (local.get $at)) (i32.const 0x80))) ;; below 0 without a mask
+        (br_if $stop (i32.gt_u (i32.sub (local.get $count) (i32.const 1)) (i32.const 125))) ;; 0, or the longest form
+        (local.set $end (i32.add (local.get $at) (i32.const 6)))
+        (if (i32.eq (local.get $count) (i32.const 126))
+          (then
+            (local.set $count
+              (i32.or
+                (i32.shl (i32.load8_u offset=2 (local.get $at)) (i32.const 8))
+                (i32.load8_u offset=3 (local.get $at))))
+            (br_if $stop (i32.eqz (local.get $count)))
+            (local.set $end (i32.add (local.get $at) (i32.const 8)))))
+        (br_if $stop (i32.gt_u (i32.add (local.get $end) (local.get $count)) (local.get $length)))
+        (local.set $mask (i32x4.splat (i32.load (i32.sub (local.get $end) (i32.const 4)))))
+        (local.set $at (local.get $end))
+        (local.set $end (i32.add (local.get $end) (local.get $count)))
+        (local.set $outEnd (i32.add (local.get $out) (local.get $count)))
+        ;; In whole vectors: what is too much is overwritten by the next frame.
+        (loop $copy
+          (v128.store offset=0x20000
+            (local.get $out)
+            (v128.xor (v128.load (local.get $at)) (local.get $mask)))
+          (local.set $at (i32.add (local.get $at) (i32.const 16)))
+          (local.set $out (i32.add (local.get $out) (i32.const 16)))
+          (br_if $copy (i32.lt_u (local.get $at) (local.get $end))))
+        (local.set $at (local.get $end))
+        (local.set $out (local.get $outEnd))
+        (if (i32.ne (i32.load8_u offset=0x1ffff (local.get $out)) (i32.const 0x0a))
+          (then
+            (i32.store8 offset=0x20000 (local.get $out) (i32.const 0x0a))
+            (local.set $out (i32.add (local.get $out) (i32.const 1)))))
+        (br $frame)))
+    (global.set $unframed (local.get $at))
+    (local.get $out)))

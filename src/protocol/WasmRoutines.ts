@@ -49,6 +49,14 @@ export const instantiate = (): BlockRoutines => {
       const lines = exports.replacePrefix(block.length, prefix.length, replacement.length)
       if (lines < 0) return undefined
       return { text: memory.toString("latin1", resultAt, resultAt + block.length + lines * growth), lines }
+    },
+    unframe: (bytes, from, to) => {
+      if (bytes.length - from < fewFrameBytes) return undefined
+      const frames = bytes.subarray(from, from + textBytes)
+      load(frames)
+      const lineBytes = exports.unframe(frames.length)
+      bytes.set(memory.subarray(resultAt, resultAt + lineBytes), to)
+      return { frameBytes: exports.unframed.value, lineBytes }
     }
   }
 }
@@ -58,6 +66,8 @@ interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer }
   readonly hasControl: (length: number) => number
   readonly replacePrefix: (length: number, prefixLength: number, replacementLength: number) => number
+  readonly unframe: (length: number) => number
+  readonly unframed: Global
   readonly textBytes: Global
   readonly prefixAt: Global
   readonly prefixBytes: Global
@@ -72,3 +82,6 @@ interface Global {
 }
 
 const LF = 0x0a
+
+/** Fewer bytes of frames take less time in JavaScript than to copy them to the memory of the routines and back. */
+const fewFrameBytes = 256

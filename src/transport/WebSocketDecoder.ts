@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer"
+import * as Block from "../protocol/Block.js"
 import { CloseCode, isSendable, Opcode } from "./WebSocketFrame.js"
 
 /** Why a connection cannot go on: the code of the Close frame, and the reason for the log. */
@@ -21,6 +22,9 @@ const keyBytes = 4
 
 /** Longest payload of a Close, Ping or Pong frame (RFC 6455, 5.5). */
 const maxControlBytes = 125
+
+/** No message that is taken together with others is longer. */
+const shortMessageBytes = 65_535
 
 // Copies are made with `new Uint8Array`: what `slice` returns for a Buffer is no copy, and would be overwritten.
 
@@ -71,7 +75,15 @@ export class WebSocketDecoder {
     this.partial = none
     let at = 0
     let out = 0
+    let mayHaveMany = this.maxMessageBytes >= shortMessageBytes
     while (!this.isOver) {
+      if (mayHaveMany && !this.isInMessage) {
+        // Most reads have only messages of one frame, which this takes together (benchmark: 1 pair over WebSocket).
+        mayHaveMany = false
+        const many = Block.unframe(bytes, at, out)
+        at += many?.frameBytes ?? 0
+        out += many?.lineBytes ?? 0
+      }
       if (!this.isInFrame) {
         const taken = this.begin(bytes, at)
         if (taken === 0) break

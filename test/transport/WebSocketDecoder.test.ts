@@ -3,6 +3,7 @@ import * as FastCheck from "effect/FastCheck"
 import type { Writable } from "node:stream"
 import { setImmediate } from "node:timers/promises"
 import * as Ws from "ws"
+import { seededRandom } from "../../scripts/random.mjs"
 import { WebSocketDecoder } from "../../src/transport/WebSocketDecoder.js"
 import { clientFrame } from "../support/WebSocketFrames.js"
 
@@ -99,6 +100,50 @@ describe("WebSocketDecoder", () => {
       }),
       { numRuns: 2_000 }
     )
+  })
+
+  it("takes many messages of one read together as it takes each alone", () => {
+    const { below, chance, pick } = seededRandom(11)
+    const lengths = [0, 1, 2, 5, 6, 14, 15, 16, 17, 31, 32, 33, 124, 125, 126, 127, 300, 20_000, 65_535, 65_536]
+    let together = 0
+    for (let round = 0; round < 1_500; round++) {
+      const isLong = chance(0.03)
+      const kinds = { odd: chance(0.5) ? 0.1 : 0, wrong: chance(0.1) ? 0.05 : 0 }
+      const frames = Array.from({ length: 1 + below(isLong ? 12 : 60) }, () => {
+        const length = pick(lengths.slice(0, isLong ? lengths.length : -3))
+        const text = Buffer.from("bob: é\n".repeat(length / 8 + 1)).toString("latin1", 0, length - below(2))
+        const payload = Buffer.from(text.replace(/\xc3$/u, "x"), "latin1")
+        const key = below(2 ** 32)
+        const wrong = pick([{ isMasked: false }, { reserved: 1 }, { isFinal: false }]) // a message within the last one
+        if (chance(kinds.wrong)) return clientFrame({ payload, key, ...wrong })
+        if (!chance(kinds.odd)) return clientFrame({ payload, key })
+        return Buffer.concat([
+          clientFrame({ payload, key, isFinal: false }),
+          clientFrame({ opcode: 9, text: `ping ${round}` }),
+          clientFrame({ opcode: 0, payload, key })
+        ])
+      })
+      const bytes = Buffer.concat(frames)
+      const pieces = cut(
+        bytes,
+        Array.from({ length: Math.ceil(bytes.length / 100) }, (_, index) => index * 100)
+      )
+      const [whole, alone] = [one(bytes), decode(pieces)]
+      if (whole.fault !== 1009) assert.strictEqual(whole.text, alone.text)
+      assert.strictEqual(whole.fault, alone.fault)
+      assert.strictEqual(whole.pings.at(-1), alone.pings.at(-1))
+      const places = Array.from({ length: 3 }, () => below(bytes.length))
+      assert.strictEqual(decode(cut(bytes, places)).text, alone.text, `cut at ${places.join()}`)
+      if (whole.fault === undefined && bytes.length > 256) together += 1
+    }
+    assert.isAbove(together, 1_000)
+  })
+
+  it("takes no message together with others that is longer than allowed", () => {
+    const decoder = new WebSocketDecoder(1_000)
+    const bytes = Buffer.concat([clientFrame({ text: "x".repeat(1_000) }), clientFrame({ text: "x".repeat(1_001) })])
+    assert.strictEqual(decoder.decode(bytes).length, 1_001)
+    assert.strictEqual(decoder.fault?.code, 1009)
   })
 
   it("never throws, whatever bytes arrive", () => {
