@@ -1,6 +1,7 @@
 // Bugs in lines to accounts: how they are stored, and given to devices. Imported by main.mjs.
 const feed = "test/conversations/Feed.test.ts"
 const delivery = "test/conversations/delivery.test.ts"
+const damaged = "test/conversations/damaged.test.ts"
 const trouble = "test/conversations/trouble.test.ts"
 const returns = "test/conversations/returns.test.ts"
 const retention = "test/conversations/retention.test.ts"
@@ -97,21 +98,21 @@ export const mutants = [
     file: "conversations/Pager.ts",
     search: 'error.reason === "damaged"',
     replace: "false",
-    test: trouble
+    test: damaged
   },
   {
     name: "a device whose feed has a defect stays connected, and is given nothing",
     file: "conversations/Conversations.ts",
     search: "if (peer.outbox.ended === undefined) this.broker.expel(peer, FatalReply.cannotGive(retryMillis))",
     replace: "",
-    test: trouble
+    test: damaged
   },
   {
     name: "a damaged store is logged each second",
     file: "conversations/StoreTrouble.ts",
     search: "if (before !== undefined && this.now() - before < logMillis) return Effect.void\n",
     replace: "",
-    test: trouble
+    test: damaged
   },
   {
     name: "lines that a failing store does not have stay in flight at the end of a drain",

@@ -20,7 +20,7 @@ export const mutants = [
     search: `await this.options.settled(conversation)
       conversation.timeline.showLatest`,
     replace: "conversation.timeline.showLatest",
-    test: "test/web/Chat.test.ts"
+    test: "test/web/Chat-random.test.ts"
   },
   {
     name: "the page sends with a new label what may have arrived",
@@ -49,7 +49,7 @@ export const mutants = [
     file: "web/model/Connection.ts",
     search: "if (isMessage(line)) this.acknowledgement.add(1)",
     replace: "if (isMessage(line)) this.acknowledgement.add(2)",
-    test: "test/web/Chat.test.ts"
+    test: "test/web/Chat-random.test.ts"
   },
   {
     name: "the page comes back by itself after another one has taken its place",

@@ -132,7 +132,7 @@ const unproved: Record<string, string> = {
   "After `! logged-out` a client does not reconnect": "about clients; test/client/secrets.test.ts",
   "| `! logged-out reason=removed fatal: …` |": "needs an operator; test/accounts/commands.test.ts",
   "| `! logged-out reason=kicked fatal: …` |": "needs an operator; test/accounts/devices.test.ts",
-  "A device to which nothing can be given,": "needs a damaged disk; test/conversations/trouble.test.ts",
+  "A device to which nothing can be given,": "needs a damaged disk; test/conversations/damaged.test.ts",
   "`! slow-down retry=MS fatal: …`.": "as above",
   "For a guest, which has no devices,": "test/conversations/delivery.test.ts",
   "A line to an account is not written to a client but _stored_:":

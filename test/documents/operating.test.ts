@@ -165,7 +165,7 @@ describe("Watching in OPERATING", () => {
       const table = Documents.rows(Documents.section(document, "Logs"))
       assert.isAtLeast(table.length, 8)
       for (const [message = "", level, fields] of table) {
-        if (message === "`the store works again`") continue // there was no trouble; conversations/trouble logs it
+        if (message === "`the store works again`") continue // there was no trouble; conversations/damaged logs it
         const event = events.find((event) => `\`${String(event["message"])}\`` === message)
         const { fiber, level: found, message: _, timestamp, ...own } = event ?? {}
         for (const common of [fiber, timestamp]) assert.isString(common, message)
