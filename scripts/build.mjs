@@ -197,6 +197,12 @@ const publish = async () => {
   }
 }
 
+/** The operator's page. Its look is partly that of the page for browsers. */
+const adminPage = async (folder) => {
+  await cp("src/admin/page", folder, { recursive: true })
+  await bundle({ entryPoints: ["src/admin/page/page.css"], outfile: `${folder}/page.css`, minify: true })
+}
+
 try {
   const [main, index, thread, hashing, driver, page] = await Promise.all([
     program(),
@@ -215,7 +221,7 @@ try {
   checkImports(page, [])
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   await licenses({ inputs: { ...main.metafile.inputs, ...driver.metafile.inputs, ...page.inputs } })
-  await cp("src/admin/page", `${aside}/page`, { recursive: true })
+  await adminPage(`${aside}/page`)
   await chmod(`${aside}/main.js`, 0o755)
   await appendFile(`${aside}/program.cjs`, `// ${sha256(await readFile(`${aside}/program.cjs`))}`)
   await writeFile(`${aside}/package.json`, `${JSON.stringify({ type: "commonjs" })}\n`)

@@ -17,6 +17,7 @@ const long = [
   "web/browser-rooms", // waits
   "web/browser-accounts", // waits
   "web/browser-attention", // waits
+  "web/browser-admin", // waits
   "faults/vanished", // waits
   "soak/faults", // waits
   "admin/Admin", // waits

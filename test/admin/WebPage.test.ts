@@ -102,11 +102,16 @@ describe("the web page", () => {
         const web = yield* server.says("errors", /address=http:\S+:(\d+)/u)
         const status = yield* Effect.promise(() => fetch(`http://127.0.0.1:${web}/who`).then((answer) => answer.status))
         assert.strictEqual(status, 200)
+        const hook = yield* Effect.promise(() =>
+          fetch(`http://127.0.0.1:${web}/hook/none`, { method: "POST", body: "{}" }).then((answer) => answer.status)
+        )
+        assert.strictEqual(hook, 404)
         const { console, dom } = yield* open(`http://127.0.0.1:${admin}/`, yield* temporaryFolder)
         assert.strictEqual(console, "")
         assert.match(dom, /<section id="http">/u)
         const text = dom.replaceAll(/<[^>]*>/gu, " ").replaceAll(/\s+/gu, " ")
-        return assert.match(text, /before the answer\. streams 0 unheard 0 \/who 200 1 \/hook 200 0 \/hook 401 0 /u)
+        assert.match(text, /before the answer\. requests 2 a second [\d.]+ refused 1 streams 0 webhooks 1 unheard 0 /u)
+        return assert.match(text, /path requests refused by status \/hook 1 1 404: 1 \/who 1 200: 1 /u)
       }),
     90_000
   )

@@ -36,6 +36,8 @@ export class WebServer {
   private child: ChildProcess | undefined = undefined
   port = "0"
   web = "0"
+  /** The port of the operator's page; empty without the flag `--admin`. */
+  admin = ""
 
   private constructor(
     private readonly folder: string,
@@ -71,6 +73,7 @@ export class WebServer {
     }
     this.port = await found(/message=listening address=[\d.]+:(\d+)/u)
     this.web = await found(/message=listening address=http:\/\/\S+:(\d+)/u)
+    if (this.flags.includes("--admin")) this.admin = await found(/message="admin listening" address=\S+:(\d+)/u)
   }
 
   async kill(): Promise<void> {

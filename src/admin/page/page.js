@@ -83,7 +83,7 @@ for (const figure of figures) {
   const chart = svg("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" }, area, line)
   const peak = el("span")
   const scale = el("p", { className: "scale" }, el("span", { textContent: `−${span / 60_000} min` }), peak)
-  const name = el("p", { className: "name", textContent: figure.name })
+  const name = el("p", { className: "quiet", textContent: figure.name })
   byId("figures").append(el("div", { className: "figure" }, name, value, chart, scale))
   Object.assign(figure, { value, area, line, peak })
 }
@@ -155,18 +155,41 @@ const store = (metrics, now, before) => {
 const label = (labels, name) => new RegExp(`${name}="([^"]*)"`, "u").exec(labels)?.[1] ?? ""
 
 /** Hidden in a server without `--web`. */
-const http = (metrics, now) => {
+const http = (metrics, now, before) => {
   byId("http").hidden = !metrics.includes("\nachat_http_streams ")
   if (byId("http").hidden) return
-  const all = [...metrics.matchAll(/^achat_http_requests_total\{(.*)\} (\d+)$/gmu)].map(([, labels, value]) => [
-    `/${label(labels, "path")} ${label(labels, "status")}`,
-    Number(value)
-  ])
+  const paths = new Map()
+  for (const [, labels, value] of metrics.matchAll(/^achat_http_requests_total\{(.*)\} (\d+)$/gmu)) {
+    const [path, status] = [`/${label(labels, "path")}`, Number(label(labels, "status"))]
+    const one = paths.get(path) ?? { path, requests: 0, refused: 0, statuses: [] }
+    one.requests += Number(value)
+    if (status >= 400) one.refused += Number(value)
+    if (Number(value) > 0) one.statuses.push(`${status}: ${count(Number(value))}`)
+    paths.set(path, one)
+  }
+  const all = [...paths.values()].toSorted(
+    (one, other) => other.requests - one.requests || one.path.localeCompare(other.path)
+  )
+  const rate = before && (now("achat_http_requests_total") - before.now("achat_http_requests_total")) / before.seconds
   counts("requests", [
+    ["requests", all.reduce((sum, { requests }) => sum + requests, 0)],
+    ["a second", rate === undefined ? "–" : short(rate)],
+    ["refused", all.reduce((sum, { refused }) => sum + refused, 0)],
     ["streams", now("achat_http_streams")],
-    ["unheard", now("achat_http_unheard_total")],
-    ...all.toSorted(([, one], [, other]) => other - one)
+    ["webhooks", paths.get("/hook")?.requests ?? 0],
+    ["unheard", now("achat_http_unheard_total")]
   ])
+  table(
+    "paths",
+    [
+      { name: "path", of: ({ path }) => path, kind: "text name" },
+      { name: "requests", of: ({ requests }) => count(requests) },
+      { name: "refused", of: ({ refused }) => (refused === 0 ? "" : count(refused)) },
+      { name: "by status", of: ({ statuses }) => statuses.toSorted().join(", "), kind: "text" }
+    ],
+    all,
+    "none"
+  )
 }
 
 /** The codes of `!` lines that were sent at all, the most frequent first. */
@@ -313,8 +336,9 @@ const look = async () => {
   const at = performance.now()
   // There is no rate over a gap, nor across a restart of the server, which resets its counters.
   const started = now("process_start_time_seconds")
-  if (before !== undefined && at - before.at < gap && before.now("process_start_time_seconds") === started) {
-    const seconds = (at - before.at) / 1000
+  const isNext = before !== undefined && at - before.at < gap && before.now("process_start_time_seconds") === started
+  const seconds = isNext ? (at - before.at) / 1000 : 0
+  if (isNext) {
     for (const figure of figures) {
       const rate = figure.rate && (now(figure.rate) - before.now(figure.rate)) / seconds
       draw(figure, figure.rate ? rate : figure.of(now, before.now), at)
@@ -322,7 +346,7 @@ const look = async () => {
   }
   ledger(now)
   store(metrics, now, before?.now)
-  http(metrics, now)
+  http(metrics, now, isNext ? { now: before.now, seconds } : undefined)
   before = { now, at }
   answeredAt = Date.now()
   refusals(metrics)

@@ -6,7 +6,7 @@ import { NameText } from "./Names.js"
 export const ElsewhereView = ({ identity, page }: { readonly page: Page; readonly identity: Identity }) => (
   <main class="login">
     <div class="card">
-      <h1>Open in another tab</h1>
+      <h1 class="brand">Open in another tab</h1>
       <p>
         <NameText name={identity.name} /> is connected in another tab of this browser. Only one tab at a time is.
       </p>

@@ -35,7 +35,7 @@ export const LoginView = ({
   return (
     <main class="login">
       <form onSubmit={submit}>
-        <h1>
+        <h1 class="brand">
           <img src="/icon.svg" alt="" width="40" height="40" />
           a-chat
         </h1>
