@@ -1,7 +1,7 @@
 import { statSync } from "node:fs"
 import type { StoreState } from "../ports/Store.js"
 import type { StoreFailure } from "../ports/StoreError.js"
-import { lineColumns, type LineRow, ownBody, type Sql, type SqlRow } from "./SqlQuery.js"
+import { lineColumns, type LineRow, ownBody, type Sql, type SqlRow, type SqlValue } from "./SqlQuery.js"
 import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
 import * as SqliteChecks from "./SqliteChecks.js"
 import { codeOf, describe, pragma, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
@@ -32,7 +32,19 @@ export class EngineFailure extends Error {
   }
 }
 
-const insertLine = `insert into line (${lineColumns.join(", ")}) values (${lineColumns.map(() => "?").join(", ")})`
+const parameters = `(${lineColumns.map(() => "?").join(", ")})`
+
+/** Lines in one statement (benchmark: commits of 1000). A sixth of the time for a line is that of its statement. */
+const linesAtOnce = 16
+
+const insertLine = `insert into line (${lineColumns.join(", ")}) values ${parameters}`
+
+/**
+ * Without `or fail`, SQLite copies each page before a statement of several rows changes it, so that it can undo the statement
+ * alone. Here a failure rolls back the whole transaction.
+ */
+const insertLines = `insert or fail into line (${lineColumns.join(", ")}) values ${Array(linesAtOnce).fill(parameters).join(", ")}`
+
 const insertSharing = `insert into line (${lineColumns.join(", ")}, shared) values (${lineColumns.map(() => "?").join(", ")}, ?)`
 
 /** Requests that need no more space than the reserve has. */
@@ -163,16 +175,23 @@ export class SqliteEngine {
   }
 
   private insert(lines: ReadonlyArray<LineRow>) {
-    const statement = this.statement(insertLine)
+    const width = lineColumns.length
+    let values: Array<SqlValue> = []
     for (const line of lines) {
-      const { account, at, author, body, conversation, crc, device, flags, id, label, ran, recipients, seq, size } =
-        line
       if (line.shared !== null) {
         this.insertSharing(line)
         continue
       }
+      const { account, at, author, body, conversation, crc, device, flags, id, label, ran, recipients, seq, size } =
+        line
       // In the order of `lineColumns`; not as a loop over them, because this runs for every line.
-      statement.run(id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label)
+      values.push(id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label)
+      if (values.length < linesAtOnce * width) continue
+      this.statement(insertLines).run(...values)
+      values = []
+    }
+    for (let at = 0; at < values.length; at += width) {
+      this.statement(insertLine).run(...values.slice(at, at + width))
     }
   }
 

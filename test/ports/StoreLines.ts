@@ -91,6 +91,34 @@ export const lineSuite = (open: OpenStore) => {
       })
     )
 
+    it.scoped("come back in order, whether one was stored at a time or many", () =>
+      Effect.gen(function* () {
+        const store = yield* open(defaults)
+        const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+        const key = Keys.between(alice, bob)
+        const texts: Array<string> = []
+        for (const count of [1, 15, 16, 17, 50]) {
+          // Some have the same text and several recipients, in between the others.
+          const lines = Array.from({ length: count }, (_, index) =>
+            index % 7 === 3 ? line(key, bob, "to several", { to: "carol" }) : line(key, alice, `${index} of ${count}`)
+          )
+          const results = yield* store.append(lines)
+          assert.deepStrictEqual(
+            results.map((result) => stored(result).seq),
+            lines.map((_, index) => texts.length + index + 1)
+          )
+          texts.push(...lines.map(({ text }) => text))
+        }
+        const { conversation } = stored((yield* store.append([line(key, alice, "the end")]))[0])
+        const page = yield* store.page({ conversation, reader: bob, limit: 100 })
+        assert.deepStrictEqual(
+          page.lines.map(({ text }) => text),
+          [...texts, "the end"]
+        )
+        yield* balanced(store)
+      })
+    )
+
     it.scoped("to oneself are one conversation with one member", () =>
       Effect.gen(function* () {
         const store = yield* open(defaults)
