@@ -1,6 +1,7 @@
 // Mutants of the HTTP door and its webhooks. Read by main.mjs, which explains the fields.
 const door = "test/http/door.test.ts"
 const listen = "test/http/listen.test.ts"
+const port = "test/http/web-port.test.ts"
 const hooks = "test/http/hooks.test.ts"
 
 export const mutants = [
@@ -99,9 +100,72 @@ export const mutants = [
   {
     name: "a connection becomes a WebSocket while an answer is awaited",
     file: "transport/WebSocket.ts",
-    search: "if (this.answering.has(socket)) return socket.destroy()",
+    search: "if (awaited !== undefined) return void this.answers.endAfter(socket, awaited)",
     replace: "",
     test: "test/server/websocket.test.ts"
+  },
+  {
+    name: "requests that come at once are carried out at once",
+    file: "transport/HttpLimits.ts",
+    search: "if (awaited !== undefined) {",
+    replace: "if (false) {",
+    test: "test/server/web-requests.test.ts"
+  },
+  {
+    name: "a request that is malformed is answered in place of the one before it",
+    file: "transport/HttpFaults.ts",
+    search: "if (awaited?.req.complete === true) return void answers.endAfter(socket, awaited)",
+    replace: "",
+    test: "test/server/web-requests.test.ts"
+  },
+  {
+    name: "one client takes all connections that come through a proxy",
+    file: "transport/WebSocket.ts",
+    search: "hostOf: (socket) => this.carrierOf(socket).remote.host",
+    replace: 'hostOf: (socket) => socket.remoteAddress ?? ""',
+    test: port
+  },
+  {
+    name: "no descriptors are set aside for HTTP",
+    file: "cli/serve/LimitFlags.ts",
+    search: "const leftForChat = left - http",
+    replace: "const leftForChat = left",
+    test: "test/cli/LimitFlags.test.ts"
+  },
+  {
+    name: "requests take any amount of memory",
+    file: "http/RequestMemory.ts",
+    search: "if (bytes > this.account.share) return false",
+    replace: "",
+    test: port
+  },
+  {
+    name: "the memory of a request is never released",
+    file: "http/RequestMemory.ts",
+    search: "this.account.use(-this.used)",
+    replace: "",
+    test: port
+  },
+  {
+    name: "outcomes that a request waits for count as no memory",
+    file: "http/Routes.ts",
+    search: "if (!memory.take(needed)) return yield* HttpRefusal.noMemory",
+    replace: "void needed",
+    test: port
+  },
+  {
+    name: "a stream is continued with another certificate",
+    file: "http/ListenRequest.ts",
+    search: "\\n${certificate}\\n",
+    replace: "\\n",
+    test: port
+  },
+  {
+    name: "a client with a certificate has to say its name as well",
+    file: "http/Routes.ts",
+    search: "Identity.of(request.headers, from, client.identity ?? Identity.anonymous)",
+    replace: "Identity.of(request.headers, from, Identity.anonymous)",
+    test: port
   },
   {
     name: "lines are written before the socket of the response took them",

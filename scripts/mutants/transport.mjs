@@ -115,9 +115,23 @@ export const mutants = [
   {
     name: "a page of any origin gets a WebSocket",
     file: "transport/WebOrigin.ts",
-    search: "if (origin === undefined) return true",
-    replace: "if (origin !== undefined) return true",
+    search: "return origin === undefined || origins",
+    replace: "return origin !== undefined || origins",
     test: "test/server/websocket.test.ts"
+  },
+  {
+    name: "the body of a request for a WebSocket is taken for frames",
+    file: "transport/WebSocketHandshake.ts",
+    search: "if (hasBody(headers)) return",
+    replace: "if (false) return",
+    test: "test/server/websocket.test.ts"
+  },
+  {
+    name: "the host of a request is not the one in its target",
+    file: "transport/WebOrigin.ts",
+    search: "request.headers.host = authority",
+    replace: "",
+    test: "test/server/web-requests.test.ts"
   },
   {
     name: "a line that a WebSocket has not finished counts when it leaves",

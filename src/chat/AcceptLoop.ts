@@ -110,7 +110,8 @@ export const make = ({
           )
         const listener = yield* start({
           hardLimit: limits.current.maxConnections + slots,
-          events: { accepted, dropped, failed }
+          events: { accepted, dropped, failed },
+          memory: budget.listeners
         })
         listeners.push(listener)
         yield* shortage.watch(listener)

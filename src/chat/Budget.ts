@@ -1,4 +1,5 @@
 import { getHeapStatistics } from "node:v8"
+import type { MemoryAccount } from "../ports/Transport.js"
 
 /** Memory of a queued line besides its bytes: V8's string header, its node in the rope, and its run in the batch. */
 export const lineBytes = 48
@@ -12,12 +13,15 @@ export const connectionBytes = 10_240
 /** What a queue may always hold, however little memory is left: clients that read keep receiving small lines. */
 const smallestShare = 16_384
 
+/** The most that listeners may use for themselves, of the whole: HTTP requests leave room for connections. */
+const listenersPart = 0.25
+
 /** When usage exceeds the limit by this factor, the broker closes the connections that hold the most memory. */
 const emergency = 1.25
 
 /**
  * The memory that all connections together may use: queued lines, pending outcomes, unrouted input, unfinished lines,
- * remembered routes, and the connections themselves. Every holder of such bytes adds them here, and subtracts them when
+ * remembered routes, the connections themselves, and HTTP requests. Every holder of such bytes adds them here, and subtracts them when
  * it releases them.
  *
  * No queue may hold more than what is left of the budget (the dynamic threshold of Choudhury and Hahne, 1998). The
@@ -29,6 +33,9 @@ export class Budget {
   used = 0
   /** Connections served, `connectionBytes` of `used` each. */
   connections = 0
+
+  /** What listeners use. */
+  readonly listeners = new ListenerMemory(this)
 
   constructor(public limit: number) {}
 
@@ -55,6 +62,23 @@ export class Budget {
   /** Usage is so far over the limit that it is no longer enough for queues to stop growing. */
   get isOverrun(): boolean {
     return this.used >= this.limit * emergency
+  }
+}
+
+class ListenerMemory implements MemoryAccount {
+  /** Bytes of the budget's `used`. */
+  used = 0
+
+  constructor(private readonly budget: Budget) {}
+
+  get share(): number {
+    const { limit, used } = this.budget
+    return Math.max(0, Math.min(limit * listenersPart - this.used, limit - used))
+  }
+
+  use(bytes: number) {
+    this.used += bytes
+    this.budget.used += bytes
   }
 }
 

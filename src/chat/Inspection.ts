@@ -126,7 +126,7 @@ export class Inspector {
       sums.pairs += orphan.inFlight + pendingPairs(orphan)
       sums.memory += costOf(orphan)
     }
-    sums.memory += directory.cost + budget.connections * connectionBytes
+    sums.memory += directory.cost + budget.connections * connectionBytes + budget.listeners.used
     const { inFlight } = ledger
     const gauges: Metrics.Gauges = {
       connections: lifecycle.peers.size,

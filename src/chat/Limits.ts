@@ -185,7 +185,7 @@ export const limits = {
   /** See `Budget`. */
   maxMemory: bytes("max-memory", {
     about:
-      "Memory for queues, unfinished lines and connections together; near it the largest queues stop growing, then new " +
+      "Memory for queues, unfinished lines, HTTP requests and connections together; near it the largest queues stop growing, then new " +
       "connections get `! full` and senders `busy`, and at last the largest connections are closed",
     default: defaultLimit(),
     defaultText: "two fifths of the heap limit of V8, or of the control group",

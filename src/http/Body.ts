@@ -1,17 +1,28 @@
 import * as Effect from "effect/Effect"
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import * as HttpRefusal from "./HttpRefusal.js"
+import type { RequestMemory } from "./RequestMemory.js"
+
+/** A request whose body is read. */
+export interface BodyRequest {
+  readonly request: IncomingMessage
+  readonly response: Pick<ServerResponse, "writeContinue">
+  readonly memory: Pick<RequestMemory, "take">
+}
 
 /**
- * Reads the body of a request. Fails as soon as it is known to be longer than `maxBytes`; the rest is then not read, and the
- * connection has to end with the response.
+ * Reads the body of a request. Fails as soon as it is known to be longer than `maxBytes`, or there is no memory for it; the
+ * rest is then not read, and the connection has to end with the response.
  */
-export const read = (request: IncomingMessage, maxBytes: number): Effect.Effect<Buffer, HttpRefusal.HttpRefusal> =>
+export const read = (
+  { memory, request, response }: BodyRequest,
+  maxBytes: number
+): Effect.Effect<Buffer, HttpRefusal.HttpRefusal> =>
   Effect.async((resume) => {
-    const tooLarge = () => {
+    const giveUp = (why: HttpRefusal.HttpRefusal) => {
       stop()
       request.pause()
-      resume(Effect.fail(tooLong(maxBytes)))
+      resume(Effect.fail(why))
     }
     // Copied, not collected: a body in chunks of one byte would be a million Buffers, of some 400 bytes each.
     let body = Buffer.alloc(0)
@@ -19,9 +30,11 @@ export const read = (request: IncomingMessage, maxBytes: number): Effect.Effect<
     const take = (chunk: Buffer) => {
       const before = length
       length += chunk.length
-      if (length > maxBytes) return tooLarge()
+      if (length > maxBytes) return giveUp(tooLong(maxBytes))
       if (length > body.length) {
-        const larger = Buffer.allocUnsafe(Math.min(maxBytes, Math.max(length, 2 * body.length, 1024)))
+        const bytes = Math.min(maxBytes, Math.max(length, 2 * body.length, 1024))
+        if (!memory.take(bytes - body.length)) return giveUp(HttpRefusal.noMemory)
+        const larger = Buffer.allocUnsafe(bytes)
         body.copy(larger, 0, 0, before)
         body = larger
       }
@@ -41,7 +54,9 @@ export const read = (request: IncomingMessage, maxBytes: number): Effect.Effect<
       request.off("end", end)
       request.off("close", broken)
     }
-    if (Number(request.headers["content-length"] ?? 0) > maxBytes) return tooLarge()
+    if (Number(request.headers["content-length"] ?? 0) > maxBytes) return giveUp(tooLong(maxBytes))
+    // curl sends a large body only after this, so it does not send one that is refused.
+    if (request.headers.expect !== undefined) response.writeContinue()
     request.on("data", take)
     request.on("end", end)
     request.on("close", broken)

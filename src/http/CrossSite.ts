@@ -15,7 +15,7 @@ export type Site = "none" | "own" | "allowed" | "other"
  * @param own the origin of the request itself, `http://chat.example:8081`
  * @param allowed origins of other pages that may use this server
  */
-export const siteOf = (headers: IncomingHttpHeaders, own: string, allowed: ReadonlyArray<string>): Site => {
+export const siteOf = (headers: IncomingHttpHeaders, own: string | undefined, allowed: ReadonlyArray<string>): Site => {
   const { origin } = headers
   const site = headers["sec-fetch-site"]
   if (origin !== undefined) {

@@ -3,6 +3,7 @@ import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import * as WebOrigin from "../transport/WebOrigin.js"
 import type { RequestHandler, WebClient } from "../transport/WebSocket.js"
 import { ChatSessions } from "./ChatSessions.js"
 import * as CrossSite from "./CrossSite.js"
@@ -13,6 +14,7 @@ import * as HttpRefusal from "./HttpRefusal.js"
 import { ListenStreams } from "./ListenRequest.js"
 import * as OpenApi from "./OpenApi.js"
 import * as Parameters from "./Parameters.js"
+import { RequestMemory } from "./RequestMemory.js"
 import * as Routes from "./Routes.js"
 
 /**
@@ -52,7 +54,9 @@ export const make = (options: DoorOptions): Effect.Effect<RequestHandler, never,
     }
     return (request, response, client) => {
       const begun = begin(request, response, client, options.origins)
-      if (begun !== undefined) void fork(answering(begun, context))
+      if (begun === undefined) return
+      const release = Effect.sync(() => begun.memory.releaseAfter(response))
+      void fork(Effect.ensuring(answering(begun, context), release))
     }
   })
 
@@ -67,7 +71,7 @@ const begin = (
   client: WebClient,
   origins: ReadonlyArray<string>
 ): Begun | undefined => {
-  const own = `${client.scheme}://${request.headers.host ?? ""}`
+  const own = WebOrigin.ownOf(request, client.scheme)
   const site = CrossSite.siteOf(request.headers, own, origins)
   const { method, url = "" } = request
   const headers = CrossSite.corsHeaders(site, request.headers.origin)
@@ -86,7 +90,7 @@ const begin = (
   }
   // A stream begins its response itself.
   for (const [key, value] of Object.entries({ "cache-control": "no-store", ...headers })) response.setHeader(key, value)
-  return { request, response, client, target: target.right, headers }
+  return { request, response, client, target: target.right, headers, memory: new RequestMemory(client.memory) }
 }
 
 const places = "/send/NAME, /listen, /history/NAME, /who, /hook/ID and /openapi.json"
@@ -102,7 +106,7 @@ const notAllowed = (name: string, method: string) =>
 
 /** Runs a request to its end, also when its client has gone: its lines are on their way. */
 const answering = (begun: Begun, context: Routes.RouteContext): Effect.Effect<void> => {
-  const { headers, response, target } = begun
+  const { headers, memory, response, target } = begun
   const { name } = target
   const answered =
     name === "openapi.json"
@@ -116,7 +120,7 @@ const answering = (begun: Begun, context: Routes.RouteContext): Effect.Effect<vo
         return Effect.void
       }
       if (!response.destroyed) {
-        send(response, name, answer.status, answer.body, { ...headers, ...answer.headers })
+        memory.add(send(response, name, answer.status, answer.body, { ...headers, ...answer.headers }))
         return Effect.void
       }
       DoorMetrics.unheardBy()
@@ -138,9 +142,12 @@ const refuse = (
     // Not Basic, although it is taken: a browser would ask for a password, and send it for pages of other sites as well.
     ...(status === 401 ? { "www-authenticate": 'Bearer realm="a-chat"' } : {}),
     // The body was not read, and would be taken for the next request.
-    ...(status === 413 ? { connection: "close" } : {})
+    ...(status === 413 || status === 503 ? { connection: "close" } : {})
   })
+  return undefined
 }
+
+/** Returns the bytes of the response. */
 
 const send = (
   response: ServerResponse,
@@ -148,20 +155,22 @@ const send = (
   status: number,
   body: object | undefined,
   headers: Readonly<Record<string, string>>
-) => {
+): number => {
   DoorMetrics.answered(path, status)
-  if (response.destroyed || response.headersSent) return
+  if (response.destroyed || response.headersSent) return 0
   if (body === undefined) {
     response.writeHead(status, { "cache-control": "no-store", ...headers }).end()
-    return
+    return 0
   }
   const json = `${JSON.stringify(body)}\n`
+  const bytes = Buffer.byteLength(json)
   response
     .writeHead(status, {
       "cache-control": "no-store",
       "content-type": "application/json",
-      "content-length": String(Buffer.byteLength(json)),
+      "content-length": String(bytes),
       ...headers
     })
     .end(json)
+  return bytes
 }

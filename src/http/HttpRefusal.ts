@@ -34,6 +34,14 @@ export const notFound = (text: string): HttpRefusal => new HttpRefusal({ status:
 export const closing = (retryMillis = 1000): HttpRefusal =>
   new HttpRefusal({ status: 503, code: "closing", text: "the server is shutting down", retryMillis })
 
+/** Requests use as much memory as they may. */
+export const noMemory = new HttpRefusal({
+  status: 503,
+  code: "full",
+  text: "the server has no memory for this request now",
+  retryMillis: 1000
+})
+
 /** The connection to the chat ended, or did not answer: what became of the request is not known. */
 export const lost = (text: string): HttpRefusal => new HttpRefusal({ status: 502, code: "lost", text })
 

@@ -19,7 +19,7 @@ export const anonymous = "http"
  * the token; without either, `from` is the name of a guest.
  *
  * @param from the parameter of that name
- * @param fallback the name of a guest that gives none; undefined if it has to
+ * @param fallback the name of a client that gives none; undefined if it has to
  */
 export const of = (
   { authorization }: Pick<IncomingHttpHeaders, "authorization">,

@@ -18,6 +18,8 @@ export interface ListenJob {
   /** Opens a connection to the chat; undefined while the server accepts none. */
   readonly connect: (facts: { readonly needsConfirmation: boolean }) => MemorySocket | undefined
   readonly identity: Identity
+  /** The name that the client's certificate proves. */
+  readonly certificate: string | undefined
   /** Whether nobody else can read what the client sends. */
   readonly isPrivate: boolean
   readonly rooms: ReadonlyArray<string>
@@ -177,8 +179,8 @@ const opening = (
   })
 
 /** A stream is not continued with a secret that others can read, which a new one would not take. */
-const ownerOf = ({ identity: { login, secret = "" }, isPrivate }: ListenJob): Buffer =>
-  createHash("sha256").update(`${isPrivate}\n${login}\n${secret}`).digest()
+const ownerOf = ({ certificate = "", identity: { login, secret = "" }, isPrivate }: ListenJob): Buffer =>
+  createHash("sha256").update(`${isPrivate}\n${certificate}\n${login}\n${secret}`).digest()
 
 const full = new HttpRefusal.HttpRefusal({
   status: 503,

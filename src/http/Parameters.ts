@@ -34,16 +34,23 @@ const decoded = (encoded: string): string | undefined => {
 }
 
 /**
- * The parameters of these names. Any other name is refused, and its value is not repeated: it may be a secret, which
- * belongs into a header.
+ * The parameters of these names, each at most once. Any other name is refused, and its value is not repeated: it may be a
+ * secret, which belongs into a header.
+ *
+ * @param several names of parameters that may be repeated, whose first value is returned
  */
 export const only = <Name extends string>(
   parameters: URLSearchParams,
-  names: ReadonlyArray<Name>
+  names: ReadonlyArray<Name>,
+  several: ReadonlyArray<Name> = []
 ): Either.Either<{ readonly [Key in Name]: string | undefined }, HttpRefusal.HttpRefusal> => {
   for (const name of parameters.keys()) {
     if (!(names as ReadonlyArray<string>).includes(name)) {
       return Either.left(HttpRefusal.badRequest(`the parameters are ${names.join(", ")}; secrets are in headers`))
+    }
+    // Whoever has built the URL, and whoever reads a log of it, may have taken the other value for the one that counts.
+    if (parameters.getAll(name).length > 1 && !(several as ReadonlyArray<string>).includes(name)) {
+      return Either.left(HttpRefusal.badRequest(`${name} is there more than once`))
     }
   }
   const found = names.map((name) => [name, parameters.get(name) ?? undefined])

@@ -18,6 +18,7 @@ import * as HttpRefusal from "./HttpRefusal.js"
 import * as Identity from "./Identity.js"
 import type { ListenStreams } from "./ListenRequest.js"
 import * as Parameters from "./Parameters.js"
+import type { RequestMemory } from "./RequestMemory.js"
 import * as SendOutcomes from "./SendOutcomes.js"
 import * as SendRequest from "./SendRequest.js"
 
@@ -30,6 +31,7 @@ export interface DoorRequest {
   readonly response: ServerResponse
   readonly client: WebClient
   readonly target: Parameters.Target
+  readonly memory: RequestMemory
 }
 
 export interface RouteContext {
@@ -69,19 +71,26 @@ export const run: Route = (request, context) => {
   }
 }
 
-const send: Route = ({ client, request, target }, { limits, sessions }) =>
+/** Memory of a request besides its body: copies of its texts, and what becomes of each line for each recipient. */
+const copies = 3
+const pairBytes = 320
+
+const send: Route = (asked, { limits, sessions }) =>
   Effect.gen(function* () {
+    const { client, memory, request, target } = asked
     const { from, join, wait } = yield* Parameters.only(target.parameters, ["from", "wait", "join"])
     const isWaiting = (yield* Parameters.oneOf("wait", wait, ["outcomes", "none"])) === "outcomes"
     const mayJoin = (yield* Parameters.oneOf("join", join, ["no", "yes"])) === "yes"
-    const identity = yield* Identity.of(request.headers, from, Identity.anonymous)
+    const identity = yield* Identity.of(request.headers, from, client.identity ?? Identity.anonymous)
     const { head, recipients } = yield* recipientsIn(target.rest)
-    const body = yield* Body.read(request, limits.maxBodyBytes)
+    const body = yield* Body.read(asked, limits.maxBodyBytes)
     const texts = yield* textsIn(body, limits.maxLines)
     // Each line is written with all its recipients, and each of these has an outcome: the products take the memory.
     const isTooMuch =
       texts.length * recipients.length > limits.maxLines || texts.length * head.length > limits.maxBodyBytes
     if (isTooMuch) return yield* tooMany
+    const needed = copies * body.length + texts.length * (head.length + pairBytes * recipients.length)
+    if (!memory.take(needed)) return yield* HttpRefusal.noMemory
     const key = request.headers["idempotency-key"]
     const job = { head, recipients, texts, key: keyIn(key), isWaiting, patience: limits.patience }
     const result = yield* sessions.use(userOf(client, request, identity), (session) =>
@@ -147,13 +156,14 @@ const logUnheard = (outcomes: ReadonlyArray<SendOutcomes.SendOutcome>) =>
 const listen: Route = ({ client, request, response, target }, { streams }) =>
   Effect.gen(function* () {
     const rooms = target.parameters.getAll("room")
-    const { format, from } = yield* Parameters.only(target.parameters, ["from", "room", "format"])
-    const identity = yield* Identity.of(request.headers, from, undefined)
+    const { format, from } = yield* Parameters.only(target.parameters, ["from", "room", "format"], ["room"])
+    const identity = yield* Identity.of(request.headers, from, client.identity)
     yield* Effect.forEach(rooms, (room) => Effect.mapError(Encode.room(room), HttpRefusal.ofRequest))
     const lastEventId = request.headers["last-event-id"]
     yield* streams.run({
       connect: client.connect,
       identity,
+      certificate: client.identity,
       isPrivate: client.isPrivate,
       rooms: rooms.map((room) => room.trim()),
       format: yield* Parameters.oneOf("format", format, ["events", "lines"]),
@@ -185,7 +195,7 @@ const history: Route = ({ client, request, target }, { limits, sessions }) =>
     if (range.limit < 1 || range.limit > Requests.maxPageLines) {
       return yield* HttpRefusal.badRequest(`limit is 1 to ${Requests.maxPageLines}`)
     }
-    const identity = yield* Identity.of(request.headers, given.from, Identity.anonymous)
+    const identity = yield* Identity.of(request.headers, given.from, client.identity ?? Identity.anonymous)
     if (target.rest === undefined) return yield* HttpRefusal.badRequest("say whose history: /history/%23ops")
     const name = target.rest
     const page = yield* sessions.use(userOf(client, request, identity), (session) =>
@@ -222,10 +232,11 @@ const who: Route = ({ client, target }, { limits }) =>
 
 const notAccepting = new TransportError({ during: "Connect", reason: "the server accepts no connections" })
 
-const hook: Route = ({ client, request, target }, { hooks, limits, sessions }) =>
+const hook: Route = (asked, { hooks, limits, sessions }) =>
   Effect.gen(function* () {
+    const { client, request, target } = asked
     yield* Parameters.only(target.parameters, [])
-    const body = yield* Body.read(request, limits.maxBodyBytes)
+    const body = yield* Body.read(asked, limits.maxBodyBytes)
     const delivery = yield* HookDelivery.read(hooks, target.rest ?? "", request.headers, body)
     if (delivery === undefined) return { status: 204, body: undefined }
     const { id, key, name, rooms, text } = delivery

@@ -163,8 +163,18 @@ export interface Listener {
   readonly resume?: Effect.Effect<void, TransportError>
 }
 
+/** Memory that a listener uses for what is no connection to the chat, such as HTTP requests. */
+export interface MemoryAccount {
+  /** Bytes that it may use in addition now. */
+  readonly share: number
+  /** Adds to the bytes in use; a negative number releases bytes. */
+  readonly use: (bytes: number) => void
+}
+
 export interface ListenOptions {
   readonly events: ListenerEvents
+  /** Part of the server's memory budget. Absent: unlimited. */
+  readonly memory?: MemoryAccount
   /**
    * Connections above which the operating system drops new ones. A little above the limit at which the server refuses.
    */

@@ -19,17 +19,22 @@ export const options = (timeout: number): Http.ServerOptions => ({
   connectionsCheckingInterval: Math.min(1_000, timeout / 4)
 })
 
+/** Limits the connections from one address. */
+export interface HostLimit {
+  readonly hostOf: (socket: Socket) => string
+  /** Connections from this address; the oldest of them makes room for one more. */
+  readonly most: (host: string) => number
+}
+
 /**
  * Makes room for each new connection: closes those without a request and, if there are none, the one whose last request
  * is the longest ago, of those first that have no answer coming, such as a stream. So clients that send slowly or do not
  * read keep no other client out. A connection that has become something else than HTTP does not count.
- *
- * @param maxPerHost connections from one address, of which the oldest makes room in the same way; unlimited by default
  */
 export const makeRoom = (
   http: Http.Server,
   maxConnections: number,
-  maxPerHost: (host: string) => number = () => Infinity
+  { hostOf, most }: HostLimit = { hostOf: () => "", most: () => Infinity }
 ): void => {
   /** The oldest first; a finished answer makes a connection the newest. */
   const open = new Set<Socket>()
@@ -50,11 +55,11 @@ export const makeRoom = (
         for (const one of some) if (open.size + answering.size >= maxConnections) close(one)
       }
     }
-    const host = socket.remoteAddress ?? ""
-    const most = maxPerHost(host)
-    if (most < Infinity) {
-      const same = [...open, ...answering].filter((one) => one.remoteAddress === host)
-      for (const one of same.slice(0, Math.max(0, same.length - most + 1))) close(one)
+    const host = hostOf(socket)
+    const mostOfHost = most(host)
+    if (mostOfHost < Infinity) {
+      const same = [...open, ...answering].filter((one) => hostOf(one) === host)
+      for (const one of same.slice(0, Math.max(0, same.length - mostOfHost + 1))) close(one)
     }
     open.add(socket)
     socket.on("close", forget)
@@ -78,22 +83,61 @@ export interface AnswerTimeout {
   readonly from: "request" | "end"
 }
 
+/** Requests before the answer to an earlier one that a connection may have. With one more it ends at once. */
+const maxPipelined = 8
+
+/** The answers that are awaited, of each connection one. */
+export class Answers {
+  private readonly bySocket = new WeakMap<Socket, Http.ServerResponse>()
+  private readonly pipelined = new WeakMap<Socket, number>()
+
+  /** The answer that a connection waits for; undefined if it waits for none. */
+  of(socket: Socket): Http.ServerResponse | undefined {
+    return this.bySocket.get(socket)
+  }
+
+  begin(socket: Socket, response: Http.ServerResponse) {
+    this.bySocket.set(socket, response)
+    response.on("finish", () => {
+      // A connection that is about to end takes no request: the client would not learn what became of it.
+      if (!this.pipelined.has(socket)) this.bySocket.delete(socket)
+    })
+  }
+
+  /**
+   * Ends the connection after the answer that it waits for. What comes after that request is not carried out, of which the
+   * answer notifies the client: its `Connection` is `close` (RFC 9112, 9.6).
+   */
+  endAfter(socket: Socket, response: Http.ServerResponse) {
+    const count = (this.pipelined.get(socket) ?? 0) + 1
+    this.pipelined.set(socket, count)
+    const isStream = response.headersSent && !response.writableEnded
+    if (isStream || count > maxPipelined) return socket.destroy()
+    if (count > 1) return undefined
+    if (!response.headersSent) response.setHeader("connection", "close")
+    return response.on("finish", () => socket.destroySoon())
+  }
+}
+
 /**
- * Closes a connection whose client does not read an answer in time, or sends a request before the answer to the one
- * before. Node would handle all requests of a read at once, so that one client could have a thousand answers in memory.
- *
- * @param answering the connections that wait for an answer, for a caller that needs them
+ * Closes a connection whose client does not read an answer in time, and after the answer one on which another request came
+ * before it. Node would handle all requests of a read at once, so that one client could have a thousand answers in memory.
  */
 export const oneAtATime = (
   handler: Http.RequestListener,
   { from, millis }: AnswerTimeout,
-  answering = new WeakSet<Socket>()
+  answers = new Answers()
 ): Http.RequestListener => {
   return (request, response) => {
     const { socket } = request
-    if (answering.has(socket)) socket.destroy()
     if (socket.destroyed) return
-    answering.add(socket)
+    const awaited = answers.of(socket)
+    if (awaited !== undefined) {
+      request.resume()
+      answers.endAfter(socket, awaited)
+      return
+    }
+    answers.begin(socket, response)
     let deadline: NodeJS.Timeout | undefined = undefined
     const start = () => {
       deadline = setTimeout(() => socket.destroy(), millis)
@@ -101,7 +145,6 @@ export const oneAtATime = (
     if (from === "request") start()
     // Node has handed the whole answer to the socket, from which the kernel has not taken all of it.
     else response.on("prefinish", start)
-    response.on("finish", () => answering.delete(socket))
     response.on("close", () => clearTimeout(deadline))
     handler(request, response)
   }

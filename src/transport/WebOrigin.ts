@@ -18,6 +18,17 @@ export const hostOf = ({ headers, rawHeaders }: IncomingMessage): string | undef
   return count === 1 ? headers.host : undefined
 }
 
+/**
+ * Turns `GET http://host/path` into `GET /path` for that host, whatever `Host` says (RFC 9112, 3.2.2). Clients send this
+ * form to a proxy, and a server has to take it.
+ */
+export const toOriginForm = (request: IncomingMessage): void => {
+  const [, authority, rest = ""] = /^https?:\/\/([^/?#]+)(.*)$/isu.exec(request.url ?? "") ?? []
+  if (authority === undefined) return
+  request.url = rest.startsWith("/") ? rest : `/${rest}`
+  request.headers.host = authority
+}
+
 /** An origin as browsers write it, `https://chat.example:8443`; undefined if the text is none. */
 export const parse = (text: string): string | undefined => {
   const origin = /^https?:/iu.test(text) ? originOf(text) : undefined
@@ -39,9 +50,12 @@ export interface OriginOptions {
  */
 export const isAllowed = (request: IncomingMessage, { origins, scheme }: OriginOptions): boolean => {
   const { origin } = request.headers
-  if (origin === undefined) return true
-  return origins.includes(origin) || origin === originOf(`${scheme}://${hostOf(request) ?? ""}`)
+  return origin === undefined || origins.includes(origin) || origin === ownOf(request, scheme)
 }
+
+/** The origin of the server itself for the client of this request; undefined if its host is none. */
+export const ownOf = (request: IncomingMessage, scheme: "http" | "https"): string | undefined =>
+  originOf(`${scheme}://${hostOf(request) ?? ""}`)
 
 /**
  * Whether the name in `Host` may be the server's own.

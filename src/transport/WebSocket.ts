@@ -3,12 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import * as MemorySocket from "../ports/MemorySocket.js"
-import { isLoopback, type Listen, type ListenerEvents, type Socket } from "../ports/Transport.js"
+import { isLoopback, type Listen, type ListenOptions, type MemoryAccount, type Socket } from "../ports/Transport.js"
 import { FramedSocket } from "./FramedSocket.js"
 import * as ForwardedFor from "./ForwardedFor.js"
+import * as HttpFaults from "./HttpFaults.js"
 import * as HttpLimits from "./HttpLimits.js"
 import * as NetListener from "./NetListener.js"
-import { hostAndPort, isWithinMachine, startLinger, wrap, type Remote } from "./NetSocket.js"
+import { hostAndPort, isWithinMachine, wrap, type Remote } from "./NetSocket.js"
 import * as Pings from "./Pings.js"
 import * as Proxy from "./Proxy.js"
 import type * as ProxyHeader from "./ProxyHeader.js"
@@ -21,6 +22,10 @@ import * as WebSocketHandshake from "./WebSocketHandshake.js"
 
 /** Who sent an HTTP request, and how to reach the chat on its behalf. */
 export interface WebClient extends Pick<Socket, "remote" | "host"> {
+  /** The name that its certificate proves; undefined without one. Its login has to be that name. */
+  readonly identity: string | undefined
+  /** For what its requests use. */
+  readonly memory: MemoryAccount
   /** Whether nobody else can read the bytes: they are encrypted, or stay within one machine. */
   readonly isPrivate: boolean
   /** How the client reaches the server, or the proxy in front of it. */
@@ -61,11 +66,10 @@ export interface WebLimits {
   readonly pingInterval: Duration.DurationInput
 }
 
-/** Time for a refused client to read the refusal. */
-const refusalLinger = Duration.seconds(1)
-
 /** The headers, and the words in `Connection`, by which a client offers another protocol. */
 const offer = /^(?:upgrade|http2-settings)$/iu
+
+const unlimited: MemoryAccount = { share: Infinity, use: () => {} }
 
 /** Of the connections within this process. */
 const bufferSizes = { bufferBytes: 65_536, readBytes: 65_536 }
@@ -83,7 +87,7 @@ const address = (host: string, port: number, isEncrypted: boolean): Tcp.TcpAddre
  */
 export const listen =
   (host: string, port: number, options: WebOptions): Listen =>
-  ({ events, hardLimit }) =>
+  ({ events, hardLimit, memory = unlimited }) =>
     Effect.gen(function* () {
       const { limits, proxy, tls } = options
       const isEncrypted = tls !== undefined
@@ -91,7 +95,7 @@ export const listen =
         address: address(host, port, isEncrypted),
         options: { host, port }
       })
-      const web = new WebListener(options, isLoopback(host), events)
+      const web = new WebListener(options, isLoopback(host), { events, memory })
       yield* Effect.addFinalizer(() => Effect.sync(() => web.close()))
       const admit: NetListener.Admit =
         tls === undefined ? (socket, remote) => web.admit(socket, remote, undefined) : yield* web.securing(tls)
@@ -124,16 +128,16 @@ class WebListener {
   private readonly carriers = new WeakMap<Net.Socket, Carrier>()
   private readonly pings: Pings.Pings
   private isOpen = true
-  /** The connections that wait for an answer. */
-  private readonly answering = new WeakSet<Net.Socket>()
+  private readonly answers = new HttpLimits.Answers()
 
   constructor(
     private readonly options: WebOptions,
     private readonly isLocal: boolean,
-    private readonly events: ListenerEvents
+    private readonly server: Required<Pick<ListenOptions, "events" | "memory">>
   ) {
     const answer: Http.RequestListener = (request, response) => {
       if (!this.isOpen) response.setHeader("connection", "close")
+      WebOrigin.toOriginForm(request)
       options.handler(request, response, this.clientOf(request))
     }
     const { maxHttpConnections, pingInterval, requestTimeout } = options.limits
@@ -141,27 +145,26 @@ class WebListener {
     const millis = Duration.toMillis(requestTimeout)
     this.http = Http.createServer(
       HttpLimits.options(millis),
-      HttpLimits.oneAtATime(answer, { from: "end", millis }, this.answering)
+      HttpLimits.oneAtATime(answer, { from: "end", millis }, this.answers)
     )
-    HttpLimits.makeRoom(this.http, maxHttpConnections, (host) =>
-      this.isShared(host) ? Infinity : Math.ceil(maxHttpConnections / 4)
-    )
+    HttpLimits.makeRoom(this.http, maxHttpConnections, {
+      hostOf: (socket) => this.carrierOf(socket).remote.host,
+      most: (host) => (this.isShared(host) ? Infinity : Math.ceil(maxHttpConnections / 4))
+    })
     // Node declares a Duplex, because an application may hand any to its server.
     this.http.on("upgrade", (request, socket, head) => this.upgrade(request, socket as Net.Socket, head))
     // Node looks for requests that take too long only once a server listens, and this one never does: the listener below
     // hands it the connections.
     this.http.emit("listening")
-    // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
-    this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-      const isLong = error.code === "HPE_HEADER_OVERFLOW" && !this.answering.has(socket as Net.Socket)
-      return isLong ? turnAway(socket as Net.Socket, tooLong) : socket.destroy()
-    })
+    // Without this listener, Node asks for the body before the handler has seen whether it is wanted.
+    this.http.on("checkContinue", (request, response) => void this.http.emit("request", request, response))
+    HttpFaults.refuse(this.http, this.answers)
   }
 
-  /** Whether many clients may come from this address: this machine's own, or that of a proxy. */
+  /** Whether many clients may come from this address: this machine's own, or that of a proxy of HTTP. */
   private isShared(host: string) {
-    const { forwardedFrom, proxy } = this.options
-    return isLoopback(host) || proxy !== undefined || forwardedFrom?.check(host, Proxy.familyOf(host)) === true
+    const { forwardedFrom } = this.options
+    return isLoopback(host) || forwardedFrom?.check(host, Proxy.familyOf(host)) === true
   }
 
   /** Takes a connection that carries HTTP from now on. */
@@ -176,9 +179,9 @@ class WebListener {
       begin(raw, remote, {
         failed,
         late: () => raw.destroy(),
-        plain: () => turnAway(raw, { status: 400, why: "this port speaks HTTPS" }),
+        plain: () => HttpFaults.turnAway(raw, { status: 400, why: "this port speaks HTTPS" }),
         secured: (tls, identity) => this.admit(tls, remote, identity),
-        unproven: (tls, why) => setImmediate(() => turnAway(tls, { status: 403, why }))
+        unproven: (tls, why) => setImmediate(() => HttpFaults.turnAway(tls, { status: 403, why }))
       })
     })
   }
@@ -197,13 +200,15 @@ class WebListener {
 
   private upgrade(request: Http.IncomingMessage, socket: Net.Socket, head: Uint8Array) {
     // A second request before the answer to the first: both answers would be on one connection.
-    if (this.answering.has(socket)) return socket.destroy()
+    const awaited = this.answers.of(socket)
+    if (awaited !== undefined) return void this.answers.endAfter(socket, awaited)
     if (request.url !== WebSocketHandshake.path && request.headers.upgrade?.toLowerCase() !== "websocket") {
       return this.ignoreUpgrade(request, socket, head)
     }
+    WebOrigin.toOriginForm(request)
     const client = this.clientOf(request)
     const response = this.refusalOf(request, client) ?? WebSocketHandshake.respond(request)
-    if (typeof response !== "string") return turnAway(socket, response)
+    if (typeof response !== "string") return HttpFaults.turnAway(socket, response)
     if (head.length > 0) socket.unshift(head)
     socket.setTimeout(0)
     const { identity } = this.carrierOf(socket)
@@ -216,7 +221,7 @@ class WebListener {
       maxMessageBytes: this.options.limits.maxMessageBytes
     })
     this.pings.add(framed)
-    return this.events.accepted(framed)
+    return this.server.events.accepted(framed)
   }
 
   /**
@@ -258,8 +263,8 @@ class WebListener {
     const { isPrivateToProxy, ...peer } = forwarded ?? remote
     const isPrivate = isPrivateToProxy ?? (isEncrypted || isWithinMachine(request.socket, peer.host))
     const scheme = forwarded?.scheme ?? (isEncrypted ? "https" : "http")
-    const client = { ...peer, isPrivate, scheme }
-    return { ...client, connect: (facts) => this.connect({ ...client, identity, ...facts }) }
+    const client = { ...peer, identity, isPrivate, scheme, memory: this.server.memory }
+    return { ...client, connect: (facts) => this.connect({ ...client, ...facts }) }
   }
 
   private carrierOf(socket: Net.Socket): Carrier {
@@ -269,26 +274,10 @@ class WebListener {
   private connect(from: MemorySocket.AcceptedSocket): MemorySocket.MemorySocket | undefined {
     if (!this.isOpen) return undefined
     const [client, accepted] = MemorySocket.pair(bufferSizes, from, () => {})
-    this.events.accepted(accepted)
+    this.server.events.accepted(accepted)
     return client
   }
 }
 
-const tooLong: WebSocketHandshake.Refusal = {
-  status: 431,
-  why: `the request line and the headers have more than ${HttpLimits.maxHeaderBytes} bytes`
-}
-
 /** For a socket that was destroyed in the meantime. */
 const unknownCarrier: Carrier = { remote: { remote: "unknown", host: "" }, identity: undefined }
-
-/** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
-const turnAway = (socket: Net.Socket, refusal: WebSocketHandshake.Refusal) => {
-  socket.on("error", () => {})
-  socket.end(WebSocketHandshake.refusal(refusal), "latin1")
-  socket.resume()
-  socket.once(
-    "close",
-    startLinger(refusalLinger, () => socket.destroy())
-  )
-}

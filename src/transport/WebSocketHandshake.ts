@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { IncomingMessage } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
 
 /** The opening handshake of WebSocket (RFC 6455, 4.2), for a request that has asked for an upgrade. */
 
@@ -25,9 +25,12 @@ const keyForm = /^[+/\dA-Za-z]{22}==$/u
 const suffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /** The response that makes the connection a WebSocket, or why it does not become one. */
-export const respond = ({ headers, method, url }: IncomingMessage): string | Refusal => {
+export const respond = ({ headers, httpVersion, method, url }: IncomingMessage): string | Refusal => {
   if (url !== path) return { status: 404, why: `no WebSocket here; it is at ${path}` }
   if (method !== "GET") return { status: 405, why: "a WebSocket begins with GET", headers: { allow: "GET" } }
+  if (httpVersion !== "1.1") return { status: 400, why: "a WebSocket begins with HTTP/1.1" }
+  // The body would be taken for frames, or the frames for a body by a proxy.
+  if (hasBody(headers)) return { status: 400, why: "the request for a WebSocket has no body" }
   if (headers.upgrade?.toLowerCase() !== "websocket") return { status: 400, why: "only an upgrade to websocket" }
   if (headers["sec-websocket-version"] !== version) {
     return { status: 426, why: `only version ${version}`, headers: { "sec-websocket-version": version } }
@@ -43,6 +46,9 @@ export const respond = ({ headers, method, url }: IncomingMessage): string | Ref
   )
 }
 
+const hasBody = (headers: IncomingHttpHeaders) =>
+  headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
+
 const accept = (key: string) => createHash("sha1").update(`${key}${suffix}`).digest("base64")
 
 const head = (status: string, ...headers: ReadonlyArray<ReadonlyArray<string>>) =>
@@ -53,6 +59,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  408: "Request Timeout",
   421: "Misdirected Request",
   426: "Upgrade Required",
   431: "Request Header Fields Too Large",

@@ -16,8 +16,20 @@ describe("LimitFlags.connections", () => {
     ["at least one", undefined, { limit: 20, open: 24 }, 1]
   ]
   for (const [name, wanted, available, expected] of table) {
-    it(`returns ${name}`, () => assert.strictEqual(LimitFlags.connections(wanted, available), expected))
+    it(`returns ${name}`, () =>
+      assert.deepStrictEqual(LimitFlags.connections(wanted, 0, available), { chat: expected, http: 0 }))
   }
+
+  it("sets descriptors aside for HTTP, at most a quarter", () => {
+    assert.deepStrictEqual(LimitFlags.connections(undefined, 200, descriptors), { chat: 735, http: 200 })
+    assert.deepStrictEqual(LimitFlags.connections(undefined, 512, descriptors), { chat: 692, http: 246 })
+    assert.deepStrictEqual(LimitFlags.connections(500, 246, descriptors), { chat: 500, http: 246 })
+    assert.deepStrictEqual(LimitFlags.connections(undefined, 512, { limit: 20, open: 24 }), { chat: 1, http: 1 })
+    assert.deepStrictEqual(LimitFlags.connections(undefined, 512, { limit: Infinity, open: 0 }), {
+      chat: 100_000,
+      http: 512
+    })
+  })
 })
 
 const given = (variables: Record<string, string>) =>

@@ -2,6 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { spawnSync } from "node:child_process"
+import { dial } from "../support/RawExchange.js"
 import { refusal } from "../support/Refusal.js"
 import { faultTest, type ServerUnderFault } from "../support/FaultTest.js"
 
@@ -42,6 +43,33 @@ describe("descriptors", () => {
         for (const line of answers) assert.match(line, /^(from c\d+: in|! full retry=5000 fatal: .*|)$/)
         yield* alice.barrier
         return ({ accepted }) => assert.strictEqual(accepted, served.length + 2)
+      })
+  )
+
+  faultTest(
+    "are few: while the chat uses all of its own, those of HTTP are left, and the other way round",
+    { args: ["--web", "0"], before: "ulimit -n 96" },
+    (server) =>
+      Effect.gen(function* () {
+        let log = ""
+        server.errors.on("data", (text: string) => (log += text))
+        const web = Number(yield* server.says("errors", /address=http:\S+:(\d+)/u))
+        const page = Effect.flatMap(dial({ address: { port: web } }), (socket) =>
+          Effect.async<string>((resume) => {
+            socket.once("data", (chunk: Buffer) => resume(Effect.succeed(chunk.toString("latin1"))))
+            socket.once("close", () => resume(Effect.succeed("")))
+            socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+          })
+        )
+        yield* Effect.forEach(Array.from({ length: 30 }), () => dial({ address: { port: web } }))
+        const answers = yield* Effect.forEach(
+          Array.from({ length: 150 }, (_, i) => i),
+          (i) => knock(server, i),
+          { concurrency: "unbounded" }
+        )
+        assert.isAbove(answers.filter((line) => line.startsWith("from ")).length, 20)
+        assert.match(yield* page, /^HTTP\/1\.1 200 /u)
+        assert.notMatch(log, /out of file descriptors/u)
       })
   )
 

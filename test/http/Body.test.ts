@@ -9,7 +9,12 @@ import * as Body from "../../src/http/Body.js"
 const read = (chunks: ReadonlyArray<Uint8Array>, maxBytes: number) =>
   Effect.gen(function* () {
     const request = Object.assign(new PassThrough(), { headers: {} })
-    const reading = yield* Effect.fork(Effect.either(Body.read(request as unknown as IncomingMessage, maxBytes)))
+    const asked = {
+      request: request as unknown as IncomingMessage,
+      response: { writeContinue: () => {} },
+      memory: { take: () => true }
+    }
+    const reading = yield* Effect.fork(Effect.either(Body.read(asked, maxBytes)))
     yield* Effect.yieldNow()
     for (const chunk of chunks) request.emit("data", Buffer.from(chunk))
     request.emit("end")

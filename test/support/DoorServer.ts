@@ -6,8 +6,12 @@ import * as Door from "../../src/http/Door.js"
 import * as DoorLimits from "../../src/http/DoorLimits.js"
 import type { Hooks } from "../../src/http/Hooks.js"
 import * as MemorySocket from "../../src/ports/MemorySocket.js"
+import type { MemoryAccount } from "../../src/ports/Transport.js"
 import { login } from "./Conversations.js"
+import type * as WebSocket from "../../src/transport/WebSocket.js"
+import type { RequestHandler } from "../../src/transport/WebSocket.js"
 import { eventually } from "./Eventually.js"
+import { overWebSocket } from "./WebSocketServer.js"
 import { startRooms, type RoomsOptions, type RoomsServer } from "./Rooms.js"
 
 /** A response, read to its end. */
@@ -34,9 +38,13 @@ export interface DoorServer extends RoomsServer {
 }
 
 export interface DoorServerOptions extends RoomsOptions {
+  /** Serves the door on a port as of `--web`. By default it is on its own, and each client at 192.0.2.7. */
+  readonly web?: Partial<WebSocket.WebOptions>
   readonly limits?: Partial<DoorLimits.DoorLimits>
   readonly hooks?: Hooks
   readonly origins?: ReadonlyArray<string>
+  /** In place of the server's own. */
+  readonly memory?: MemoryAccount
   /** Whether the server accepts connections. */
   readonly isOpen?: () => boolean
 }
@@ -102,12 +110,24 @@ export const startDoor = ({
   hooks,
   isOpen = () => true,
   limits,
+  memory: given,
   origins = [],
+  web,
   ...options
 }: DoorServerOptions = {}): Effect.Effect<DoorServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const chat = yield* startRooms(options)
+    const memory = given ?? chat.memory
     const door = yield* Door.make({ hooks, origins, limits: { ...DoorLimits.defaults, ...limits } })
+    const port =
+      web === undefined ? yield* onItsOwn(door, chat, { isOpen, memory }) : yield* onWeb(door, chat, memory, web)
+    return { ...chat, port, ask: (method, path, request = {}) => ask(port, method, path, request) }
+  })
+
+interface OwnPort extends Required<Pick<DoorServerOptions, "isOpen" | "memory">> {}
+
+const onItsOwn = (door: RequestHandler, chat: RoomsServer, { isOpen, memory }: OwnPort) =>
+  Effect.gen(function* () {
     const sizes = { bufferBytes: 65_536, readBytes: 65_536 }
     const http = Http.createServer((request, response) => {
       const remote = "192.0.2.7:5000"
@@ -117,7 +137,9 @@ export const startDoor = ({
         remote,
         host: "192.0.2.7",
         isPrivate,
+        identity: undefined,
         scheme: "http",
+        memory,
         connect: (facts) => {
           if (!isOpen()) return undefined
           const from = { remote, host: "192.0.2.7", isPrivate, ...facts }
@@ -129,8 +151,20 @@ export const startDoor = ({
     })
     yield* Effect.async<void>((resume) => void http.listen(0, "127.0.0.1", () => resume(Effect.void)))
     yield* Effect.addFinalizer(() => Effect.sync(() => http.close().closeAllConnections()))
-    const { port } = http.address() as AddressInfo // it listens on TCP
-    return { ...chat, port, ask: (method, path, request = {}) => ask(port, method, path, request) }
+    return (http.address() as AddressInfo).port // it listens on TCP
+  })
+
+const onWeb = (
+  handler: RequestHandler,
+  { accept }: RoomsServer,
+  memory: MemoryAccount,
+  options: Partial<WebSocket.WebOptions>
+) =>
+  Effect.gen(function* () {
+    const listen = overWebSocket(options.tls, { handler, ...options })
+    const events = { accepted: accept, dropped: () => {}, failed: () => {} }
+    const { address } = yield* Effect.orDie(listen({ events, memory, hardLimit: 100 }))
+    return address.port ?? 0
   })
 
 const ask = (

@@ -123,11 +123,16 @@ export class WebSocketStream extends EventEmitter {
 
 export interface UpgradeOptions {
   readonly path?: string
+  /** Of HTTP. */
+  readonly version?: string
   readonly headers?: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 }
 
 /** The head of a request for a WebSocket. A header of undefined is left out; an array is several lines. */
-export const upgradeRequest = (host: string, { headers, path = "/chat" }: UpgradeOptions = {}): string => {
+export const upgradeRequest = (
+  host: string,
+  { headers, path = "/chat", version = "1.1" }: UpgradeOptions = {}
+): string => {
   const all = {
     Host: host,
     Connection: "Upgrade",
@@ -139,7 +144,7 @@ export const upgradeRequest = (host: string, { headers, path = "/chat" }: Upgrad
   const lines = Object.entries(all).flatMap(([name, value]) =>
     [value ?? []].flat().map((one) => `${name}: ${String(one)}`)
   )
-  return [`GET ${path} HTTP/1.1`, ...lines, "", ""].join("\r\n")
+  return [`GET ${path} HTTP/${version}`, ...lines, "", ""].join("\r\n")
 }
 
 /** Sends the request, and calls `opened` with the stream once the server has agreed; `failed` with its response if not. */

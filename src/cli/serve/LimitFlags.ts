@@ -64,15 +64,32 @@ export const conflict = ({ holdTimeout, stallTimeout }: Pick<GivenLimits, "holdT
 /** Descriptors not available to connections: for listeners, probes, a file being read. */
 const reservedDescriptors = 16
 
+/** The most of the descriptors that HTTP connections may have. */
+const httpPart = 0.25
+
+/** Connections for which there are descriptors. */
+export interface ConnectionCounts {
+  /** To the chat, also over WebSocket. */
+  readonly chat: number
+  /** With HTTP. */
+  readonly http: number
+}
+
 /**
- * The number of connections to serve: as requested, or else the maximum, but never more than there are descriptors for.
+ * The numbers of connections to serve: as requested, or else the maximum, but never more than there are descriptors for.
  * Beyond those, the operating system would close connections silently.
+ *
+ * @param wanted for the chat; undefined: as many as possible
+ * @param wantedHttp with HTTP; 0 where `--web` is off
  */
 export const connections = (
   wanted: number | undefined,
+  wantedHttp: number,
   descriptors: Pick<ProcessDescriptors, "limit" | "open">
-): number => {
+): ConnectionCounts => {
   const left = descriptors.limit - descriptors.open - reservedDescriptors
-  const most = left - refusalSlots(left)
-  return Math.max(limits.maxConnections.min, Math.min(wanted ?? limits.maxConnections.max, most))
+  const http = Math.min(wantedHttp, Math.max(1, Math.floor(left * httpPart)))
+  const leftForChat = left - http
+  const most = leftForChat - refusalSlots(leftForChat)
+  return { http, chat: Math.max(limits.maxConnections.min, Math.min(wanted ?? limits.maxConnections.max, most)) }
 }

@@ -30,9 +30,12 @@ export const layer = (parts: Parts) =>
       const { given } = parts
       const started = yield* StoreFlags.startThread(given.values.store)
       yield* V8Heap.keepSmall
-      const listeners = yield* ListenFlags.resolve(given, given.values.loginTimeout)
       const descriptors = ProcessDescriptors.read()
-      const maxConnections = yield* connections(given, descriptors)
+      const { chat: maxConnections, http: webMaxConnections } = yield* connections(given, descriptors)
+      const listeners = yield* ListenFlags.resolve(
+        { ...given, values: { ...given.values, webMaxConnections } },
+        given.values.loginTimeout
+      )
       const accounts = new LiveSource(AccountFlags.of(given.values))
       const rooms = new LiveSource(RoomFlags.of(given.values))
       const limits = LimitFlags.limitsOf(given.values, maxConnections)
@@ -89,16 +92,26 @@ const drainAtTheEnd = Layer.scopedDiscard(
   )
 )
 
-/** The requested number of connections, or fewer with a warning if there are not enough descriptors. */
+/** The requested numbers of connections, or fewer with a warning if there are not enough descriptors. */
 const connections = (
-  { values }: ServerSettings.GivenSettings,
+  { origins, values }: ServerSettings.GivenSettings,
   descriptors: ProcessDescriptors.ProcessDescriptors
-): Effect.Effect<number> => {
-  const allowed = LimitFlags.connections(values.maxConnections, descriptors)
-  if (allowed >= (values.maxConnections ?? 0)) return Effect.succeed(allowed)
-  const warning = Effect.logWarning(
-    "file descriptors allow fewer connections than --max-connections; raise `ulimit -n`"
+): Effect.Effect<LimitFlags.ConnectionCounts> => {
+  const wantedHttp = values.web === undefined ? 0 : values.webMaxConnections
+  const allowed = LimitFlags.connections(values.maxConnections, wantedHttp, descriptors)
+  const isHttpReduced = allowed.http < wantedHttp && origins.webMaxConnections !== "default"
+  const reduced = [
+    ...(allowed.chat < (values.maxConnections ?? 0) ? [["max-connections", allowed.chat] as const] : []),
+    ...(isHttpReduced ? [["web-max-connections", allowed.http] as const] : [])
+  ]
+  const warnings = Effect.forEach(
+    reduced,
+    ([flag, count]) =>
+      Effect.annotateLogs(
+        Effect.logWarning(`file descriptors allow fewer connections than --${flag}; raise \`ulimit -n\``),
+        { [flag]: count, descriptors: descriptors.limit }
+      ),
+    { discard: true }
   )
-  const facts = { "max-connections": allowed, descriptors: descriptors.limit }
-  return Effect.as(Effect.annotateLogs(warning, facts), allowed)
+  return Effect.as(warnings, allowed)
 }

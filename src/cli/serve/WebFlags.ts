@@ -53,8 +53,10 @@ export const settings = {
   }),
   webMaxConnections: Setting.count("web-max-connections", {
     about:
-      "Connections with HTTP at once; a further one closes the one that is idle for longest. WebSockets do not count",
+      "Connections with HTTP at once, a quarter of them from one address; a further one closes the one that is idle for " +
+      "longest. WebSockets do not count",
     default: 512,
+    defaultText: "512, but a quarter of the descriptors (ulimit -n) if that is less",
     min: 16,
     max: 10_000
   }),

@@ -1,0 +1,56 @@
+import * as Duration from "effect/Duration"
+import type * as Http from "node:http"
+import type { Socket } from "node:net"
+import * as HttpLimits from "./HttpLimits.js"
+import { startLinger } from "./NetSocket.js"
+import * as WebSocketHandshake from "./WebSocketHandshake.js"
+
+/** The answers to what is no request, or none for this server. */
+
+/** Time for a refused client to read the refusal. */
+const refusalLinger = Duration.seconds(1)
+
+/** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
+export const turnAway = (socket: Socket, refusal: WebSocketHandshake.Refusal): void => {
+  socket.on("error", () => {})
+  socket.end(WebSocketHandshake.refusal(refusal), "latin1")
+  socket.resume()
+  socket.once(
+    "close",
+    startLinger(refusalLinger, () => socket.destroy())
+  )
+}
+
+/** Refuses what Node's parser does not take for a request, once for each connection. */
+export const refuse = (http: Http.Server, answers: HttpLimits.Answers): void => {
+  const refused = new WeakSet<Socket>()
+  http.on("clientError", (error: NodeJS.ErrnoException, stream) => {
+    const socket = stream as Socket // Node declares a Duplex, because an application may hand any to its server
+    if (refused.has(socket)) return
+    const awaited = answers.of(socket)
+    // What follows a request whose answer is awaited is another one: an answer to it would be taken for that.
+    if (awaited?.req.complete === true) return void answers.endAfter(socket, awaited)
+    if (!socket.writable || awaited?.headersSent === true) return void socket.destroy()
+    refused.add(socket)
+    turnAway(socket, refusalOf(error))
+  })
+  http.on("connect", (_, socket) => turnAway(socket as Socket, noProxy))
+}
+
+const refusalOf = ({ code }: NodeJS.ErrnoException): WebSocketHandshake.Refusal => {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return tooLong
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { status: 408, why: "the request did not arrive in time" }
+    default:
+      return { status: 400, why: "this is no request of HTTP/1.1, or could be two" }
+  }
+}
+
+const tooLong: WebSocketHandshake.Refusal = {
+  status: 431,
+  why: `the request line and the headers have more than ${HttpLimits.maxHeaderBytes} bytes`
+}
+
+const noProxy: WebSocketHandshake.Refusal = { status: 405, why: "this is no proxy", headers: { allow: "GET, POST" } }
