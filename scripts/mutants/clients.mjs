@@ -664,5 +664,20 @@ export const mutants = [
     replace: "new Confirmation()",
     test: "test/cli/passwords.test.ts",
     build: true
+  },
+  {
+    name: "a flag may contain a password",
+    file: "cli/commands/LoginSetting.ts",
+    search: 'String(text).includes(":")',
+    replace: "false",
+    test: "test/cli/passwords.test.ts",
+    build: true
+  },
+  {
+    name: "a program may connect with a login that contains the secret",
+    file: "client/Encode.ts",
+    search: "if (secret.length > 0) return",
+    replace: "if (false) return",
+    test: "test/client/Client.test.ts"
   }
 ]

@@ -390,5 +390,12 @@ export const mutants = [
     search: "setTimeout(() => resume(Effect.void), endMillis)",
     replace: "setTimeout(() => {}, endMillis)",
     test: "test/conversations/trouble.test.ts"
+  },
+  {
+    name: "a server with a full disk starts without a word",
+    file: "conversations/Conversations.ts",
+    search: "this.trouble.atStart(this.store.state())",
+    replace: "Effect.void",
+    test: "test/conversations/trouble.test.ts"
   }
 ]

@@ -258,5 +258,12 @@ export const mutants = [
     replace: "",
     test: "test/cli/control.test.ts",
     build: true
+  },
+  {
+    name: "a settings file conflicts with a default in whose place there is a flag",
+    file: "cli/serve/ServerSettings.ts",
+    search: "flags === undefined ? resolved : Sources.resolve",
+    replace: "true ? resolved : Sources.resolve",
+    test: "test/cli/ServerSettings.test.ts"
   }
 ]

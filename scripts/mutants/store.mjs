@@ -1,6 +1,7 @@
 // Bugs in what is stored. Imported by main.mjs.
 const suite = "test/ports/Store.test.ts"
 const file = "test/store/Sqlite.test.ts"
+const opening = "test/store/SqliteOpening.test.ts"
 const disk = "test/store/disk.test.ts"
 const kills = "test/store/kills.test.ts"
 const damage = "test/store/SqliteDamage.test.ts"
@@ -64,16 +65,37 @@ export const mutants = [
   {
     name: "two servers can use one file",
     file: "store/SqliteFile.ts",
-    search: '  "locking_mode = exclusive",\n',
+    search: 'pragma(connection, "locking_mode = exclusive")',
     replace: "",
-    test: file
+    test: opening
   },
   {
     name: "a file of a newer version is opened",
     file: "store/SqliteFile.ts",
-    search: "if (version > migrations.length) {",
+    search: 'if (Number(pragma(connection, "user_version")) > migrations.length) {',
     replace: "if (false) {",
-    test: file
+    test: opening
+  },
+  {
+    name: "the database of another application is changed before it is refused",
+    file: "store/SqliteFile.ts",
+    search: "refuseOther(connection, path)\n    restrict(path)\n    prepare(connection)",
+    replace: "prepare(connection)\n    refuseOther(connection, path)\n    restrict(path)",
+    test: opening
+  },
+  {
+    name: "others can read a store whose copy they could read",
+    file: "store/SqliteFile.ts",
+    search: "    restrict(path)\n",
+    replace: "",
+    test: opening
+  },
+  {
+    name: "a log that is left can be read by others",
+    file: "store/SqliteFile.ts",
+    search: "[path, `${path}-wal`]",
+    replace: "[path]",
+    test: opening
   },
   {
     name: "damage to the roots of the tables is not noticed at the start",
@@ -372,5 +394,15 @@ export const mutants = [
     search: 'this.state = "unavailable"\n        failure.uncertain',
     replace: "failure.uncertain",
     test: file
+  },
+  {
+    name: "an account is made in a store that ends with the command",
+    file: "cli/serve/StoreFlags.ts",
+    search: `  target === "memory"
+    ? ExitStatus`,
+    replace: `  target === ""
+    ? ExitStatus`,
+    test: "test/cli/store.test.ts",
+    build: true
   }
 ]

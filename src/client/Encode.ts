@@ -8,7 +8,7 @@ import * as Wire from "../protocol/Wire.js"
 
 /** A login, recipient or text that cannot be sent as one line with the intended meaning; nothing was sent. */
 export class Unsendable extends Data.TaggedError("Unsendable")<{
-  readonly reason: "BadLogin" | "BadRecipient" | "BadRoom" | "NoRecipient" | "ControlCharacter"
+  readonly reason: "BadLogin" | "LoginWithSecret" | "BadRecipient" | "BadRoom" | "NoRecipient" | "ControlCharacter"
   /** The name or text that cannot be sent. */
   readonly value: string
 }> {
@@ -19,6 +19,7 @@ export class Unsendable extends Data.TaggedError("Unsendable")<{
 
 const reasons: Record<Unsendable["reason"], string> = {
   BadLogin: "not a login",
+  LoginWithSecret: "a login with a secret, which is an option of its own",
   BadRecipient: "not a recipient",
   BadRoom: "not a room, whose name starts with #",
   NoRecipient: "a message without a recipient",
@@ -34,12 +35,18 @@ export const text = (value: string): Effect.Effect<string, Unsendable> => {
 
 /**
  * The wire form of a login. The server decides which names are valid. This rejects only characters that would give the
- * line another meaning.
+ * line another meaning, and a secret.
  */
-export const login = (value: string): Effect.Effect<string, Unsendable> =>
-  /^\s*(?:[/!*#@]|$)/u.test(value) || Wire.hasControl(Wire.encode(value))
-    ? Effect.fail(new Unsendable({ reason: "BadLogin", value }))
-    : Effect.succeed(Wire.encode(value))
+export const login = (value: string): Effect.Effect<string, Unsendable> => {
+  // After a colon, the error repeats nothing.
+  const [name = "", ...secret] = value.split(":")
+  if (/^\s*(?:[/!*#@]|$)/u.test(value) || Wire.hasControl(Wire.encode(value))) {
+    return Effect.fail(new Unsendable({ reason: "BadLogin", value: name }))
+  }
+  // The secret would be sent to any server, before it has said that it has accounts.
+  if (secret.length > 0) return Effect.fail(new Unsendable({ reason: "LoginWithSecret", value: name }))
+  return Effect.succeed(Wire.encode(value))
+}
 
 /** What cannot be a recipient: it would split the list of them, or give the line another meaning. */
 const badRecipient = /[,:]|^\s*(?:[/!*@]|#?\s*$)/u

@@ -253,7 +253,15 @@ class Conversations {
       ].map(surviving),
       { concurrency: "unbounded", discard: true }
     )
-  ).pipe(Effect.ensuring(Effect.suspend(() => this.writer.finish)), endingInTime)
+  ).pipe(
+    (running) =>
+      Effect.zipRight(
+        Effect.suspend(() => this.trouble.atStart(this.store.state())),
+        running
+      ),
+    Effect.ensuring(Effect.suspend(() => this.writer.finish)),
+    endingInTime
+  )
 
   get facts(): Readonly<Record<string, string>> {
     const { searchRate } = this.broker.options.current

@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { StoreError } from "../ports/StoreError.js"
+import type { StoreState } from "../ports/Store.js"
+import type { StoreError, StoreFailure } from "../ports/StoreError.js"
 
 /** Between a request that failed and the next one. */
 const retryDelay = Duration.seconds(1)
@@ -10,6 +11,14 @@ const damagedRetryDelay = Duration.minutes(1)
 
 /** The same trouble is logged this often. */
 const logMillis = 300_000
+
+const notWorking = "the store does not work; lines to accounts return until it does"
+
+const atStart: Readonly<Record<StoreFailure, string>> = {
+  full: "the disk is full",
+  damaged: "the check at the start has found damage, which a-chat store check locates",
+  unavailable: "the store does not answer"
+}
 
 /** Reports that the store did not do what it was asked to do. */
 export class StoreTrouble {
@@ -25,11 +34,14 @@ export class StoreTrouble {
   readonly failed = (error: StoreError, again: () => void = () => {}): Effect.Effect<void> => {
     const isDamaged = error.reason === "damaged"
     const retry = Effect.delay(Effect.sync(again), isDamaged ? damagedRetryDelay : retryDelay)
-    const text = "the store does not work; lines to accounts return until it does"
     // Interruptible, because a fiber is not that is started by one that is not.
     const later = Effect.asVoid(Effect.fork(Effect.interruptible(retry)))
-    return Effect.zipRight(this.log(text, error), isDamaged ? later : retry)
+    return Effect.zipRight(this.log(notWorking, error), isDamaged ? later : retry)
   }
+
+  /** Logs that the store does not work when the server starts: its disk is full, or it is damaged. */
+  readonly atStart = (state: StoreState): Effect.Effect<void> =>
+    state === "ok" ? Effect.void : this.log(notWorking, { reason: state, message: atStart[state] })
 
   /** Logs that lines cannot be read, and are passed over. */
   readonly unreadable = (error: StoreError): Effect.Effect<void> =>
@@ -44,7 +56,7 @@ export class StoreTrouble {
     })
   }
 
-  private log(text: string, { message, reason }: StoreError): Effect.Effect<void> {
+  private log(text: string, { message, reason }: Pick<StoreError, "message" | "reason">): Effect.Effect<void> {
     return Effect.suspend(() => {
       const kind = `${reason} ${text}`
       const before = this.logged.get(kind)

@@ -213,7 +213,11 @@ const inUse = new StoreOpenError({ reason: "in-use", description: "another proce
 
 const newLog = () => randomBytes(8).toString("hex")
 
-const describe = (error: unknown) => (error instanceof Error ? error.message || error.name : String(error))
+const describe = (error: unknown) => {
+  if (!(error instanceof Error)) return String(error)
+  // What the driver says of a connection that it knows to be lost.
+  return error.message.endsWith("not queryable") ? "the connection is lost" : error.message || error.name
+}
 
 /** Classes of Postgres' error codes (appendix A of its manual). */
 const failures: ReadonlyArray<readonly [code: RegExp, reason: StoreFailure]> = [

@@ -72,8 +72,10 @@ export const open = (path: string, base: string): OpenedFile => {
     if (isEmpty(path)) create(path, connect)
     const hasLog = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
     connection = connect(path)
+    refuseOther(connection, path)
+    restrict(path)
     prepare(connection)
-    migrate(connection, path)
+    migrate(connection)
     return started(connection, hasLog)
   } catch (error) {
     connection?.close()
@@ -104,9 +106,7 @@ const isEmpty = (path: string): boolean => {
   if (length > 0 && header.toString("latin1") !== "SQLite format 3\0") {
     throw new Obstacle("not-a-store", `${path} is not a store of a-chat, or its beginning is damaged`)
   }
-  if (length > 0) return false
-  chmodSync(path, 0o600)
-  return true
+  return length === 0
 }
 
 /**
@@ -125,13 +125,37 @@ const create = (path: string, connect: (path: string) => SqliteConnection) => {
 }
 
 /**
- * Settings of a connection, in the order that SQLite needs: `locking_mode` before the WAL is used, or other processes could
- * share it; `synchronous` each time, because drivers reopen a WAL database with NORMAL, and a power cut then loses what was
+ * Refuses the database of another application or of a newer version, before anything changes it: `journal_mode` is kept in the
+ * file. `locking_mode` comes before the first query, and so before the WAL is used, or other processes could share that.
+ */
+const refuseOther = (connection: SqliteConnection, path: string) => {
+  pragma(connection, "busy_timeout = 0") // it would block the thread
+  pragma(connection, "locking_mode = exclusive")
+  const isNew = connection.prepare("select 1 from sqlite_master limit 1").all().length === 0
+  if (!isNew && pragma(connection, "application_id") !== applicationId) {
+    throw new Obstacle("not-a-store", `${path} is a database of another application`)
+  }
+  if (Number(pragma(connection, "user_version")) > migrations.length) {
+    throw new Obstacle("newer-schema", `${path} was written by a newer version of a-chat`)
+  }
+}
+
+/**
+ * Takes a store from everybody but its owner: a copy may have the mode of the program that made it. SQLite gives its log the
+ * mode of the file.
+ */
+const restrict = (path: string) => {
+  for (const file of [path, `${path}-wal`]) {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
+    if ((mode & 0o077) !== 0) chmodSync(file, 0o600)
+  }
+}
+
+/**
+ * Settings of a connection, in the order that SQLite needs: `synchronous` each time, because drivers reopen a WAL database with NORMAL, and a power cut then loses what was
  * committed. (`create` sets `auto_vacuum`, which is ignored after the WAL and the first table.)
  */
 const settings = [
-  "busy_timeout = 0", // it would block the thread
-  "locking_mode = exclusive",
   "journal_mode = wal",
   "synchronous = full",
   "journal_size_limit = 67108864",
@@ -150,15 +174,9 @@ const prepare = (connection: SqliteConnection) => {
 }
 
 /** Brings the schema to this version, in one transaction. */
-const migrate = (connection: SqliteConnection, path: string) => {
+const migrate = (connection: SqliteConnection) => {
   const version = Number(pragma(connection, "user_version"))
   const isNew = connection.prepare("select 1 from sqlite_master limit 1").all().length === 0
-  if (!isNew && pragma(connection, "application_id") !== applicationId) {
-    throw new Obstacle("not-a-store", `${path} is a database of another application`)
-  }
-  if (version > migrations.length) {
-    throw new Obstacle("newer-schema", `${path} was written by a newer version of a-chat`)
-  }
   if (version === migrations.length) return
   connection.exec("begin immediate")
   for (const statement of migrations.slice(version).flat()) connection.exec(statement)

@@ -1,5 +1,6 @@
 import { randomFillSync } from "node:crypto"
-import { closeSync, fsyncSync, lstatSync, openSync, rmSync, writeSync } from "node:fs"
+import { closeSync, fsyncSync, lstatSync, openSync, rmSync, statfsSync, writeSync } from "node:fs"
+import { dirname } from "node:path"
 
 /**
  * A file of some megabytes beside the database, which is deleted when the disk is full: SQLite needs room in its log even
@@ -11,9 +12,11 @@ export class SqliteReserve {
     private readonly bytes: number
   ) {}
 
-  /** Makes the file, if it is not there. False if the disk is too full for it. */
+  /** Makes the file, if it is not there. False if the disk is too full for it and for some more. */
   take(): boolean {
     if (this.bytes === 0 || this.stats()?.size === this.bytes) return true
+    // Otherwise it could always be made where it was given up, and be in the way of the next line again.
+    if (this.freeBytes() < this.bytes * (1 + headroom)) return false
     try {
       // Made anew: a file that is there may be a link to another one, which would be overwritten.
       this.release()
@@ -46,9 +49,22 @@ export class SqliteReserve {
     return this.stats()?.isFile() ?? true
   }
 
+  /** What the file system has left; without end if it does not say. */
+  private freeBytes(): number {
+    try {
+      const { bavail, bsize } = statfsSync(dirname(this.path))
+      return bavail * bsize
+    } catch {
+      return Infinity
+    }
+  }
+
   private stats() {
     return lstatSync(this.path, { throwIfNoEntry: false })
   }
 }
 
 const blockBytes = 1024 * 1024
+
+/** Room for SQLite's log to grow beside the reserve, as a part of that. */
+const headroom = 1 / 4

@@ -1,6 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import * as ServerSettings from "../../src/cli/serve/ServerSettings.js"
+import * as Flags from "../../src/cli/settings/Flags.js"
 import * as Sources from "../../src/cli/settings/Sources.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const given = (variables: Record<string, string>) =>
   Sources.resolve(ServerSettings.settings, Sources.environment(variables)).resolved
@@ -21,6 +26,30 @@ describe("ServerSettings.changed", () => {
     assert.deepStrictEqual(changed(before, after), [])
     assert.deepStrictEqual(changed(before, { ...after, ACHAT_LISTEN: "tls://[::1]:1,unix:/s" }), ["listen"])
   })
+})
+
+const flags = (given: Record<string, string>) => Flags.source(ServerSettings.settings, given)
+
+describe("ServerSettings.readFile", () => {
+  it.scoped("finds no conflict of the file with a default, if a flag takes the place of that", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "chat.toml")
+      for (const [text, without, given] of [
+        ['accounts = "closed"\n', /:1: --accounts: closed needs a store/u, { store: "chat.db" }],
+        ['stall-timeout = "1s"\n', /:1: --stall-timeout: 1 s is shorter/u, { holdTimeout: "500ms" }]
+      ] as const) {
+        writeFileSync(path, text)
+        const { message } = yield* Effect.flip(ServerSettings.readFile(path, flags({})))
+        assert.match(message, without)
+        const file = yield* ServerSettings.readFile(path, flags(given))
+        assert.strictEqual(file?.entries.size, 1)
+        assert.strictEqual((yield* ServerSettings.withoutFlags(file, flags(given))).origins.store, "default")
+      }
+      // A flag hides no mistake in the file.
+      writeFileSync(path, 'rate = "fast"\n')
+      assert.match((yield* Effect.flip(ServerSettings.readFile(path, flags({ rate: "5" })))).message, /:1: rate: /u)
+    })
+  )
 })
 
 describe("ServerSettings.isLive", () => {

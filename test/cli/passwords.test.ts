@@ -98,6 +98,43 @@ describe.concurrent("the password of a client", () => {
     manyProcesses
   )
 
+  it.scopedLive(
+    "is never part of the login, which others could read, and is not repeated",
+    () =>
+      Effect.gen(function* () {
+        let connections = 0
+        const { port } = yield* FakeServer.make(() => (connections += 1))
+        const login = `alice/ci: ${password}`
+        const home = yield* temporaryFolder
+        for (const command of [
+          ["send", "bob", "hi"],
+          ["listen"],
+          ["exec", "--", "cat"],
+          ["ask", "bob", "hi"],
+          ["connect"]
+        ]) {
+          const [name = "", ...args] = command
+          for (const [flags, variables] of [
+            [["--login", login], {}],
+            [[], { ACHAT_LOGIN: login }]
+          ] as const) {
+            const ended = yield* Program.run([name, ...flags, "--port", `${port}`, ...args], {
+              environment: { ...variables, HOME: home }
+            })
+            assert.strictEqual(ended.status, 2, name)
+            assert.match(
+              ended.errors,
+              /^a-chat: (?:--login|ACHAT_LOGIN): a login has no ':'; .*--password-file.*\n$/u,
+              name
+            )
+            assert.notInclude(ended.errors, password, name)
+          }
+        }
+        assert.strictEqual(connections, 0)
+      }),
+    manyProcesses
+  )
+
   it.scopedLive("is tried once on a server that refuses whatever it is given", () =>
     Effect.gen(function* () {
       let logins = 0

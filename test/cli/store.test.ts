@@ -69,6 +69,27 @@ describe.concurrent("--store", () => {
   }
 })
 
+describe.concurrent("a store in memory", () => {
+  it.scopedLive("is none that a command could open once its server has ended", () =>
+    Effect.gen(function* () {
+      const message = "a store in memory ends with its server; write ./memory for a file of that name"
+      for (const words of [
+        ["account", "list"],
+        ["account", "add", "alice"],
+        ["store", "check"],
+        ["store", "export"]
+      ]) {
+        const run = Program.run([...words, "--store", "memory"], { input: "correct horse\n" })
+        assert.deepStrictEqual(yield* run, failed(message), words.join(" "))
+      }
+      const path = yield* filled
+      assert.deepStrictEqual(yield* Program.run(["store", "copy", path, "memory"]), failed(message))
+      assert.deepStrictEqual(yield* Program.run(["store", "copy", "memory", `${path}-copy`]), failed(message))
+      assert.isFalse(existsSync(`${path}-copy`))
+    })
+  )
+})
+
 describe.concurrent("a-chat store", () => {
   it.scopedLive("check says what is there, and exits with 0 if it is intact", () =>
     Effect.gen(function* () {

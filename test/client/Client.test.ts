@@ -201,6 +201,16 @@ describe("Client", () => {
     })
   )
 
+  it.scopedLive("refuses a login that contains a secret before connecting, and does not repeat the secret", () =>
+    Effect.gen(function* () {
+      for (const login of ["alice: correct horse", "alice/phone:correct horse"]) {
+        const error = yield* Effect.flip(Client.open({ login, socket: Effect.dieMessage("connected") }))
+        assert.strictEqual(error.reason, "LoginWithSecret")
+        assert.match(error.message, /: "alice(?:\/phone)?"$/u)
+      }
+    })
+  )
+
   it.scopedLive("does not send after its end", () =>
     Effect.gen(function* () {
       const client = yield* connect(yield* FakeServer.original)

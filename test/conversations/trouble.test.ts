@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as TestContext from "effect/TestContext"
-import type { StoreService } from "../../src/ports/Store.js"
+import type { StoreService, StoreState } from "../../src/ports/Store.js"
 import { slow } from "../support/SlowStore.js"
 import { login, messages, passes, seen, startConversations } from "../support/Conversations.js"
 import { settle } from "../support/Turns.js"
@@ -239,4 +240,31 @@ describe("cursors that could not be saved when their device logged in", () => {
       assert.deepStrictEqual(messages(again), [])
     }).pipe(Effect.orDie)
   )
+})
+
+describe("a server whose store does not work at its start", () => {
+  const causes = { full: "the disk is full", damaged: "found damage", unavailable: "does not answer" }
+  for (const reason of ["full", "damaged", "unavailable"] as const) {
+    it.scoped(`warns of it at once, and says when it works again: ${reason}`, () => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ annotations, message }) => {
+        if (!String(message).includes("the store")) return
+        logged.push([message, ...[...annotations].map(([name, value]) => `${name}=${String(value)}`)].join(" "))
+      })
+      return Effect.gen(function* () {
+        let state: StoreState = reason
+        const { join } = yield* startConversations({}, (store) => ({ ...store, state: () => state }))
+        const carol = yield* join("carol")
+        const [warning = "", ...more] = logged
+        assert.match(warning, /^the store does not work; lines to accounts return until it does .*reason=/u)
+        assert.include(warning, `reason=${reason}`)
+        assert.include(warning, causes[reason])
+        assert.deepStrictEqual(more, [])
+        state = "ok"
+        carol.say("/hello", "@a bob: one")
+        assert.lengthOf(yield* seen(carol, "* stored @a"), 1)
+        assert.deepStrictEqual(logged.slice(1), ["the store works again"])
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+    })
+  }
 })

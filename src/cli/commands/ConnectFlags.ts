@@ -16,6 +16,7 @@ import * as Command from "../settings/Command.js"
 import * as Flags from "../settings/Flags.js"
 import * as Setting from "../settings/Setting.js"
 import * as Sources from "../settings/Sources.js"
+import * as LoginSetting from "./LoginSetting.js"
 import * as TerminalFlags from "./TerminalFlags.js"
 
 /** The flags of every command that connects to a server, and the connection that they describe. */
@@ -102,7 +103,7 @@ export const replyTimeout = Setting.duration("timeout", {
   max: Duration.hours(1)
 })
 
-export const login = Setting.text("login", "name", {
+export const login = LoginSetting.make({
   about: "Name to log in with",
   default: undefined,
   defaultText: "none; required"

@@ -16,11 +16,12 @@ import * as GuessedLogin from "./GuessedLogin.js"
 import * as LoginAttempts from "./LoginAttempts.js"
 import type { LoginSecret } from "./Secrets.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as LoginSetting from "./LoginSetting.js"
 
 /** What the commands that read kept lines have in common: how they log in, enter a room, and print lines. */
 
 export const settings = {
-  login: Setting.text("login", "name", {
+  login: LoginSetting.make({
     about: "Name to read as; the lines of a direct conversation are for its account alone",
     default: undefined,
     defaultText: "a guest, of the user and the machine"

@@ -88,7 +88,7 @@ const fromInput = Effect.gen(function* () {
 const opened = (store: string, request: string) =>
   StoreFlags.isFile(store) && !existsSync(store) && !request.startsWith("account add ")
     ? ExitStatus.misused(`there is no store ${store}`)
-    : StoreFlags.open(store, { reserveBytes: 0 })
+    : StoreFlags.openStopped(store)
 
 /** Opens the store of a server that does not run, which fails while one does. */
 const withStore = (store: string, request: string) =>

@@ -10,6 +10,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as LoginSetting from "./LoginSetting.js"
 import * as GuessedLogin from "./GuessedLogin.js"
 import * as Secrets from "./Secrets.js"
 import * as Send from "./send.js"
@@ -17,7 +18,7 @@ import * as Send from "./send.js"
 export const settings = {
   ...ConnectFlags.settings,
   ...Secrets.settings,
-  login: Setting.text("login", "name", {
+  login: LoginSetting.make({
     about: "Name to ask as",
     default: undefined,
     defaultText: "the user and the machine, with a random suffix"

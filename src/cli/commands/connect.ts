@@ -1,13 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as LoginSetting from "./LoginSetting.js"
 import * as Secrets from "./Secrets.js"
 import * as TerminalFlags from "./TerminalFlags.js"
 
 export const settings = {
   ...ConnectFlags.settings,
   ...Secrets.settings,
-  login: Setting.text("login", "name", {
+  login: LoginSetting.make({
     about: "Name to log in with",
     default: undefined,
     defaultText: "asked for at a terminal, else the first line of the input"

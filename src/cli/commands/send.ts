@@ -8,6 +8,7 @@ import * as V8Heap from "../V8Heap.js"
 import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
+import * as LoginSetting from "./LoginSetting.js"
 import type * as Delivery from "./Delivery.js"
 import * as GuessedLogin from "./GuessedLogin.js"
 import * as Secrets from "./Secrets.js"
@@ -15,7 +16,7 @@ import * as Secrets from "./Secrets.js"
 export const settings = {
   ...ConnectFlags.settings,
   ...Secrets.settings,
-  login: Setting.text("login", "name", {
+  login: LoginSetting.make({
     about: "Name to send as",
     default: undefined,
     defaultText: "the user and the machine, with a suffix if that is taken"

@@ -26,7 +26,7 @@ export const command = Command.make(settings, {}, (line) =>
     const logLevel = yield* Arguments.LogLevelFlag
     const flags = Flags.source(ServerSettings.settings, { ...line.flags, logLevel })
     const path = (yield* Flags.resolve({ config }, line.flags)).values.config
-    const given = yield* ServerSettings.resolve({ flags, file: yield* ServerSettings.readFile(path) })
+    const given = yield* ServerSettings.resolve({ flags, file: yield* ServerSettings.readFile(path, flags) })
     const format = given.values.logFormat ?? (process.stderr.isTTY ? "pretty" : "logfmt")
     const log = new LiveSource(ServerSettings.logSettings(given))
     const warnings = Effect.forEach(yield* UnknownVariables, (mistake) =>

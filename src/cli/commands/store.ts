@@ -73,12 +73,11 @@ export const command = Command.make(settings, parameters, (line) =>
   }).pipe(Effect.mapError(Control.asFailure))
 )
 
-/** Without a file that reserves disk space, which would stay beside the store. */
-const opened = (target: string) => StoreFlags.open(target, { reserveBytes: 0 })
-
 /** Opens a store, and creates none by mistake. */
 const existing = (target: string) =>
-  StoreFlags.isFile(target) && !existsSync(target) ? ExitStatus.misused(`there is no store ${target}`) : opened(target)
+  StoreFlags.isFile(target) && !existsSync(target)
+    ? ExitStatus.misused(`there is no store ${target}`)
+    : StoreFlags.openStopped(target)
 
 const check = (json: boolean) => (store: StoreService) =>
   Effect.gen(function* () {
@@ -135,7 +134,7 @@ const copy = (from: string, to: string) =>
 const filled = <E, R>(target: string, fill: (store: StoreService) => Effect.Effect<void, E, R>) =>
   Effect.suspend(() => {
     const isNew = StoreFlags.isFile(target) && !existsSync(target)
-    return Effect.scoped(Effect.flatMap(opened(target), fill)).pipe(
+    return Effect.scoped(Effect.flatMap(StoreFlags.openStopped(target), fill)).pipe(
       Effect.onError(() =>
         Effect.sync(() => {
           if (!isNew) return

@@ -165,7 +165,7 @@ const reloading = (
     const file = yield* Effect.mapError(hadSettings ? readWritten(path) : SettingsFile.read(path), ({ message }) => [
       message
     ])
-    yield* ServerSettings.withoutFlags(file)
+    yield* ServerSettings.withoutFlags(file, flags)
     const next = yield* Effect.mapError(ServerSettings.resolve({ flags, file }), ({ message }) => [message])
     return yield* Effect.mapError(apply(next), ({ message }) => [`the store does not take the new limits: ${message}`])
   }).pipe(

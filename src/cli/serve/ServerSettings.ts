@@ -71,13 +71,21 @@ export interface ServerSources {
   readonly file: SettingsFile.SettingsFile | undefined
 }
 
-/** The settings from the environment and a file, without flags. Fails with all mistakes in them. */
+/**
+ * The settings from the environment and a file, without flags. Fails with all mistakes in them, also those that a flag
+ * would hide.
+ *
+ * @param flags settings that are valid on their own may conflict without them, and not with them
+ */
 export const withoutFlags = (
-  file: SettingsFile.SettingsFile | undefined
+  file: SettingsFile.SettingsFile | undefined,
+  flags?: Sources.Source
 ): Effect.Effect<GivenSettings, ReadonlyArray<string>> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources({ file }))
   const all = [...(file === undefined ? [] : SettingsFile.mistakes(file, names, "a-chat serve --help")), ...mistakes]
-  const conflict = conflictOf(resolved)
+  const conflict = conflictOf(
+    flags === undefined ? resolved : Sources.resolve(settings, sources({ file, flags })).resolved
+  )
   if (conflict !== undefined) all.push(...located(conflict, all, file))
   if (all.length === 0) return Effect.succeed(resolved)
   return Effect.fail(all.toSorted((one, other) => one.line - other.line).map(({ text }) => text))
@@ -104,11 +112,12 @@ export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effec
 
 /** The file of `--config`, if there is one. Fails with its first mistake, and a hint how to see the others. */
 export const readFile = (
-  path: string | undefined
+  path: string | undefined,
+  flags: Sources.Source
 ): Effect.Effect<SettingsFile.SettingsFile | undefined, ExitStatus.Failure> => {
   if (path === undefined) return Effect.succeed(undefined)
   return Effect.tap(SettingsFile.read(path), (file) =>
-    Effect.mapError(withoutFlags(file), ([first = "", ...more]) => {
+    Effect.mapError(withoutFlags(file, flags), ([first = "", ...more]) => {
       const others = more.length === 0 ? "" : ` (and ${more.length} more; see a-chat config --check --config ${path})`
       return ExitStatus.asMisuse({ message: first + others })
     })

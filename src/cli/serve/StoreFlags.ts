@@ -139,6 +139,12 @@ export const open = (
     )
   })
 
+/** Opens the store of a server that does not run. Nothing reserves disk space for it, and it is not in memory. */
+export const openStopped = (target: string): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
+  target === "memory"
+    ? ExitStatus.misused("a store in memory ends with its server; write ./memory for a file of that name")
+    : open(target, { reserveBytes: 0 })
+
 /** `open` as a layer, with metrics. */
 export const layer = (target: string, options: OpenOptions): Layer.Layer<Store, ExitStatus.Failure> =>
   Layer.scoped(
