@@ -18,6 +18,7 @@ const long = [
   "web/browser-accounts", // waits
   "web/browser-attention", // waits
   "web/browser-admin", // waits
+  "web/firefox", // waits
   "faults/vanished", // waits
   "soak/faults", // waits
   "admin/Admin", // waits

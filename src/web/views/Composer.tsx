@@ -56,9 +56,9 @@ export const Composer = ({
     area.style.height = `${area.scrollHeight}px`
   }, [draft])
 
-  // On a phone, the keyboard would cover the lines that the user has come for.
+  // On a phone, the keyboard would cover the lines that the user has come for. A machine without a mouse is no phone.
   useEffect(() => {
-    if (matchMedia("(pointer: fine)").matches) box.current?.focus()
+    if (!matchMedia("(pointer: coarse)").matches) box.current?.focus()
   }, [name])
 
   const change = (text: string) => chat.keepDraft(name, text)
