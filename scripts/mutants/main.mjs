@@ -120,12 +120,13 @@ const run = (args, { seconds, ...options }) =>
       killAll()
       process.exit(130)
     }
-    process.once("SIGINT", interrupted)
+    const signals = ["SIGINT", "SIGTERM"]
+    for (const signal of signals) process.once(signal, interrupted)
     const timer = setTimeout(killAll, seconds * 1000)
     child.on("exit", killAll)
     child.on("close", (status, signal) => {
       clearTimeout(timer)
-      process.off("SIGINT", interrupted)
+      for (const signal of signals) process.off(signal, interrupted)
       resolve({ status, signal, ...output })
     })
   })

@@ -84,8 +84,9 @@ export const forget = (
   )
 
 /**
- * Finds or creates a device; with `isKnown` it only finds one. The one that the store forgets for it may have logged in since it was counted as away: then
- * its clients are disconnected, because the store would ignore what they are given.
+ * Finds or creates a device; with `isKnown` it only finds one. The device that the store forgets to make room for it may
+ * have logged in since it was counted as away: then its clients are disconnected, because the store would ignore what
+ * they are given.
  */
 export const openDevice = (
   accounts: AccountsContext,
