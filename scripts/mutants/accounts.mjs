@@ -286,8 +286,8 @@ export const mutants = [
   {
     name: "passwords are checked with the priority of the event loop",
     file: "accounts/HashThread.ts",
-    search: "setPriority(Number(thread), niceness)",
-    replace: "setPriority(Number(thread), 0)",
+    search: "setPriority(Number(thread), nice)",
+    replace: "setPriority(Number(thread), getPriority())",
     test: "test/accounts/HashThreads.test.ts"
   }
 ]

@@ -1,6 +1,6 @@
 import { scryptSync } from "node:crypto"
 import { readlinkSync } from "node:fs"
-import { setPriority } from "node:os"
+import { constants, getPriority, setPriority } from "node:os"
 import { parentPort } from "node:worker_threads"
 import { type HashAnswer, type HashRequest, niceness } from "./HashProtocol.js"
 
@@ -13,7 +13,8 @@ if (port === null) throw new Error("this file is a thread that hashes passwords,
 const giveWay = () => {
   try {
     const [, thread] = /(\d+)$/u.exec(readlinkSync("/proc/thread-self")) ?? []
-    if (thread !== undefined) setPriority(Number(thread), niceness)
+    const nice = Math.min(constants.priority.PRIORITY_LOW, getPriority() + niceness)
+    if (thread !== undefined) setPriority(Number(thread), nice)
   } catch {
     // Without /proc, or without the right to do so, hashes take time from the event loop.
   }

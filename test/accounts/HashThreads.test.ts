@@ -3,7 +3,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { getPriority } from "node:os"
 import { join } from "node:path"
 import * as Credentials from "../../src/accounts/Credentials.js"
 import { niceness } from "../../src/accounts/HashProtocol.js"
@@ -29,7 +31,18 @@ const niceValues = () =>
     }
   })
 
-const low = () => niceValues().filter((value) => value === niceness).length
+const low = () => niceValues().filter((value) => value === getPriority() + niceness).length
+
+/** Makes a hash in a thread of its own, and prints the nice values of all threads. */
+const printNiceValues = `
+  const { readdirSync, readFileSync } = require("node:fs")
+  const thread = new (require("node:worker_threads").Worker)(process.argv[1])
+  thread.once("message", () => {
+    const stats = readdirSync("/proc/self/task").map((id) => readFileSync("/proc/self/task/" + id + "/stat", "utf8"))
+    console.log(stats.map((text) => text.split(") ")[1].split(" ")[16]).join(" "))
+    process.exit()
+  })
+  thread.postMessage({ password: "secret", salt: new Uint8Array(16), bytes: 32, options: {} })`
 
 /** Runs with a thread that does this before it does its work; `text` is its program. Returns what was logged as well. */
 const withThread = <A>(text: (real: string) => string, use: (derive: Credentials.Derive) => Effect.Effect<A>) =>
@@ -85,6 +98,18 @@ describe("threads that hash passwords", () => {
         })
         yield* Effect.scoped(used)
         yield* eventually(() => low() === 0, "a thread is still there")
+      })
+    )
+
+    it.scopedLive("give way also if the server itself has a low priority", () =>
+      Effect.gen(function* () {
+        const command = ["-n", "7", process.execPath, "-e", printNiceValues, yield* hashThread]
+        const values = execFileSync("nice", command, { encoding: "utf8" }).trim().split(" ").map(Number)
+        const own = getPriority() + 7
+        assert.deepStrictEqual(
+          values.filter((value) => value !== own),
+          [own + niceness]
+        )
       })
     )
   }
