@@ -9,6 +9,7 @@ import * as ProcessDescriptors from "../../transport/ProcessDescriptors.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Signals from "../Signals.js"
 import * as TransportAdvice from "../TransportAdvice.js"
+import * as V8Compiler from "../V8Compiler.js"
 import * as V8Heap from "../V8Heap.js"
 import * as AccountFlags from "./AccountFlags.js"
 import * as AccountsLayer from "./AccountsLayer.js"
@@ -20,6 +21,9 @@ import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 import * as Reload from "./Reload.js"
 import type * as ServerSettings from "./ServerSettings.js"
+
+/** What would delay the start. */
+const onceListening = Effect.zipRight(V8Compiler.optimiseSoon, V8Heap.restoreYoung)
 
 type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
@@ -54,7 +58,7 @@ export const layer = (parts: Parts) =>
         Layer.provideMerge(
           Reload.layer({ ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates })
         ),
-        Layer.provideMerge(Layer.scopedDiscard(Effect.forkScoped(V8Heap.restoreYoung))),
+        Layer.provideMerge(Layer.scopedDiscard(Effect.forkScoped(onceListening))),
         Layer.provideMerge(Signals.logUnused),
         Layer.provideMerge(AdminEndpoint.layer(given.values.admin, descriptors.limit)),
         Layer.provideMerge(certificateCheck(listeners)),
