@@ -126,6 +126,27 @@ export const mutants = [
     test: port
   },
   {
+    name: "a session ends with its HTTP connection, although outcomes are under way",
+    file: "http/ChatSessions.ts",
+    search: '    http.off("close", kept.onClosed)\n    if (kept.users === 0) this.close(kept)',
+    replace: '    http.off("close", kept.onClosed)\n    this.close(kept)',
+    test: door
+  },
+  {
+    name: "a key that was used for other lines is refused only by the chat",
+    file: "http/Routes.ts",
+    search: "key !== undefined && session.isAccount && !keys.take(",
+    replace: "key !== undefined && false && !keys.take(",
+    test: door
+  },
+  {
+    name: "the time of an answer shows which webhooks there are",
+    file: "http/Hooks.ts",
+    search: "const hasSignature = isSigned(",
+    replace: 'const hasSignature = proof?.by === "signature" && isSigned(',
+    test: hooks
+  },
+  {
     name: "no descriptors are set aside for HTTP",
     file: "cli/serve/LimitFlags.ts",
     search: "const leftForChat = left - http",

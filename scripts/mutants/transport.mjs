@@ -127,6 +127,13 @@ export const mutants = [
     test: "test/server/websocket.test.ts"
   },
   {
+    name: "bytes that can no longer become UTF-8 are waited for",
+    file: "transport/WebSocketDecoder.ts",
+    search: " && isPossible(this.sequence)",
+    replace: "",
+    test: "test/server/autobahn.test.ts"
+  },
+  {
     name: "the host of a request is not the one in its target",
     file: "transport/WebOrigin.ts",
     search: "request.headers.host = authority",

@@ -11,6 +11,7 @@ import type { DoorLimits } from "./DoorLimits.js"
 import * as DoorMetrics from "./DoorMetrics.js"
 import type { Hooks } from "./Hooks.js"
 import * as HttpRefusal from "./HttpRefusal.js"
+import { IdempotencyKeys } from "./IdempotencyKeys.js"
 import { ListenStreams } from "./ListenRequest.js"
 import * as OpenApi from "./OpenApi.js"
 import * as Parameters from "./Parameters.js"
@@ -50,6 +51,7 @@ export const make = (options: DoorOptions): Effect.Effect<RequestHandler, never,
     const context: Routes.RouteContext = {
       ...options,
       streams,
+      keys: new IdempotencyKeys(options.limits.maxKeys),
       sessions: new ChatSessions((effect) => void fork(effect))
     }
     return (request, response, client) => {

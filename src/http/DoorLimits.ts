@@ -6,6 +6,8 @@ export interface DoorLimits {
   readonly maxBodyBytes: number
   /** Lines that a request sends, once for each recipient: each pair has an outcome in the answer. */
   readonly maxLines: number
+  /** Values of `Idempotency-Key` that are remembered with what was sent, 200 bytes each. */
+  readonly maxKeys: number
   /** Streams of `/listen` at once. */
   readonly maxStreams: number
   /** The longest wait of a request for the outcomes of its lines, and for any other reply of the chat. */
@@ -15,6 +17,7 @@ export interface DoorLimits {
 export const defaults: DoorLimits = {
   maxBodyBytes: 2 ** 20,
   maxLines: 10_000,
+  maxKeys: 10_000,
   maxStreams: 256,
   // Longer than a server waits for a recipient that does not read.
   patience: Duration.seconds(60)

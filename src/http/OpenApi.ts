@@ -49,7 +49,7 @@ const sending = {
   413: outcomesOrError("The body, a line, or the number of lines is too long"),
   429: outcomesOrError("Too many lines or logins", retryAfter),
   502: outcomesOrError("The connection to the chat ended before every outcome was known"),
-  503: outcomesOrError("The server shuts down, or is full", retryAfter),
+  503: outcomesOrError("The server shuts down, is full, or has no memory for the request", retryAfter),
   504: outcomesOrError("Some outcomes took too long")
 }
 
@@ -121,7 +121,7 @@ export const description = {
         responses: {
           ...sending,
           202: outcomes("With wait=none: every line was read"),
-          422: outcomes("The Idempotency-Key was used before, with another text")
+          422: outcomesOrError("The Idempotency-Key was used before, for other lines or recipients")
         }
       }
     },

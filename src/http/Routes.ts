@@ -15,6 +15,7 @@ import type { DoorLimits } from "./DoorLimits.js"
 import * as HookDelivery from "./HookDelivery.js"
 import type { Hooks } from "./Hooks.js"
 import * as HttpRefusal from "./HttpRefusal.js"
+import type { IdempotencyKeys } from "./IdempotencyKeys.js"
 import * as Identity from "./Identity.js"
 import type { ListenStreams } from "./ListenRequest.js"
 import * as Parameters from "./Parameters.js"
@@ -39,6 +40,7 @@ export interface RouteContext {
   readonly hooks: Hooks | undefined
   readonly streams: ListenStreams
   readonly sessions: ChatSessions
+  readonly keys: IdempotencyKeys
 }
 
 /** The answer to a request. */
@@ -75,7 +77,7 @@ export const run: Route = (request, context) => {
 const copies = 3
 const pairBytes = 320
 
-const send: Route = (asked, { limits, sessions }) =>
+const send: Route = (asked, { keys, limits, sessions }) =>
   Effect.gen(function* () {
     const { client, memory, request, target } = asked
     const { from, join, wait } = yield* Parameters.only(target.parameters, ["from", "wait", "join"])
@@ -91,10 +93,13 @@ const send: Route = (asked, { limits, sessions }) =>
     if (isTooMuch) return yield* tooMany
     const needed = copies * body.length + texts.length * (head.length + pairBytes * recipients.length)
     if (!memory.take(needed)) return yield* HttpRefusal.noMemory
-    const key = request.headers["idempotency-key"]
-    const job = { head, recipients, texts, key: keyIn(key), isWaiting, patience: limits.patience }
+    const key = keyIn(request.headers["idempotency-key"])
+    const job = { head, recipients, texts, key, isWaiting, patience: limits.patience }
     const result = yield* sessions.use(userOf(client, request, identity), (session) =>
-      Effect.zipRight(ChatSession.enterRooms(session, recipients, mayJoin), SendRequest.run(session, job))
+      // Once the client has logged in: with another's login it could use up a key.
+      key !== undefined && session.isAccount && !keys.take({ key, head, texts, login: identity.login })
+        ? Effect.fail(keyUsed)
+        : Effect.zipRight(ChatSession.enterRooms(session, recipients, mayJoin), SendRequest.run(session, job))
     )
     return answerOf(result, isWaiting)
   })
@@ -129,6 +134,12 @@ const tooMany = new HttpRefusal.HttpRefusal({
   status: 413,
   code: "too-long",
   text: "these are too many lines for so many recipients; send them in several requests"
+})
+
+const keyUsed = new HttpRefusal.HttpRefusal({
+  status: 422,
+  code: "label-used",
+  text: "this Idempotency-Key was used for other lines or recipients; nothing was sent"
 })
 
 /** The answer to a request that has sent lines. */

@@ -201,7 +201,7 @@ export class WebSocketDecoder {
     const whole = this.sequence.length === 0 ? text : Buffer.concat([this.sequence, text])
     const cut = (whole.at(-1) ?? 0) < 0x80 ? 0 : unfinished(whole)
     this.sequence = cut === 0 ? none : new Uint8Array(whole.subarray(-cut))
-    if (isUtf8(cut === 0 ? whole : whole.subarray(0, -cut))) return text
+    if (isUtf8(cut === 0 ? whole : whole.subarray(0, -cut)) && isPossible(this.sequence)) return text
     this.close = undefined
     this.fault = { code: CloseCode.invalidData, why: "a text message is not UTF-8" }
     return none
@@ -247,6 +247,16 @@ const withRoomAt = (bytes: Uint8Array, at: number): Uint8Array => {
   copy.set(bytes.subarray(0, at))
   copy.set(bytes.subarray(at), at + 1)
   return copy
+}
+
+/** Whether bytes may follow with which this is one UTF-8 sequence. Of some first bytes, only a part of the second ones may. */
+const isPossible = (sequence: Uint8Array): boolean => {
+  const [first = 0] = sequence
+  const missing = (first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2) - sequence.length
+  return (
+    sequence.length === 0 ||
+    [0x80, 0xbf].some((byte) => isUtf8(Buffer.concat([sequence, new Uint8Array(missing).fill(byte)])))
+  )
 }
 
 /** How many bytes at the end may be the beginning of a UTF-8 sequence. */

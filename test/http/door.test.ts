@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as TestClock from "effect/TestClock"
 import * as Http from "node:http"
 import * as Net from "node:net"
@@ -290,7 +291,8 @@ describe("POST /send", () => {
 
   it.scoped("stores once what is sent again with its Idempotency-Key, and refuses another text", () =>
     Effect.gen(function* () {
-      const { ask, connect } = yield* startDoor()
+      // It remembers one key at a time, as it remembers none after a restart.
+      const { ask, connect } = yield* startDoor({ limits: { maxKeys: 1 } })
       const headers = { ...authorization("alice"), "idempotency-key": "build 17" }
       const first = yield* ask("POST", "/send/bob", { body: "one\ntwo", headers })
       const again = yield* ask("POST", "/send/bob", { body: "one\ntwo", headers })
@@ -299,11 +301,21 @@ describe("POST /send", () => {
         again.json.outcomes,
         first.json.outcomes.map((outcome: object) => ({ ...outcome, again: true }))
       )
-      const other = yield* ask("POST", "/send/bob", { body: "one\nthree", headers })
-      assert.deepStrictEqual([other.status, other.json.outcomes[1].reason], [422, "label-used"])
+      for (const [names, body] of [
+        ["bob", "one\nthree"],
+        ["bob", "new\ntwo\nthree"],
+        ["bob", "one\ntwo\nthree"],
+        ["bob", "one"],
+        ["bob,alice", "one\ntwo"]
+      ] as const) {
+        const other = yield* ask("POST", `/send/${names}`, { body, headers })
+        assert.deepStrictEqual([other.status, other.json.error?.code], [422, "label-used"], `${names} ${body}`)
+      }
       // Another key, or none, is another request.
       const next = yield* ask("POST", "/send/bob", { body: "one", headers: { ...headers, "idempotency-key": "18" } })
       assert.deepStrictEqual([next.status, next.json.outcomes[0].again], [200, undefined])
+      const forgotten = yield* ask("POST", "/send/bob", { body: "one\nthree", headers })
+      assert.deepStrictEqual([forgotten.status, forgotten.json.outcomes[1].reason], [422, "label-used"])
       const bob = yield* connect
       bob.say(...login("bob"))
       yield* ask("POST", "/send/bob", { body: "three", headers: authorization("alice") })
@@ -332,6 +344,34 @@ describe("POST /send", () => {
       dana.socket.resume()
       yield* eventually(() => Effect.runSync(server.ledger).written === 5, "not written")
       assert.strictEqual((yield* ask("POST", "/send/dana", { body: "next" })).status, 200)
+    })
+  )
+
+  it.scoped("learns what becomes of lines also after their client has left, for the log", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ annotations, message }) => {
+        if (String(message).includes("left before")) logged.push(JSON.stringify(Object.fromEntries(annotations)))
+      })
+      const { join, port, server } = yield* Effect.provide(startDoor(), Logger.replace(Logger.defaultLogger, logger))
+      const dana = yield* join("dana")
+      dana.say("/hello ack")
+      yield* dana.barrier
+      const socket = Net.connect(port, "127.0.0.1")
+      socket.write("POST /send/dana HTTP/1.1\r\nhost: x\r\ncontent-length: 7\r\n\r\none\ntwo")
+      yield* eventually(() => messages(dana).length === 2, "the lines did not come")
+      socket.destroy()
+      yield* Effect.async<void>((resume) => void socket.once("close", () => resume(Effect.void)))
+      // Longer than a connection that has ended waits for outcomes.
+      for (let seconds = 0; seconds < 20; seconds++) {
+        yield* settle
+        yield* TestClock.adjust(Duration.seconds(1))
+      }
+      assert.isEmpty(logged)
+      assert.strictEqual(Effect.runSync(server.ledger).received, 0)
+      dana.say("/ack 2")
+      yield* eventually(() => logged.length > 0, "nothing was logged")
+      assert.deepStrictEqual(logged, ['{"received":2}'])
     })
   )
 

@@ -6,6 +6,7 @@ import * as Proxy from "../../src/transport/Proxy.js"
 import type { WebOptions } from "../../src/transport/WebSocket.js"
 import { serverCredentials } from "../support/Certificates.js"
 import { eventually } from "../support/Eventually.js"
+import { codeAfter, open } from "../support/OpenWebSocket.js"
 import { dial, exchange, hostOf } from "../support/RawExchange.js"
 import { startSocketServer, type SocketServer, type SocketServerOptions } from "../support/SocketServer.js"
 import { overWebSocket, webLimits } from "../support/WebSocketServer.js"
@@ -25,31 +26,6 @@ const statusOf = (server: SocketServer, options: WebSocketStream.UpgradeOptions)
       socket.once("close", () => resume(Effect.succeed(0)))
       socket.write(WebSocketStream.upgradeRequest(hostOf(server), options))
     })
-  }).pipe(Effect.scoped)
-
-/** A WebSocket, frame by frame. */
-const open = (server: SocketServer, options: WebSocketStream.UpgradeOptions = {}) =>
-  Effect.flatMap(dial(server), (socket) =>
-    Effect.async<WebSocketStream.WebSocketStream>((resume) =>
-      WebSocketStream.open(
-        socket,
-        WebSocketStream.upgradeRequest(hostOf(server), options),
-        (stream) => {
-          stream.on("error", () => {})
-          resume(Effect.succeed(stream))
-        },
-        (response) => resume(Effect.die(new Error(response)))
-      )
-    )
-  )
-
-/** Sends frames, and waits for the code of the server's Close frame. */
-const codeAfter = (server: SocketServer, ...frames: ReadonlyArray<ClientFrame>) =>
-  Effect.gen(function* () {
-    const stream = yield* open(server)
-    stream.below.write(Buffer.concat(frames.map(clientFrame)))
-    yield* eventually(() => stream.closeCode !== undefined, "no Close frame came")
-    return stream.closeCode
   }).pipe(Effect.scoped)
 
 const close = (code: number, reason = ""): ClientFrame => ({

@@ -3,7 +3,7 @@ import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 
 /** Where a server under test listens. */
-interface Listening {
+export interface Listening {
   readonly address: { readonly port?: number | undefined }
 }
 

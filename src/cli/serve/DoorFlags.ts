@@ -39,6 +39,7 @@ export const settings = {
 
 export const limitsOf = (values: Values<typeof settings>): DoorLimits.DoorLimits => ({
   maxBodyBytes: values.webMaxBody,
+  maxKeys: DoorLimits.defaults.maxKeys,
   maxLines: values.webMaxLines,
   maxStreams: values.webMaxStreams,
   patience: values.webTimeout
