@@ -43,10 +43,12 @@ const screenOf = ({ cursor, rows }, { columns }, x, y) => {
   ]
 }
 
-export const draw = (scenes, size) => {
+/** Draws scenes below each other. Each has the same number of screens, of one size, beside each other. */
+export const draw = (scenes, size, about) => {
   const width = size.columns * advance + 2 * padding
   const tall = size.rows * height + 2 * padding
-  const total = 2 * width + 3 * margin
+  const sides = scenes[0].screens.length
+  const total = sides * width + (sides + 1) * margin
   const bottom = scenes.length * (heading + tall + gap)
   const parts = scenes.flatMap(({ screens, title }, index) => {
     const top = index * (heading + tall + gap)
@@ -58,7 +60,7 @@ export const draw = (scenes, size) => {
     ]
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${total.toFixed(0)} ${bottom}" width="${total.toFixed(0)}" role="img">
-  <title>Alice and bob at the terminal client: they talk, the server goes away, and it comes back</title>
+  <title>${about}</title>
   <style>${style}
   </style>
   <rect class="page" width="${total.toFixed(0)}" height="${bottom}"/>

@@ -14,6 +14,7 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const program = path("../../dist/main.js")
 const folder = await mkdtemp(join(tmpdir(), "a-chat-"))
 const size = { columns: 58, rows: 11 }
+const about = "Alice and bob at the terminal client: they talk, the server goes away, and it comes back"
 const [enter, tab] = ["\r", "\t"]
 
 /** Functions that end what was started, last one first. */
@@ -114,7 +115,7 @@ try {
   await bob.sees(/topic of #ops/u)
   await scene("In rooms: what is unread elsewhere is listed above the prompt.", [alice, bob])
 
-  await writeFile(path("session.svg"), draw(scenes, size))
+  await writeFile(path("session.svg"), draw(scenes, size, about))
 } finally {
   for (const end of ends.toReversed()) end()
   await rm(folder, { recursive: true })
