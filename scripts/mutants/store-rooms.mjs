@@ -202,13 +202,13 @@ export const mutants = [
   {
     name: "the lines of a room are exported after its end",
     file: "store/SqlExport.ts",
-    search: "where l.id > ? and c.kind < ${endedKind} order by",
-    replace: "where l.id > ? order by",
+    search: "where l.id > ? and l.id <= ? and c.kind < ${endedKind} order by",
+    replace: "where l.id > ? and l.id <= ? order by",
     test: suite
   },
   {
     name: "an import forgets who has been in a room longest",
-    file: "store/SqlExport.ts",
+    file: "store/SqlImport.ts",
     search: "const joined = room === null ? 0 : index + 1",
     replace: "const joined = room === null ? 0 : members.length - index",
     test: suite

@@ -404,5 +404,47 @@ export const mutants = [
     ? ExitStatus`,
     test: "test/cli/store.test.ts",
     build: true
+  },
+  {
+    name: "an export passes a damaged line off as good",
+    file: "store/SqlExport.ts",
+    search: "Checksum.ofLine(line) === line.crc",
+    replace: "true",
+    test: damage
+  },
+  {
+    name: "an export ends at a page that cannot be read",
+    file: "store/SqlExport.ts",
+    search: 'if (part !== "lines") return undefined',
+    replace: 'if (part !== "lines" || lost >= 0) return undefined',
+    test: damage
+  },
+  {
+    name: "after an import that lacks the last lines, new lines count as given",
+    file: "store/SqlImport.ts",
+    search: '    yield* run("update cursor set seq = ? where conversation = ? and seq > ?", last, id, last)\n',
+    replace: "",
+    test: damage
+  },
+  {
+    name: "lines that an export has left out are a fault of the store",
+    file: "store/SqlUpkeep.ts",
+    search: "if (missing > meta.lost) faults",
+    replace: "if (missing > 0) faults",
+    test: damage
+  },
+  {
+    name: "a database that was restored goes on with its log",
+    file: "store/PostgresSchema.ts",
+    search: `if (typeof before === "string") await connection.execute("update meta set log = ''")`,
+    replace: `if (typeof before === "string") void 0`,
+    test: "test/store/Postgres.test.ts"
+  },
+  {
+    name: "a server goes on with the log of a database that was restored meanwhile",
+    file: "store/PostgresEngine.ts",
+    search: "if (this.log !== log) throw restored",
+    replace: "",
+    test: "test/store/Postgres.test.ts"
   }
 ]

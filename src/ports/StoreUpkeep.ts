@@ -173,6 +173,8 @@ export type StoreRecord =
       readonly dead: number
       /** The highest number of a line in a conversation that has ended. */
       readonly ended: number
+      /** Lines that were damaged, and are left out. Their numbers are missing in their conversations. Default: 0. */
+      readonly lost?: number | undefined
     }
 
 /** A room in an export. Strings are ordinary text. */
@@ -220,8 +222,12 @@ export interface StoreUpkeep {
    * or the store has no files.
    */
   readonly backup: (file: string) => Effect.Effect<void, StoreError>
+  /** Everything that is stored. Of a store with damaged lines, it has the others. */
   readonly exported: Stream.Stream<StoreRecord, StoreError>
-  /** Adds a complete export to a store that is empty; otherwise fails as `unavailable`. */
+  /**
+   * Adds a complete export to a store that is empty; otherwise fails as `unavailable`. Lost lines that were waiting count as
+   * expired and dead. The store in memory takes no export that has lost lines.
+   */
   readonly imported: <E, R>(records: Stream.Stream<StoreRecord, E, R>) => Effect.Effect<void, StoreError | E, R>
 }
 

@@ -96,7 +96,8 @@ const Record = Schema.Union(
     expired: Count,
     // Exports of earlier versions do not have these.
     dead: Schema.optionalWith(Count, { default: () => 0 }),
-    ended: Schema.optionalWith(Count, { default: () => 0 })
+    ended: Schema.optionalWith(Count, { default: () => 0 }),
+    lost: Schema.optional(Count)
   })
 )
 

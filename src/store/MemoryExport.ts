@@ -99,7 +99,11 @@ export const imported = <E, R>(
   Effect.suspend((): Effect.Effect<void, E | StoreError, R> =>
     state.accounts.size > 0 || state.conversations.size > 0
       ? Effect.fail(new StoreError({ reason: "unavailable", description: "the store is not empty" }))
-      : Stream.runForEach(elements, (element) => Effect.sync(() => add(state, element, time.now())))
+      : Stream.runForEach(elements, (element) =>
+          element.type === "totals" && (element.lost ?? 0) > 0
+            ? Effect.fail(new StoreError({ reason: "unavailable", description: "lines of the export are missing" }))
+            : Effect.sync(() => add(state, element, time.now()))
+        )
   )
 
 const add = (state: MemoryState, element: StoreRecord, now: number) => {

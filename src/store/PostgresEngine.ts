@@ -124,6 +124,8 @@ export class PostgresEngine {
         (await PostgresSchema.obstacle(connection)) ?? (await PostgresSchema.migrate(connection, schema, newLog()))
       if (typeof log !== "string") throw new StoreOpenError(log)
       this.log ||= log
+      // Clients would take its new lines for old ones, which they were given before.
+      if (this.log !== log) throw restored
       // Another server may have written.
       this.derived.forget()
       this.backoff = 0
@@ -210,6 +212,11 @@ interface Transaction {
 }
 
 const inUse = new StoreOpenError({ reason: "in-use", description: "another process uses the store in this database" })
+
+const restored = new StoreOpenError({
+  reason: "not-accessible",
+  description: "the database was restored from a backup while this server ran; restart the server"
+})
 
 const newLog = () => randomBytes(8).toString("hex")
 

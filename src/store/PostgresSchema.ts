@@ -73,7 +73,17 @@ export const obstacle = async (connection: PostgresConnection): Promise<Database
   return undefined
 }
 
-/** Makes the tables, or brings them to this version, in one transaction. Returns the id of the log. */
+/**
+ * What a restored dump does not have in common with the database that was dumped: the cluster, and the id of a table in it. A
+ * copy of the cluster's files has both.
+ */
+const origin = (schema: string) =>
+  `select (select system_identifier from pg_control_system())::text || '/' || '${schema}.meta'::regclass::oid::text as origin`
+
+/**
+ * Makes the tables, or brings them to this version, in one transaction. Returns the id of the log, which is another one after
+ * the database was restored: lines may have been stored after the dump, under the same numbers.
+ */
 export const migrate = async (
   connection: PostgresConnection,
   schema: string,
@@ -84,10 +94,12 @@ export const migrate = async (
   const [found] = await connection.execute(`select 1 as found from pg_namespace where nspname = '${schema}'`)
   if (found === undefined) {
     await connection.execute(`create schema ${schema}`)
-    await connection.execute("create table schema_version (version bigint not null)")
+    await connection.execute("create table schema_version (version bigint not null, origin text)")
     await connection.execute("insert into schema_version values (0)")
   }
-  const [row] = await connection.execute("select version from schema_version")
+  const [row] = await connection.execute(
+    "select version, to_jsonb(schema_version) ->> 'origin' as origin from schema_version"
+  )
   const version = Number(row?.["version"])
   if (version > migrations.length) {
     await connection.execute("rollback")
@@ -95,12 +107,25 @@ export const migrate = async (
   }
   for (const statement of migrations.slice(version).flat()) await connection.execute(translated(statement))
   if (version === 0) {
-    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
+    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
   }
   if (version < migrations.length) await connection.execute(`update schema_version set version = ${migrations.length}`)
+  await mark(connection, schema, row?.["origin"])
+  await connection.execute(`update meta set log = '${newLog}' where log = ''`)
   const [meta] = await connection.execute("select log from meta")
   await connection.execute("commit")
   return String(meta?.["log"])
+}
+
+/** Keeps where the tables are. If they were somewhere else before, the log ends. */
+const mark = async (connection: PostgresConnection, schema: string, before: unknown) => {
+  const [found] = await connection.execute(origin(schema))
+  const now = String(found?.["origin"])
+  if (before === now) return
+  // Earlier versions did not have it.
+  if (typeof before === "string") await connection.execute("update meta set log = ''")
+  else await connection.execute("alter table schema_version add column if not exists origin text")
+  await connection.execute(`update schema_version set origin = '${now}'`)
 }
 
 /** A statement of the schema for Postgres. */

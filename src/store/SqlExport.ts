@@ -1,19 +1,30 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { ExportedRoom, StoreRecord } from "../ports/StoreUpkeep.js"
-import { sizeOf } from "../ports/StoreLines.js"
-import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
-import { share } from "./SharedTexts.js"
-import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
-import { endedKind, keyColumns, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
+import { type LineRow, linesWithText, row, rows, type Sql, text } from "./SqlQuery.js"
+import { endedKind, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
 import { type Moment, type SqlState } from "./SqlState.js"
 
 /** Where an export goes on: a part of the content, and the last id in it that is done. */
 export interface ExportPosition {
   readonly part: "accounts" | "conversations" | "lines" | "cursors" | "rest"
   readonly id: number
+  /** Lines so far that were left out because they are damaged. */
+  readonly lost: number
+  /** Lines up to this one are read one by one, because some of them cannot be read. */
+  readonly oneByOneTo?: number | undefined
+}
+
+export const start: ExportPosition = { part: "accounts", id: 0, lost: 0 }
+
+/** Where an export goes on after it could not read what is at this position. Undefined if it cannot go on. */
+export const afterDamage = ({ id, lost, oneByOneTo, part }: ExportPosition): ExportPosition | undefined => {
+  if (part !== "lines") return undefined
+  return oneByOneTo === undefined
+    ? { part, id, lost, oneByOneTo: id + exportedLines }
+    : { part, id: id + 1, lost: lost + 1, oneByOneTo }
 }
 
 export interface ExportPiece {
@@ -22,27 +33,31 @@ export interface ExportPiece {
   readonly next: ExportPosition | undefined
 }
 
-const states = ["active", "removed", "freed"] as const
-const reasons = ["expired", "removed"] as const
+export const states = ["active", "removed", "freed"] as const
+export const reasons = ["expired", "removed"] as const
 
 /** The next piece of an export. Only complete if nothing is written between the pieces. */
 export function* exportPiece(state: SqlState, position: ExportPosition, moment: Moment): Sql<ExportPiece> {
   const running = yield* state.running(moment)
-  switch (position.part) {
-    case "accounts":
-      return yield* accounts(position.id, running)
-    case "conversations":
-      return yield* conversation(position.id)
-    case "lines":
-      return yield* lines(position.id, running)
-    case "cursors":
-      return yield* cursors(position.id)
-    case "rest":
-      return yield* rest(state, running)
-  }
+  const { lost } = position
+  if (position.part === "lines") return yield* lines(state, position, running)
+  const { next, records } = yield* position.part === "rest"
+    ? rest(state, running, lost)
+    : position.part === "accounts"
+      ? accounts(position.id, running)
+      : position.part === "conversations"
+        ? conversation(position.id)
+        : cursors(position.id)
+  return { records, next: next && { ...next, lost } }
 }
 
-function* accounts(after: number, running: number): Sql<ExportPiece> {
+/** A piece without lines: the number of those that are lost stays as it was. */
+interface OtherPiece {
+  readonly records: ReadonlyArray<StoreRecord>
+  readonly next: Pick<ExportPosition, "id" | "part"> | undefined
+}
+
+function* accounts(after: number, running: number): Sql<OtherPiece> {
   const account = yield* row<{
     id: AccountId
     name: string
@@ -67,7 +82,7 @@ function* accounts(after: number, running: number): Sql<ExportPiece> {
   return { records, next: { part: "accounts", id } }
 }
 
-function* conversation(after: number): Sql<ExportPiece> {
+function* conversation(after: number): Sql<OtherPiece> {
   const found = yield* row<KeyRow & { id: ConversationId; first: number; at: number; guest: string }>(
     `select id, kind, one, other, likeness, first, at, guest from conversation where id > ? and kind < ${endedKind}
      order by id limit 1`,
@@ -119,16 +134,20 @@ function* roomOf(id: ConversationId, likeness: string): Sql<ExportedRoom> {
 }
 
 /** In the order in which they were stored, which is that of their age. */
-function* lines(after: number, running: number): Sql<ExportPiece> {
+function* lines(state: SqlState, position: ExportPosition, running: number): Sql<ExportPiece> {
+  const { id: after, oneByOneTo } = position
   const found = yield* rows<LineRow>(
     `select l.id, l.conversation, l.seq, l.at, l.ran, l.account, l.author, l.flags, l.recipients, ${text},
-            l.device, l.label
+            l.crc, l.device, l.label
      from ${linesWithText} join conversation c on c.id = l.conversation
-     where l.id > ? and c.kind < ${endedKind} order by l.id limit ?`,
+     where l.id > ? and l.id <= ? and c.kind < ${endedKind} order by l.id limit ?`,
     after,
+    oneByOneTo === undefined ? Number.MAX_SAFE_INTEGER : after + 1,
     exportedLines
   )
-  const records = found.map((line): StoreRecord => ({
+  const intact = found.filter((line) => Checksum.ofLine(line) === line.crc)
+  const lost = position.lost + found.length - intact.length
+  const records = intact.map((line): StoreRecord => ({
     type: "line",
     conversation: line.conversation as ConversationId, // the column holds ids of conversations
     seq: line.seq,
@@ -142,13 +161,16 @@ function* lines(after: number, running: number): Sql<ExportPiece> {
     device: line.device,
     label: line.label
   }))
-  const last = found.at(-1)
-  return { records, next: last === undefined ? { part: "cursors", id: 0 } : { part: "lines", id: last.id } }
+  const end = oneByOneTo === undefined ? found.at(-1)?.id : after + 1
+  const { lastLine } = yield* state.meta()
+  if (end === undefined || end > lastLine) return { records, next: { part: "cursors", id: 0, lost } }
+  const isAgainTogether = oneByOneTo === undefined || end >= oneByOneTo
+  return { records, next: { part: "lines", id: end, lost, ...(isAgainTogether ? {} : { oneByOneTo }) } }
 }
 
 const exportedLines = 500
 
-function* cursors(after: number): Sql<ExportPiece> {
+function* cursors(after: number): Sql<OtherPiece> {
   const account = (yield* row<{ id: AccountId | null }>(
     "select min(account) as id from cursor where account > ?",
     after
@@ -168,7 +190,7 @@ function* cursors(after: number): Sql<ExportPiece> {
   return { records, next: { part: "cursors", id: account } }
 }
 
-function* rest(state: SqlState, running: number): Sql<ExportPiece> {
+function* rest(state: SqlState, running: number, lost: number): Sql<OtherPiece> {
   const found = yield* rows<{
     account: AccountId
     conversation: ConversationId
@@ -186,100 +208,6 @@ function* rest(state: SqlState, running: number): Sql<ExportPiece> {
     reason: reasons[reason] ?? "expired",
     awayMillis: running - ran
   }))
-  return { records: [...returns, { type: "totals", stored, given, expired, dead, ended: endedSeq }], next: undefined }
-}
-
-/** Whether nothing has ever been stored. */
-export function* isEmpty(): Sql<boolean> {
-  const account = yield* row("select id from account limit 1")
-  return account === undefined && (yield* row("select id from conversation limit 1")) === undefined
-}
-
-/** Adds some records of an export. */
-export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord>, moment: Moment): Sql<void> {
-  const running = yield* state.running(moment)
-  const meta = yield* state.meta()
-  const added: Array<LineRow> = []
-  for (const element of records) {
-    if (element.type === "line") added.push(yield* lineOf(state, element, running))
-    else yield* add(state, element, running)
-  }
-  yield* share(
-    state,
-    added.filter(({ recipients }) => recipients !== "")
-  )
-  if (added.length > 0) yield { lines: added }
-  meta.lines += added.length
-  for (const { size } of added) meta.bytes += size
-  // What is derived from the tables was derived before they had these rows.
-  const { commits, log } = meta
-  state.forget()
-  Object.assign(yield* state.meta(), { ...meta, commits, log })
-}
-
-function* lineOf(state: SqlState, line: StoreRecord & { readonly type: "line" }, running: number): Sql<LineRow> {
-  const { account, ageMillis, at, author, auto, conversation, device, label, seq, text, to } = line
-  const body = Buffer.from(text, "utf8")
-  const content = { conversation, seq, at, account: account ?? 0, author, flags: auto ? 1 : 0, recipients: to, body }
-  const id = yield* state.nextId("line")
-  const ran = running - Math.floor(ageMillis)
-  const once = device === null || label === null ? undefined : { device, label: Wire.encode(label) }
-  const size = sizeOf(body.length, { author: Wire.encode(author), to: Wire.encode(to), once })
-  return { ...content, id, ran, size, crc: Checksum.ofLine(content), device, label, shared: null }
-}
-
-function* addRoom(id: ConversationId, room: ExportedRoom): Sql<void> {
-  const { invited, locked, name, owner, slowMillis, topic, topicBy } = room
-  const values = [name, topic, topicBy, owner ?? 0, locked ? 1 : 0, slowMillis]
-  yield* run("insert into room values (?, ?, ?, ?, ?, ?, ?)", id, ...values)
-  for (const account of invited) yield* run("insert into invitation values (?, ?)", id, account)
-}
-
-function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, running: number): Sql<void> {
-  switch (element.type) {
-    case "account": {
-      const { created, credential, id, likeness, name, state: is } = element
-      const values = [id, name, likeness, credential, created, states.indexOf(is)]
-      return yield* run("insert into account values (?, ?, ?, ?, ?, ?)", ...values)
-    }
-    case "device": {
-      const { account, awayMillis, name, seen, token } = element
-      const hash = token === null ? null : Buffer.from(token, "hex")
-      const ran = running - Math.floor(awayMillis)
-      return yield* run("insert into device values (?, ?, ?, ?, ?)", account, name, hash, seen, ran)
-    }
-    case "conversation": {
-      const { accounts, at, first, guest, guestName = "", id, members, room } = element
-      const key = room === null ? keyColumns(ExportedKey.imported(accounts, guest)) : [roomKind, 0, 0, room.likeness]
-      yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, ?, ?)", id, ...key, first, at, guestName)
-      if (room !== null) yield* addRoom(id, room)
-      for (const [index, { account, given, read, since }] of members.entries()) {
-        const joined = room === null ? 0 : index + 1
-        yield* run("insert into member values (?, ?, ?, ?, ?, ?)", id, account, since, read, given, joined)
-      }
-      return
-    }
-    case "cursor": {
-      const { account, conversation, device, seq } = element
-      return yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, seq)
-    }
-    case "return": {
-      const { account, awayMillis, conversation, count, first, last, reason, recipient } = element
-      const id = yield* state.nextId("undelivered")
-      const lines = [reasons.indexOf(reason), recipient, first, last, count]
-      const ran = running - Math.floor(awayMillis)
-      return yield* run(
-        "insert into undelivered values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        id,
-        account,
-        conversation,
-        ...lines,
-        ran
-      )
-    }
-    case "totals": {
-      const { dead, ended, expired, given, stored } = element
-      Object.assign(yield* state.meta(), { dead, endedSeq: ended, expired, given, stored })
-    }
-  }
+  const totals = { type: "totals", stored, given, expired, dead, ended: endedSeq } as const
+  return { records: [...returns, lost === 0 ? totals : { ...totals, lost }], next: undefined }
 }

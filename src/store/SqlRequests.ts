@@ -5,6 +5,7 @@ import type { SearchRequest } from "../ports/StoreSearch.js"
 import type { StoreRecord, ToldReturn } from "../ports/StoreUpkeep.js"
 import * as SqlAccounts from "./SqlAccounts.js"
 import * as SqlExport from "./SqlExport.js"
+import * as SqlImport from "./SqlImport.js"
 import * as SqlIndex from "./SqlIndex.js"
 import * as SqlAppend from "./SqlAppend.js"
 import * as SqlLines from "./SqlLines.js"
@@ -98,12 +99,12 @@ export const requests = {
   statistics: reads((state, moment) => SqlUpkeep.statistics(state, moment)),
   check: reads((state) => SqlUpkeep.check(state)),
 
-  isEmpty: reads(() => SqlExport.isEmpty()),
+  isEmpty: reads(() => SqlImport.isEmpty()),
   exportPiece: reads((state, moment, position: SqlExport.ExportPosition) =>
     SqlExport.exportPiece(state, position, moment)
   ),
   importPiece: writes((state, moment, records: ReadonlyArray<StoreRecord>) =>
-    SqlExport.importPiece(state, records, moment)
+    SqlImport.importPiece(state, records, moment)
   )
 }
 

@@ -92,5 +92,9 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
   [
     // The name of the guest, once none of its lines is kept; empty before that, and in other conversations.
     "alter table conversation add column guest text not null default ''"
+  ],
+  [
+    // Lines that an export has left out because they were damaged. As many numbers may be missing in conversations.
+    "alter table meta add column lost integer not null default 0"
   ]
 ]

@@ -7,7 +7,7 @@ import type { StoreFacts, StoreService, StoreState } from "../ports/Store.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { StoreLines } from "../ports/StoreLines.js"
 import type { StoreFault, StoreLimits, StoreRecord } from "../ports/StoreUpkeep.js"
-import type { ExportPosition } from "./SqlExport.js"
+import * as SqlExport from "./SqlExport.js"
 import type { Arguments, RequestName, Result } from "./SqlRequests.js"
 import type { SqlLimits } from "./SqlState.js"
 
@@ -107,11 +107,14 @@ export const toSqlLimits = ({ keep, ...limits }: StoreLimits): SqlLimits => ({
 })
 
 const exported = ({ call }: SqlDatabase): Stream.Stream<StoreRecord, StoreError> =>
-  Stream.paginateChunkEffect({ part: "accounts", id: 0 } as ExportPosition, (position) =>
-    Effect.map(call("exportPiece", position), ({ next, records }) => [
-      Chunk.unsafeFromArray(records),
-      Option.fromNullable(next)
-    ])
+  Stream.paginateChunkEffect(SqlExport.start, (position) =>
+    call("exportPiece", position).pipe(
+      Effect.catchIf(
+        ({ reason }) => reason === "damaged" && SqlExport.afterDamage(position) !== undefined,
+        () => Effect.succeed({ records: [], next: SqlExport.afterDamage(position) })
+      ),
+      Effect.map(({ next, records }) => [Chunk.unsafeFromArray(records), Option.fromNullable(next)])
+    )
   )
 
 /** Records in one transaction of an import. */

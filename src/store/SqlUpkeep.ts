@@ -300,6 +300,8 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   let lines = 0
   let bytes = 0
   let waiting = 0
+  const misplaced: Array<StoreFault> = []
+  let missing = 0
   for (const { id } of yield* rows<{ id: ConversationId }>("select id from conversation order by id")) {
     state.trim() // nothing is written here
     const head = yield* state.head(id)
@@ -317,7 +319,10 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
       for (const line of page) {
         lines += 1
         bytes += line.size
-        if (line.seq !== expected) faults.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
+        if (line.seq !== expected) {
+          misplaced.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
+          missing += line.seq > expected ? line.seq - expected : Infinity
+        }
         if (Checksum.ofLine({ ...line, conversation: id }) !== line.crc) {
           faults.push(`line ${line.seq} of conversation ${id} is damaged: its checksum is wrong`)
         }
@@ -327,6 +332,8 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
       if (page.length < checkedLines) break
     }
   }
+  // As many as were lost before the store was copied here are known to be missing.
+  if (missing > meta.lost) faults.push(...misplaced)
   faults.push(...(yield* SharedTexts.check()), ...(yield* SqlRooms.check()))
   if (lines !== meta.lines) faults.push(`${lines} lines are stored, and ${meta.lines} should be`)
   if (bytes !== meta.bytes) faults.push(`${bytes} bytes of text are stored, and ${meta.bytes} should be`)

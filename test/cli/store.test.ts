@@ -148,6 +148,32 @@ describe.concurrent("a-chat store", () => {
     })
   )
 
+  it.scopedLive("export and copy leave out damaged lines, say so, and exit with 1; the result is intact", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const bytes = readFileSync(path)
+      bytes.write("X", bytes.lastIndexOf("again"))
+      writeFileSync(path, bytes)
+      const errors = "a-chat: lines that are damaged, and are left out: 1; see a-chat store check\n"
+      const content = "2 accounts, 3 conversations, 4 lines"
+      const exported = yield* Program.run(["store", "export", "--store", path])
+      assert.deepStrictEqual([exported.status, exported.errors], [1, errors])
+      assert.notInclude(exported.output, "Xgain")
+      const imported = yield* Program.run(["store", "import", "--store", `${path}.in`], { input: exported.output })
+      assert.deepStrictEqual(imported, { status: 0, output: `${content}\n`, errors: "" })
+      const copied = yield* Program.run(["store", "copy", path, `${path}.copy`])
+      assert.deepStrictEqual(copied, { status: 1, output: `${content}\n`, errors })
+      for (const to of [`${path}.in`, `${path}.copy`]) {
+        const ledger = "4 direct lines stored = 1 given + 2 waiting + 1 expired"
+        assert.deepStrictEqual(yield* check(to), {
+          status: 0,
+          output: `no faults; ${content}; ${ledger}\n`,
+          errors: ""
+        })
+      }
+    })
+  )
+
   it.scopedLive("refuses a store that a server uses, one that does not exist, and what is no store", () =>
     Effect.gen(function* () {
       const path = yield* filled

@@ -105,6 +105,61 @@ describe.skipIf(PostgresServer.missing !== undefined)(
         })
       )
 
+      it.scopedLive(
+        "has another log after it was restored from a dump, and none that a running server goes on with",
+        () =>
+          Effect.gen(function* () {
+            const connection = new PostgresConnection.PostgresConnection(
+              PostgresConnection.driver(PostgresServer.driver),
+              server?.url ?? "",
+              "restored"
+            )
+            const execute = (...statements: ReadonlyArray<string>) =>
+              Effect.promise(async () => {
+                for (const statement of statements) await connection.execute(statement)
+              })
+            yield* Effect.acquireRelease(
+              Effect.promise(() => connection.open()),
+              () => Effect.promise(() => connection.close())
+            )
+            // As `pg_restore` does, this makes a table anew, with its rows.
+            const restore = execute(
+              "begin",
+              "create table copy as select * from meta",
+              "drop table meta",
+              "alter table copy rename to meta",
+              "commit"
+            )
+            const log = Effect.scoped(Effect.map(open("restored"), (store) => store.log))
+            const first = yield* log
+            assert.strictEqual(yield* log, first)
+            yield* restore
+            const second = yield* log
+            assert.notStrictEqual(second, first)
+            assert.strictEqual(yield* log, second)
+            // A copy of the files is for the operator to mark.
+            yield* execute("update meta set log = ''")
+            const third = yield* log
+            assert.match(third, /^[0-9a-f]{16}$/u)
+            assert.notStrictEqual(third, second)
+            // Earlier versions did not know where the tables are.
+            yield* execute("alter table schema_version drop column origin")
+            assert.strictEqual(yield* log, third)
+            assert.strictEqual(yield* log, third)
+
+            const store = yield* open("restored")
+            yield* restore
+            const others = "application_name = 'a-chat' and pid <> pg_backend_pid()"
+            yield* execute(`select pg_terminate_backend(pid) from pg_stat_activity where ${others}`)
+            const failure = yield* Effect.flip(store.statistics).pipe(
+              Effect.repeat({ until: ({ message }) => message.includes("restored") }),
+              Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 200 })
+            )
+            assert.match(failure.message, /was restored from a backup while this server ran; restart the server$/u)
+            assert.strictEqual(store.log, third)
+          })
+      )
+
       it.scopedLive("keeps everything that a version without rooms has stored", () =>
         Effect.gen(function* () {
           const { content, schema, verify } = StoreWithoutRooms

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeSync } from "node:fs"
 import { append, line } from "../ports/StoreFixtures.js"
@@ -124,6 +126,70 @@ describe("damage in the file of a store", () => {
           faults.join("\n")
         )
     })
+  )
+
+  it.scopedLive("costs an export the damaged lines, and no others", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const position = readFileSync(path).lastIndexOf(text) + 100
+      yield* write(path, Buffer.from("Z"), position)
+      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(path)
+      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
+      const kept = records.flatMap((record) => (record.type === "line" ? [record.seq] : []))
+      const { lost = 0 } = records.find(({ type }) => type === "totals") as { readonly lost?: number }
+      // A page has about 11 of these lines.
+      assert.isTrue(lost > 5 && lost < 20, `${lost}`)
+      assert.strictEqual(kept.length, 1000 - lost)
+      const rescued = yield* open(`${path}-rescued`)
+      yield* rescued.imported(Stream.fromIterable(records))
+      assert.deepStrictEqual(yield* rescued.check, [])
+      const { dead, expired, given, lines, stored, waiting } = yield* rescued.statistics
+      assert.deepStrictEqual(
+        [stored, given, waiting, expired, dead, lines],
+        [1000, 0, 1000 - lost, lost, lost, 1000 - lost]
+      )
+      const read = yield* rescued.page({ conversation: key, reader: bob, after: 0, limit: 1000 })
+      assert.deepStrictEqual(
+        read.lines.map(({ seq, text: one }) => `${seq}${one}`),
+        kept.map((seq) => `${seq}${text}`)
+      )
+      yield* append(rescued, line(key, alice, "more"))
+      assert.deepStrictEqual(yield* rescued.check, [])
+    })
+  )
+
+  it.scopedLive(
+    "at the end of a conversation gives an import no place behind its end, where new lines would count as given",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* damaged
+        yield* using(path, (store) =>
+          Effect.gen(function* () {
+            const conversation = yield* store.find(key)
+            assert.isDefined(conversation)
+            yield* store.saveCursors([{ account: bob, device: "main", conversation, seq: 1000 }])
+            yield* store.markRead(bob, conversation, 1000)
+          })
+        )
+        execute(path, "update line set crc = crc + 1 where seq > 990")
+        const store = yield* open(path)
+        const rescued = yield* open(`${path}-rescued`)
+        yield* rescued.imported(store.exported)
+        assert.deepStrictEqual(yield* rescued.check, [])
+        assert.deepStrictEqual(yield* rescued.waiting(bob, "main"), [])
+        const stored = yield* append(rescued, line(key, alice, "more"))
+        assert(stored._tag === "Stored")
+        assert.strictEqual(stored.seq, 991)
+        assert.deepStrictEqual(
+          (yield* rescued.waiting(bob, "main")).map(({ cursor, last }) => [cursor, last]),
+          [[990, 991]]
+        )
+        const [conversation] = yield* rescued.conversations(bob, 10)
+        assert.strictEqual(conversation?.read, 990)
+        assert.strictEqual((yield* rescued.statistics).waiting, 1)
+        assert.deepStrictEqual(yield* rescued.check, [])
+      })
   )
 
   it.scopedLive("is found at the start after a server was killed", () =>

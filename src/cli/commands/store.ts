@@ -8,7 +8,7 @@ import * as Escape from "../../client/Escape.js"
 import { print } from "../../client/Output.js"
 import type { StoreService } from "../../ports/Store.js"
 import { StoreError } from "../../ports/StoreError.js"
-import type { StoreFault, StoreStatistics } from "../../ports/StoreUpkeep.js"
+import type { StoreFault, StoreRecord, StoreStatistics } from "../../ports/StoreUpkeep.js"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as StoreFlags from "../serve/StoreFlags.js"
@@ -106,7 +106,7 @@ const backup = (file: string) => (store: StoreService) => store.backup(file)
 const exporting = (store: StoreService) =>
   Effect.gen(function* () {
     const ExportFormat = yield* StoreFlags.exportFormat
-    const texts = Stream.grouped(ExportFormat.encoded(store.exported), printedLines)
+    const texts = Stream.grouped(ExportFormat.encoded(Stream.tap(store.exported, reportLost)), printedLines)
     yield* Stream.runForEach(texts, (lines) => print(process.stdout, [...lines].join("")))
   })
 
@@ -126,7 +126,7 @@ const importing = (store: StoreService) =>
 const copy = (from: string, to: string) =>
   Effect.scoped(
     Effect.flatMap(existing(from), (source) =>
-      filled(to, (store) => Effect.zipRight(store.imported(source.exported), report(store)))
+      filled(to, (store) => Effect.zipRight(store.imported(Stream.tap(source.exported, reportLost)), report(store)))
     )
   )
 
@@ -142,6 +142,14 @@ const filled = <E, R>(target: string, fill: (store: StoreService) => Effect.Effe
         })
       )
     )
+  })
+
+/** Says how many lines are left out, which is neither a success nor a failure: the others are rescued. */
+const reportLost = (record: StoreRecord) =>
+  Effect.sync(() => {
+    if (record.type !== "totals" || record.lost === undefined) return
+    process.exitCode = ExitStatus.failed
+    ExitStatus.say(`lines that are damaged, and are left out: ${record.lost}; see a-chat store check`)
   })
 
 const report = (store: StoreService) =>

@@ -508,7 +508,10 @@ const store: ManualPage = {
   ],
   statuses: [
     ["0", "It is done; with check, there are no faults."],
-    ["1", "check found faults, which it has printed; or the server refused the backup."],
+    [
+      "1",
+      "check found faults, which it has printed; copy or export left out damaged lines; or the server refused the backup."
+    ],
     [
       "2",
       "A flag is wrong, the store or the socket cannot be opened, or it failed; one line on standard error says why."
