@@ -8,11 +8,26 @@ const most = 99
 const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]")
 const plain = icon?.getAttribute("href") ?? ""
 
+/** A line that is read at once would change the title and the icon twice, which costs as much as to draw the line. */
+const settleMillis = 100
+
+let wanted: readonly [unread: number, where: string | undefined] = [0, undefined]
+let isScheduled = false
 let shown = 0
 
 /** @param where the conversation in sight; undefined if there is none */
 export const show = (unread: number, where: string | undefined): void => {
-  document.title = `${unread > 0 ? `(${unread}) ` : ""}${where === undefined ? "" : `${where} – `}a-chat`
+  wanted = [unread, where]
+  if (isScheduled) return
+  isScheduled = true
+  setTimeout(apply, settleMillis)
+}
+
+const apply = () => {
+  isScheduled = false
+  const [unread, where] = wanted
+  const title = `${unread > 0 ? `(${unread}) ` : ""}${where === undefined ? "" : `${where} – `}a-chat`
+  if (document.title !== title) document.title = title
   const count = Math.min(unread, most + 1)
   if (count === shown) return
   shown = count
