@@ -123,6 +123,18 @@ describe.skipIf(!B.isInstalled)("rooms in the page", () => {
     await B.shows(page, "$", ":has(.state.stored)")
     assert.deepStrictEqual(await B.texts(page), ["$ npm test", "all passed", "$"])
 
+    // The field is as high as the text, whatever the width of the window.
+    const height = () => page.evaluate(() => document.querySelector("#composer")?.clientHeight ?? 0)
+    const low = await height()
+    await page.fill("#composer", "some words ".repeat(20).trim())
+    const high = await height()
+    assert.isAbove(high, low)
+    await page.setViewportSize({ width: 420, height: 760 })
+    await page.waitForFunction((before) => (document.querySelector("#composer")?.clientHeight ?? 0) > before, high)
+    await page.setViewportSize({ width: 1180, height: 760 })
+    await page.waitForFunction((before) => document.querySelector("#composer")?.clientHeight === before, high)
+    await page.fill("#composer", "")
+
     const many = Array.from({ length: 25 }, (_, index) => `row ${index + 1}`)
     await paste(many.join("\n"))
     await page.keyboard.press("Enter")

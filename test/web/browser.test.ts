@@ -163,6 +163,17 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await B.shows(grace, "while you were away")
     await B.shows(grace, "kept", ":has(.state.stored)")
 
+    // Enter again, while the server has not answered yet: the room is joined once, and the page says that it waits.
+    network.delay = 1_000
+    await grace.keyboard.press("Control+k")
+    await grace.fill("dialog input", "#slower")
+    await grace.waitForSelector("[role=option] >> text='#slower'")
+    for (let times = 0; times < 3; times++) await grace.keyboard.press("Enter")
+    await grace.waitForSelector("[role=option] >> text=One moment…")
+    await grace.waitForSelector("h1 >> text=#slower")
+    await grace.waitForSelector("dialog", { state: "detached" })
+    await B.go(grace, "#slow")
+
     // Nothing arrives, and no connection ends: the page asks when the network is said to be back.
     network.delay = 0
     network.isSilent = true
@@ -256,7 +267,10 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     }
     await attempt("paul", "", "belongs to an account")
     await attempt("paul", "wrong password", "Wrong name or password")
+    await page.waitForSelector("input[name=password]:focus")
     await attempt("quinn", "", "is in use")
+    // Another name helps, and no password.
+    await page.waitForSelector("input[name=username]:focus")
     await attempt("a b", "", "A name has up to 32 letters")
     assert.deepStrictEqual(await B.problems(page), [])
     assert.isNull(await page.evaluate(() => localStorage.getItem("a-chat.identity")))

@@ -11,7 +11,14 @@ import * as Typed from "./Typed.js"
 export type Stage =
   | { readonly _tag: "Starting" }
   /** The form for the login; `why` the last attempt has failed. */
-  | { readonly _tag: "Login"; readonly name: string; readonly why: string | undefined; readonly isBusy: boolean }
+  | {
+      readonly _tag: "Login"
+      readonly name: string
+      readonly why: string | undefined
+      /** Whether a password has to be typed, rather than another name. */
+      readonly needsPassword: boolean
+      readonly isBusy: boolean
+    }
   /** Another tab of this browser has the connection of this user. */
   | { readonly _tag: "Elsewhere"; readonly identity: Identity }
   | { readonly _tag: "Chat"; readonly chat: Chat }
@@ -41,6 +48,9 @@ export interface LoginForm {
   readonly isNew: boolean
 }
 
+/** Refusals of a login after which the name may stay. */
+const aboutPassword: ReadonlySet<string> = new Set(["password-required", "wrong-password", "account-required"])
+
 /** Who uses the page, and how they log in. */
 export class Page {
   readonly stage = signal<Stage>({ _tag: "Starting" })
@@ -67,8 +77,8 @@ export class Page {
     this.enter(current)
   }
 
-  showLogin(name: string, why: string | undefined): void {
-    this.stage.value = { _tag: "Login", name, why, isBusy: false }
+  showLogin(name: string, needsPassword = false): void {
+    this.stage.value = { _tag: "Login", name, why: undefined, needsPassword, isBusy: false }
     const { open, timers } = this.options
     // Asks who can log in here, and leaves again.
     void new Connection(open, undefined, timers, {
@@ -83,10 +93,10 @@ export class Page {
     const name = Typed.userName(typed)
     if (name === undefined) {
       const why = "A name has up to 32 letters, digits, “_”, “-” or “.”, and starts with a letter, a digit or “_”."
-      this.stage.value = { _tag: "Login", name: typed, why, isBusy: false }
+      this.stage.value = { _tag: "Login", name: typed, why, needsPassword: false, isBusy: false }
       return
     }
-    this.stage.value = { _tag: "Login", name, why: undefined, isBusy: true }
+    this.stage.value = { _tag: "Login", name, why: undefined, needsPassword: false, isBusy: true }
     const isClaimed = await this.options.tabs.claim(name, () => this.lost({ name }))
     if (!isClaimed) await this.options.tabs.takeOver(name, () => this.lost({ name }))
     if (password === "")
@@ -131,7 +141,7 @@ export class Page {
     chat.forget()
     this.identities.forget({ name: chat.me })
     this.options.tabs.release()
-    this.showLogin("", undefined)
+    this.showLogin("")
   }
 
   /** Shows the form again for a user whose connection has stopped. */
@@ -139,7 +149,7 @@ export class Page {
     chat.stop("", "logged-out")
     this.identities.forget({ name: chat.me })
     this.options.tabs.release()
-    this.showLogin(chat.me, undefined)
+    this.showLogin(chat.me, chat.isOfAccount)
   }
 
   /** Shows the form. If another tab has logged out, this one forgets what it has kept of the user, too. */
@@ -148,7 +158,7 @@ export class Page {
       this.chatFor(identity, () => {}).forget()
       this.identities.forget(identity)
     }
-    this.showLogin(identity?.name ?? "", undefined)
+    this.showLogin(identity?.name ?? "", identity?.device !== undefined)
   }
 
   private randomName() {
@@ -185,17 +195,20 @@ export class Page {
       queueMicrotask(() => {
         stop()
         if (!("why" in link)) this.stage.value = { _tag: "Chat", chat }
-        else this.refused(chat, name, link.why === "" ? "The server could not be reached." : Sentence.of(link.why))
+        else {
+          const needsPassword = link._tag === "Stopped" && aboutPassword.has(link.code)
+          this.refused(chat, name, link.why === "" ? "the server could not be reached" : link.why, needsPassword)
+        }
       })
     })
     chat.start()
   }
 
   /** Shows the form again, and why. */
-  private refused(chat: Chat, name: string, why: string) {
+  private refused(chat: Chat, name: string, why: string, needsPassword: boolean) {
     chat.stop("", "refused")
     this.options.tabs.release()
-    this.stage.value = { _tag: "Login", name, why, isBusy: false }
+    this.stage.value = { _tag: "Login", name, why: Sentence.of(why), needsPassword, isBusy: false }
   }
 
   /** Exchanges the password for a token of this device: a browser keeps no password. */
@@ -208,7 +221,7 @@ export class Page {
       if (isNew) chat.useLogin({ name, device, secret: token })
       else chat.keepLogin({ name, device, secret: token })
     } catch (error) {
-      if (isNew) this.refused(chat, name, Sentence.of(reasonOf(error)))
+      if (isNew) this.refused(chat, name, reasonOf(error), true)
       else chat.trouble.value = `This browser will ask for the password again: ${reasonOf(error)}`
     }
   }

@@ -49,12 +49,18 @@ export const Composer = ({
   const asks = useSignal<ReadonlyArray<string> | undefined>(undefined)
 
   // As high as the text.
-  useLayoutEffect(() => {
+  const fit = () => {
     const area = box.current
     if (area === null) return
     area.style.height = "auto"
     area.style.height = `${area.scrollHeight}px`
-  }, [draft])
+  }
+  useLayoutEffect(fit, [draft])
+  // A phone that is turned has longer lines.
+  useEffect(() => {
+    addEventListener("resize", fit)
+    return () => removeEventListener("resize", fit)
+  }, [])
 
   // On a phone, the keyboard would cover the lines that the user has come for. A machine without a mouse is no phone.
   useEffect(() => {

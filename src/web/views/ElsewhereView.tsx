@@ -14,7 +14,7 @@ export const ElsewhereView = ({ identity, page }: { readonly page: Page; readonl
         <button class="primary" type="button" onClick={() => void page.continueHere(identity)}>
           Continue here
         </button>
-        <button type="button" onClick={() => page.showLogin("", undefined)}>
+        <button type="button" onClick={() => page.showLogin("")}>
           Use another name
         </button>
       </div>

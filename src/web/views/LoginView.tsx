@@ -21,10 +21,9 @@ export const LoginView = ({
   const hasGuests = server?.accounts !== "required"
   const isOpen = server?.accounts === "open"
 
-  useEffect(
-    () => (stage.why !== undefined && name.peek() !== "" && hasAccounts ? secret : field).current?.focus(),
-    [stage.why]
-  )
+  useEffect(() => {
+    if (!stage.isBusy) (stage.needsPassword && hasAccounts ? secret : field).current?.focus()
+  }, [stage])
 
   const submit = (event: Event) => {
     event.preventDefault()

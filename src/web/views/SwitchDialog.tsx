@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals"
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import type { Chat } from "../model/Chat.js"
 import { reasonOf } from "../model/ChatState.js"
+import * as Sentence from "../model/Sentence.js"
 import * as Typed from "../model/Typed.js"
 import { Dialog } from "./Dialog.js"
 import { Avatar, NameText } from "./Names.js"
@@ -56,6 +57,7 @@ export const SwitchDialog = ({ chat, close }: { readonly chat: Chat; readonly cl
   const typed = useSignal("")
   const at = useSignal(0)
   const trouble = useSignal<string | undefined>(undefined)
+  const isBusy = useSignal(false)
   const choices = choicesFor(chat, typed.value)
   const chosen = Math.min(at.value, choices.length - 1)
 
@@ -66,7 +68,13 @@ export const SwitchDialog = ({ chat, close }: { readonly chat: Chat; readonly cl
   useEffect(() => void chat.rooming.refresh().catch(() => undefined), [])
 
   const run = (choice: Choice | undefined) => {
-    choice?.run().then(close, (error: unknown) => (trouble.value = reasonOf(error)))
+    if (choice === undefined || isBusy.peek()) return
+    isBusy.value = true
+    trouble.value = undefined
+    choice.run().then(close, (error: unknown) => {
+      isBusy.value = false
+      trouble.value = Sentence.of(reasonOf(error))
+    })
   }
 
   const pressed = (event: KeyboardEvent) => {
@@ -125,14 +133,17 @@ export const SwitchDialog = ({ chat, close }: { readonly chat: Chat; readonly cl
             class="item"
             role="option"
             aria-selected={index === chosen}
-            onClick={() => run(choice)}
+            onClick={() => {
+              at.value = index
+              run(choice)
+            }}
           >
             <Avatar
               name={choice.name}
               {...(choice.name.startsWith("#") ? {} : { isHere: chat.present.value.has(choice.name) })}
             />
             <NameText name={choice.name} />
-            <bdi class="about">{choice.about}</bdi>
+            <bdi class="about">{isBusy.value && index === chosen ? "One moment…" : choice.about}</bdi>
           </div>
         ))}
       </div>
