@@ -18,6 +18,8 @@ export interface ListenJob {
   /** Opens a connection to the chat; undefined while the server accepts none. */
   readonly connect: (facts: { readonly needsConfirmation: boolean }) => MemorySocket | undefined
   readonly identity: Identity
+  /** The client's address without a port. */
+  readonly host: string
   /** The name that the client's certificate proves. */
   readonly certificate: string | undefined
   /** Whether nobody else can read what the client sends. */
@@ -33,6 +35,8 @@ interface KeptStream {
   readonly stream: MessageStream
   /** A hash of who has opened it. */
   readonly owner: Buffer
+  /** From where. */
+  readonly host: string
 }
 
 /** How long the end of a stream is remembered, so that an EventSource learns not to come back, in milliseconds. */
@@ -58,6 +62,7 @@ export class ListenStreams {
   run(job: ListenJob): Effect.Effect<void, HttpRefusal.HttpRefusal> {
     return Effect.suspend(() => {
       if (job.format === "events" && this.isContinued(job)) return Effect.void
+      this.freeName(job)
       if (this.size >= this.maxStreams && !this.makeRoom()) return Effect.fail(full)
       return job.format === "events" ? this.openEvents(job) : this.openLines(job)
     })
@@ -68,6 +73,20 @@ export class ListenStreams {
     for (const { stream } of this.streams.values()) stream.close()
     this.streams.clear()
     for (const end of this.lines) end()
+  }
+
+  /**
+   * A page that is loaded again knows no id: its guest's name would be in use, which ends its EventSource for good. So the
+   * stream that it has left ends. A client at another address takes nobody's name like that.
+   */
+  private freeName(job: ListenJob) {
+    if (job.identity.secret !== undefined) return
+    const owner = ownerOf(job)
+    for (const [id, { host, owner: other, stream }] of this.streams) {
+      if (host !== job.host || stream.awayMillis < 0 || !timingSafeEqual(owner, other)) continue
+      this.streams.delete(id)
+      stream.close()
+    }
   }
 
   /** Ends the stream whose client has been away longest, if that is long: what it has not shown to have is not received. */
@@ -112,7 +131,7 @@ export class ListenStreams {
         },
         forget
       )
-      this.streams.set(id, { stream, owner: ownerOf(job) })
+      this.streams.set(id, { stream, owner: ownerOf(job), host: job.host })
       this.count()
       stream.attach(job.response)
       return {

@@ -174,6 +174,7 @@ const listen: Route = ({ client, request, response, target }, { streams }) =>
     yield* streams.run({
       connect: client.connect,
       identity,
+      host: client.host,
       certificate: client.identity,
       isPrivate: client.isPrivate,
       rooms: rooms.map((room) => room.trim()),

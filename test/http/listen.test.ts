@@ -5,6 +5,7 @@ import * as DoorServer from "../support/DoorServer.js"
 import { login } from "../support/Conversations.js"
 import { eventually } from "../support/Eventually.js"
 import { settle } from "../support/Turns.js"
+import * as Proxy from "../../src/transport/Proxy.js"
 
 const { open, startDoor } = DoorServer
 
@@ -122,6 +123,31 @@ describe("GET /listen", () => {
           "cache-control": "no-store"
         })
       }
+    })
+  )
+
+  it.scoped("takes the place of the stream that a guest has left, and of no other", () =>
+    Effect.gen(function* () {
+      const { join, port } = yield* startDoor({
+        web: { forwardedFrom: Proxy.ranges([{ host: "127.0.0.0", bits: 8 }]) }
+      })
+      const listen = (host: string) => open(port, "/listen?from=bob2", { "x-forwarded-for": host })
+      const bob = yield* listen("192.0.2.7")
+      const dana = yield* join("dana")
+      dana.say("/hello", "@1 bob2: hi")
+      yield* bob.until("hi")
+      // While it is there, its name is in use.
+      assert.strictEqual((yield* listen("192.0.2.7")).status, 409)
+      bob.break()
+      // The page of a browser that was loaded again knows nothing of its last stream.
+      let status = 409
+      for (let attempts = 0; status === 409 && attempts < 100; attempts++) {
+        yield* settle
+        assert.strictEqual((yield* listen("192.0.2.8")).status, 409)
+        status = (yield* listen("192.0.2.7")).status
+      }
+      assert.strictEqual(status, 200)
+      yield* eventually(() => dana.received.some((line) => line.startsWith("! undelivered @1 ")), "not returned")
     })
   )
 
