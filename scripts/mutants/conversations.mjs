@@ -27,7 +27,7 @@ export const mutants = [
     file: "conversations/Feed.ts",
     search: "this.window.add(conversation, key, 1, seq, shown.length, false)",
     replace:
-      "this.window.add(conversation, key, 1, seq, shown.length, false); if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, seq)",
+      "this.window.add(conversation, key, 1, seq, shown.length, false); if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)",
     test: delivery
   },
   {
@@ -360,7 +360,8 @@ export const mutants = [
     name: "a gap is passed before the device has been told of it",
     file: "conversations/Feed.ts",
     search: '    Metrics.refused("gap")\n',
-    replace: '    Metrics.refused("gap")\n    this.broker.cursors.moved(this.device, conversation, last)\n',
+    replace:
+      '    Metrics.refused("gap")\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, last)\n',
     store: true
   },
   {

@@ -26,6 +26,7 @@ const register: Row = {
     const refuse = refusing("register", label)
     const { limitLoopback, mode } = settings.current
     if (peer.device !== undefined) return refuse("policy", { text: "this name already has an account" })
+    if (mode === "off") return refuse("policy", { text: "this server has no accounts" })
     if (mode !== "open") return refuse("policy", { text: "only the server's operator creates accounts" })
     const secret = newPassword(argument, peer.socket.isPrivate, accounts)
     if (secret._tag === "Refused") return refuse("policy", { text: secret.why })

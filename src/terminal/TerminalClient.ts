@@ -82,7 +82,9 @@ const askLogin = (
         prompt.askLogin(undefined, false)
         return login
       }
-      transcript.print(Format.failed(`${wrong.value.message}; start with a letter or a digit`, marks))
+      const { message, reason } = wrong.value
+      const advice = reason === "LoginWithSecret" ? "write the name alone" : "start with a letter or a digit"
+      transcript.print(Format.failed(`${message}; ${advice}`, marks))
     }
   })
 

@@ -152,8 +152,13 @@ describe("/register", () => {
       const alice = yield* logIn(chat, `alice: ${password}`)
       assert.deepStrictEqual(heads(yield* ask(alice, `/register ${next}`)), ["! refused register reason=policy"])
       const bob = yield* chat.join("bob")
-      chat.settings.set({ mode: "closed" })
-      assert.deepStrictEqual(heads(yield* ask(bob, `/register ${next}`)), ["! refused register reason=policy"])
+      for (const [mode, why] of [
+        ["closed", "only the server's operator creates accounts"],
+        ["off", "this server has no accounts"]
+      ] as const) {
+        chat.settings.set({ mode })
+        assert.deepStrictEqual(yield* ask(bob, `/register ${next}`), [`! refused register reason=policy: ${why}`])
+      }
     })
   )
 
