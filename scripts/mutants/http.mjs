@@ -208,5 +208,12 @@ export const mutants = [
     search: '.replaceAll(/[\\0-\\x20\\x7f-\\xa0\\u2028\\u2029\\s]+/gu, " ")',
     replace: "",
     test: "test/http/HookTemplate.test.ts"
+  },
+  {
+    name: "a client at another address takes the name of a guest whose stream ends",
+    file: "http/ListenRequest.ts",
+    search: "if (host !== job.host || stream",
+    replace: "if (stream",
+    test: "test/http/listen.test.ts"
   }
 ]

@@ -64,5 +64,34 @@ export const mutants = [
     search: `return protocol === "https:" || protocol === "http:" ? href : undefined`,
     replace: "return protocol === '' ? undefined : `${href}#`",
     test: "test/web/model.test.ts"
+  },
+  {
+    name: "a tab logs in with its token after another tab has logged out",
+    file: "web/model/Page.ts",
+    search: "    const current = this.identities.withToken(identity)\n",
+    replace: "    const current: Identity | undefined = identity\n",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a tab of a user who has logged out elsewhere keeps their lines",
+    file: "web/model/Page.ts",
+    search: "      this.chatFor(identity, () => {}).forget()\n",
+    replace: "",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "after the password was changed, the page logs in with the one before",
+    file: "web/model/Page.ts",
+    search: "      chat.keepLogin(usual)\n",
+    replace: "",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a browser's storage gives what another tab has removed",
+    file: "web/browser/Storage.ts",
+    search: "      own.delete(key)\n",
+    replace: "      if (text !== undefined) own.set(key, text)\n",
+    test: "test/web/browser-accounts.test.ts",
+    build: true
   }
 ]
