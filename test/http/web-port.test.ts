@@ -176,7 +176,7 @@ const who = "GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n"
 describe("behind a proxy", () => {
   it.scoped("that announces addresses, these are the clients', and X-Forwarded-For is none", () =>
     Effect.gen(function* () {
-      const proxy = { from: allowed("127.0.0.1"), timeout: "2 seconds" } as const
+      const proxy = { from: allowed("127.0.0.1"), timeout: "30 seconds" } as const
       const server = yield* startDoor({ web: { proxy } })
       const client = yield* dial(
         server,
@@ -200,7 +200,7 @@ describe("behind a proxy", () => {
 
   it.scoped("one client can have a quarter of the connections, and keeps no other out", () =>
     Effect.gen(function* () {
-      const proxy = { from: allowed("127.0.0.1"), timeout: "2 seconds" } as const
+      const proxy = { from: allowed("127.0.0.1"), timeout: "30 seconds" } as const
       const limits = { ...webLimits, maxHttpConnections: 8 }
       const server = yield* startDoor({ web: { proxy, limits } })
       const patient = yield* dial(
