@@ -28,6 +28,7 @@ export const parts = {
   growth: { file: "BENCHMARKS.md", command: "npm run bench -- --growth --update-docs" },
   clients: { file: "BENCHMARKS.md", command: "npm run bench -- --clients --update-docs" },
   costs: { file: "BENCHMARKS.md", command: "npm run bench -- --costs --update-docs" },
+  web: { file: "BENCHMARKS.md", command: "npm run bench -- --web --update-docs" },
   store: { file: "BENCHMARKS.md", command: "npm run bench -- --store --update-docs" },
   restart: { file: "OPERATING.md", command: "npm run restart -- --update-docs" },
   settings: { file: "OPERATING.md", command: "npm run settings" }

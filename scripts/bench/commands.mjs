@@ -2,7 +2,7 @@
 import { once } from "node:events"
 import { connect } from "node:net"
 import { performance } from "node:perf_hooks"
-import { residentOf } from "./resources.mjs"
+import { cpuOf, residentOf } from "./resources.mjs"
 import { program, spawnOn, start } from "./servers.mjs"
 
 const text = "abcdefghijklmnopqrstuvwxyz012345"
@@ -121,36 +121,48 @@ const loads = {
     await ended
     return { rate, megabytes: megabytes() }
   },
-  post: async (port, lines, web) => {
+  post: async (port, lines, { place: web, pid }) => {
     const sink = await enter(port, "sink")
-    const each = (total) => {
+    const each = async (total) => {
+      const times = []
       let left = total
-      return Promise.all(Array.from({ length: 10 }, () => post(web, () => (left -= 1) >= 10)))
+      await Promise.all(Array.from({ length: 10 }, () => post(web, times, () => (left -= 1) >= 10)))
+      return times.toSorted((one, other) => one - other)
     }
     await each(lines / 10)
-    const from = performance.now()
-    await each(lines)
+    const [from, cpu] = [performance.now(), cpuOf(pid)]
+    const times = await each(lines)
     const rate = lines / ((performance.now() - from) / 1000)
+    const serverMicroseconds = ((cpuOf(pid) - cpu) * 1e6) / lines
     await sink.until(lines + lines / 10)
-    return { rate }
+    return { rate, p50: times[lines >> 1], p99: times[Math.floor(lines * 0.99)], serverMicroseconds }
   }
 }
 
-/** Sends a request on a connection, again after each response, until `take` says that it is enough. */
-const post = (port, take) => {
+/**
+ * Sends a request on a connection, again after each response, until `take` says that it is enough. Adds the times until the
+ * responses, each of which must say that the line was written.
+ */
+const post = (port, times, take) => {
   const body = text
   const request = `POST /send/sink?from=ci HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: ${body.length}\r\n\r\n${body}`
   const socket = connect({ port, host: "127.0.0.1", noDelay: true })
   let response = ""
-  socket.write(request)
+  let sentAt = 0
+  const send = () => {
+    response = ""
+    sentAt = performance.now()
+    socket.write(request)
+  }
+  send()
   socket.setEncoding("latin1").on("data", (part) => {
     response += part
     const end = response.indexOf("\r\n\r\n") + 4
     const length = Number(/\r\ncontent-length: (\d+)/iu.exec(response)?.[1])
     if (end < 4 || response.length < end + length) return
-    if (!response.startsWith("HTTP/1.1 200 ")) throw new Error(response)
-    response = ""
-    if (take()) socket.write(request)
+    if (!response.startsWith("HTTP/1.1 200 ") || !response.includes('"outcome":"written"')) throw new Error(response)
+    times.push(performance.now() - sentAt)
+    if (take()) send()
     else socket.end()
   })
   return once(socket, "close")
@@ -159,7 +171,7 @@ const post = (port, take) => {
 /** One run of a row. */
 export const command = async (server, row) => {
   const running = await start(server, row)
-  const result = await loads[row.id](running.place, row.lines, running.other)
+  const result = await loads[row.id](running.port, row.lines, running)
   await running.stop()
   return { ok: true, ...result }
 }

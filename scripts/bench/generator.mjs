@@ -9,6 +9,7 @@ import { churn, idle, rush, who } from "./connections.mjs"
 import { rowOf } from "./loads.mjs"
 import { paced, slow, traffic } from "./traffic.mjs"
 import { withAccounts } from "./accounts.mjs"
+import { streams } from "./streams.mjs"
 import { catchUp, history, outcomes, passwords, roomReturn, search } from "./stored.mjs"
 import { wires, withRoom } from "./wire.mjs"
 
@@ -30,7 +31,9 @@ const fail = (failure) => {
 
 const load = { ...rowOf(values.load, values.quick), protocol: values.protocol }
 const stored = { outcomes, "catch-up": catchUp, "room-return": roomReturn, passwords, history, search }
-const run = { traffic, slow, paced, churn, idle, rush, who, ...stored }[load.kind]
+/** Playwright takes half a second to load. */
+const page = async (...args) => (await import("./page.mjs")).page(...args)
+const run = { traffic, slow, paced, churn, idle, rush, who, streams, page, ...stored }[load.kind]
 const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
 const accounts = withAccounts(wires[values.protocol], load)
 const wire = load.kind === "traffic" ? withRoom(accounts, load) : accounts

@@ -4,7 +4,7 @@ const perSecond = [{ key: "rate", unit: "/s", better: "more" }]
 const traffic = { kind: "traffic", size: 32, warm: 500, measure: 1500, quick: { warm: 200, measure: 400 } }
 
 /** The median of this number of runs is the figure, unless `--runs` says otherwise. */
-export const usualRuns = { figures: 3, aged: 3, growth: 2, costs: 2, clients: 3, store: 3 }
+export const usualRuns = { figures: 3, aged: 3, growth: 2, costs: 2, clients: 3, store: 3, web: 3 }
 
 const thousands = (number) => number.toLocaleString("en")
 const cpu = [{ key: "serverMicroseconds", unit: "µs", better: "less" }]
@@ -42,15 +42,59 @@ const clients = [
     lines: 400,
     quick: { lines: 100 },
     figures: perSecond
-  },
+  }
+]
+
+const web = [
   {
     id: "post",
-    title: "`POST /send` over 10 connections that are kept alive",
     kind: "command",
-    hasWeb: true,
     lines: 20_000,
     quick: { lines: 5_000 },
-    figures: perSecond
+    servers: ["a-chat-web"],
+    figures: [
+      { ...perSecond[0], title: "`POST /send` over 10 connections that are kept alive" },
+      { key: "p50", title: "until its response, with the outcome: p50", unit: "ms", better: "less" },
+      { key: "p99", title: "until its response, with the outcome: p99", unit: "ms", better: "less" },
+      { ...cpu[0], title: "CPU of each" }
+    ]
+  },
+  {
+    id: "streams",
+    kind: "streams",
+    streams: 500,
+    window: 100,
+    perSecond: 100,
+    size: 32,
+    warm: 1000,
+    measure: 4000,
+    quick: { streams: 100, warm: 500, measure: 1500 },
+    servers: ["a-chat-web"],
+    figures: [
+      { ...perSecond[0], title: "a room with 500 streams of `GET /listen`, window 100: events" },
+      { ...cpu[0], title: "CPU of each event" },
+      { key: "kilobytes", title: "memory of each stream", unit: "KB", better: "less" },
+      { key: "delay", title: "a bystander's p99, at 50,000 events a second", unit: "ms", better: "less" }
+    ]
+  },
+  {
+    id: "page",
+    kind: "page",
+    loads: 9,
+    lines: 10_000,
+    pixels: 1500,
+    perSecond: 50,
+    measure: 4000,
+    quick: { loads: 3, lines: 2_000, measure: 1000 },
+    servers: ["a-chat-web"],
+    figures: [
+      { key: "paint", title: "the page in Chromium, from a cold cache: first paint", unit: "ms", better: "less" },
+      { key: "kilobytes", title: "all its files, compressed", unit: "KB", better: "less" },
+      { key: "scrolling", title: "a frame while 10,000 lines scroll past, p95", unit: "ms", better: "less" },
+      { key: "scrollingLongest", title: "the longest of these frames", unit: "ms", better: "less" },
+      { key: "receiving", title: "a frame while 50 lines a second arrive below them, p95", unit: "ms", better: "less" },
+      { key: "receivingLongest", title: "the longest of these frames", unit: "ms", better: "less" }
+    ]
   }
 ]
 
@@ -126,6 +170,16 @@ const rows = [
       { key: "kilobytes", title: "memory per idle connection", unit: "KB", better: "less" },
       { key: "idleCpu", title: "CPU while all are idle", unit: "%", better: "less" }
     ]
+  },
+  {
+    id: "idle-5000",
+    title: "memory of each of 5,000 idle connections",
+    kind: "idle",
+    connections: 5000,
+    hold: 1000,
+    quick: { title: "memory of each of 2,000 idle connections", connections: 2000 },
+    servers: ["a-chat", "a-chat-web", "ws-relay"],
+    figures: [{ key: "kilobytes", unit: "KB", better: "less" }]
   },
   {
     id: "slow",
@@ -210,6 +264,7 @@ const rows = [
     figures: [{ key: "activeKilobytes", unit: "KB", better: "less" }]
   },
   ...clients,
+  ...web,
   {
     id: "names-1000",
     title: "1 to 1,000 names in one line, window 10",
@@ -390,6 +445,7 @@ export const tables = {
   growth: rows.map(({ id }) => id).filter((id) => /^(?:pairs|others|login|greeted)-|^(?:who|rush|active)$/.test(id)),
   costs: ["pair", "mesh", "mesh-1", "kilobyte", "churn", "idle"],
   clients: clients.map(({ id }) => id),
+  web: ["pair", "pairs", "idle-5000", ...web.map(({ id }) => id)],
   store: [
     "pair pairs fanin mesh mesh-1 kilobyte ping-pong churn idle",
     "stored-1 stored-10 stored-100 stored-1000 stored-pairs outcomes catch-up",
@@ -406,8 +462,8 @@ export const aging = (isQuick) => [
 ]
 
 /**
- * A row as it is run: `figures` get the row's title, and quick mode shortens it. In the table of costs, the server's CPU
- * time is one of the figures, because it does not depend on the generator's speed.
+ * A row as it is run: `figures` get the row's title, and quick mode shortens it. In the tables of costs and of
+ * `--web`, the server's CPU time is one of the figures, because it does not depend on the generator's speed.
  */
 export const rowOf = (id, isQuick, table = "figures") => {
   const row = rows.find((row) => row.id === id)
@@ -415,7 +471,7 @@ export const rowOf = (id, isQuick, table = "figures") => {
   const { quick: _, ...chosen } = isQuick ? { ...base, ...base.quick } : base
   const withCpu = [...perSecond, { ...cpu[0], title: `${chosen.title}: CPU of each` }]
   const measured = chosen.figures ?? perSecond
-  const all = table === "costs" && measured === perSecond ? withCpu : measured
+  const all = (table === "costs" || table === "web") && measured === perSecond ? withCpu : measured
   const figures = all.map((figure) => ({ title: chosen.title, ...figure }))
   return { ...chosen, figures }
 }

@@ -13,6 +13,7 @@
 //   --costs              a-chat's own configurations: TCP, a Unix socket, the PROXY protocol, --admin with a scrape every
 //                        second, clients that acknowledge, and TLS; and plain Node over TLS
 //   --clients            a-chat's commands: send, listen, exec
+//   --web                WebSocket next to TCP, and next to a relay with the package ws; requests and streams over HTTP
 //   --store              a server with a store: guests next to a server without one, lines to accounts, and looking back
 //                        at a million lines
 //
@@ -43,6 +44,7 @@ import {
   isBuilt,
   isPinned,
   names,
+  overWeb,
   rawDisk,
   serverOf,
   spawnOn,
@@ -76,7 +78,7 @@ const readOptions = () => {
   if (values.against !== undefined) compareWith(values.against)
   const installed = names.filter((name) => serverOf(name).isInstalled())
   const comparable = installed.filter((name) => !serverOf(name).isOptional)
-  const usual = { costs, clients: ["a-chat"], store: withStore }[table] ?? comparable
+  const usual = { costs, clients: ["a-chat"], store: withStore, web: overWeb }[table] ?? comparable
   const compared = values.against === undefined ? usual : ["a-chat", "a-chat-earlier"]
   const servers = chosen(values.servers ?? compared.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))

@@ -8,9 +8,15 @@ const program = fileURLToPath(new URL("generator.mjs", import.meta.url))
 /** Puts the load of a row on a server that runs: a generator that prints one line of JSON. */
 export const load = async (server, { pid, place }, row, isQuick) => {
   const args = [program, "--protocol", server.protocol, "--load", row.id, ...(isQuick ? ["--quick"] : [])]
-  const generator = spawnOn(1, process.execPath, [...args, "--at", String(place), "--pid", String(pid)], {
-    stdio: ["ignore", "pipe", "inherit"]
-  })
+  // A browser has several processes. The server does little meanwhile.
+  const generator = spawnOn(
+    row.kind === "page" ? "0,1" : 1,
+    process.execPath,
+    [...args, "--at", String(place), "--pid", String(pid)],
+    {
+      stdio: ["ignore", "pipe", "inherit"]
+    }
+  )
   let output = ""
   generator.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk))
   const timer = setTimeout(() => generator.kill(), 180_000)

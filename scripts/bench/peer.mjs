@@ -2,6 +2,7 @@
 // Not built on ../line-client.mjs: it compares bytes in place, since cutting them into strings would limit the load.
 import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
+import { WebSocketClient } from "./websocket.mjs"
 import { nameOf, senderAt } from "./wire.mjs"
 
 // All sockets read into the same memory: bytes are checked before the next read, and not kept. It is not larger, because
@@ -13,16 +14,18 @@ const shared = Buffer.allocUnsafe(64 * 1024)
  *
  * @param place a port, or the path of a Unix socket
  */
-export const open = (place, receive, { isTls = false }) => {
+export const open = (place, receive, { isTls = false, isWebSocket = false }) => {
+  if (isWebSocket) return new WebSocketClient(place, shared, (bytes, length) => receive(bytes, length) !== false)
   const onread = { buffer: shared, callback: (length, bytes) => receive(bytes, length) !== false }
   const where = typeof place === "number" ? { host: "127.0.0.1", port: place } : { path: place }
   const options = { ...where, noDelay: true, onread }
   return isTls ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options)
 }
 
-/** Ends in order; over TLS that takes a `close_notify`. */
+/** Ends in order; over TLS that takes a `close_notify`, and over WebSocket a Close frame. */
 export const leave = (socket) => {
-  if (socket.encrypted) socket.end(() => socket.destroy())
+  if (socket instanceof WebSocketClient) socket.leave()
+  else if (socket.encrypted) socket.end(() => socket.destroy())
   else socket.destroy()
 }
 

@@ -8,6 +8,10 @@ export const titles = {
   "a-chat-admin": "`--admin`, scraped",
   "a-chat-ack": "acknowledging clients",
   "a-chat-tls": "TLS",
+  "a-chat-web": "WebSocket",
+  "a-chat-web-single": "a frame for each line",
+  "ws-relay": "a relay with `ws`",
+  "ws-relay-single": "the relay, a frame for each line",
   "a-chat-store": "with a store",
   "raw-disk": "append and flush",
   "plain-node": "plain Node",
@@ -43,7 +47,7 @@ const ratio = (figure, other) => {
 }
 
 /** Whether a table compares configurations of a-chat with each other. */
-const isOwn = (table) => table === "costs" || table === "store"
+const isOwn = (table) => ["costs", "store", "web"].includes(table)
 
 /** The servers that a-chat is compared with. */
 const others = ({ servers, table }) =>
@@ -60,7 +64,8 @@ const share = (figure, name, servers) => {
 
 const tableOf = (report) => {
   const { servers, table } = report
-  const firstTitle = { costs: "a-chat, TCP", store: "a-chat, without a store" }[table] ?? titles["a-chat"]
+  const firstTitle =
+    { costs: "a-chat, TCP", web: "a-chat, TCP", store: "a-chat, without a store" }[table] ?? titles["a-chat"]
   const head = ["load", "", ...servers.map((name) => (name === "a-chat" ? firstTitle : titles[name]))]
   const ratios = others(report).map((name) => `a-chat / ${titles[name]}`)
   const rows = report.figures.map((figure) => [

@@ -88,6 +88,18 @@ const setUp = (name, protocol, flags, more = {}) => ({
   ...more
 })
 
+/** A relay over WebSocket. The generator's protocol says how many lines a frame has. */
+const relay = (name, protocol) => ({
+  name,
+  protocol,
+  isOptional: true,
+  isInstalled: () => true,
+  help: [process.execPath, ["-e", "0"]],
+  command: (port) => [process.execPath, [path("relay.mjs"), String(port)]]
+})
+
+const manyStreams = ["--web-max-streams", "1000", "--web-max-connections", "2000"]
+
 const socket = join(folder, "socket")
 
 let stores = 0
@@ -163,16 +175,9 @@ const all = [
     protocol: "a-chat",
     isInstalled: () => true,
     help: [process.execPath, [program, "--help"]],
-    command: (port, { hasWeb = false, kind }, other) => [
+    command: (port, { kind }) => [
       process.execPath,
-      [
-        program,
-        "serve",
-        "--port",
-        String(port),
-        ...(kind === "slow" ? patient["a-chat"] : []),
-        ...(hasWeb ? ["--web", String(other)] : [])
-      ]
+      [program, "serve", "--port", String(port), ...(kind === "slow" ? patient["a-chat"] : [])]
     ]
   },
   {
@@ -190,6 +195,10 @@ const all = [
   setUp("a-chat-proxy", "a-chat-proxy", () => ["--proxy-protocol", "--proxy-from", "127.0.0.1"]),
   setUp("a-chat-admin", "a-chat", (admin) => ["--admin", String(admin)], { isScraped: true }),
   setUp("a-chat-ack", "a-chat-ack", () => []),
+  setUp("a-chat-web", "a-chat-web", (web) => ["--web", String(web), ...manyStreams], { isWeb: true }),
+  setUp("a-chat-web-single", "a-chat-web-single", (web) => ["--web", String(web)], { isWeb: true }),
+  relay("ws-relay", "a-chat-web"),
+  relay("ws-relay-single", "a-chat-web-single"),
   setUp("a-chat-store", "a-chat-store", (_, row) => stored(row)),
   {
     name: "raw-disk",
@@ -236,6 +245,9 @@ export const costs = [
   "plain-node-tls"
 ]
 
+/** What `--web` compares. */
+export const overWeb = ["a-chat", "a-chat-web", "a-chat-web-single", "ws-relay", "ws-relay-single"]
+
 /** What `--store` compares. */
 export const withStore = ["a-chat", "a-chat-store", "raw-disk"]
 export const names = all.map((server) => server.name)
@@ -275,7 +287,7 @@ const scrape = async (port) => {
  */
 export const start = async (server, row) => {
   const [port, other] = [await freePort(), await freePort()]
-  const place = server.socket ?? port
+  const place = server.isWeb ? other : (server.socket ?? port)
   const [command, args] = await server.command(port, row, other)
   const log = join(folder, `${server.name}.log`)
   const env = neutral()
@@ -309,5 +321,5 @@ export const start = async (server, row) => {
     if (code !== 0 && server.name !== "nats-server") throw fault(`ended with ${code ?? signal}`)
     if (trouble !== undefined) throw fault(trouble)
   }
-  return { place, other, pid: child.pid, milliseconds, stop }
+  return { place, port, other, pid: child.pid, milliseconds, stop }
 }

@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads"
 import { crowd } from "./connections.mjs"
 import { Peer } from "./peer.mjs"
 import { cpuOf, residentOf } from "./resources.mjs"
+import { framesOf } from "./websocket.mjs"
 import { nameOf, ringOf, textOf } from "./wire.mjs"
 
 const batchBytes = 64 * 1024 // the most that one peer writes in one turn
@@ -50,6 +51,7 @@ class Sender {
       this.tails = range(0, count).map((sequence) => wire.send([names[0]], text(sequence)).slice(this.heads[0].length))
     } else {
       this.ring = ring((sequence) => wire.send(names, text(sequence)))
+      if (wire.isWebSocket) this.frames = framesOf(this.ring, wire.hasFramePerLine === true)
     }
   }
 
@@ -65,8 +67,9 @@ class Sender {
     const { bytes, count, length } = this.ring
     const most = Math.min(Math.max(1, Math.floor(batchBytes / length)), bytes.length / length - count)
     const lines = Math.min(room, most)
-    const start = (this.sent % count) * length
-    socket.write(bytes.subarray(start, start + lines * length))
+    const first = this.sent % count
+    if (this.frames === undefined) socket.write(bytes.subarray(first * length, (first + lines) * length))
+    else socket.writeFrames(this.frames(first, lines))
     this.sent += lines
     return lines < room
   }

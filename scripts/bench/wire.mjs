@@ -15,6 +15,8 @@ export const wires = {
   "a-chat": chat,
   "a-chat-store": { ...chat, hasAccounts: true },
   "a-chat-tls": { ...chat, isTls: true },
+  "a-chat-web": { ...chat, isWebSocket: true },
+  "a-chat-web-single": { ...chat, isWebSocket: true, hasFramePerLine: true },
   "a-chat-ack": { ...chat, hello: "/hello ack\n", acknowledge: (messages) => `/ack ${messages}\n` },
   "a-chat-proxy": { ...chat, login: (name) => `PROXY TCP4 127.0.0.2 127.0.0.1 50000 8080\r\n${chat.login(name)}` },
   // A name is a subject, and the recipients of a fan-out share one: the server has less to parse than a-chat there.
