@@ -5,12 +5,15 @@ import * as EventStream from "./EventStream.js"
  * One stream of server-sent events, over all its responses.
  *
  * A line counts as received when its client shows that it has it: when it connects again and says the id of the last event
- * (`Last-Event-ID`), as every EventSource does by itself. So that this happens soon, the response ends a second after the
- * first event that it has not shown; the chat keeps the connection meanwhile. A client that does not come back has not
+ * (`Last-Event-ID`), as every EventSource does by itself. So that this happens soon, the response ends within a second of
+ * the first event that it has not shown; the chat keeps the connection meanwhile. A client that does not come back has not
  * received the events, and each of them goes the way of an unacknowledged line (protocol, section 4).
  */
 
-/** How long a response goes on after the first event that the client has not shown to have, in milliseconds. */
+/**
+ * The longest time that a response goes on after the first event that the client has not shown to have, in milliseconds.
+ * Half of it is random: otherwise the clients in a room would all come back in the same moment.
+ */
 export const acknowledgeMillis = 1000
 
 /** So many such events, or so many characters of them, end a response at once. */
@@ -158,7 +161,8 @@ export class MessageStream {
   /** The client has an event to show. */
   private awaitReturn() {
     if (this.unshown.length >= maxUnshown || this.unshownChars > maxUnshownChars) return this.finish(returnMillis)
-    this.acknowledging ??= setTimeout(() => this.finish(returnMillis), acknowledgeMillis)
+    const millis = acknowledgeMillis * (0.5 + Math.random() / 2)
+    this.acknowledging ??= setTimeout(() => this.finish(returnMillis), millis)
   }
 
   /** Ends the response. The client comes back by itself, and shows what it has. */
