@@ -502,7 +502,7 @@ check(
 check(
   "conversations and read marks",
   [
-    "| `/conversations` | `* conversation NAME [guest=yes] last=SEQ read=SEQ at=MS: …` for the latest 1,000, newest first, where `guest=yes` is one with a guest; then `* end conversations count=N: …` |",
+    "| `/conversations` | `* conversation NAME [guest=yes] last=SEQ read=SEQ at=MS: …` for the latest 1,000, newest first, where `guest=yes` is one with a guest, and `at=0` one of which no line is kept any more; then `* end conversations count=N: …` |",
     "| `/read NAME SEQ`, `/read NAME at=MS` | `* read NAME seq=SEQ: …`: how far the account has read, which never goes back |",
     "A read mark belongs to the account, whichever of its devices sets it, and nobody else is told of it.",
     "Its other devices get `* read NAME seq=SEQ: …` after `copies`.",
