@@ -63,6 +63,7 @@ const chat = [
   "Phase",
   "Question",
   "Source",
+  "SharedText",
   "Runs",
   "Batch",
   "LineForm",

@@ -241,6 +241,20 @@ export const mutants = [
     test: trouble
   },
   {
+    name: "a transaction begins while another one, or retention, is under way",
+    file: "conversations/StoreWriter.ts",
+    search: "if (this.isBusy || this.fork",
+    replace: "if (this.fork",
+    store: true
+  },
+  {
+    name: "what was put while a transaction was under way is stored with the next line",
+    file: "conversations/StoreWriter.ts",
+    search: "if (this.isDue || this.hasWaiting) this.broker.atEnd(this.start)\n",
+    replace: "",
+    store: true
+  },
+  {
     name: "what the devices were given is not saved at the end",
     file: "conversations/StoreWriter.ts",
     search: "Effect.ignore(this.broker.cursors.save(this.broker.store))",

@@ -69,11 +69,25 @@ export const mutants = [
   {
     name: "a killed server has saved that members were given lines which they have not acknowledged",
     file: "conversations/FeedWindow.ts",
-    search: "    this.lines += lines\n",
+    search: "    this.lines += line.lines\n",
     replace:
-      "    this.lines += lines\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)\n",
+      "    this.lines += line.lines\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, line.conversation, line.key, line.seq)\n",
     test: "test/faults/kills.test.ts",
     build: true
+  },
+  {
+    name: "what one member of a room has acknowledged counts for all of them",
+    file: "conversations/FeedWindow.ts",
+    search: "const rest = { ...line, lines: line.lines - left }",
+    replace: "const rest = Object.assign(line, { lines: line.lines - left })",
+    test: "test/conversations/Feed.test.ts"
+  },
+  {
+    name: "a member that leaves a room keeps what the others have taken from being saved",
+    file: "conversations/FeedWindow.ts",
+    search: "this.underWay[index] = { ...line, key: undefined }",
+    replace: "Object.assign(line, { key: undefined })",
+    test: "test/conversations/Feed.test.ts"
   },
   {
     name: "a guest that has registered still writes to the rooms that it was in",

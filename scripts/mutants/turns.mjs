@@ -18,6 +18,20 @@ export const mutants = [
     test: "test/chat/Events.test.ts"
   },
   {
+    name: "what is read while the broker goes on waits for another turn",
+    file: "chat/Events.ts",
+    search: "if (!waits && this.brought.length > 0)",
+    replace: "if (!waits && this.brought.length > 0 && !this.goesOn)",
+    test: "test/chat/Events.test.ts"
+  },
+  {
+    name: "a line that is stored at once is given in the next turn",
+    file: "conversations/KeptRecipient.ts",
+    search: "isFirst: true",
+    replace: "isFirst: false",
+    test: "test/rooms/feeds.test.ts"
+  },
+  {
     name: "the broker waits for a single accept",
     file: "chat/Events.ts",
     search: "this.acceptTurns < 2 ||",

@@ -1,4 +1,5 @@
 import { Runs } from "./Runs.js"
+import type { SharedText } from "./SharedText.js"
 import type { Source } from "./Source.js"
 
 /** The unit that a writer takes, one `write` for a socket: lines that the broker put into one outbox. */
@@ -24,9 +25,17 @@ export class Batch<Sender> extends Runs<Sender> {
 
   /**
    * Adds whole lines of a sender, or of the server (undefined); exactly one if there is a label. Benchmark: every row.
+   *
+   * @param shared the same text, if others get it as well
    */
-  add(text: string, lines: number, sender: Sender | Source | undefined, label: string | undefined) {
-    this.fresh += text
+  add(
+    text: string,
+    lines: number,
+    sender: Sender | Source | undefined,
+    label: string | undefined,
+    shared: SharedText | undefined
+  ) {
+    this.fresh = shared === undefined ? this.fresh + text : shared.after(this.fresh)
     if (lines === 1) this.hasSlices = true // several lines together were copied from a block
     this.count(lines, sender, label)
   }

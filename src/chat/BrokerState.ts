@@ -93,11 +93,12 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
       settled,
       settledEach: (outbox, batch, outcomes) => settledEach(outbox, batch, outcomes),
       inTurn: (run) => events.inTurn(run),
+      atEnd: (run) => turn.atEnd(run),
       put: (peer, text, lines = 1) => (lines === 1 ? replies.reply(peer, text) : replies.notices(peer, text, lines)),
-      give: (peer, text, lines, source) => {
+      give: (peer, text, lines, source, shared) => {
         turn.spend(text.length + work.put)
         turn.touch(peer.outbox)
-        peer.outbox.put(text, lines, source, undefined)
+        peer.outbox.put(text, lines, source, undefined, shared)
       },
       changed,
       expel: (peer, fatal) => moderation.expel(peer, fatal),

@@ -80,6 +80,8 @@ export class Events {
   /** Turns of the event loop, one after the other, in which a connection was accepted. */
   private acceptTurns = 0
   private idle: ((events: Effect.Effect<ReadonlyArray<Event>>) => void) | undefined = undefined
+  /** The broker goes on at the end of the turn, whether there are events or not. */
+  private goesOn = false
 
   private constructor(
     private readonly queue: Queue.Queue<ReadonlyArray<Event>>,
@@ -116,10 +118,11 @@ export class Events {
   }
 
   private readonly runEndOfTurn = () => {
-    if (this.waitsForAccepts()) return setImmediate(this.runEndOfTurn)
-    if (this.brought.length > 0) return this.runNow(this.endOfTurn)
     this.isScheduled = false
-    return undefined
+    const waits = this.waitsForAccepts()
+    if (waits) this.schedule()
+    if (!waits && this.brought.length > 0) this.runNow(this.endOfTurn)
+    else if (this.goesOn) this.runNow(this.goOn)
   }
 
   /**
@@ -139,16 +142,20 @@ export class Events {
 
   private readonly endOfTurn = () => {
     const events = this.brought
-    this.isScheduled = false
     this.brought = []
+    if (this.idle !== undefined && this.queued === 0) return this.resume(Effect.succeed(events))
+    this.queued += events.length
+    this.queue.unsafeOffer(events)
+    this.goOn()
+  }
+
+  private readonly goOn = () => this.resume(this.queued === 0 ? noEvents : this.takeQueued)
+
+  private resume(events: Effect.Effect<ReadonlyArray<Event>>) {
     const { idle } = this
-    if (idle === undefined) {
-      this.queued += events.length
-      this.queue.unsafeOffer(events)
-      return
-    }
     this.idle = undefined
-    idle(Effect.succeed(events))
+    this.goesOn = false
+    idle?.(events)
   }
 
   /** Waits for the events of the next turn that has any. For a single consumer. */
@@ -156,9 +163,14 @@ export class Events {
     this.queued === 0 ? this.park : this.takeQueued
   )
 
-  /** Lets the event loop have a turn, and takes what is queued then, if anything is. */
+  /**
+   * Lets the event loop have a turn, and takes what is there at its end, if anything is. What is read in this turn is part of
+   * it: a turn later, it would wait for the writes of another turn (benchmarks: names-1000, room-1000).
+   */
   readonly takeIfAny: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
-    setImmediate(() => resume(this.queued === 0 ? noEvents : this.takeQueued))
+    this.idle = resume
+    this.goesOn = true
+    this.schedule()
   })
 
   private readonly takeQueued = Effect.suspend(() =>

@@ -13,6 +13,7 @@ import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { Outbox, WriterKind } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
+import type { SharedText } from "./SharedText.js"
 import type { Source } from "./Source.js"
 
 /** An extension of the broker, which by itself only routes lines between its clients. */
@@ -58,13 +59,20 @@ export interface FeatureContext {
   readonly settledEach: SettledEach
   /** Runs a function in the broker's turn, the only place where peers and outboxes may be touched. */
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  /**
+   * In the broker's turn: runs a function at its end, once, before anything is written to a socket. Writers that go first
+   * (`WriterKind`) have all that was put for them by then.
+   */
+  readonly atEnd: (run: () => void) => void
   /** In the broker's turn: puts whole lines, by default one. No sender is notified if they cannot be written. */
   readonly put: (peer: Peer, text: string, lines?: number) => void
   /**
    * In the broker's turn: puts whole lines that come from a log, which learns how far they were delivered. The peer's
    * outbox must not have ended.
+   *
+   * @param shared the same text, if others are given it as well
    */
-  readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
+  readonly give: (peer: Peer, text: string, lines: number, source: Source, shared?: SharedText) => void
   /** In the broker's turn: reports that the destination of this name has changed. */
   readonly changed: (name: string) => void
   /** In the broker's turn: ends a connection with this last line, and returns the rest of its queue. */

@@ -14,9 +14,14 @@ export interface WriterKind {
    * batch is not returned, not even at the end of a shutdown.
    */
   readonly decidesAlone: boolean
+  /**
+   * Whether the writer gets its batches before the sockets do, at the end of a turn: it may put lines into outboxes, to be
+   * written in this turn as well.
+   */
+  readonly isFirst: boolean
 }
 
-const socketWriter: WriterKind = { jamReason: "busy", decidesAlone: false }
+const socketWriter: WriterKind = { jamReason: "busy", decidesAlone: false, isFirst: false }
 
 /**
  * A recipient: a name, and the bounded queue between the broker and one writer. The writer decides what to do with a
@@ -53,6 +58,11 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   /** Why messages return while the outbox is jammed. */
   get jamReason(): JamReason {
     return this.writer.jamReason
+  }
+
+  /** See `WriterKind.isFirst`. */
+  get isFirst(): boolean {
+    return this.writer.isFirst
   }
 
   /** The connection broke: the queued lines cannot be written. */

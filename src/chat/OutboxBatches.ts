@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Batch } from "./Batch.js"
 import { OutboxLoad } from "./OutboxLoad.js"
+import type { SharedText } from "./SharedText.js"
 import type { Source } from "./Source.js"
 
 /** A batch of this size is handed over before the end of the turn. It is the size of one read. */
@@ -56,10 +57,14 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
 
   // The broker's side.
 
-  /** Puts whole lines of a sender, or from a log; exactly one line if there is a label. Benchmark: every row. */
-  put(text: string, lines: number, sender: Sender | Source, label: string | undefined) {
+  /**
+   * Puts whole lines of a sender, or from a log; exactly one line if there is a label. Benchmark: every row.
+   *
+   * @param shared the same text, if it is put into other outboxes as well
+   */
+  put(text: string, lines: number, sender: Sender | Source, label: string | undefined, shared?: SharedText) {
     const open = (this.open ??= new Batch<Sender>())
-    open.add(text, lines, sender, label)
+    open.add(text, lines, sender, label, shared)
     this.count(text, lines)
     if (open.bytes >= batchBytes) this.handOver(open)
   }
@@ -67,7 +72,7 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
   /** Puts whole lines from the server, which report `returns` returned pairs to the owner. */
   reply(text: string, returns: number, lines = 1) {
     const open = (this.open ??= new Batch<Sender>())
-    open.add(text, lines, undefined, undefined)
+    open.add(text, lines, undefined, undefined, undefined)
     open.returns += returns
     this.countReturns(returns)
     this.count(text, lines)

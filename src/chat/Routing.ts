@@ -13,6 +13,7 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import type { Replies } from "./Replies.js"
 import type { Route, RoutePart } from "./Route.js"
+import { SharedText } from "./SharedText.js"
 import { work, workOfLine, type Turn } from "./Turn.js"
 
 const LF = 0x0a
@@ -150,9 +151,10 @@ export class Routing {
     const { lines, text } = messages
     if (!outboxes.every((to) => to.hasRoom(text.length, lines))) return false
     if (peer.pendingReply !== undefined) this.replies.endRun(peer)
+    const shared = sharedBy(outboxes, text)
     for (const to of outboxes) {
       this.turn.touch(to)
-      to.put(text, lines, peer, undefined)
+      to.put(text, lines, peer, undefined, shared)
     }
     peer.traffic.linesIn += lines
     this.accept(peer, outboxes.length * lines, outboxes.length * text.length)
@@ -302,6 +304,7 @@ export class Routing {
   private put(peer: Peer, outboxes: ReadonlyArray<Outbox<Peer>>, line: string, label: string | undefined) {
     let jammed: Map<OutcomeReply.JamReason, Array<string>> | undefined = undefined
     let put = 0
+    const shared = sharedBy(outboxes, line)
     this.turn.spend(work.put * outboxes.length)
     for (let i = 0; i < outboxes.length; i++) {
       const to = outboxes[i] as Outbox<Peer> // in range
@@ -313,7 +316,7 @@ export class Routing {
         continue
       }
       this.turn.touch(to)
-      to.put(line, 1, peer, label)
+      to.put(line, 1, peer, label, shared)
       put += 1
       if (label !== undefined) peer.outbox.expectOutcome(to.name)
     }
@@ -352,3 +355,6 @@ const headOf = (peer: Peer, { form, suffix }: RoutePart<Peer>) => {
   const mark = LineForm.marksPrograms(form) && peer.words.has("auto") ? Reply.auto : ""
   return suffix === "" && mark === "" ? peer.head : Reply.messageHead(peer.name, suffix + mark)
 }
+
+const sharedBy = (outboxes: ReadonlyArray<Outbox<Peer>>, text: string): SharedText | undefined =>
+  outboxes.length > 1 ? new SharedText(text) : undefined

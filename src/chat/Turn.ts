@@ -56,6 +56,8 @@ const largeLine = 4_096
 export const workOfLine = (bytes: number): number => work.line + bytes + 2 * Math.max(0, bytes - largeLine)
 
 interface Flushable {
+  /** See `WriterKind.isFirst`. */
+  readonly isFirst: boolean
   touch(): boolean
   flush(): void
 }
@@ -88,6 +90,9 @@ export class Turn {
   private served = 0
   private touched: Array<Flushable> = []
   private later: Array<Flushable> = []
+  /** Those touched whose writers may put lines into others, and what is to run once these writers have their batches. */
+  private first: Array<Flushable> = []
+  private atEnds = new Set<() => void>()
 
   constructor(private readonly bounds: TurnBounds) {}
 
@@ -161,19 +166,47 @@ export class Turn {
   /** Registers an outbox to be flushed at the end of the turn. */
   touch(outbox: Flushable) {
     if (!outbox.touch()) return
+    if (outbox.isFirst) {
+      this.first.push(outbox)
+      return
+    }
     this.touched.push(outbox)
     this.flushWork += work.flush
   }
 
-  /** Flushes the outboxes touched since the last call to their writers. */
+  /**
+   * Runs a function at the end of the turn, once: after all lines that were put have reached the writers that go first, and
+   * before anything is written to a socket.
+   */
+  atEnd(run: () => void) {
+    this.atEnds.add(run)
+  }
+
+  private flushFirst() {
+    const { atEnds, first } = this
+    if (first.length > 0) {
+      this.first = []
+      for (const outbox of first) outbox.flush()
+    }
+    if (atEnds.size === 0) return
+    this.atEnds = new Set()
+    for (const run of atEnds) run()
+  }
+
+  /**
+   * Flushes the outboxes touched since the last call to their writers. What a writer that goes first puts into outboxes
+   * meanwhile is left to `flushSome`: one line may be for thousands of them.
+   */
   flush() {
     const { touched } = this
     this.touched = []
+    this.flushFirst()
     for (const outbox of touched) outbox.flush()
   }
 
   /** The same, up to the bound: further outboxes are left for the next turns. */
   flushSome() {
+    this.flushFirst()
     const { flushes } = this.bounds
     const { later, touched } = this
     this.touched = []
@@ -182,8 +215,8 @@ export class Turn {
     for (let i = 0; i < flushes && i < all.length; i++) all[i]?.flush()
   }
 
-  /** Whether outboxes were left. */
+  /** Whether outboxes were left, or something to run. */
   get hasUnflushed(): boolean {
-    return this.later.length > 0
+    return this.later.length > 0 || this.atEnds.size > 0
   }
 }

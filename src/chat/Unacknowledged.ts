@@ -68,8 +68,8 @@ export class Unacknowledged<Sender> {
     const written = this.earlier > 0 || batch.senders.some(isNotice) ? new Runs<Sender>() : undefined
     let last = this.waiting.at(-1)
     if (last === undefined || last.lines >= enoughLines || last.bytes >= enoughBytes) last = new WrittenLines<Sender>()
-    const { lines: linesBefore, senders } = last
-    const runsBefore = senders.length
+    const linesBefore = last.lines
+    const runsBefore = last.senders.length
     this.split(batch, written, last)
     this.earlier = Math.max(0, this.earlier - batch.lines)
     const lines = last.lines - linesBefore
@@ -82,7 +82,7 @@ export class Unacknowledged<Sender> {
     this.bytes += batch.text.length
     this.lines += lines
     this.written += lines
-    this.count(senders.length - runsBefore)
+    this.count(last.senders.length - runsBefore)
     return written
   }
 

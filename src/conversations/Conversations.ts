@@ -151,7 +151,7 @@ class Conversations {
     private readonly broker: FeatureContext,
     makeRooms: MakeRooms
   ) {
-    const { inTurn, put } = broker
+    const { atEnd, inTurn, put } = broker
     const trouble = new StoreTrouble(broker.time.now)
     const { failed } = trouble
     const lost = (feed: Feed, cause: unknown) => this.lose(feed, cause)
@@ -191,7 +191,9 @@ class Conversations {
     this.writer = new StoreWriter({
       store,
       inTurn,
+      atEnd,
       failed,
+      surviving,
       works: Effect.zipRight(
         Effect.sync(() => this.indexing.changed()),
         trouble.works
@@ -250,7 +252,7 @@ class Conversations {
         this.saveCursors,
         this.closeLost,
         ...(this.rooms.run === undefined ? [] : [Effect.zipRight(this.rooms.run, Effect.never)])
-      ].map(surviving),
+      ].map((loop) => Effect.forever(surviving(loop))),
       { concurrency: "unbounded", discard: true }
     )
   ).pipe(
@@ -381,7 +383,7 @@ class Conversations {
   private get saveCursors(): Effect.Effect<never> {
     return this.cursors.some.pipe(
       Effect.zipRight(Effect.sleep(cursorDelay)),
-      Effect.zipRight(Effect.sync(() => this.writer.saveCursors())),
+      Effect.zipRight(this.writer.saveCursors),
       Effect.forever
     )
   }
@@ -433,9 +435,7 @@ const endingInTime = (loops: Effect.Effect<void>): Effect.Effect<void> =>
   )
 
 /** A defect is logged, and costs the step in which it occurred: other lines still have to be stored. */
-const surviving = (loop: Effect.Effect<never>): Effect.Effect<never> =>
-  Effect.forever(
-    Effect.catchAllDefect(loop, (defect) =>
-      Effect.zipRight(Effect.logError("a defect in the conversations", Cause.die(defect)), Effect.sleep(defectDelay))
-    )
+const surviving = (step: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllDefect(step, (defect) =>
+    Effect.zipRight(Effect.logError("a defect in the conversations", Cause.die(defect)), Effect.sleep(defectDelay))
   )

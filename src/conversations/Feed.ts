@@ -1,3 +1,4 @@
+import type { FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
 import { NoticeSource, type Source } from "../chat/Source.js"
 import {
@@ -66,7 +67,7 @@ interface Early {
 /** What all feeds need of the broker. */
 export interface FeedCollaborators {
   /** Puts lines that come from this feed into the device's outbox. */
-  readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
+  readonly give: FeatureContext["give"]
   /** Asks for the next page of this feed, once there is time. Idempotent. */
   readonly wantPage: (feed: Feed) => void
   readonly cursors: Cursors
@@ -239,10 +240,10 @@ export class Feed implements Source {
       }
       return
     }
-    const text = this.broker.rendering.run(peer, run)
+    const { shared, underWay } = this.broker.rendering.run(peer, run)
     this.numbers.set(conversation, last)
-    this.window.add(conversation, key, lines.length, last, text.length, false)
-    this.broker.give(peer, text, lines.length, this)
+    this.window.addShared(underWay)
+    this.broker.give(peer, shared.text, lines.length, this, shared)
   }
 
   private noteOwn(conversation: ConversationId, { account, seq }: StoredLine, by: Peer) {

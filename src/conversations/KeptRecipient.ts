@@ -7,7 +7,7 @@ import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
 import type { LineHead } from "./LineHead.js"
 
 /** Lines return as `unavailable` while the store does not answer, but not those that it may have stored. */
-export const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true }
+export const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true, isFirst: true }
 
 /** A line in an inlet. */
 export interface SentLine extends LineHead {

@@ -6,7 +6,7 @@ import * as PastReply from "../protocol/PastReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as Wire from "../protocol/Wire.js"
-import type { RoomRun } from "./RoomRun.js"
+import type { RoomRun, RunText } from "./RoomRun.js"
 import { isSelf, otherAccount } from "./Parties.js"
 
 /** ` seq=17 at=1764151201123` for clients that said `seq`, otherwise nothing. */
@@ -39,13 +39,8 @@ export class Rendering {
   }
 
   /** Lines of a room as clients get them that have sent none of them. Rendered once for each form. */
-  run({ words }: Peer, run: RoomRun): string {
-    const form = formOf(words)
-    const known = run.texts.get(form)
-    if (known !== undefined) return known
-    const text = run.lines.map((line) => this.message(words, run.key, line)).join("")
-    run.texts.set(form, text)
-    return text
+  run({ words }: Peer, run: RoomRun): RunText {
+    return run.textOf(formOf(words), () => run.lines.map((line) => this.message(words, run.key, line)).join(""))
   }
 
   /** A line that is not the reader's own, for a client that said these words. */

@@ -1,6 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
 import type { Batch } from "../chat/Batch.js"
+import type { FeatureContext } from "../chat/Feature.js"
 import type { LineOutcome } from "../chat/LineOutcome.js"
 import { Peer } from "../chat/Peer.js"
 import type { StoreService } from "../ports/Store.js"
@@ -34,22 +36,32 @@ interface Collaborators {
   readonly cursors: Cursors
   /** The monotonic clock. */
   readonly now: () => number
-  readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  readonly inTurn: FeatureContext["inTurn"]
+  readonly atEnd: FeatureContext["atEnd"]
   /** Reports a failure, and waits before the next transaction. Meanwhile, the inlets hold their senders. */
   readonly failed: (error: StoreError) => Effect.Effect<void>
   /** Reports that the store works, if it did not before. */
   readonly works: Effect.Effect<void>
+  /** Reports a defect in a step, and then waits as well. */
+  readonly surviving: (step: Effect.Effect<void>) => Effect.Effect<void>
 }
 
 /**
- * Stores what is put into the inlets. Group commit: everything that waits becomes one transaction, of at most
- * `maxBatchLines` lines and `maxBatchBytes` bytes, and the next one grows while the store is at work on it.
+ * Stores what is put into the inlets. Group commit: everything that waits at the end of the broker's turn becomes one
+ * transaction, of at most `maxBatchLines` lines and `maxBatchBytes` bytes, and the next one grows while the store is at work
+ * on it. A store in memory answers at once, so that a line is stored and given in the turn in which it was read.
  */
 export class StoreWriter {
   private readonly work: Array<Work> = []
-  private readonly hasWork = Effect.unsafeMakeLatch(false)
   private hasGivenUp = false
-  private readonly oneByOne = Effect.unsafeMakeSemaphore(1)
+  /** A transaction follows although no line waits for it. */
+  private isDue = false
+  /** A transaction is under way, or a step between two of them. */
+  private isBusy = false
+  private readonly isFree = Effect.unsafeMakeLatch(true)
+  private fork: ((transaction: Effect.Effect<void>) => unknown) | undefined = undefined
+  /** The broker's turn starts a transaction: until the store makes it wait, everything happens in that turn. */
+  private isStarting = false
 
   constructor(private readonly broker: Collaborators) {}
 
@@ -58,7 +70,7 @@ export class StoreWriter {
     const work: Work = { recipient, batch, lines: linesOf(recipient, batch), outcomes: [], handed: 0 }
     this.work.push(work)
     if (this.hasGivenUp) this.settle(work)
-    else this.hasWork.unsafeOpen()
+    else this.broker.atEnd(this.start)
   }
 
   /** In the broker's turn: returns everything that the store does not have yet. What it has meets its fate as always. */
@@ -68,9 +80,12 @@ export class StoreWriter {
   }
 
   /** Saves the cursors that have moved with the next transactions, or in transactions of their own. */
-  saveCursors() {
-    this.broker.cursors.setDue()
-    this.hasWork.unsafeOpen()
+  get saveCursors(): Effect.Effect<void> {
+    return this.broker.inTurn(() => {
+      this.broker.cursors.setDue()
+      this.isDue = true
+      this.start()
+    })
   }
 
   /** A last transaction, with what the devices were given. */
@@ -80,37 +95,97 @@ export class StoreWriter {
 
   /** Runs `step` while no line is in the hands of the store that a device will be given. */
   between<A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return this.oneByOne.withPermits(1)(step)
+    const begin: Effect.Effect<void> = Effect.suspend(() =>
+      this.isBusy ? Effect.zipRight(this.isFree.await, begin) : Effect.sync(() => this.begin())
+    )
+    const end = this.broker.inTurn(() => this.end())
+    return Effect.acquireUseRelease(
+      Effect.interruptible(begin),
+      () => step,
+      () => end
+    )
   }
 
   /** Stores, one transaction after the other, for ever. */
   get run(): Effect.Effect<never> {
-    const commit = this.oneByOne.withPermits(1)(Effect.suspend(() => this.commit()))
-    const next = Effect.zipRight(this.hasWork.await, commit)
-    // Not `Effect.forever`, which yields after each transaction: each waits for the store anyway (benchmark: outcomes).
-    return Effect.zipRight(Effect.whileLoop({ while: () => true, body: () => next, step: () => {} }), Effect.never)
+    return Effect.scoped(
+      Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) => {
+        this.fork = fork
+        return Effect.zipRight(this.broker.inTurn(this.start), Effect.never)
+      })
+    )
   }
 
   /**
-   * One transaction. Nothing interrupts it between the store's answer and the fate of its lines. They meet one as well if
-   * the store has a defect: the inlets would hold their senders for ever otherwise.
+   * In the broker's turn, at its end: starts the next transaction, unless one is under way. A fiber of its own, because that
+   * begins at once; a fiber that waits would be woken after the turn, behind its writes (benchmark: room-1000).
    */
-  private commit(): Effect.Effect<void> {
+  private readonly start = () => {
+    if (this.isBusy || this.fork === undefined || !(this.isDue || this.hasWaiting)) return
+    this.begin()
+    this.isStarting = true
+    this.fork(this.transaction())
+    this.isStarting = false
+  }
+
+  private begin() {
+    this.isBusy = true
+    this.isFree.unsafeClose()
+  }
+
+  /** In the broker's turn: the next transaction may follow. */
+  private end() {
+    this.isBusy = false
+    this.isFree.unsafeOpen()
+    if (this.isDue || this.hasWaiting) this.broker.atEnd(this.start)
+  }
+
+  /** Whether lines are to be handed to the store. They are handed over in order. */
+  private get hasWaiting(): boolean {
+    const last = this.work.at(-1)
+    return last !== undefined && last.handed < last.lines.length
+  }
+
+  private inTurn<A>(run: () => A): Effect.Effect<A> {
+    return Effect.suspend(() => (this.isStarting ? Effect.sync(run) : this.broker.inTurn(run)))
+  }
+
+  /** The next transaction follows in the turn in which this one is answered, and otherwise after a while. */
+  private transaction(): Effect.Effect<void> {
+    let isOver = false
+    const end = () => {
+      if (!isOver) this.end()
+      isOver = true
+    }
+    return Effect.zipRight(
+      this.broker.surviving(Effect.suspend(() => this.commit(end))),
+      Effect.suspend(() => (isOver ? Effect.void : this.inTurn(end)))
+    )
+  }
+
+  /**
+   * Nothing interrupts a transaction between the store's answer and the fate of its lines. They meet one as well if the
+   * store has a defect: the inlets would hold their senders for ever otherwise.
+   */
+  private commit(end: () => void): Effect.Effect<void> {
     const { broker } = this
-    this.hasWork.unsafeClose()
     const parts = this.takeParts()
     const lines: Array<StoreLines.NewLine> = []
     for (const part of parts) for (const { line } of part.lines) if (!isOutcome(line)) lines.push(line)
     const cursors = broker.cursors.take(broker.now())
-    if (broker.cursors.hasDue) this.hasWork.unsafeOpen()
-    if (parts.length === 0 && cursors.length === 0) return Effect.void
-    if (lines.length === 0 && cursors.length === 0) return broker.inTurn(() => this.answered(parts, []))
+    this.isDue = broker.cursors.hasDue
+    const answered = (answers: ReadonlyArray<StoreLines.Appended>) =>
+      this.inTurn(() => {
+        this.answered(parts, answers)
+        end()
+      })
+    if (lines.length === 0 && cursors.length === 0) return answered([])
     const append = broker.store.append(lines, cursors)
     return Effect.uninterruptible(
       Effect.flatMap(Effect.exit(append), (answer) => {
-        const settle = broker.inTurn(() => this.answered(parts, Exit.isSuccess(answer) ? answer.value : undefined))
-        if (Exit.isSuccess(answer)) return Effect.zipRight(settle, broker.works)
+        if (Exit.isSuccess(answer)) return Effect.zipRight(answered(answer.value), broker.works)
         broker.cursors.putBack(cursors)
+        const settle = this.inTurn(() => this.answered(parts, undefined))
         return Effect.zipRight(settle, Effect.catchAll(answer, broker.failed))
       })
     )
@@ -132,10 +207,7 @@ export class StoreWriter {
         bytes += length
       }
       if (work.handed > from) parts.push({ work, lines: work.lines.slice(from, work.handed) })
-      if (work.handed < work.lines.length) {
-        this.hasWork.unsafeOpen()
-        break
-      }
+      if (work.handed < work.lines.length) break
     }
     return parts
   }

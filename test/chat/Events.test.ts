@@ -54,4 +54,28 @@ describe("Events", () => {
       (turns) => assert.strictEqual(turns, 16)
     )
   )
+
+  it.live("of the turn in which a broker that goes on waits reach it at the end of that turn", () =>
+    Effect.gen(function* () {
+      const events = yield* Events.make
+      const taken = yield* Effect.fork(events.takeIfAny)
+      yield* Effect.yieldNow()
+      events.report({ _tag: "Tick" })
+      assert.deepStrictEqual(yield* taken, [{ _tag: "Tick" }])
+      assert.deepStrictEqual(yield* events.takeIfAny, [], "it goes on in any case")
+      assert.strictEqual(events.waiting, 0)
+    })
+  )
+
+  it.live("that are collected while connections are accepted do not hold a broker that goes on", () =>
+    Effect.gen(function* () {
+      const events = yield* Events.make
+      for (let turn = 0; turn < 4; turn++) {
+        events.accepted()
+        if (turn === 2) events.report({ _tag: "Tick" })
+        assert.deepStrictEqual(yield* events.takeIfAny, [], `in turn ${turn}`)
+      }
+      assert.deepStrictEqual(yield* events.takeIfAny, [{ _tag: "Tick" }])
+    })
+  )
 })

@@ -6,6 +6,7 @@ import { Feed } from "../../src/conversations/Feed.js"
 import { pageLines } from "../../src/conversations/FeedWindow.js"
 import { Receipts } from "../../src/conversations/Receipts.js"
 import { Rendering } from "../../src/conversations/Rendering.js"
+import { RoomRun } from "../../src/conversations/RoomRun.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { ConversationId, StoredLine } from "../../src/ports/StoreLines.js"
@@ -86,6 +87,27 @@ describe("Feed", () => {
     feed.delivered(2)
     assert.strictEqual(cursor(), 2)
     assert.deepStrictEqual(feed.held, [{ conversation: talk, after: 2 }])
+  })
+
+  it("counts the lines of a room that it has taken, whatever the other members have", () => {
+    const room = 9 as ConversationId
+    const feeds = [open(), open(), open()].map(({ cursor, feed, openNow }) => {
+      openNow()
+      feed.follow(room, Keys.ofRoom(room), 0, 0)
+      return { cursor, feed }
+    })
+    const run = new RoomRun(room, [1, 2, 3].map(line), [guest, guest, guest])
+    for (const { feed } of feeds) feed.storedAll(run)
+    const [one, gone, other] = feeds as [(typeof feeds)[0], (typeof feeds)[0], (typeof feeds)[0]]
+    one.feed.delivered(2)
+    gone.feed.forget(room, Keys.ofRoom(room))
+    assert.deepStrictEqual(
+      feeds.map(({ feed }) => feed.held),
+      [[{ conversation: room, after: 2 }], [], [{ conversation: room, after: 0 }]]
+    )
+    one.feed.delivered(1)
+    other.feed.delivered(3)
+    assert.deepStrictEqual([one.cursor(), gone.cursor(), other.cursor()], [3, undefined, 3])
   })
 
   it("begins with what waits, and is live after a page that is the last", () => {

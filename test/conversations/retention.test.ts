@@ -136,6 +136,7 @@ describe("lines that are kept no longer", () => {
       laptop.say(...login("bob"))
       yield* seen(laptop, "from Gina: 2")
       laptop.socket.destroy()
+      yield* settle
       gina.say("bob: 3")
       yield* settle
       yield* accounts.store.configure({ ...keep, keep: "1 second" })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { messages } from "../support/Conversations.js"
 import type { MemoryClient } from "../support/MemoryServer.js"
 import { account, ask, gets, startGuestRooms, startRooms } from "../support/Rooms.js"
-import { settle, turnsUntil } from "../support/Turns.js"
+import { settle, turns, turnsUntil } from "../support/Turns.js"
 
 const has = (client: MemoryClient, count: number) =>
   turnsUntil(
@@ -181,6 +181,28 @@ describe("the feed of a device", () => {
       assert.isBelow(messages(phone).length, many)
       assert.isFalse(phone.received.some((line) => line.includes("secret")))
       assert.isFalse(phone.received.some((line) => line.startsWith("! gap")))
+    })
+  )
+})
+
+describe("a line to a room of a server without a store on disk", () => {
+  it.scoped("is given in the turn in which it is read, as one to a name is", () =>
+    Effect.gen(function* () {
+      const chat = yield* startGuestRooms()
+      const [carol, dave] = [yield* chat.join("carol"), yield* chat.join("dave")]
+      for (const client of [carol, dave]) yield* ask(client, "/join #ops")
+      const turnsFor = (line: string) =>
+        Effect.gen(function* () {
+          yield* settle
+          const { length } = messages(dave)
+          carol.say(line)
+          for (let count = 1; ; count++) {
+            yield* turns(1)
+            if (messages(dave).length > length) return count
+            assert.isBelow(count, 100, "it never arrives")
+          }
+        })
+      assert.strictEqual(yield* turnsFor("#ops: hi"), yield* turnsFor("dave: hi"))
     })
   )
 })
