@@ -111,7 +111,7 @@ export class StoreWriter {
     return Effect.scoped(
       Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) => {
         this.fork = fork
-        return Effect.zipRight(this.broker.inTurn(this.start), Effect.never)
+        return Effect.zipRight(this.broker.inTurn(this.start), forEver)
       })
     )
   }
@@ -244,6 +244,9 @@ export class StoreWriter {
     recipient.settled(batch, outcomes)
   }
 }
+
+/** Not `Effect.never`, whose timer keeps the process alive, also after a crash that the simulation has made. */
+const forEver = Effect.async<never>(() => {})
 
 interface Part {
   readonly work: Work
