@@ -241,13 +241,6 @@ export const mutants = [
     test: trouble
   },
   {
-    name: "a transaction begins while another one, or retention, is under way",
-    file: "conversations/StoreWriter.ts",
-    search: "if (this.isBusy || this.fork",
-    replace: "if (this.fork",
-    store: true
-  },
-  {
     name: "what was put while a transaction was under way is stored with the next line",
     file: "conversations/StoreWriter.ts",
     search: "if (this.isDue || this.hasWaiting) this.broker.atEnd(this.start)\n",

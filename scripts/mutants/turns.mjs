@@ -26,9 +26,9 @@ export const mutants = [
   },
   {
     name: "a line that is stored at once is given in the next turn",
-    file: "conversations/KeptRecipient.ts",
-    search: "isFirst: true",
-    replace: "isFirst: false",
+    file: "conversations/StoreWriter.ts",
+    search: "this.isStarting ? Effect.sync(run) : this.broker.inTurn(run)",
+    replace: "this.broker.inTurn(run)",
     test: "test/rooms/feeds.test.ts"
   },
   {
