@@ -243,7 +243,7 @@ export const mutants = [
   {
     name: "what was put while a transaction was under way is stored with the next line",
     file: "conversations/StoreWriter.ts",
-    search: "if (this.isDue || this.hasWaiting) this.broker.atEnd(this.start)\n",
+    search: "if (this.isDue || this.hasWaiting) this.startSoon()\n",
     replace: "",
     store: true
   },
