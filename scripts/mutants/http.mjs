@@ -119,6 +119,20 @@ export const mutants = [
     test: "test/server/web-requests.test.ts"
   },
   {
+    name: "a CONNECT is answered in place of the request before it",
+    file: "transport/HttpFaults.ts",
+    search: "if (awaited !== undefined) return void answers.endAfter(socket, awaited)",
+    replace: "",
+    test: "test/server/web-requests.test.ts"
+  },
+  {
+    name: "a client that resets its connection after an upgrade that has to wait ends the server",
+    file: "transport/WebSocket.ts",
+    search: 'socket.on("error", () => {})',
+    replace: "",
+    test: "test/server/web-requests.test.ts"
+  },
+  {
     name: "one client takes all connections that come through a proxy",
     file: "transport/WebSocket.ts",
     search: "hostOf: (socket) => this.carrierOf(socket).remote.host",

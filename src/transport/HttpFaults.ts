@@ -34,7 +34,12 @@ export const refuse = (http: Http.Server, answers: HttpLimits.Answers): void => 
     refused.add(socket)
     turnAway(socket, refusalOf(error))
   })
-  http.on("connect", (_, socket) => turnAway(socket as Socket, noProxy))
+  http.on("connect", (_, stream) => {
+    const socket = stream as Socket
+    const awaited = answers.of(socket)
+    if (awaited !== undefined) return void answers.endAfter(socket, awaited)
+    turnAway(socket, noProxy)
+  })
 }
 
 const refusalOf = ({ code }: NodeJS.ErrnoException): WebSocketHandshake.Refusal => {

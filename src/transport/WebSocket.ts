@@ -170,6 +170,8 @@ class WebListener {
   /** Takes a connection that carries HTTP from now on. */
   admit(socket: Net.Socket, remote: Remote, identity: string | undefined) {
     this.carriers.set(socket, { remote, identity })
+    // Node removes its own listener before it emits `upgrade` or `connect`. Without any, a reset would end the process.
+    socket.on("error", () => {})
     this.http.emit("connection", socket)
   }
 

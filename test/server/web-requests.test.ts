@@ -61,13 +61,45 @@ describe("requests of HTTP", () => {
         const responses = responsesIn(yield* exchange(server, request("one") + request("two") + request("three")))
         assert.lengthOf(responses, 1)
         assert.match(responses[0] ?? "", /^200 OK\r\nconnection: close\r\n[^]*\/one for /u)
-        const malformed = responsesIn(yield* exchange(server, `${request("four")}nonsense\r\n\r\n`))
-        assert.lengthOf(malformed, 1)
-        assert.match(malformed[0] ?? "", /^200 OK\r\nconnection: close\r\n[^]*\/four for /u)
+        for (const [name, next] of [
+          ["four", "nonsense\r\n\r\n"],
+          ["five", `CONNECT x:1 HTTP/1.1\r\n${host}\r\n`]
+        ] as const) {
+          const answers = responsesIn(yield* exchange(server, request(name) + next))
+          assert.lengthOf(answers, 1, next)
+          assert.match(answers[0] ?? "", new RegExp(`^200 OK\r\nconnection: close\r\n[^]*/${name} for `, "u"), next)
+        }
         assert.deepStrictEqual(
           handled.map((one) => one.split(" ")[0]),
-          ["/one", "/four"]
+          ["/one", "/four", "/five"]
         )
+      })
+  )
+
+  it.scopedLive(
+    "end the connection, and not the server, if the client resets it while a CONNECT or an upgrade awaits its turn",
+    () =>
+      Effect.gen(function* () {
+        let begun = 0
+        let ended = 0
+        const server = yield* start({
+          handler: (_, response) => {
+            begun += 1
+            response.on("close", () => (ended += 1))
+          }
+        })
+        const host = `Host: ${hostOf(server)}\r\n`
+        const cases = [
+          `CONNECT x:1 HTTP/1.1\r\n${host}\r\n`,
+          `GET /chat HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
+        ]
+        for (const [index, next] of cases.entries()) {
+          const socket = yield* dial(server)
+          socket.write(`GET / HTTP/1.1\r\n${host}\r\n${next}`)
+          yield* eventually(() => begun > index, "the first request is not carried out")
+          socket.resetAndDestroy()
+          yield* eventually(() => ended > index, "the connection is still there")
+        }
       })
   )
 
