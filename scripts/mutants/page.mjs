@@ -67,16 +67,100 @@ export const mutants = [
   },
   {
     name: "a tab logs in with its token after another tab has logged out",
-    file: "web/model/Page.ts",
-    search: "    const current = this.identities.withToken(identity)\n",
-    replace: "    const current: Identity | undefined = identity\n",
+    file: "web/model/Identity.ts",
+    search: "    return token === undefined ? undefined : {",
+    replace: "    return token === undefined ? identity : {",
     test: "test/web/Page.test.ts"
   },
   {
     name: "a tab of a user who has logged out elsewhere keeps their lines",
     file: "web/model/Page.ts",
-    search: "      this.chatFor(identity, () => {}).forget()\n",
+    search: "    this.chatFor({ name: identity.name }, () => {}).forgetTab()\n",
     replace: "",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a page that has logged out logs in again",
+    file: "web/model/Chat.ts",
+    search: "    this.cancelAttempt = undefined\n    if (this.isOver()) return\n",
+    replace: "    this.cancelAttempt = undefined\n",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a page whose login is accepted after another tab has logged out goes on",
+    file: "web/model/Chat.ts",
+    search: "    if (this.isOver()) return\n    this.wasUp = true\n",
+    replace: "    this.wasUp = true\n",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a page that logs in goes on after another tab has taken over",
+    file: "web/model/Page.ts",
+    search: `    this.chat?.stop("", "elsewhere")\n`,
+    replace: `    const stage = this.stage.peek()
+    if (stage._tag === "Chat") stage.chat.stop("", "elsewhere")\n`,
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "the outcome of a login that was given up replaces what the page shows",
+    file: "web/model/Page.ts",
+    search: "        if (chat.isOver()) return\n",
+    replace: "",
+    also: {
+      file: "web/model/Page.ts",
+      search: "    if (chat.isOver()) return\n    chat.stop",
+      replace: "    chat.stop"
+    },
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "the page shows why an exchange failed that the user has ended by logging out",
+    file: "web/model/Page.ts",
+    search: "    if (chat.isOver()) return\n    chat.stop",
+    replace: "    chat.stop",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a token is kept after another tab has logged out",
+    file: "web/model/Page.ts",
+    search: `    if (chat.isOver()) throw new Error("the user has logged out")\n`,
+    replace: "",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a tab without a token removes what is not delivered",
+    file: "web/model/Page.ts",
+    search: "    if (identity === undefined || !this.identities.hasLoggedOut(identity)) return\n",
+    replace: "    if (identity === undefined) return\n",
+    also: { file: "web/model/Page.ts", search: "() => {}).forgetTab()", replace: "() => {}).forget()" },
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a tab removes what another one has written since it has logged out",
+    file: "web/model/Page.ts",
+    search: "() => {}).forgetTab()",
+    replace: "() => {}).forget()",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "other tabs do not learn that the user has logged out",
+    file: "web/model/Identity.ts",
+    search: "String(this.logouts(identity.name) + 1)",
+    replace: "undefined",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "a tab writes back what it still has of a user who has logged out",
+    file: "web/model/Page.ts",
+    search: "if (!hasLoggedOut()) memory.write(key, text)",
+    replace: "memory.write(key, text)",
+    test: "test/web/Page.test.ts"
+  },
+  {
+    name: "logging out leaves drafts in the browser",
+    file: "web/model/Settings.ts",
+    search: "    this.kept.clear()\n    this.memory.write(this.key, undefined)\n",
+    replace: "    this.kept.clear()\n    this.save()\n",
     test: "test/web/Page.test.ts"
   },
   {

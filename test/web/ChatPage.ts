@@ -18,7 +18,9 @@ export const pageOf = (
     wasUp: false,
     isLooking,
     onNews: (one) => news.push(one),
-    onUp: () => {}
+    onUp: () => {},
+    hasLoggedOut: () => false,
+    onLoggedOut: () => {}
   })
   return { chat, timers, browser, tab, news }
 }

@@ -32,13 +32,10 @@ export class PlayedTimers implements Timers {
   }
 }
 
-export const memory = (): Memory => {
-  const texts = new Map<string, string>()
-  return {
-    read: (key) => texts.get(key),
-    write: (key, text) => void (text === undefined ? texts.delete(key) : texts.set(key, text))
-  }
-}
+export const memory = (texts = new Map<string, string>()): Memory => ({
+  read: (key) => texts.get(key),
+  write: (key, text) => void (text === undefined ? texts.delete(key) : texts.set(key, text))
+})
 
 export interface PlayedLine {
   readonly from: string

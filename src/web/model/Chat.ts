@@ -20,6 +20,10 @@ export interface ChatOptions extends ChatStateOptions {
   readonly wasUp: boolean
   /** Called after each login. */
   readonly onUp: (facts: ServerFacts) => void
+  /** Whether the user has logged out in any tab of this browser since this chat was made. */
+  readonly hasLoggedOut: () => boolean
+  /** Called once, when the chat has stopped because another tab has logged out. */
+  readonly onLoggedOut: () => void
 }
 
 /** How often the page asks who is present, since a notice may have been dropped; in milliseconds. */
@@ -38,6 +42,7 @@ export class Chat extends ChatState {
   private cancelAttempt: (() => void) | undefined = undefined
   private login: Login
   private wasUp: boolean
+  private isStopped = false
 
   constructor(private readonly own: ChatOptions) {
     super(own.login.name, own)
@@ -54,9 +59,11 @@ export class Chat extends ChatState {
     this.lines = new ServerLines(this, this.reading, this.rooming, this.sending)
   }
 
+  /** Connects, unless the chat is over. */
   start(): void {
     this.cancelAttempt?.()
     this.cancelAttempt = undefined
+    if (this.isOver()) return
     this.link.value = { _tag: "Connecting" }
     const { open, timers } = this.own
     // A connection that was given up says no more.
@@ -78,10 +85,20 @@ export class Chat extends ChatState {
     else this.connection?.wake()
   }
 
-  /** Leaves, and does not come back by itself. */
+  /** Leaves for good: `start` and `useLogin` do nothing any more, as a request that fails just now may call them. */
   stop(why: string, code: string): void {
+    this.isStopped = true
     this.leave()
     this.link.value = { _tag: "Stopped", why, code }
+  }
+
+  /** Whether the chat has stopped for good. It stops now if another tab has logged out. */
+  isOver(): boolean {
+    if (!this.isStopped && this.own.hasLoggedOut()) {
+      this.stop("", "logged-out")
+      this.own.onLoggedOut()
+    }
+    return this.isStopped
   }
 
   /** Logs in differently from now on, such as with the token of this device. */
@@ -110,10 +127,14 @@ export class Chat extends ChatState {
     })
   }
 
-  /** Removes everything that the browser has kept of this user. */
+  /** Removes everything that the browser has kept of this user, before it returns. */
   override forget(): void {
     super.forget()
     this.sending.clear()
+  }
+
+  override forgetTab(): void {
+    super.forgetTab()
     this.reading.forget()
     this.rooming.forget()
   }
@@ -200,6 +221,7 @@ export class Chat extends ChatState {
   }
 
   private up(facts: ServerFacts) {
+    if (this.isOver()) return
     this.wasUp = true
     this.facts.value = facts
     this.link.value = { _tag: "Online" }

@@ -144,9 +144,14 @@ export class ChatState {
     one.timeline.add(line)
   }
 
-  /** Removes what the browser has kept. */
+  /** Removes what the browser has kept, in this tab and for all tabs. */
   forget(): void {
+    this.forgetTab()
     this.settings.clear()
+  }
+
+  /** Removes what this tab has kept. */
+  forgetTab(): void {
     this.unkept.clear()
   }
 

@@ -144,7 +144,7 @@ export class Outbox {
 
   clear(): void {
     this.underWay.clear()
-    this.saved.set([])
+    this.saved.clear()
   }
 
   private update(change: (line: OutboxLine) => OutboxLine) {

@@ -57,6 +57,8 @@ export class Page {
   /** What the server says before the login: who can have an account. Undefined while it is not reached. */
   readonly server = signal<ServerFacts | undefined>(undefined)
   private readonly identities: Identities
+  /** What connects in this tab, also before it is shown. */
+  private chat: Chat | undefined = undefined
 
   constructor(private readonly options: PageOptions) {
     this.identities = new Identities(options.tab, options.browser)
@@ -64,17 +66,16 @@ export class Page {
 
   async start(): Promise<void> {
     const { current, known } = this.identities
-    if (current === undefined) return this.loggedOut(known)
+    if (current === undefined) return this.showLoginOf(known)
     if (await this.options.tabs.claim(current.name, () => this.lost(current))) this.enter(current)
     else this.stage.value = { _tag: "Elsewhere", identity: current }
   }
 
   /** Connects in this tab rather than in the other one. */
   async continueHere(identity: Identity): Promise<void> {
-    const current = this.identities.withToken(identity)
-    if (current === undefined) return this.loggedOut(identity)
-    await this.options.tabs.takeOver(current.name, () => this.lost(current))
-    this.enter(current)
+    if (this.identities.withToken(identity) === undefined) return this.showLoginOf(identity)
+    await this.options.tabs.takeOver(identity.name, () => this.lost(identity))
+    this.enter(identity)
   }
 
   showLogin(name: string, needsPassword = false): void {
@@ -97,8 +98,11 @@ export class Page {
       return
     }
     this.stage.value = { _tag: "Login", name, why: undefined, needsPassword: false, isBusy: true }
-    const isClaimed = await this.options.tabs.claim(name, () => this.lost({ name }))
-    if (!isClaimed) await this.options.tabs.takeOver(name, () => this.lost({ name }))
+    this.forgetIfLoggedOut(this.identities.known)
+    const identity = { name, logouts: this.identities.logouts(name) }
+    const lost = () => this.lost(identity)
+    const isClaimed = await this.options.tabs.claim(name, lost)
+    if (!isClaimed) await this.options.tabs.takeOver(name, lost)
     if (password === "")
       return this.watch(
         this.chatFor({ name }, () => this.identities.use({ name })),
@@ -135,11 +139,11 @@ export class Page {
     }
   }
 
-  /** Leaves, and forgets what the browser has kept of the user. */
+  /** Leaves, and forgets what the browser has kept of the user. Nothing else removes what is not delivered yet. */
   logOut(chat: Chat): void {
     chat.stop("", "logged-out")
     chat.forget()
-    this.identities.forget({ name: chat.me })
+    this.identities.logOut({ name: chat.me })
     this.options.tabs.release()
     this.showLogin("")
   }
@@ -152,13 +156,18 @@ export class Page {
     this.showLogin(chat.me, chat.isOfAccount)
   }
 
-  /** Shows the form. If another tab has logged out, this one forgets what it has kept of the user, too. */
-  private loggedOut(identity: Identity | undefined) {
-    if (identity !== undefined) {
-      this.chatFor(identity, () => {}).forget()
-      this.identities.forget(identity)
-    }
+  /** Shows the form for a user. */
+  private showLoginOf(identity: Identity | undefined) {
+    this.forgetIfLoggedOut(identity)
     this.showLogin(identity?.name ?? "", identity?.device !== undefined)
+  }
+
+  /** If another tab has logged out, this one forgets what it has kept of the user, too. */
+  private forgetIfLoggedOut(identity: Identity | undefined) {
+    if (identity === undefined || !this.identities.hasLoggedOut(identity)) return
+    // Not what all tabs share: the other tab has removed that, and may have logged in again.
+    this.chatFor({ name: identity.name }, () => {}).forgetTab()
+    this.identities.forgetTab()
   }
 
   private randomName() {
@@ -168,21 +177,52 @@ export class Page {
   }
 
   private enter(identity: Identity) {
-    const { device, name, token } = identity
+    // Another tab may have logged out while this one waited for its turn.
+    const current = this.identities.withToken(identity)
+    if (current === undefined) {
+      this.options.tabs.release()
+      return this.showLoginOf(identity)
+    }
+    const { device, name, token } = current
     // The server may not have noticed yet that the page was loaded again: a name in use is tried again.
-    const chat = this.chatFor({ name, device, secret: token }, () => this.identities.use(identity), true)
+    const chat = this.chatFor({ name, device, secret: token }, () => this.identities.use(current), true)
     this.stage.value = { _tag: "Chat", chat }
+    this.connect(chat)
+  }
+
+  private connect(chat: Chat) {
+    this.chat?.stop("", "replaced")
+    this.chat = chat
     chat.start()
   }
 
   private chatFor(login: ChatOptions["login"], onFirstUp: () => void, wasUp = false): Chat {
     const { browser, isLooking, onNews, open, tab, timers } = this.options
+    const { device, name } = login
+    const identity = { name, device, logouts: this.identities.logouts(name) }
+    const hasLoggedOut = () => this.identities.hasLoggedOut(identity)
+    const onLoggedOut = () => {
+      this.options.tabs.release()
+      this.showLoginOf(identity)
+    }
     let isFirst = true
     const onUp = () => {
       if (isFirst) onFirstUp()
       isFirst = false
     }
-    return new Chat({ open, timers, memory: browser, tab, login, wasUp, isLooking, onNews, onUp })
+    return new Chat({
+      open,
+      timers,
+      memory: memoryUntil(hasLoggedOut, browser),
+      tab: memoryUntil(hasLoggedOut, tab),
+      login,
+      wasUp,
+      isLooking,
+      onNews,
+      onUp,
+      hasLoggedOut,
+      onLoggedOut
+    })
   }
 
   /** Shows the chat once the first login is accepted, and the form again if it is refused. */
@@ -194,6 +234,8 @@ export class Page {
       // Not at once: an effect must not change what it depends on.
       queueMicrotask(() => {
         stop()
+        // Another tab has taken over, or has logged out.
+        if (chat.isOver()) return
         if (!("why" in link)) this.stage.value = { _tag: "Chat", chat }
         else {
           const needsPassword = link._tag === "Stopped" && aboutPassword.has(link.code)
@@ -201,11 +243,12 @@ export class Page {
         }
       })
     })
-    chat.start()
+    this.connect(chat)
   }
 
   /** Shows the form again, and why. */
   private refused(chat: Chat, name: string, why: string, needsPassword: boolean) {
+    if (chat.isOver()) return
     chat.stop("", "refused")
     this.options.tabs.release()
     this.stage.value = { _tag: "Login", name, why: Sentence.of(why), needsPassword, isBusy: false }
@@ -217,7 +260,6 @@ export class Page {
     try {
       if (isNew) await chat.ask(`register ${password}`)
       const token = await this.tokenFor(chat, device)
-      this.identities.use({ name, device, token })
       if (isNew) chat.useLogin({ name, device, secret: token })
       else chat.keepLogin({ name, device, secret: token })
     } catch (error) {
@@ -230,13 +272,22 @@ export class Page {
     const [reply] = await chat.ask(`token ${device}`)
     const token = reply?._tag === "Notice" && reply.code === "token" ? reply.words[1] : undefined
     if (token === undefined) throw new Error("the server has sent no token")
+    if (chat.isOver()) throw new Error("the user has logged out")
     this.identities.use({ name: chat.me, device, token })
     return token
   }
 
   private lost(identity: Identity) {
-    const stage = this.stage.peek()
-    if (stage._tag === "Chat") stage.chat.stop("", "elsewhere")
-    this.stage.value = { _tag: "Elsewhere", identity: this.identities.current ?? identity }
+    this.chat?.stop("", "elsewhere")
+    const { current } = this.identities
+    this.stage.value = { _tag: "Elsewhere", identity: current?.name === identity.name ? current : identity }
   }
 }
+
+/** The same memory until the user has logged out: what a chat still has of them then is not written any more. */
+const memoryUntil = (hasLoggedOut: () => boolean, memory: Memory): Memory => ({
+  read: memory.read,
+  write: (key, text) => {
+    if (!hasLoggedOut()) memory.write(key, text)
+  }
+})

@@ -19,6 +19,12 @@ export class SavedList<A> {
     return this.items
   }
 
+  /** Removes everything, also from the memory, before it returns. */
+  clear(): void {
+    this.items = []
+    this.memory.write(this.key, undefined)
+  }
+
   /** Writes once for all changes of one task, such as a paste of many lines, and before anything else happens. */
   set(items: ReadonlyArray<A>): void {
     this.items = items

@@ -63,9 +63,11 @@ export class Settings {
     return true
   }
 
+  /** Removes everything, also from the memory, before it returns. */
   clear(): void {
+    this.log = ""
     this.kept.clear()
-    this.save()
+    this.memory.write(this.key, undefined)
   }
 
   private save() {

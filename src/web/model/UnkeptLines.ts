@@ -45,6 +45,6 @@ export class UnkeptLines {
   }
 
   clear(): void {
-    this.saved.set([])
+    this.saved.clear()
   }
 }
