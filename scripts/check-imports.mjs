@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url"
  * their own, and so do files with other rules than their folder. A new folder is a new line here.
  */
 const allowed = {
+  concurrency: "",
   protocol: "",
   telemetry: "",
   process: "",
@@ -21,9 +22,9 @@ const allowed = {
   store: "ports protocol telemetry",
   transport: "ports process protocol telemetry",
   chat: "ports protocol telemetry",
-  accounts: "chat ports protocol telemetry",
-  conversations: "accounts chat ports protocol telemetry",
-  rooms: "accounts chat conversations ports protocol telemetry",
+  accounts: "chat concurrency ports protocol telemetry",
+  conversations: "accounts chat concurrency ports protocol telemetry",
+  rooms: "accounts chat concurrency conversations ports protocol telemetry",
   client: "ports protocol telemetry",
   http: "client ports process protocol telemetry transport",
   admin: "chat http transport ports protocol telemetry",

@@ -138,7 +138,7 @@ export const mutants = [
   {
     name: "passwords are checked on any number of threads",
     file: "accounts/Verification.ts",
-    search: "return this.threads.withPermits(1)(compared)",
+    search: "return this.threads.withPermit(compared)",
     replace: "return compared",
     test: verification
   },

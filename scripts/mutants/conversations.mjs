@@ -9,6 +9,13 @@ const receipts = "test/conversations/receipts.test.ts"
 
 export const mutants = [
   {
+    name: "a permit is lost with the fiber that was interrupted before it could use it",
+    file: "concurrency/FifoSemaphore.ts",
+    search: "this.waiting.delete(give) ? Effect.void : this.release",
+    replace: "Effect.sync(() => this.waiting.delete(give))",
+    test: "test/concurrency/FifoSemaphore.test.ts"
+  },
+  {
     name: "a gap in a conversation of a guest has the likeness in the place of the name",
     file: "conversations/Rendering.ts",
     search: "return guest ?? Wire.encode(key.likeness)",
@@ -222,7 +229,7 @@ export const mutants = [
   {
     name: "lines expire while a page of them is on its way to a device",
     file: "conversations/Pager.ts",
-    search: "return this.oneByOne.withPermits(1)(step)",
+    search: "return this.oneByOne.withPermit(step)",
     replace: "return step",
     test: retention
   },

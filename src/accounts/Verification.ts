@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { availableParallelism } from "node:os"
+import { FifoSemaphore } from "../concurrency/FifoSemaphore.js"
 import type { Time } from "../ports/Time.js"
 import * as Credentials from "./Credentials.js"
 import { Throttle } from "./Throttle.js"
@@ -73,14 +74,14 @@ export class Verification {
   private readonly key = randomBytes(32)
   private readonly remembered = new Map<string, Remembered>()
   private readonly throttle: Throttle
-  private readonly threads: Effect.Semaphore
+  private readonly threads: FifoSemaphore
   private readonly now: () => number
   private readonly cost: Credentials.Cost
   private readonly derive: Credentials.Derive | undefined
   private pending = 0
   private readonly pendingByAddress = new Map<string, number>()
   /** One check at a time of each account and address that was right before. */
-  private readonly familiar = new Map<string, { readonly turn: Effect.Semaphore; users: number }>()
+  private readonly familiar = new Map<string, { readonly turn: FifoSemaphore; users: number }>()
 
   constructor(options: VerificationOptions) {
     const { cost = Credentials.cost, threads = defaultThreads, time } = options
@@ -88,7 +89,7 @@ export class Verification {
     this.cost = cost
     this.derive = options.derive
     this.throttle = new Throttle(time.now)
-    this.threads = Effect.unsafeMakeSemaphore(threads)
+    this.threads = new FifoSemaphore(threads)
   }
 
   /**
@@ -133,7 +134,7 @@ export class Verification {
 
   /** The record of a new password; undefined if too many checks are waiting. */
   hash(address: string, password: string): Effect.Effect<string | undefined> {
-    return this.bounded(address, this.threads.withPermits(1)(Credentials.hash(password, this.cost, this.derive)))
+    return this.bounded(address, this.threads.withPermit(Credentials.hash(password, this.cost, this.derive)))
   }
 
   /** The client has made this password that of the account. */
@@ -158,7 +159,7 @@ export class Verification {
           : Effect.sync(() => this.wrong(claim))
       )
     )
-    return this.threads.withPermits(1)(compared)
+    return this.threads.withPermit(compared)
   }
 
   /** The record with the present cost, if this one has another. */
@@ -206,12 +207,12 @@ export class Verification {
     const key = `${address} ${account}`
     return Effect.acquireUseRelease(
       Effect.sync(() => {
-        const found = this.familiar.get(key) ?? { turn: Effect.unsafeMakeSemaphore(1), users: 0 }
+        const found = this.familiar.get(key) ?? { turn: new FifoSemaphore(1), users: 0 }
         found.users += 1
         this.familiar.set(key, found)
         return found
       }),
-      ({ turn }) => turn.withPermits(1)(work),
+      ({ turn }) => turn.withPermit(work),
       (found) =>
         Effect.sync(() => {
           found.users -= 1

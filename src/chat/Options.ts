@@ -58,9 +58,9 @@ export interface Options extends LimitValues {
    */
   readonly maxOutcomes: number
   /**
-   * Memory for queues, unfinished lines and connections together; near it the largest queues stop growing, then new
-   * connections get `! full` and senders `busy`, and at last the largest connections are closed. Default: two fifths of
-   * the heap limit of V8, or of the control group.
+   * Memory for queues, unfinished lines, HTTP requests and connections together; near it the largest queues stop
+   * growing, then new connections get `! full` and senders `busy`, and at last the largest connections are closed.
+   * Default: two fifths of the heap limit of V8, or of the control group.
    */
   readonly maxMemory: number
   /** Searches per second from one client; beyond it `/search` is refused as `limit`. Default: 4. */

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import { FifoSemaphore } from "../concurrency/FifoSemaphore.js"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { Feed, WantedPage } from "./Feed.js"
@@ -20,7 +21,7 @@ export class Pager {
   /** In the order in which they get their next page. */
   private readonly waiting = new Set<Feed>()
   private readonly hasWork = Effect.unsafeMakeLatch(false)
-  private readonly oneByOne = Effect.unsafeMakeSemaphore(1)
+  private readonly oneByOne = new FifoSemaphore(1)
 
   constructor(private readonly broker: Collaborators) {}
 
@@ -32,7 +33,7 @@ export class Pager {
 
   /** Runs `step` while no page is on its way from the store to an outbox. */
   between<A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return this.oneByOne.withPermits(1)(step)
+    return this.oneByOne.withPermit(step)
   }
 
   get run(): Effect.Effect<never> {
@@ -67,7 +68,7 @@ export class Pager {
     }
     return broker.store.page(request).pipe(
       Effect.flatMap((page) => broker.inTurn(() => feed.page(conversation, page))),
-      this.oneByOne.withPermits(1),
+      (fetched) => this.oneByOne.withPermit(fetched),
       // Asked for again, it would fail again: what can be read of it is, and other feeds do not wait.
       Effect.catchAll((error) =>
         error.reason === "damaged"

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { FeatureContext } from "../chat/Feature.js"
+import { FifoSemaphore } from "../concurrency/FifoSemaphore.js"
 import type { RoomsHost } from "../conversations/RoomsFeature.js"
 import type { StoreService } from "../ports/Store.js"
 import { StoreError } from "../ports/StoreError.js"
@@ -22,7 +23,7 @@ export const after = <A, B>(
  * is decided on what the changes before it have left, and memory changes in the order in which the store did.
  */
 export class RoomChanges {
-  private readonly oneByOne = Effect.unsafeMakeSemaphore(1)
+  private readonly oneByOne = new FifoSemaphore(1)
   /** Rooms that nobody is in, to be ended before the next change. */
   private readonly ending = new Set<Room>()
   /** Those that the store could not end. Nobody can enter them, and other changes do not wait for them. */
@@ -42,12 +43,12 @@ export class RoomChanges {
   ) {}
 
   make<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
-    return this.oneByOne.withPermits(1)(this.attempt(decide))
+    return this.oneByOne.withPermit(this.attempt(decide))
   }
 
   /** Runs several requests of the store as one change. */
   alone<A>(change: Effect.Effect<A>): Effect.Effect<A> {
-    return this.oneByOne.withPermits(1)(change)
+    return this.oneByOne.withPermit(change)
   }
 
   private attempt<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
@@ -86,7 +87,7 @@ export class RoomChanges {
     })
     return this.hasWork.await.pipe(
       Effect.zipRight(Effect.sync(() => this.hasWork.unsafeClose())),
-      Effect.zipRight(this.oneByOne.withPermits(1)(this.endEmpty)),
+      Effect.zipRight(this.oneByOne.withPermit(this.endEmpty)),
       Effect.zipRight(retryLater),
       Effect.forever
     )
