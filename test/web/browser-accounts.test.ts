@@ -75,6 +75,44 @@ describe.skipIf(!B.isInstalled)("accounts in the page", () => {
     await first.context().close()
   }, 60_000)
 
+  it("keeps drafts and what is not sent in all tabs of a browser whose token is revoked", async () => {
+    const first = await browsers.open(server.web)
+    await B.register(first, "erin", "correct horse")
+    const second = await browsers.tab(await first.context().newPage(), server.web)
+    await second.click("text=Continue here")
+    await B.online(second)
+    await first.click("text=Continue here")
+    await B.online(first)
+    await second.waitForSelector("h1 >> text=Open in another tab")
+    await B.go(first, "#drafts")
+
+    const other = await browsers.open(server.web)
+    await B.logIn(other, "erin", "correct horse")
+    await B.online(other)
+    await other.click(".you")
+    await other.click("text=Change the password")
+    await other.fill("input[name=old]", "correct horse")
+    await other.fill("input[name=new]", "battery staple")
+    await other.click("dialog button[type=submit]")
+    await other.waitForSelector("dialog [role=alert] >> text=The password is changed")
+    await first.waitForSelector(".link >> text=The password was changed.")
+    await B.say(first, "not yet sent")
+    await B.shows(first, "not yet sent")
+    await first.fill("#composer", "a long draft")
+    await first.click('.link button >> text="Log in"')
+    await first.waitForSelector("input[name=password]")
+
+    await second.reload()
+    await second.waitForSelector("input[name=password]")
+    assert.strictEqual(await second.inputValue("input[name=username]"), "erin")
+    await B.logIn(second, "erin", "battery staple")
+    await B.online(second)
+    await B.go(second, "#drafts")
+    await B.shows(second, "not yet sent", ":has(.state.stored)")
+    assert.strictEqual(await second.inputValue("#composer"), "a long draft")
+    for (const one of [first, other]) await one.context().close()
+  }, 60_000)
+
   it("offers no account where the operator makes them, and no guest where there are none", async () => {
     const [closed, required] = await Promise.all([
       B.WebServer.start("--accounts", "closed"),
