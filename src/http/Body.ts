@@ -55,8 +55,9 @@ export const read = (
       request.off("close", broken)
     }
     if (Number(request.headers["content-length"] ?? 0) > maxBytes) return giveUp(tooLong(maxBytes))
-    // curl sends a large body only after this, so it does not send one that is refused.
-    if (request.headers.expect !== undefined) response.writeContinue()
+    // curl sends a large body only after this, so it does not send one that is refused. HTTP/1.0 has no such answer (RFC
+    // 9110, 10.1.1).
+    if (request.headers.expect !== undefined && request.httpVersion === "1.1") response.writeContinue()
     request.on("data", take)
     request.on("end", end)
     request.on("close", broken)

@@ -53,7 +53,7 @@ const message = (wire: string, arrival: Date): StreamEvent => {
   // The event of a message without a time has that of its arrival in this stream.
   if (wire.length <= maxRecentChars && wire.slice(0, wire.indexOf(":")).includes(" at=")) {
     if (recent.size === maxRecent) recent.clear()
-    recent.set(wire, made)
+    recent.set(Wire.copy(wire), made)
   }
   return made
 }

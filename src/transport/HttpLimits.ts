@@ -26,16 +26,24 @@ export interface HostLimit {
   readonly most: (host: string) => number
 }
 
+/** The connections that count. */
+export interface Room {
+  /** Stops counting a connection, once it has become something else than HTTP. */
+  readonly forget: (socket: Socket) => void
+  /** Closes those that wait for an answer. Node itself no longer knows one on which an upgrade came before the answer. */
+  readonly closeAnswering: () => void
+}
+
 /**
  * Makes room for each new connection: closes those without a request and, if there are none, the one whose last request
  * is the longest ago, of those first that have no answer coming, such as a stream. So clients that send slowly or do not
- * read keep no other client out. A connection that has become something else than HTTP does not count.
+ * read keep no other client out.
  */
 export const makeRoom = (
   http: Http.Server,
   maxConnections: number,
   { hostOf, most }: HostLimit = { hostOf: () => "", most: () => Infinity }
-): void => {
+): Room => {
   /** The oldest first; a finished answer makes a connection the newest. */
   const open = new Set<Socket>()
   const answering = new Set<Socket>()
@@ -70,10 +78,15 @@ export const makeRoom = (
       if (answering.delete(socket)) open.add(socket)
     })
   })
-  http.on("upgrade", ({ socket }) => {
-    forget.call(socket)
-    socket.off("close", forget)
-  })
+  // No listener of `upgrade` does this: the server may refuse the upgrade, or await an answer first, and Node would leave
+  // each connection with an upgrade to a server that has no other listener.
+  return {
+    forget: (socket) => {
+      forget.call(socket)
+      socket.off("close", forget)
+    },
+    closeAnswering: () => answering.forEach(close)
+  }
 }
 
 /** How long a client may take with an answer. */
@@ -86,7 +99,7 @@ export interface AnswerTimeout {
 /** Requests before the answer to an earlier one that a connection may have. With one more it ends at once. */
 const maxPipelined = 8
 
-/** The answers that are awaited, of each connection one. */
+/** The answer that each connection waits for. */
 export class Answers {
   private readonly bySocket = new WeakMap<Socket, Http.ServerResponse>()
   private readonly pipelined = new WeakMap<Socket, number>()
@@ -105,8 +118,8 @@ export class Answers {
   }
 
   /**
-   * Ends the connection after the answer that it waits for. What comes after that request is not carried out, of which the
-   * answer notifies the client: its `Connection` is `close` (RFC 9112, 9.6).
+   * Ends the connection after the answer that it waits for. What comes after that request is not carried out, and the answer
+   * tells the client so: its `Connection` is `close` (RFC 9112, 9.6).
    */
   endAfter(socket: Socket, response: Http.ServerResponse) {
     const count = (this.pipelined.get(socket) ?? 0) + 1

@@ -129,6 +129,7 @@ class WebListener {
   private readonly pings: Pings.Pings
   private isOpen = true
   private readonly answers = new HttpLimits.Answers()
+  private readonly room: HttpLimits.Room
 
   constructor(
     private readonly options: WebOptions,
@@ -147,7 +148,7 @@ class WebListener {
       HttpLimits.options(millis),
       HttpLimits.oneAtATime(answer, { from: "end", millis }, this.answers)
     )
-    HttpLimits.makeRoom(this.http, maxHttpConnections, {
+    this.room = HttpLimits.makeRoom(this.http, maxHttpConnections, {
       hostOf: (socket) => this.carrierOf(socket).remote.host,
       most: (host) => (this.isShared(host) ? Infinity : Math.ceil(maxHttpConnections / 4))
     })
@@ -197,6 +198,7 @@ class WebListener {
   close() {
     this.pings.stop()
     this.http.closeAllConnections()
+    this.room.closeAnswering()
     this.http.close()
   }
 
@@ -211,6 +213,7 @@ class WebListener {
     const client = this.clientOf(request)
     const response = this.refusalOf(request, client) ?? WebSocketHandshake.respond(request)
     if (typeof response !== "string") return HttpFaults.turnAway(socket, response)
+    this.room.forget(socket)
     if (head.length > 0) socket.unshift(head)
     socket.setTimeout(0)
     const { identity } = this.carrierOf(socket)
@@ -243,6 +246,7 @@ class WebListener {
       lines.push(`${name}: ${/^connection$/iu.test(name) ? options.join(",") : value}`)
     }
     socket.unshift(Buffer.concat([Buffer.from([...lines, "", ""].join("\r\n"), "latin1"), head]))
+    this.room.forget(socket) // it is counted as a new one
     this.http.emit("connection", socket)
   }
 

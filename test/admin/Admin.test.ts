@@ -270,6 +270,14 @@ describe("Admin", () => {
     })
   )
 
+  it.scopedLive("answers a request that offers another protocol as if it did not", () =>
+    Effect.gen(function* () {
+      const { port } = yield* watched()
+      const headers = "Host: localhost\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n"
+      assert.match(yield* (yield* dial(port, `GET /healthz HTTP/1.1\r\n${headers}`)).ended, /^HTTP\/1.1 200 [^]*ok\n$/u)
+    })
+  )
+
   const slow = [
     ["send their requests slowly", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n"] as const,
     ["send nothing", ""] as const

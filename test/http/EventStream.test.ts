@@ -1,9 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as EventStream from "../../src/http/EventStream.js"
 
 const dataOf = (wire: string, arrival = 0): unknown => {
   const { fields = "" } = EventStream.of(wire, new Date(arrival)) ?? {}
   return JSON.parse(fields.replace(/^data: /u, "")) as unknown
+}
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+setFlagsFromString("--no-expose-gc")
+
+const heapUsed = () => {
+  collect()
+  collect()
+  return process.memoryUsage().heapUsed
 }
 
 describe("EventStream", () => {
@@ -13,6 +25,17 @@ describe("EventStream", () => {
     const first = { from: "alice", text: "hi", at: "2023-11-14T22:13:20.000Z", room: "#ops", seq: 7 }
     assert.deepStrictEqual(dataOf(line), first)
     assert.deepStrictEqual(dataOf(line.replace("seq=7", "seq=8")), { ...first, seq: 8 })
+  })
+
+  it("keeps no reads alive that its lines were cut from", () => {
+    const before = heapUsed()
+    for (let seq = 1; seq <= 200; seq++) {
+      const read = Buffer.from(`${"x".repeat(65_000)}\nfrom alice seq=${seq} at=1700000000000 #ops: hi\n`).toString(
+        "latin1"
+      )
+      EventStream.of(read.split("\n")[1] ?? "", new Date(1))
+    }
+    assert.isBelow(heapUsed() - before, 2_000_000)
   })
 
   it("gives a message without a time that of its arrival, also if its text looks like a time", () => {

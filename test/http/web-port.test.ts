@@ -305,6 +305,22 @@ describe("the memory of requests", () => {
   )
 })
 
+describe("a body", () => {
+  it.scoped("is asked for with 100 Continue, and of a client with HTTP/1.0 is not", () =>
+    Effect.gen(function* () {
+      const server = yield* startDoor({ web: {} })
+      const headers = "Host: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
+      for (const [version, status] of [
+        ["1.1", "100 Continue"],
+        ["1.0", "409 Conflict"]
+      ] as const) {
+        const text = yield* answer(server, `POST /send/dana HTTP/${version}\r\n${headers}\r\nhi`)
+        assert.match(text, new RegExp(`^HTTP/1\\.1 ${status}\r\n`, "u"))
+      }
+    })
+  )
+})
+
 describe("parameters", () => {
   it.scoped("are refused if they are there twice", () =>
     Effect.gen(function* () {

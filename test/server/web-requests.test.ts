@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import type { WebOptions } from "../../src/transport/WebSocket.js"
 import { eventually } from "../support/Eventually.js"
 import { dial, exchange, hostOf } from "../support/RawExchange.js"
@@ -101,6 +103,25 @@ describe("requests of HTTP", () => {
           yield* eventually(() => ended > index, "the connection is still there")
         }
       })
+  )
+
+  it.scopedLive("end with the server, also if an upgrade awaits its turn", () =>
+    Effect.gen(function* () {
+      let begun = 0
+      let closed = false
+      const listen = overWebSocket(undefined, { handler: () => void (begun += 1) })
+      const events = { accepted: () => {}, dropped: () => {}, failed: () => {} }
+      const scope = yield* Scope.make()
+      const server = yield* Scope.extend(listen({ events, hardLimit: 9 }), scope)
+      const socket = yield* dial(server)
+      socket.on("close", () => (closed = true)).resume()
+      const host = `Host: ${hostOf(server)}\r\n`
+      const upgrade = `GET /chat HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
+      socket.write(`GET / HTTP/1.1\r\n${host}\r\n${upgrade}`)
+      yield* eventually(() => begun === 1, "the first request is not carried out")
+      yield* Scope.close(scope, Exit.void)
+      yield* eventually(() => closed, "the connection is still there")
+    })
   )
 
   it.scopedLive("are refused with a reason if they do not arrive in time", () =>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { ServerResponse } from "node:http"
 import { WebSocket as WsClient } from "ws"
 import * as Proxy from "../../src/transport/Proxy.js"
 import type { WebOptions } from "../../src/transport/WebSocket.js"
@@ -234,6 +235,27 @@ describe("the upgrade", () => {
       // WebSockets do not count, so many of them leave the room to others.
       yield* Effect.forEach(Array.from({ length: 8 }), (_, index) => server.join(`client${index}`))
       yield* alice.barrier
+    })
+  )
+
+  it.scopedLive("keeps room: a connection whose upgrade comes before an answer counts until it ends", () =>
+    Effect.gen(function* () {
+      const responses: Array<ServerResponse> = []
+      const server = yield* start({
+        handler: (_, response) => void responses.push(response),
+        limits: { ...webLimits, maxHttpConnections: 4 }
+      })
+      const request = `GET / HTTP/1.1\r\nHost: ${hostOf(server)}\r\n\r\n`
+      const upgrade = WebSocketStream.upgradeRequest(hostOf(server))
+      let closed = 0
+      for (let count = 1; count <= 8; count++) {
+        const socket = yield* dial(server)
+        socket.on("close", () => (closed += 1)).resume()
+        socket.write(request + upgrade)
+        yield* eventually(() => responses.length === count, "a request is not carried out")
+      }
+      yield* eventually(() => closed === 4, "there are more connections than the server may have")
+      for (const response of responses) response.end()
     })
   )
 
