@@ -119,6 +119,27 @@ export const mutants = [
     test: "test/server/web-requests.test.ts"
   },
   {
+    name: "a connection whose upgrade has to wait does not count",
+    file: "transport/WebSocket.ts",
+    search: "    // A second request before the answer to the first: both answers would be on one connection.\n",
+    replace: "    this.room.forget(socket)\n",
+    test: "test/server/websocket.test.ts"
+  },
+  {
+    name: "the cache of events keeps alive the reads that its lines were cut from",
+    file: "http/EventStream.ts",
+    search: "recent.set(Wire.copy(wire), made)",
+    replace: "recent.set(wire, made)",
+    test: "test/http/EventStream.test.ts"
+  },
+  {
+    name: "a connection whose upgrade has to wait stays after the server",
+    file: "transport/WebSocket.ts",
+    search: "    this.room.closeAnswering()\n",
+    replace: "",
+    test: "test/server/web-requests.test.ts"
+  },
+  {
     name: "a CONNECT is answered in place of the request before it",
     file: "transport/HttpFaults.ts",
     search: "if (awaited !== undefined) return void answers.endAfter(socket, awaited)",
@@ -152,6 +173,27 @@ export const mutants = [
     search: "key !== undefined && session.isAccount && !keys.take(",
     replace: "key !== undefined && false && !keys.take(",
     test: door
+  },
+  {
+    name: "a request that could not be sent uses up its key",
+    file: "http/Routes.ts",
+    search:
+      "      Effect.zipRight(\n        ChatSession.enterRooms(session, recipients, mayJoin),\n        // After the login",
+    replace:
+      "      Effect.zipRight(\n" +
+      "        Effect.zipRight(\n" +
+      "          Effect.sync(() => key === undefined || keys.take({ key, head, texts, login: identity.login })),\n" +
+      "          ChatSession.enterRooms(session, recipients, mayJoin)\n" +
+      "        ),\n" +
+      "        // After the login",
+    test: door
+  },
+  {
+    name: "one account makes the server forget the keys of all others",
+    file: "http/IdempotencyKeys.ts",
+    search: "if (its.size > requests.size) [account",
+    replace: "if (requests.size === 0) [account",
+    test: "test/http/IdempotencyKeys.test.ts"
   },
   {
     name: "the time of an answer shows which webhooks there are",

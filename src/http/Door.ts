@@ -150,7 +150,6 @@ const refuse = (
 }
 
 /** Returns the bytes of the response. */
-
 const send = (
   response: ServerResponse,
   path: string,

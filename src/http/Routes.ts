@@ -96,10 +96,16 @@ const send: Route = (asked, { keys, limits, sessions }) =>
     const key = keyIn(request.headers["idempotency-key"])
     const job = { head, recipients, texts, key, isWaiting, patience: limits.patience }
     const result = yield* sessions.use(userOf(client, request, identity), (session) =>
-      // Once the client has logged in: with another's login it could use up a key.
-      key !== undefined && session.isAccount && !keys.take({ key, head, texts, login: identity.login })
-        ? Effect.fail(keyUsed)
-        : Effect.zipRight(ChatSession.enterRooms(session, recipients, mayJoin), SendRequest.run(session, job))
+      Effect.zipRight(
+        ChatSession.enterRooms(session, recipients, mayJoin),
+        // After the login, without which a client could use up the keys of others, and after the rooms: a request that
+        // sends nothing leaves its key unused.
+        Effect.suspend(() =>
+          key !== undefined && session.isAccount && !keys.take({ key, head, texts, login: identity.login })
+            ? Effect.fail(keyUsed)
+            : SendRequest.run(session, job)
+        )
+      )
     )
     return answerOf(result, isWaiting)
   })

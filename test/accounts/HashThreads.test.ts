@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { getPriority } from "node:os"
+import { constants, getPriority } from "node:os"
 import { join } from "node:path"
 import * as Credentials from "../../src/accounts/Credentials.js"
 import { niceness } from "../../src/accounts/HashProtocol.js"
@@ -31,7 +31,10 @@ const niceValues = () =>
     }
   })
 
-const low = () => niceValues().filter((value) => value === getPriority() + niceness).length
+/** A nice value, or the highest one of the kernel: the tests themselves may run with a high one. */
+const niceValue = (value: number) => Math.min(constants.priority.PRIORITY_LOW, value)
+
+const low = () => niceValues().filter((value) => value === niceValue(getPriority() + niceness)).length
 
 /** Makes a hash in a thread of its own, and prints the nice values of all threads. */
 const printNiceValues = `
@@ -83,32 +86,37 @@ describe("threads that hash passwords", () => {
   )
 
   if (process.platform === "linux") {
-    it.live("start with the first password, have a low priority, and end with the scope", () =>
-      Effect.gen(function* () {
-        const mainBefore = readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[16]
-        const used = Effect.gen(function* () {
-          const derive = yield* made(yield* hashThread, 2)
-          assert.strictEqual(low(), 0)
-          yield* Effect.all(
-            Array.from({ length: 4 }, () => Credentials.hash("correct horse", cost, derive)),
-            { concurrency: "unbounded" }
-          )
-          assert.strictEqual(low(), 2)
-          assert.strictEqual(readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[16], mainBefore)
+    // With the highest nice value there is no lower priority.
+    it.live.skipIf(getPriority() === niceValue(Infinity))(
+      "start with the first password, have a low priority, and end with the scope",
+      () =>
+        Effect.gen(function* () {
+          const mainBefore = readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[16]
+          const used = Effect.gen(function* () {
+            const derive = yield* made(yield* hashThread, 2)
+            assert.strictEqual(low(), 0)
+            yield* Effect.all(
+              Array.from({ length: 4 }, () => Credentials.hash("correct horse", cost, derive)),
+              { concurrency: "unbounded" }
+            )
+            assert.strictEqual(low(), 2)
+            assert.strictEqual(readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[16], mainBefore)
+          })
+          yield* Effect.scoped(used)
+          yield* eventually(() => low() === 0, "a thread is still there")
         })
-        yield* Effect.scoped(used)
-        yield* eventually(() => low() === 0, "a thread is still there")
-      })
     )
 
     it.scopedLive("give way also if the server itself has a low priority", () =>
       Effect.gen(function* () {
         const command = ["-n", "7", process.execPath, "-e", printNiceValues, yield* hashThread]
         const values = execFileSync("nice", command, { encoding: "utf8" }).trim().split(" ").map(Number)
-        const own = getPriority() + 7
+        const own = niceValue(getPriority() + 7)
+        const lower = niceValue(own + niceness)
+        assert.include(values, lower)
         assert.deepStrictEqual(
           values.filter((value) => value !== own),
-          [own + niceness]
+          [lower].filter((value) => value !== own)
         )
       })
     )

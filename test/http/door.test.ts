@@ -331,6 +331,18 @@ describe("POST /send", () => {
     })
   )
 
+  it.scoped("leaves an Idempotency-Key unused if nothing was sent", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startDoor()
+      const headers = { ...authorization("alice"), "idempotency-key": "build 17" }
+      const send = (to: string) => ask("POST", `/send/${to}?join=yes`, { body: "one", headers })
+      assert.strictEqual((yield* send(encodeURIComponent(`#${"r".repeat(200)}`))).status, 400)
+      const corrected = yield* send("%23ops")
+      assert.deepStrictEqual([corrected.status, outcomes(corrected.json)], [200, [[1, "#ops", "stored"]]])
+      assert.strictEqual((yield* send("%23dev")).status, 422)
+    })
+  )
+
   it.scoped("carries out what it was sent although the client does not wait for the answer", () =>
     Effect.gen(function* () {
       const { ask, join, port, server } = yield* startDoor()

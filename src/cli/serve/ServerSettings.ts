@@ -99,7 +99,7 @@ export const sources = ({ file, flags }: ServerSources): Sources.Source =>
     file: file && expandHost(SettingsFile.source(file))
   })
 
-/** `--host` may include the port. A scheme belongs into `--listen`. */
+/** `--host` may include the port. A scheme belongs in `--listen`. */
 const expandHost = (source: Sources.Source) => Places.expand(source, false)
 
 /** Checks whether a server would start with the environment and a file: `withoutFlags`, and also the certificates. */
