@@ -91,6 +91,14 @@ export const mutants = [
     test: opening
   },
   {
+    name: "a store that belongs to another user cannot be opened",
+    file: "store/SqliteFile.ts",
+    search: 'if (!(error instanceof Error && "code" in error && error.code === "EPERM")) throw error',
+    replace: "throw error",
+    test: "test/cli/store.test.ts",
+    build: true
+  },
+  {
     name: "a log that is left can be read by others",
     file: "store/SqliteFile.ts",
     search: "[path, `${path}-wal`]",
@@ -416,7 +424,7 @@ export const mutants = [
     name: "an export ends at a page that cannot be read",
     file: "store/SqlExport.ts",
     search: 'if (part !== "lines") return undefined',
-    replace: 'if (part !== "lines" || lost >= 0) return undefined',
+    replace: 'if (part !== "lines" || intact >= 0) return undefined',
     test: damage
   },
   {
@@ -429,15 +437,43 @@ export const mutants = [
   {
     name: "lines that an export has left out are a fault of the store",
     file: "store/SqlUpkeep.ts",
-    search: "if (missing > meta.lost) faults",
-    replace: "if (missing > 0) faults",
+    search: "line.seq !== expected && !isAfterGap",
+    replace: "line.seq !== expected",
     test: damage
+  },
+  {
+    name: "a rescued store tolerates numbers that are missing anywhere",
+    file: "store/SqlUpkeep.ts",
+    search: "(gaps.get(line.seq) ?? Infinity) <= expected",
+    replace: "gaps.size > 0",
+    test: damage
+  },
+  {
+    name: "the copy of a rescued store is reported as damaged",
+    file: "store/SqlExport.ts",
+    search: "...(missing > 0 ? { missing } : {})",
+    replace: "",
+    test: damage
+  },
+  {
+    name: "the copy of a rescued store reports lines that retention has removed",
+    file: "store/SqlGaps.ts",
+    search: " and g.last >= c.first",
+    replace: "",
+    test: damage
+  },
+  {
+    name: "a store in Postgres needs a role that may ask which cluster it is in",
+    file: "store/PostgresSchema.ts",
+    search: 'Number(privilege?.["granted"]) === 1',
+    replace: "privilege !== undefined",
+    test: "test/store/Postgres.test.ts"
   },
   {
     name: "a database that was restored goes on with its log",
     file: "store/PostgresSchema.ts",
-    search: `if (typeof before === "string") await connection.execute("update meta set log = ''")`,
-    replace: `if (typeof before === "string") void 0`,
+    search: `if (!isSamePlace(before, now)) await connection.execute("update meta set log = ''")`,
+    replace: "if (!isSamePlace(before, now)) void 0",
     test: "test/store/Postgres.test.ts"
   },
   {

@@ -173,8 +173,10 @@ export type StoreRecord =
       readonly dead: number
       /** The highest number of a line in a conversation that has ended. */
       readonly ended: number
-      /** Lines that were damaged, and are left out. Their numbers are missing in their conversations. Default: 0. */
+      /** Lines that are damaged, and so are left out of this export. Default: 0. */
       readonly lost?: number | undefined
+      /** Lines that an earlier export left out, and whose numbers are missing in their conversations since. Default: 0. */
+      readonly missing?: number | undefined
     }
 
 /** A room in an export. Strings are ordinary text. */
@@ -226,7 +228,7 @@ export interface StoreUpkeep {
   readonly exported: Stream.Stream<StoreRecord, StoreError>
   /**
    * Adds a complete export to a store that is empty; otherwise fails as `unavailable`. Lost lines that were waiting count as
-   * expired and dead. The store in memory takes no export that has lost lines.
+   * expired and dead. The store in memory takes nothing of an export that lacks lines (`lost` or `missing`).
    */
   readonly imported: <E, R>(records: Stream.Stream<StoreRecord, E, R>) => Effect.Effect<void, StoreError | E, R>
 }

@@ -97,7 +97,8 @@ const Record = Schema.Union(
     // Exports of earlier versions do not have these.
     dead: Schema.optionalWith(Count, { default: () => 0 }),
     ended: Schema.optionalWith(Count, { default: () => 0 }),
-    lost: Schema.optional(Count)
+    lost: Schema.optional(Count),
+    missing: Schema.optional(Count)
   })
 )
 

@@ -1,3 +1,4 @@
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../ports/StoreError.js"
@@ -99,11 +100,16 @@ export const imported = <E, R>(
   Effect.suspend((): Effect.Effect<void, E | StoreError, R> =>
     state.accounts.size > 0 || state.conversations.size > 0
       ? Effect.fail(new StoreError({ reason: "unavailable", description: "the store is not empty" }))
-      : Stream.runForEach(elements, (element) =>
-          element.type === "totals" && (element.lost ?? 0) > 0
-            ? Effect.fail(new StoreError({ reason: "unavailable", description: "lines of the export are missing" }))
-            : Effect.sync(() => add(state, element, time.now()))
-        )
+      : Effect.flatMap(Stream.runCollect(elements), (all) => {
+          // All of it is read before any is added: the end says whether lines are missing.
+          const isPartial = Chunk.some(all, (one) => one.type === "totals" && (one.lost ?? 0) + (one.missing ?? 0) > 0)
+          if (isPartial) {
+            return Effect.fail(
+              new StoreError({ reason: "unavailable", description: "lines of the export are missing" })
+            )
+          }
+          return Effect.sync(() => Chunk.forEach(all, (element) => add(state, element, time.now())))
+        })
   )
 
 const add = (state: MemoryState, element: StoreRecord, now: number) => {

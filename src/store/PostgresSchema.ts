@@ -74,11 +74,29 @@ export const obstacle = async (connection: PostgresConnection): Promise<Database
 }
 
 /**
- * What a restored dump does not have in common with the database that was dumped: the cluster, and the id of a table in it. A
- * copy of the cluster's files has both.
+ * What a restored dump does not have in common with the database that was dumped: the cluster, and the id of a table in it, as
+ * `cluster/table`. A copy of the cluster's files has both. The cluster is empty if this role may not ask for it, as at some
+ * hosting services.
  */
-const origin = (schema: string) =>
-  `select (select system_identifier from pg_control_system())::text || '/' || '${schema}.meta'::regclass::oid::text as origin`
+const origin = async (connection: PostgresConnection, schema: string): Promise<string> => {
+  // Asked before: Postgres checks the privilege when a query begins, and a query that fails ends the transaction.
+  const [privilege] = await connection.execute(
+    "select has_function_privilege(to_regprocedure('pg_control_system()'), 'execute')::int as granted"
+  )
+  const cluster =
+    Number(privilege?.["granted"]) === 1 ? "(select system_identifier::text from pg_control_system())" : "''"
+  const [found] = await connection.execute(
+    `select ${cluster} || '/' || '${schema}.meta'::regclass::oid::text as origin`
+  )
+  return String(found?.["origin"])
+}
+
+/** Whether both are the same place, as far as they are known. */
+const isSamePlace = (before: string, now: string): boolean => {
+  const [cluster, table] = before.split("/")
+  const [clusterNow, tableNow] = now.split("/")
+  return table === tableNow && (cluster === clusterNow || cluster === "" || clusterNow === "")
+}
 
 /**
  * Makes the tables, or brings them to this version, in one transaction. Returns the id of the log, which is another one after
@@ -107,7 +125,7 @@ export const migrate = async (
   }
   for (const statement of migrations.slice(version).flat()) await connection.execute(translated(statement))
   if (version === 0) {
-    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
+    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
   }
   if (version < migrations.length) await connection.execute(`update schema_version set version = ${migrations.length}`)
   await mark(connection, schema, row?.["origin"])
@@ -119,12 +137,12 @@ export const migrate = async (
 
 /** Keeps where the tables are. If they were somewhere else before, the log ends. */
 const mark = async (connection: PostgresConnection, schema: string, before: unknown) => {
-  const [found] = await connection.execute(origin(schema))
-  const now = String(found?.["origin"])
+  const now = await origin(connection, schema)
   if (before === now) return
   // Earlier versions did not have it.
-  if (typeof before === "string") await connection.execute("update meta set log = ''")
-  else await connection.execute("alter table schema_version add column if not exists origin text")
+  if (typeof before !== "string") {
+    await connection.execute("alter table schema_version add column if not exists origin text")
+  } else if (!isSamePlace(before, now)) await connection.execute("update meta set log = ''")
   await connection.execute(`update schema_version set origin = '${now}'`)
 }
 

@@ -3,6 +3,7 @@ import type { ConversationId } from "../ports/StoreLines.js"
 import type { ExportedRoom, StoreRecord } from "../ports/StoreUpkeep.js"
 import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
+import * as SqlGaps from "./SqlGaps.js"
 import { type LineRow, linesWithText, row, rows, type Sql, text } from "./SqlQuery.js"
 import { endedKind, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
 import { type Moment, type SqlState } from "./SqlState.js"
@@ -11,20 +12,20 @@ import { type Moment, type SqlState } from "./SqlState.js"
 export interface ExportPosition {
   readonly part: "accounts" | "conversations" | "lines" | "cursors" | "rest"
   readonly id: number
-  /** Lines so far that were left out because they are damaged. */
-  readonly lost: number
+  /** Lines so far that are intact. */
+  readonly intact: number
   /** Lines up to this one are read one by one, because some of them cannot be read. */
   readonly oneByOneTo?: number | undefined
 }
 
-export const start: ExportPosition = { part: "accounts", id: 0, lost: 0 }
+export const start: ExportPosition = { part: "accounts", id: 0, intact: 0 }
 
 /** Where an export goes on after it could not read what is at this position. Undefined if it cannot go on. */
-export const afterDamage = ({ id, lost, oneByOneTo, part }: ExportPosition): ExportPosition | undefined => {
+export const afterDamage = ({ id, intact, oneByOneTo, part }: ExportPosition): ExportPosition | undefined => {
   if (part !== "lines") return undefined
   return oneByOneTo === undefined
-    ? { part, id, lost, oneByOneTo: id + exportedLines }
-    : { part, id: id + 1, lost: lost + 1, oneByOneTo }
+    ? { part, id, intact, oneByOneTo: id + exportedLines }
+    : { part, id: id + 1, intact, oneByOneTo }
 }
 
 export interface ExportPiece {
@@ -39,19 +40,19 @@ export const reasons = ["expired", "removed"] as const
 /** The next piece of an export. Only complete if nothing is written between the pieces. */
 export function* exportPiece(state: SqlState, position: ExportPosition, moment: Moment): Sql<ExportPiece> {
   const running = yield* state.running(moment)
-  const { lost } = position
+  const { intact } = position
   if (position.part === "lines") return yield* lines(state, position, running)
   const { next, records } = yield* position.part === "rest"
-    ? rest(state, running, lost)
+    ? rest(state, running, intact)
     : position.part === "accounts"
       ? accounts(position.id, running)
       : position.part === "conversations"
         ? conversation(position.id)
         : cursors(position.id)
-  return { records, next: next && { ...next, lost } }
+  return { records, next: next && { ...next, intact } }
 }
 
-/** A piece without lines: the number of those that are lost stays as it was. */
+/** A piece without lines: the number of those that are intact stays as it was. */
 interface OtherPiece {
   readonly records: ReadonlyArray<StoreRecord>
   readonly next: Pick<ExportPosition, "id" | "part"> | undefined
@@ -145,27 +146,28 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
     oneByOneTo === undefined ? Number.MAX_SAFE_INTEGER : after + 1,
     exportedLines
   )
-  const intact = found.filter((line) => Checksum.ofLine(line) === line.crc)
-  const lost = position.lost + found.length - intact.length
-  const records = intact.map((line): StoreRecord => ({
-    type: "line",
-    conversation: line.conversation as ConversationId, // the column holds ids of conversations
-    seq: line.seq,
-    at: line.at,
-    ageMillis: running - line.ran,
-    account: line.account === 0 ? null : (line.account as AccountId),
-    author: line.author,
-    text: Buffer.from(line.body).toString("utf8"),
-    auto: (line.flags & 1) === 1,
-    to: line.recipients,
-    device: line.device,
-    label: line.label
-  }))
+  const records = found
+    .filter((line) => Checksum.ofLine(line) === line.crc)
+    .map((line): StoreRecord => ({
+      type: "line",
+      conversation: line.conversation as ConversationId, // the column holds ids of conversations
+      seq: line.seq,
+      at: line.at,
+      ageMillis: running - line.ran,
+      account: line.account === 0 ? null : (line.account as AccountId),
+      author: line.author,
+      text: Buffer.from(line.body).toString("utf8"),
+      auto: (line.flags & 1) === 1,
+      to: line.recipients,
+      device: line.device,
+      label: line.label
+    }))
+  const intact = position.intact + records.length
   const end = oneByOneTo === undefined ? found.at(-1)?.id : after + 1
   const { lastLine } = yield* state.meta()
-  if (end === undefined || end > lastLine) return { records, next: { part: "cursors", id: 0, lost } }
+  if (end === undefined || end > lastLine) return { records, next: { part: "cursors", id: 0, intact } }
   const isAgainTogether = oneByOneTo === undefined || end >= oneByOneTo
-  return { records, next: { part: "lines", id: end, lost, ...(isAgainTogether ? {} : { oneByOneTo }) } }
+  return { records, next: { part: "lines", id: end, intact, ...(isAgainTogether ? {} : { oneByOneTo }) } }
 }
 
 const exportedLines = 500
@@ -190,7 +192,7 @@ function* cursors(after: number): Sql<OtherPiece> {
   return { records, next: { part: "cursors", id: account } }
 }
 
-function* rest(state: SqlState, running: number, lost: number): Sql<OtherPiece> {
+function* rest(state: SqlState, running: number, intact: number): Sql<OtherPiece> {
   const found = yield* rows<{
     account: AccountId
     conversation: ConversationId
@@ -201,7 +203,7 @@ function* rest(state: SqlState, running: number, lost: number): Sql<OtherPiece> 
     count: number
     ran: number
   }>("select account, conversation, reason, recipient, first, last, count, ran from undelivered order by id")
-  const { dead, endedSeq, expired, given, stored } = yield* state.meta()
+  const { dead, endedSeq, expired, given, lines, stored } = yield* state.meta()
   const returns = found.map(({ ran, reason, ...lines }): StoreRecord => ({
     ...lines,
     type: "return",
@@ -209,5 +211,17 @@ function* rest(state: SqlState, running: number, lost: number): Sql<OtherPiece> 
     awayMillis: running - ran
   }))
   const totals = { type: "totals", stored, given, expired, dead, ended: endedSeq } as const
-  return { records: [...returns, lost === 0 ? totals : { ...totals, lost }], next: undefined }
+  // Counted so, because an id that cannot be read need not have a line.
+  const lost = Math.max(0, lines - (yield* linesOfEnded()) - intact)
+  const missing = yield* SqlGaps.missing()
+  const gaps = { ...(lost > 0 ? { lost } : {}), ...(missing > 0 ? { missing } : {}) }
+  return { records: [...returns, { ...totals, ...gaps }], next: undefined }
+}
+
+/** The lines of rooms that have ended, which are not exported. */
+function* linesOfEnded(): Sql<number> {
+  const found = yield* row<{ n: number }>(
+    `select count(*) as n from conversation c join line l on l.conversation = c.id where c.kind = ${endedKind}`
+  )
+  return Number(found?.n ?? 0) // Postgres' count has another type
 }

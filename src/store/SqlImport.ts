@@ -4,6 +4,7 @@ import { sizeOf } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
+import * as SqlGaps from "./SqlGaps.js"
 import { reasons, states } from "./SqlExport.js"
 import { share } from "./SharedTexts.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
@@ -36,8 +37,9 @@ export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord
   for (const { size } of added) meta.bytes += size
   const { commits, log } = meta
   yield* renew(state, { ...meta, commits, log })
-  const lost = records.find(({ type }) => type === "totals")
-  if (lost?.type === "totals" && lost.lost !== undefined) yield* settleLost(state, lost.lost)
+  const totals = records.find((record) => record.type === "totals")
+  const announced = (totals?.lost ?? 0) + (totals?.missing ?? 0)
+  if (announced > 0) yield* settle(state, announced)
 }
 
 /** Derives everything anew from the tables, which have more rows than before, but for this. */
@@ -50,7 +52,7 @@ function* renew(state: SqlState, meta: Meta): Sql<void> {
  * An import that lacks lines. Nothing may be behind the last line of a conversation, or its next lines would count as given.
  * Lost lines that were waiting have expired, and nobody was told.
  */
-function* settleLost(state: SqlState, lost: number): Sql<void> {
+function* settle(state: SqlState, announced: number): Sql<void> {
   const meta = yield* state.meta()
   let waiting = 0
   for (const { id } of yield* rows<{ id: ConversationId }>("select id from conversation order by id")) {
@@ -65,8 +67,9 @@ function* settleLost(state: SqlState, lost: number): Sql<void> {
     yield* run("update member set since = ? where conversation = ? and since > ?", head.next, id, head.next)
     yield* run("update cursor set seq = ? where conversation = ? and seq > ?", last, id, last)
   }
-  const missing = meta.stored - meta.given - waiting - meta.expired
-  yield* renew(state, { ...meta, lost, dead: meta.dead + missing, expired: meta.expired + missing })
+  yield* SqlGaps.remember(announced)
+  const unaccounted = meta.stored - meta.given - waiting - meta.expired
+  yield* renew(state, { ...meta, dead: meta.dead + unaccounted, expired: meta.expired + unaccounted })
 }
 
 function* lineOf(state: SqlState, line: StoreRecord & { readonly type: "line" }, running: number): Sql<LineRow> {

@@ -94,7 +94,9 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "alter table conversation add column guest text not null default ''"
   ],
   [
-    // Lines that an export has left out because they were damaged. As many numbers may be missing in conversations.
-    "alter table meta add column lost integer not null default 0"
+    // Numbers that are missing in a conversation, because an export has left out damaged lines.
+    `create table gap (
+       conversation integer not null, first integer not null, last integer not null, primary key (conversation, first)
+     ) without rowid`
   ]
 ]

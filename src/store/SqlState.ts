@@ -40,8 +40,6 @@ export interface Meta {
   lastLine: number
   /** How many lines had been removed when the index of words was cleaned. */
   cleaned: number
-  /** Lines that were damaged when the store was copied here. */
-  lost: number
 }
 
 export interface SqlMember {
@@ -148,7 +146,7 @@ export class SqlState {
     if (this.known !== undefined) return this.known
     const found = yield* row<Readonly<Meta>>(
       `select log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId", ended_seq as "endedSeq",
-         last_line as "lastLine", cleaned, lost
+         last_line as "lastLine", cleaned
        from meta`
     )
     if (found === undefined) throw new Error("the store has no row in its table meta")
@@ -167,11 +165,10 @@ export class SqlState {
     const meta = yield* this.meta()
     meta.commits += 1
     meta.running = yield* this.running(moment)
-    const { bytes, cleaned, commits, dead, endedId, endedSeq, expired, given, lastLine, lines, lost, running, stored } =
-      meta
+    const { bytes, cleaned, commits, dead, endedId, endedSeq, expired, given, lastLine, lines, running, stored } = meta
     yield* run(
       `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, dead = ?, lines = ?,
-         bytes = ?, ended_id = ?, ended_seq = ?, last_line = ?, cleaned = ?, lost = ?`,
+         bytes = ?, ended_id = ?, ended_seq = ?, last_line = ?, cleaned = ?`,
       commits,
       running,
       stored,
@@ -183,8 +180,7 @@ export class SqlState {
       endedId,
       endedSeq,
       lastLine,
-      cleaned,
-      lost
+      cleaned
     )
   }
 

@@ -109,10 +109,10 @@ export const toSqlLimits = ({ keep, ...limits }: StoreLimits): SqlLimits => ({
 const exported = ({ call }: SqlDatabase): Stream.Stream<StoreRecord, StoreError> =>
   Stream.paginateChunkEffect(SqlExport.start, (position) =>
     call("exportPiece", position).pipe(
-      Effect.catchIf(
-        ({ reason }) => reason === "damaged" && SqlExport.afterDamage(position) !== undefined,
-        () => Effect.succeed({ records: [], next: SqlExport.afterDamage(position) })
-      ),
+      Effect.catchAll((error) => {
+        const next = error.reason === "damaged" ? SqlExport.afterDamage(position) : undefined
+        return next === undefined ? Effect.fail(error) : Effect.succeed({ records: [], next })
+      }),
       Effect.map(({ next, records }) => [Chunk.unsafeFromArray(records), Option.fromNullable(next)])
     )
   )

@@ -1,6 +1,7 @@
 import type { ConversationId } from "../ports/StoreLines.js"
 import { retainedLines, type Retained, type StoreFault, type StoreStatistics } from "../ports/StoreUpkeep.js"
 import * as Checksum from "./Checksum.js"
+import * as SqlGaps from "./SqlGaps.js"
 import { LargestFirst } from "./LargestFirst.js"
 import * as SqlIndex from "./SqlIndex.js"
 import { isOwed } from "./SqlKeys.js"
@@ -181,6 +182,7 @@ class Step {
   private *delete(head: Head): Sql<void> {
     const { state } = this
     yield* run("delete from conversation where id = ?", head.id)
+    yield* SqlGaps.forget(head.id)
     const meta = yield* state.meta()
     meta.endedId = Math.max(meta.endedId, head.id)
     meta.endedSeq = Math.max(meta.endedSeq, head.next - 1)
@@ -300,13 +302,12 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   let lines = 0
   let bytes = 0
   let waiting = 0
-  const misplaced: Array<StoreFault> = []
-  let missing = 0
   for (const { id } of yield* rows<{ id: ConversationId }>("select id from conversation order by id")) {
     state.trim() // nothing is written here
     const head = yield* state.head(id)
     if (head === undefined) continue
     for (const member of head.members.values()) waiting += member.waiting
+    const gaps = yield* SqlGaps.of(id)
     let expected = head.first
     for (let after = 0; ;) {
       const page = yield* rows<LineRow>(
@@ -319,9 +320,9 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
       for (const line of page) {
         lines += 1
         bytes += line.size
-        if (line.seq !== expected) {
-          misplaced.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
-          missing += line.seq > expected ? line.seq - expected : Infinity
+        const isAfterGap = line.seq > expected && (gaps.get(line.seq) ?? Infinity) <= expected
+        if (line.seq !== expected && !isAfterGap) {
+          faults.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
         }
         if (Checksum.ofLine({ ...line, conversation: id }) !== line.crc) {
           faults.push(`line ${line.seq} of conversation ${id} is damaged: its checksum is wrong`)
@@ -332,8 +333,6 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
       if (page.length < checkedLines) break
     }
   }
-  // As many as were lost before the store was copied here are known to be missing.
-  if (missing > meta.lost) faults.push(...misplaced)
   faults.push(...(yield* SharedTexts.check()), ...(yield* SqlRooms.check()))
   if (lines !== meta.lines) faults.push(`${lines} lines are stored, and ${meta.lines} should be`)
   if (bytes !== meta.bytes) faults.push(`${bytes} bytes of text are stored, and ${meta.bytes} should be`)

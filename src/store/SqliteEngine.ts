@@ -32,20 +32,20 @@ export class EngineFailure extends Error {
   }
 }
 
-const parameters = `(${lineColumns.map(() => "?").join(", ")})`
+const parameters = lineColumns.map(() => "?").join(", ")
 
 /** Lines in one statement (benchmark: commits of 1000). A sixth of the time for a line is that of its statement. */
 const linesAtOnce = 16
 
-const insertLine = `insert into line (${lineColumns.join(", ")}) values ${parameters}`
+const insertLine = `insert into line (${lineColumns.join(", ")}) values (${parameters})`
 
 /**
  * Without `or fail`, SQLite copies each page before a statement of several rows changes it, so that it can undo the statement
  * alone. Here a failure rolls back the whole transaction.
  */
-const insertLines = `insert or fail into line (${lineColumns.join(", ")}) values ${Array(linesAtOnce).fill(parameters).join(", ")}`
+const insertLines = `insert or fail into line (${lineColumns.join(", ")}) values ${Array(linesAtOnce).fill(`(${parameters})`).join(", ")}`
 
-const insertSharing = `insert into line (${lineColumns.join(", ")}, shared) values (${lineColumns.map(() => "?").join(", ")}, ?)`
+const insertSharing = `insert into line (${lineColumns.join(", ")}, shared) values (${parameters}, ?)`
 
 /** Requests that need no more space than the reserve has. */
 const frugal: ReadonlySet<RequestName> = new Set([

@@ -12,6 +12,7 @@ import {
 } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type { StoreObstacle } from "../ports/StoreError.js"
+import * as FileMode from "./FileMode.js"
 import * as SqliteChecks from "./SqliteChecks.js"
 import { codeOf, describe, load, packageName, pragma, resultCode, type SqliteConnection } from "./SqliteDriver.js"
 import { migrations } from "./SqlSchema.js"
@@ -142,12 +143,15 @@ const refuseOther = (connection: SqliteConnection, path: string) => {
 
 /**
  * Takes a store from everybody but its owner: a copy may have the mode of the program that made it. SQLite gives its log the
- * mode of the file.
+ * mode of the file. Only the owner can change a mode, and not on each file system: `StoreFlags` warns if it stays.
  */
 const restrict = (path: string) => {
   for (const file of [path, `${path}-wal`]) {
-    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
-    if ((mode & 0o077) !== 0) chmodSync(file, 0o600)
+    try {
+      if (FileMode.isOpenToOthers(file)) chmodSync(file, 0o600)
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EPERM")) throw error
+    }
   }
 }
 
@@ -181,7 +185,7 @@ const migrate = (connection: SqliteConnection) => {
   connection.exec("begin immediate")
   for (const statement of migrations.slice(version).flat()) connection.exec(statement)
   if (isNew) {
-    connection.exec(`insert into meta values (1, '${newLog()}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
+    connection.exec(`insert into meta values (1, '${newLog()}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
     connection.exec(`pragma application_id = ${applicationId}`)
   }
   connection.exec(`pragma user_version = ${migrations.length}`)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
@@ -171,6 +171,51 @@ describe.concurrent("a-chat store", () => {
           errors: ""
         })
       }
+      // Of a rescued store, an export lacks nothing more, and what is missing in it is still no fault.
+      const again = yield* Program.run(["store", "copy", `${path}.copy`, `${path}.again`])
+      assert.deepStrictEqual(again, { status: 0, output: `${content}\n`, errors: "" })
+      const reexported = yield* Program.run(["store", "export", "--store", `${path}.again`])
+      assert.deepStrictEqual([reexported.status, reexported.errors], [0, ""])
+      const third = yield* Program.run(["store", "import", "--store", `${path}.third`], { input: reexported.output })
+      assert.strictEqual(third.status, 0)
+      for (const to of [`${path}.again`, `${path}.third`]) assert.strictEqual((yield* check(to)).status, 0)
+    })
+  )
+
+  it.scopedLive("opens a file of another user that the group may use, and warns that others can read it", () =>
+    Effect.gen(function* () {
+      const path = yield* filled
+      const preload = `${path}.cjs`
+      writeFileSync(
+        preload,
+        `require("node:fs").chmodSync = (path) => {
+          throw Object.assign(new Error("EPERM: operation not permitted, chmod '" + path + "'"), { code: "EPERM" })
+        }
+        require("node:module").syncBuiltinESMExports()`
+      )
+      const environment = { NODE_OPTIONS: `--require ${preload}` }
+      const words = ["store", "check", "--store", path]
+      assert.deepStrictEqual(yield* Program.runProcess(words, { environment }), {
+        status: 0,
+        output: intact,
+        errors: ""
+      })
+      chmodSync(path, 0o660)
+      const sentence =
+        "others can read the file of the store, and only its owner can change that: " +
+        "chmod 600, or chown to the user of the server"
+      assert.deepStrictEqual(yield* Program.runProcess(words, { environment }), {
+        status: 0,
+        output: intact,
+        errors: `a-chat: ${path}: ${sentence}\n`
+      })
+      const server = yield* Program.startServer(["--store", path], { environment })
+      yield* server.says("errors", new RegExp(`level=WARN .*message="${sentence}" file=`, "u"))
+      yield* server.kill("SIGTERM")
+      assert.strictEqual((yield* server.ended).status, 0)
+      assert.strictEqual(statSync(path).mode & 0o777, 0o660)
+      assert.deepStrictEqual(yield* Program.run(words), { status: 0, output: intact, errors: "" })
+      assert.strictEqual(statSync(path).mode & 0o777, 0o600)
     })
   )
 

@@ -11,6 +11,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import * as Keys from "../../src/ports/StoreLines.js"
+import type { StoreRecord } from "../../src/ports/StoreUpkeep.js"
 import * as Postgres from "../../src/store/Postgres.js"
 import * as PostgresConnection from "../../src/store/PostgresConnection.js"
 import * as PostgresSchema from "../../src/store/PostgresSchema.js"
@@ -64,6 +65,9 @@ const hangingDriver = Effect.map(temporaryFolder, (folder) => {
   return file
 })
 
+const totals = (records: Chunk.Chunk<StoreRecord>) =>
+  Chunk.toReadonlyArray(records).find((record) => record.type === "totals")
+
 describe.skipIf(PostgresServer.missing !== undefined)(
   `with Postgres (${PostgresServer.missing ?? "installed"})`,
   () => {
@@ -81,6 +85,18 @@ describe.skipIf(PostgresServer.missing !== undefined)(
       Effect.suspend(() =>
         Postgres.make({ url: server?.url ?? "", limits: defaults, driver: PostgresServer.driver, schema, isShared })
       )
+
+    /** Executes statements in a schema, on a connection of its own. */
+    const executing =
+      (schema: string) =>
+      (...statements: ReadonlyArray<string>) =>
+        Effect.promise(async () => {
+          const driver = PostgresConnection.driver(PostgresServer.driver)
+          const connection = new PostgresConnection.PostgresConnection(driver, server?.url ?? "", schema)
+          await connection.open()
+          for (const statement of statements) await connection.execute(statement)
+          await connection.close()
+        })
 
     storeSuite("the store in Postgres", (limits) =>
       Effect.suspend(() =>
@@ -109,19 +125,7 @@ describe.skipIf(PostgresServer.missing !== undefined)(
         "has another log after it was restored from a dump, and none that a running server goes on with",
         () =>
           Effect.gen(function* () {
-            const connection = new PostgresConnection.PostgresConnection(
-              PostgresConnection.driver(PostgresServer.driver),
-              server?.url ?? "",
-              "restored"
-            )
-            const execute = (...statements: ReadonlyArray<string>) =>
-              Effect.promise(async () => {
-                for (const statement of statements) await connection.execute(statement)
-              })
-            yield* Effect.acquireRelease(
-              Effect.promise(() => connection.open()),
-              () => Effect.promise(() => connection.close())
-            )
+            const execute = executing("restored")
             // As `pg_restore` does, this makes a table anew, with its rows.
             const restore = execute(
               "begin",
@@ -158,6 +162,54 @@ describe.skipIf(PostgresServer.missing !== undefined)(
             assert.match(failure.message, /was restored from a backup while this server ran; restart the server$/u)
             assert.strictEqual(store.log, third)
           })
+      )
+
+      it.scopedLive("can be one of a role that may not ask which cluster it is in", () =>
+        Effect.gen(function* () {
+          const execute = executing("few")
+          yield* execute(
+            "create role few login",
+            "grant create on database postgres to few",
+            "revoke execute on function pg_control_system() from public"
+          )
+          const url = (server?.url ?? "").replace("//chat@", "//few@")
+          const options = { url, limits: defaults, driver: PostgresServer.driver, schema: "few" }
+          const log = Effect.scoped(Effect.map(Postgres.make(options), (store) => store.log))
+          const first = yield* log
+          assert.strictEqual(yield* log, first)
+          // The privilege alone makes it no other place, whether it comes or goes.
+          yield* execute("grant execute on function pg_control_system() to few")
+          assert.strictEqual(yield* log, first)
+          yield* execute("revoke execute on function pg_control_system() from few")
+          assert.strictEqual(yield* log, first)
+          yield* execute(
+            "create table copy as select * from meta",
+            "drop table meta",
+            "alter table copy rename to meta",
+            "alter table meta owner to few"
+          )
+          assert.notStrictEqual(yield* log, first, "the table is another one")
+        })
+      )
+
+      it.scopedLive("leaves damaged lines out of an export, and knows which are missing after an import", () =>
+        Effect.gen(function* () {
+          const store = yield* open("hurt")
+          const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+          const key = Keys.between(alice, bob)
+          yield* store.append(["one", "two", "three", "four", "five"].map((text) => line(key, alice, text)))
+          yield* executing("hurt")("update line set crc = crc + 1 where seq in (2, 3)")
+          const records = yield* Stream.runCollect(store.exported)
+          assert.deepInclude(totals(records), { lost: 2 })
+          const rescued = yield* open("rescued")
+          yield* rescued.imported(Stream.fromIterable(records))
+          assert.deepStrictEqual(yield* rescued.check, [])
+          assert.deepInclude(yield* balanced(rescued), { lines: 3, expired: 2 })
+          const again = totals(yield* Stream.runCollect(rescued.exported))
+          assert.deepStrictEqual([again?.lost, again?.missing], [undefined, 2])
+          yield* executing("rescued")("delete from line where seq = 4")
+          assert.include(yield* rescued.check, "conversation 1 has line 5 in the place of 2")
+        })
       )
 
       it.scopedLive("keeps everything that a version without rooms has stored", () =>

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeSync } from "node:fs"
-import { append, line } from "../ports/StoreFixtures.js"
+import * as Memory from "../../src/store/Memory.js"
+import { append, defaults, line } from "../ports/StoreFixtures.js"
 import {
   alice,
   bob,
@@ -31,6 +32,19 @@ const rootOf = (path: string, name: string): number => {
 /** Overwrites bytes of a file. */
 const write = (path: string, bytes: Uint8Array, position: number) =>
   Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
+
+/** Copies a store into another, which is intact: what the export says of lost lines, and how many lines have expired. */
+const copied = (from: string, to: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const [source, target] = [yield* open(from), yield* open(to)]
+      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(source.exported))
+      yield* target.imported(Stream.fromIterable(records))
+      assert.deepStrictEqual(yield* target.check, [])
+      const totals = records.find((record) => record.type === "totals")
+      return [totals?.lost, totals?.missing, (yield* target.statistics).expired]
+    })
+  )
 
 describe("the file of a store that was closed", () => {
   it.scopedLive("is not changed by a store that nothing is written to", () =>
@@ -156,6 +170,63 @@ describe("damage in the file of a store", () => {
       )
       yield* append(rescued, line(key, alice, "more"))
       assert.deepStrictEqual(yield* rescued.check, [])
+    })
+  )
+
+  it.scopedLive("is known in a copy by the numbers that it has cost, so that any other is a fault there", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      execute(path, "update line set crc = crc + 1 where seq in (1, 500, 501, 1000)")
+      assert.deepStrictEqual(yield* copied(path, `${path}-1`), [4, undefined, 4])
+      assert.deepStrictEqual(yield* copied(`${path}-1`, `${path}-2`), [undefined, 3, 4])
+      execute(`${path}-2`, "update line set crc = crc + 1 where seq = 502")
+      assert.deepStrictEqual(yield* copied(`${path}-2`, `${path}-3`), [1, 3, 5])
+      // The first lines are removed, and the gap before them with these.
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open(`${path}-3`, { ...defaults, keepLines: 600 })
+          while ((yield* store.retain([])).hasMore) continue
+          assert.deepStrictEqual(yield* store.check, [])
+        })
+      )
+      assert.deepStrictEqual(yield* copied(`${path}-3`, `${path}-4`), [undefined, 3, 400])
+      execute(`${path}-4`, "delete from line where seq = 600")
+      yield* using(`${path}-4`, (store) =>
+        Effect.map(store.check, (faults) =>
+          assert.include(faults, "conversation 1 has line 601 in the place of 600", "as many are missing elsewhere")
+        )
+      )
+    })
+  )
+
+  it.scopedLive("in a page is counted by the lines that it had, not by the numbers that were free before", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      // Of another conversation, whose lines are gone: their ids are between those of lines that are kept.
+      execute(path, "update line set id = -2 * id; update line set id = -id; update meta set last_line = 2000; vacuum")
+      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      const store = yield* open(path)
+      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
+      const kept = records.filter(({ type }) => type === "line")
+      const totals = records.find((record) => record.type === "totals")
+      assert.isTrue(kept.length < 1000)
+      assert.strictEqual(totals?.lost, 1000 - kept.length)
+    })
+  )
+
+  it.scopedLive("is nothing that the store in memory takes: it stays empty", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      execute(path, "update line set crc = crc + 1 where seq = 500")
+      const source = yield* open(path)
+      const memory = yield* Memory.make(defaults)
+      const { message } = yield* Effect.flip(memory.imported(source.exported))
+      assert.strictEqual(message, "lines of the export are missing")
+      assert.lengthOf(yield* memory.accounts.all, 0)
+      const rescued = yield* open(`${path}-rescued`)
+      yield* rescued.imported(source.exported)
+      assert.strictEqual((yield* Effect.flip(memory.imported(rescued.exported))).message, message)
+      assert.lengthOf(yield* memory.accounts.all, 0)
     })
   )
 

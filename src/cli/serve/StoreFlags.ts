@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import type { Worker } from "node:worker_threads"
 import { Store, type StoreService } from "../../ports/Store.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
+import * as FileMode from "../../store/FileMode.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
@@ -143,7 +144,17 @@ export const open = (
 export const openStopped = (target: string): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
   target === "memory"
     ? ExitStatus.misused("a store in memory ends with its server; write ./memory for a file of that name")
-    : open(target, { reserveBytes: 0 })
+    : Effect.tap(open(target, { reserveBytes: 0 }), () =>
+        Effect.sync(() => {
+          if (isOpenToOthers(target)) ExitStatus.say(`${target}: ${openToOthers}`)
+        })
+      )
+
+/** The group of a file may be meant to use it, so a file whose mode could not be changed is only warned of. */
+const isOpenToOthers = (target: string): boolean => isFile(target) && FileMode.isOpenToOthers(target)
+
+const openToOthers =
+  "others can read the file of the store, and only its owner can change that: chmod 600, or chown to the user of the server"
 
 /** `open` as a layer, with metrics. */
 export const layer = (target: string, options: OpenOptions): Layer.Layer<Store, ExitStatus.Failure> =>
@@ -151,6 +162,7 @@ export const layer = (target: string, options: OpenOptions): Layer.Layer<Store, 
     Store,
     Effect.gen(function* () {
       const store = yield* open(target, options)
+      if (isOpenToOthers(target)) yield* Effect.annotateLogs(Effect.logWarning(openToOthers), { file: target })
       const Measured = yield* Effect.promise(() => import("../../store/Measured.js"))
       return yield* Measured.make(store)
     })
