@@ -48,7 +48,8 @@ interface Collaborators {
 
 /**
  * Stores what is put into the inlets. Group commit: everything that waits becomes one transaction, of at most
- * `maxBatchLines` lines and `maxBatchBytes` bytes, and the next one grows while the store is at work on it. A store in memory answers at once, so that a line is stored and given in the turn in which it was read.
+ * `maxBatchLines` lines and `maxBatchBytes` bytes, and the next one grows while the store is at work on it. A store in
+ * memory answers at once, so that a line is stored and given in the turn in which it was read.
  */
 export class StoreWriter {
   private readonly work: Array<Work> = []

@@ -14,8 +14,11 @@ interface Facts {
  */
 export const make = (facts: Facts): Setting.Setting<string | undefined> => {
   const setting = Setting.text("login", "name", facts)
-  return { ...setting, parse: (text) => (String(text).includes(":") ? Either.left(withSecret) : setting.parse(text)) }
+  return { ...setting, parse: (text) => (hasSecret(String(text)) ? Either.left(withSecret) : setting.parse(text)) }
 }
+
+/** Of several lines, which are no login anyway, only the first could be one with a secret. */
+const hasSecret = (text: string) => /^[^\r\n]*:/u.test(text)
 
 const withSecret =
   "a login has no ':'; a password comes from --password-file, --password-command or the variable ACHAT_PASSWORD"
