@@ -668,7 +668,7 @@ export const mutants = [
   {
     name: "a flag may contain a password",
     file: "cli/commands/LoginSetting.ts",
-    search: 'String(text).includes(":")',
+    search: "hasSecret(String(text))",
     replace: "false",
     test: "test/cli/passwords.test.ts",
     build: true
