@@ -259,6 +259,12 @@ export const say = async (page: Page, text: string): Promise<void> => {
 export const shows = (page: Page, text: string, state = ""): Promise<unknown> =>
   page.waitForSelector(`.line${state} .text >> text="${text}"`)
 
+/** Presses the button that connects again, unless the page has begun to do so by itself. */
+export const tryNow = (page: Page): Promise<void> =>
+  page.evaluate(() => {
+    for (const button of document.querySelectorAll("button")) if (button.textContent === "Try now") button.click()
+  })
+
 export const closeDialog = async (page: Page): Promise<void> => {
   await page.click("dialog [aria-label=Close]")
   await page.waitForSelector("dialog", { state: "detached" })

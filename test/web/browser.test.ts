@@ -157,9 +157,10 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await grace.waitForSelector(".link >> text=Cut off")
     other.say("#slow: while you were away")
     await B.say(grace, "kept")
+    await grace.waitForSelector("button >> text=Try now")
     network.mend()
     network.delay = 150
-    await grace.click("text=Try now")
+    await B.tryNow(grace)
     await B.shows(grace, "while you were away")
     await B.shows(grace, "kept", ":has(.state.stored)")
 
@@ -180,8 +181,9 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await B.say(grace, "into the void")
     await grace.evaluate(() => dispatchEvent(new Event("online")))
     await grace.waitForSelector(".link >> text=Cut off")
+    await grace.waitForSelector("button >> text=Try now")
     network.mend()
-    await grace.click("text=Try now")
+    await B.tryNow(grace)
     await B.shows(grace, "into the void", ":has(.state.stored)")
     assert.deepStrictEqual(await B.texts(grace), ["hello", "while you were away", "kept", "into the void"])
     other.end()
