@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals"
+import { type Signal, useSignal } from "@preact/signals"
 import * as Notifier from "../browser/Notifier.js"
 import type { Chat } from "../model/Chat.js"
 import { reasonOf } from "../model/ChatState.js"
@@ -68,18 +68,7 @@ const Register = ({ chat, page }: Pick<Props, "chat" | "page">) => {
           void submit()
         }}
       >
-        <label>
-          <span>Password, 8 characters or more</span>
-          <input
-            type="password"
-            name="password"
-            autocomplete="new-password"
-            minLength={8}
-            required
-            value={password}
-            onInput={({ currentTarget }) => (password.value = currentTarget.value)}
-          />
-        </label>
+        <NewPassword label="Password" name="password" password={password} />
         <button type="submit" disabled={isBusy.value}>
           Create the account
         </button>
@@ -90,6 +79,27 @@ const Register = ({ chat, page }: Pick<Props, "chat" | "page">) => {
     </section>
   )
 }
+
+interface NewPasswordProps {
+  readonly label: string
+  readonly name: string
+  readonly password: Signal<string>
+}
+
+const NewPassword = ({ label, name, password }: NewPasswordProps) => (
+  <label>
+    <span>{label}, 8 characters or more</span>
+    <input
+      type="password"
+      name={name}
+      autocomplete="new-password"
+      minLength={8}
+      required
+      value={password}
+      onInput={({ currentTarget }) => (password.value = currentTarget.value)}
+    />
+  </label>
+)
 
 const ChangePassword = ({ chat, page }: Pick<Props, "chat" | "page">) => {
   const isOpen = useSignal(false)
@@ -142,18 +152,7 @@ const ChangePassword = ({ chat, page }: Pick<Props, "chat" | "page">) => {
               onInput={({ currentTarget }) => (old.value = currentTarget.value)}
             />
           </label>
-          <label>
-            <span>New password, 8 characters or more</span>
-            <input
-              type="password"
-              name="new"
-              autocomplete="new-password"
-              minLength={8}
-              required
-              value={password}
-              onInput={({ currentTarget }) => (password.value = currentTarget.value)}
-            />
-          </label>
+          <NewPassword label="New password" name="new" password={password} />
           <button type="submit" disabled={isBusy.value}>
             {isBusy.value ? "Changing…" : "Change the password"}
           </button>
