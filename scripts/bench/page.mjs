@@ -1,11 +1,8 @@
 // The page in Chromium: when it first paints, and how evenly it draws a long conversation. Imported by generator.mjs, not
 // run.
-import { existsSync } from "node:fs"
 import { chromium } from "playwright-core"
+import { chromiumPath } from "../chromium.mjs"
 import { Peer } from "./peer.mjs"
-
-const programs = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-const program = programs.find((path) => existsSync(path))
 
 const flags = [
   "--no-sandbox",
@@ -93,8 +90,8 @@ const firstPaints = async (browser, address, loads) => {
 }
 
 export const page = async (load, wire, place, _pid, fail) => {
-  if (program === undefined) fail("there is no Chromium here (package chromium)")
-  const browser = await chromium.launch({ executablePath: program, args: flags })
+  if (chromiumPath === undefined) fail("there is no Chromium here (package chromium)")
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: flags })
   try {
     const address = `http://127.0.0.1:${place}/`
     const paints = await firstPaints(browser, address, load.loads + 1)

@@ -3,12 +3,12 @@
 // three see meanwhile into scripts/recording/browsers.webp.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { chromium } from "playwright-core"
+import { chromiumPath } from "../chromium.mjs"
 import { animate } from "./animation.mjs"
 import { draw } from "./drawing.mjs"
 import { open } from "./person.mjs"
@@ -46,10 +46,11 @@ const serve = async () => {
   return server
 }
 
-const chromiums = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-const executablePath = chromiums.find((one) => existsSync(one))
-if (executablePath === undefined) throw new Error("there is no Chromium here (package chromium)")
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-quic"] })
+if (chromiumPath === undefined) throw new Error("there is no Chromium here (package chromium)")
+const browser = await chromium.launch({
+  executablePath: chromiumPath,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+})
 ends.push(() => browser.close())
 
 const enter = async (name, options) => {

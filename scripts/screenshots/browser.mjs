@@ -1,10 +1,9 @@
 // Headless Chromium, controlled through its pipe (Chrome DevTools Protocol). Imported, not run.
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-
-const programs = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+import { chromiumPath } from "../chromium.mjs"
 
 const flags = [
   "--headless",
@@ -20,11 +19,10 @@ const flags = [
 
 /** Returns an open browser, or undefined if this machine has none. */
 export const open = () => {
-  const program = programs.find((path) => existsSync(path))
-  if (program === undefined) return undefined
+  if (chromiumPath === undefined) return undefined
   const profile = mkdtempSync(join(tmpdir(), "a-chat-browser-"))
   const args = [...flags, `--user-data-dir=${profile}`, "about:blank"]
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] })
+  const child = spawn(chromiumPath, args, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] })
   const [to, from] = child.stdio.slice(3)
   const answers = new Map()
   const listeners = new Set()

@@ -4,17 +4,14 @@
 // Exits with 1 if the browser reported any problem.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
 import { connect } from "node:net"
 import { fileURLToPath } from "node:url"
 import { chromium } from "playwright-core"
+import { chromiumPath } from "../chromium.mjs"
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
-const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((one) =>
-  existsSync(one)
-)
-if (program === undefined) throw new Error("there is no Chromium here (package chromium)")
+if (chromiumPath === undefined) throw new Error("there is no Chromium here (package chromium)")
 
 const args = ["serve", "--port", "0", "--web", "0", "--store", "memory", "--log-format", "logfmt"]
 const server = spawn(process.execPath, [path("../../dist/main.js"), ...args], { stdio: ["ignore", "ignore", "pipe"] })
@@ -45,7 +42,7 @@ const password = "correct horse"
 const account = (name, ...rooms) => person(name, `/register ${password}`, ...rooms.map((room) => `/join ${room}`))
 
 const browser = await chromium.launch({
-  executablePath: program,
+  executablePath: chromiumPath,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 })
 const complaints = []

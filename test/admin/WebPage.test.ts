@@ -1,16 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { chromiumPath } from "../../scripts/chromium.mjs"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 import * as WireClient from "../support/WireClient.js"
-
-const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-
-const browser = browsers.find((path) => existsSync(path))
 
 /** The page after seven seconds of its own time, and what it wrote to the console. */
 const open = (url: string, profile: string) =>
@@ -28,7 +24,7 @@ const open = (url: string, profile: string) =>
       "--virtual-time-budget=7000",
       "--dump-dom"
     ]
-    execFile(browser ?? "", [...options, url], { timeout: 60_000, maxBuffer: 1e8 }, (_, dom, errors) =>
+    execFile(chromiumPath ?? "", [...options, url], { timeout: 60_000, maxBuffer: 1e8 }, (_, dom, errors) =>
       resume(
         Effect.succeed({
           dom,
@@ -46,7 +42,7 @@ describe("the web page", () => {
     "shows the connections, the ledger and the last closings in a browser",
     (context) =>
       Effect.gen(function* () {
-        if (browser === undefined) return context.skip("Chromium is not installed (package chromium)")
+        if (chromiumPath === undefined) return context.skip("Chromium is not installed (package chromium)")
         const server = yield* Program.startServer(["--admin", "0"])
         const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
         const bob = yield* Program.start(["connect", "--port", server.port, "--login", "bob"])
@@ -71,7 +67,7 @@ describe("the web page", () => {
     "shows the state of the store",
     (context) =>
       Effect.gen(function* () {
-        if (browser === undefined) return context.skip("Chromium is not installed (package chromium)")
+        if (chromiumPath === undefined) return context.skip("Chromium is not installed (package chromium)")
         const server = yield* Program.startServer(["--admin", "0", "--store", join(yield* temporaryFolder, "chat.db")])
         const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
         const alice = yield* WireClient.join(Tcp.address("127.0.0.1", Number(server.port)), "alice")
@@ -96,7 +92,7 @@ describe("the web page", () => {
     "shows the requests of scripts",
     (context) =>
       Effect.gen(function* () {
-        if (browser === undefined) return context.skip("Chromium is not installed (package chromium)")
+        if (chromiumPath === undefined) return context.skip("Chromium is not installed (package chromium)")
         const server = yield* Program.startServer(["--admin", "0", "--web", "0"])
         const admin = yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u)
         const web = yield* server.says("errors", /address=http:\S+:(\d+)/u)

@@ -1,22 +1,18 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import axe from "axe-core"
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core"
+import { chromiumPath } from "../../scripts/chromium.mjs"
 import { main } from "../support/Program.js"
 
 /** Real browsers for the tests of the page, and a server and a network that fail under them. */
 
-const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
-  existsSync(path)
-)
-
 /** Whether there is a browser here. */
-export const isInstalled = program !== undefined
+export const isInstalled = chromiumPath !== undefined
 
 const flags = [
   "--no-sandbox",
@@ -178,7 +174,7 @@ export class Browsers {
   private constructor(private readonly browser: Browser) {}
 
   static async launch(): Promise<Browsers> {
-    const options = { executablePath: program ?? "", headless: true, args: flags, timeout: 60_000 }
+    const options = { executablePath: chromiumPath ?? "", headless: true, args: flags, timeout: 60_000 }
     return new Browsers(await chromium.launch(options))
   }
 

@@ -1,0 +1,2 @@
+/** The program of the installed Chromium; undefined if there is none. */
+export declare const chromiumPath: string | undefined
