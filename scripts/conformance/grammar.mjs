@@ -27,7 +27,7 @@ const refusals = {
   "too-many-recipients": ` max=\\d+${count}`,
   "slow-down": ` retry=\\d+(?: fatal|${count})`,
   "unknown-command": `(?: [^\\s:]+)?${count}`,
-  "label-used": "",
+  "label-used": ` ${name}`,
   gap: ` ${name} first=\\d+ last=\\d+`,
   closing: `(?:${count}| retry=\\d+ fatal)`,
   "bad-login": " fatal",

@@ -16,6 +16,20 @@ export const mutants = [
     test: "test/concurrency/FifoSemaphore.test.ts"
   },
   {
+    name: "a label that is in use is reported without the recipient",
+    file: "protocol/Reply.ts",
+    search: 'refusal("label-used", Name.show(recipient), ',
+    replace: 'refusal("label-used", "", ',
+    test: delivery
+  },
+  {
+    name: "a label that is in use with one recipient is taken for a refusal of the whole line",
+    file: "client/Outcomes.ts",
+    search: " || (received.code === labelUsed && names.length > 0)",
+    replace: "",
+    test: "test/client/Outcomes.test.ts"
+  },
+  {
     name: "a gap in a conversation of a guest has the likeness in the place of the name",
     file: "conversations/Rendering.ts",
     search: "return guest ?? Wire.encode(key.likeness)",

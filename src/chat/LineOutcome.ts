@@ -11,8 +11,8 @@ export type LineOutcome =
   | { readonly _tag: "Delivered"; readonly fate: Delivered; readonly params: string }
   /** `retryMillis`: when the same line may succeed, for a reason that is worth it. */
   | { readonly _tag: "Returned"; readonly reason: UndeliveredReason; readonly retryMillis?: number }
-  /** Returned as well, with a line that says what the sender did wrong. */
-  | { readonly _tag: "Refused"; readonly refusal: Refusal }
+  /** Returned as well, with a line that says what the sender did wrong. `refusal` gets the name of the recipient. */
+  | { readonly _tag: "Refused"; readonly refusal: (recipient: string) => Refusal }
 
 /** Called by a writer in the broker's turn: the lines of its batch have met these fates, in order. */
 export type SettledEach = (outbox: Outbox<Peer>, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void

@@ -58,7 +58,7 @@ export const make =
           return
         case "Refused":
           sender.inFlight -= 1
-          replies.refuseAccepted(sender, outbox.name, outcome.refusal, label)
+          replies.refuseAccepted(sender, outbox.name, outcome.refusal(outbox.name), label)
           return
         case "Returned": {
           const { reason, retryMillis } = outcome

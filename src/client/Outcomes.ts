@@ -34,7 +34,7 @@ export interface StoredPlace {
 }
 
 export interface OutcomeReason {
-  /** The reason on the wire, `offline` or `busy`; for a refused line its code, such as `bad-line`. */
+  /** The reason on the wire, such as `offline`; for a refused line its code, such as `bad-line`; or `label-used`. */
   readonly reason: string
   /** Milliseconds after which the same line may succeed; undefined if it never will. */
   readonly retryMillis: number | undefined
@@ -222,6 +222,9 @@ const numberAt = (line: string, start: number): number => {
 
 const [blank, colon] = [0x20 - 0x30, 0x3a - 0x30]
 
+/** The code of the refusal that names its recipients (protocol, section 10); that of an older server names none. */
+export const labelUsed = "label-used"
+
 /** The code, the label, the names, and other parameters, which later servers may have. */
 const namedOutcome = /^[!*] ([^\s:@=]+) @\S+ ([^\s,:=]+(?:, [^\s,:=]+)*)(?: [^:]*)?:/u
 
@@ -245,7 +248,9 @@ const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "
     return isPlain ? { _tag: "Written", names } : { _tag: "Written", names, code, ...placeIn(received) }
   }
   const { retryMillis, text, values } = received
-  if (received.code !== "undelivered") return { _tag: "Refused", reason: received.code, retryMillis, text }
+  // A label can be in use with some recipients of a line, and be new to the others.
+  const isNamed = received.code === "undelivered" || (received.code === labelUsed && names.length > 0)
+  if (!isNamed) return { _tag: "Refused", reason: received.code, retryMillis, text }
   if (names.length === 0) return undefined
   const like = values.get("like")
   return {

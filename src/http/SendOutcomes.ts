@@ -1,4 +1,4 @@
-import type { Outcome } from "../client/Outcomes.js"
+import * as Outcomes from "../client/Outcomes.js"
 
 /** The outcomes of a request that sends, in JSON, and the status that sums them up. */
 
@@ -22,12 +22,16 @@ export interface SendOutcome {
   readonly again?: true | undefined
 }
 
-export const of = (line: number, outcome: Outcome, names: ReadonlyArray<string>): ReadonlyArray<SendOutcome> => {
+export const of = (
+  line: number,
+  outcome: Outcomes.Outcome,
+  names: ReadonlyArray<string>
+): ReadonlyArray<SendOutcome> => {
   const what = describe(outcome)
   return names.map((to) => ({ line, to, ...what }))
 }
 
-const describe = (outcome: Outcome): Omit<SendOutcome, "line" | "to"> => {
+const describe = (outcome: Outcomes.Outcome): Omit<SendOutcome, "line" | "to"> => {
   switch (outcome._tag) {
     case "Written": {
       const { again, at, code = "written", seq } = outcome
@@ -36,7 +40,8 @@ const describe = (outcome: Outcome): Omit<SendOutcome, "line" | "to"> => {
     case "Returned":
     case "Refused": {
       const { reason, retryMillis, text } = outcome
-      return { outcome: outcome._tag === "Returned" ? "returned" : "refused", reason, retry: retryMillis, text }
+      const isReturned = outcome._tag === "Returned" && reason !== Outcomes.labelUsed
+      return { outcome: isReturned ? "returned" : "refused", reason, retry: retryMillis, text }
     }
     case "Unknown":
       return { outcome: "unknown", text: "the connection ended before the outcome was known" }
@@ -48,7 +53,7 @@ const refusals: ReadonlyArray<readonly [reason: string, status: number]> = [
   ["closing", 503],
   ["slow-down", 429],
   ["too-long", 413],
-  ["label-used", 422]
+  [Outcomes.labelUsed, 422]
 ]
 
 /**

@@ -177,8 +177,9 @@ export const unknownCommand = (name: string, near?: string): Refusal =>
 
 export const closing: Refusal = refusal("closing", "", "the server is shutting down; this line was not accepted")
 
-/** The device has sent another text with this label (`once`). */
-export const labelUsed: Refusal = refusal("label-used", "", "this label belongs to another line; use a new one")
+/** The device has sent this recipient another text with this label (`once`). */
+export const labelUsed = (recipient: string): Refusal =>
+  refusal("label-used", Name.show(recipient), "this label belongs to another line; use a new one")
 
 // Replies to commands (protocol, section 6).
 

@@ -9,7 +9,7 @@ import { settle } from "../support/Turns.js"
 
 const outcomeOf = (line: string): LineOutcome => {
   if (line.endsWith("full")) return { _tag: "Returned", reason: "full" }
-  if (line.endsWith("bad")) return { _tag: "Refused", refusal: Reply.badLine("not here") }
+  if (line.endsWith("bad")) return { _tag: "Refused", refusal: () => Reply.badLine("not here") }
   return { _tag: "Delivered", fate: "stored", params: " seq=7" }
 }
 

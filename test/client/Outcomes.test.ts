@@ -42,6 +42,9 @@ describe("Outcomes, of a line to bob", () => {
     "a returned line without a reason": ["! undelivered @1 bob: no", ["undelivered", ["bob"]]],
     "a refused line": ["! bad-line @1: no", ["bad-line", ["bob"]]],
     "a refused line of a later code": ["! expired @1 ttl=3: no", ["expired", ["bob"]]],
+    "a label in use": ["! label-used @1 bob: use a new one", ["label-used", ["bob"]]],
+    "a label in use with an older server": ["! label-used @1: use a new one", ["label-used", ["bob"]]],
+    "a label in use with somebody else": ["! label-used @1 mallory: use a new one", unknown],
     "a good outcome of a later server": ["* stored @1 bob: it waits for bob", ["stored", ["bob"]]],
     "words and keys of a later server": ["* written @1 bob soon at=12 id=a,b: x", written],
     "words and keys of a later server in a return": [
@@ -124,6 +127,19 @@ describe("Outcomes, of a line to several", () => {
     assert.deepStrictEqual(outcomesOf(all, ["* written @1 dave, bob, carol: x"]).found, [
       ["written", ["dave", "bob", "carol"]]
     ])
+  })
+
+  it("knows for which of them the label is in use, and that the line is stored for the others", () => {
+    const lines = ["! label-used @1 carol: no", "* stored @1 bob: x", "! label-used @1 dave: no"]
+    assert.deepStrictEqual(outcomesOf(all, lines), {
+      found: [
+        ["label-used", ["carol"]],
+        ["stored", ["bob"]],
+        ["label-used", ["dave"]]
+      ],
+      taken: [true, true, true],
+      isOver: true
+    })
   })
 
   it("knows nothing of the others once an outcome is for somebody else, or comes twice", () => {

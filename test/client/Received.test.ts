@@ -138,7 +138,7 @@ describe("Received.parse", () => {
       FatalReply.full(1).line,
       FatalReply.kicked.line,
       FatalReply.banned(1).line,
-      Reply.labelUsed,
+      Reply.labelUsed("bob"),
       FatalReply.passwordRequired("bob").line,
       FatalReply.wrongPassword.line,
       FatalReply.accountRequired.line,

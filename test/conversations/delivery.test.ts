@@ -160,7 +160,7 @@ describe("a line to an account", () => {
       assert.deepStrictEqual(yield* hasOutcome(alice, 4), [
         "* stored @x bob: stored",
         "* stored @x bob again=yes: stored",
-        "! label-used @x: this label belongs to another line; use a new one",
+        "! label-used @x bob: this label belongs to another line; use a new one",
         "* stored @y bob: stored"
       ])
       assert.deepStrictEqual(yield* has(bob, 2), ["from alice: one", "from alice: two"])
@@ -171,6 +171,33 @@ describe("a line to an account", () => {
       alice.say("@x bob: one", "@z bob: three")
       assert.deepStrictEqual(yield* has(again, 1), ["from alice: three"])
     })
+  )
+
+  it.scoped(
+    "with a label in use is refused for those who have the first line, by name, and stored for the others",
+    () =>
+      Effect.gen(function* () {
+        const { connect } = yield* startConversations({}, undefined, { accounts: ["dana"] })
+        const [alice, bob, dana] = [yield* connect, yield* connect, yield* connect]
+        bob.say(...login("bob"))
+        dana.say(...login("dana"))
+        alice.say(...login("alice", "once"))
+        yield* bob.barrier
+        yield* dana.barrier
+        alice.say("@x bob: one", "@x bob, dana: another")
+        yield* hasOutcome(alice, 3)
+        alice.say("@x bob, dana: a third")
+        const text = "this label belongs to another line; use a new one"
+        assert.deepStrictEqual((yield* hasOutcome(alice, 5)).toSorted(), [
+          `! label-used @x bob: ${text}`,
+          `! label-used @x bob: ${text}`,
+          `! label-used @x dana: ${text}`,
+          "* stored @x bob: stored",
+          "* stored @x dana: stored"
+        ])
+        assert.deepStrictEqual(yield* has(bob, 1), ["from alice: one"])
+        assert.deepStrictEqual(yield* has(dana, 1), ["from alice: another"])
+      })
   )
 
   it.scoped("shows its other recipients, and that a program sent it, to those who asked", () =>

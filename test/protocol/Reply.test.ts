@@ -84,7 +84,7 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   token: (label) => [Reply.token("phone", `achat_${"0".repeat(32)}`, label)],
   devices: (label) => Reply.devices([{ name: "phone", isHere: true, hasToken: true, seen: 1 }], label),
   forgot: (label) => [Reply.forgot("phone", label)],
-  labelUsed: (label) => [Reply.labelUsed(label)],
+  labelUsed: (label) => [Reply.labelUsed("bob")(label)],
   who: (label) => Reply.who(["alice", "bob"], label),
   pong: (label) => [Reply.pong("a: b", label)],
   bye: (label) => [Reply.bye("quit", label)],

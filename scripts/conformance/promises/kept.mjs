@@ -171,26 +171,31 @@ check(
   [
     "| `once` | a line of this device is stored once, however often it is sent with its label |",
     "With `once`, the outcome of a line that had been stored before has `again=yes`, and its numbers are those of the first time.",
-    "The same label with another text is refused, `! label-used @k1: …`, and is not stored."
+    "The same label with another text is refused, `! label-used @k1 bob: …`, for each recipient that has a line with this label, and is not stored there."
   ],
   async (t) => {
-    const server = await start(t, "alice", "bob")
+    const server = await start(t, "alice", "bob", "dana")
     const bob = await account(server, "bob")
     const first = await account(server, "alice", "once seq")
     first.send("@k1 bob: one")
     await outcomes(first, 1)
     first.reset()
     const alice = await account(server, "alice", "once seq")
-    alice.send("@k1 bob: one", "@k1 bob: two", "bob: three")
-    const got = await outcomes(alice, 2)
+    alice.send("@k1 bob: one", "@k1 dana, bob: two", "bob: three")
+    const got = await outcomes(alice, 3)
     hold(
       got.some((line) => /^\* stored @k1 bob seq=1 at=\d+ again=yes: /u.test(line)),
       "`again=yes`",
       got
     )
     hold(
-      got.some((line) => line.startsWith("! label-used @k1: ")),
+      got.some((line) => line.startsWith("! label-used @k1 bob: ")),
       "`! label-used`",
+      got
+    )
+    hold(
+      got.some((line) => /^\* stored @k1 dana seq=1 at=\d+: /u.test(line)),
+      "`* stored @k1 dana`",
       got
     )
     same(await messages(bob, 2), ["from alice: one", "from alice: three"])

@@ -33,13 +33,14 @@ const checkOutcomes = (model: StoreModel, sitting: Sitting, outcomes: ReadonlyAr
       report("an outcome belongs to no line", where)
       continue
     }
-    // A refusal does not say which recipient it is about.
-    const names = outcome.names.length > 0 ? outcome.names : line.to.length === 1 ? line.to : [""]
-    for (const name of names) {
+    if (outcome.names.length === 0 && outcome.outcome === "label-used") report("an outcome names no recipient", where)
+    // Any other refusal is about the whole line.
+    for (const name of outcome.names.length > 0 ? outcome.names : line.to) {
+      if (!line.to.includes(name)) report("an outcome names somebody else", where)
       const key = `${outcome.label} ${name}`
       const count = (told.get(key) ?? 0) + 1
       told.set(key, count)
-      if (count > said.length * (name === "" ? line.to.length : 1)) report("a line has two outcomes", where)
+      if (count > said.length) report("a line has two outcomes", where)
       // The outcomes of lines with one label come in no particular order, like all outcomes.
       const stored = said.flatMap(({ text }) => model.stored(text, name))
       if (outcome.outcome === "stored")
@@ -60,8 +61,8 @@ const checkOutcomes = (model: StoreModel, sitting: Sitting, outcomes: ReadonlyAr
   for (const [label, said] of saidAs) {
     if (label === undefined) continue
     for (const name of said[0]?.to ?? []) {
-      const count = (told.get(`${label} ${name}`) ?? 0) + (told.get(`${label} `) ?? 0)
-      if (count < said.length) report("a line has no outcome", `${remote}: @${label} ${name}`)
+      if ((told.get(`${label} ${name}`) ?? 0) < said.length)
+        report("a line has no outcome", `${remote}: @${label} ${name}`)
     }
   }
 }
