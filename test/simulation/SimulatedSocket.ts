@@ -2,7 +2,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Transmission } from "../../src/ports/Reachability.js"
 import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "../../src/ports/Transport.js"
+import { ClientAcks, type Acknowledged } from "./ClientAcks.js"
 import type { Moment, ReadMoment, Wire } from "./History.js"
+import { KernelSilence } from "./KernelSilence.js"
 import type { SimulatedLoop } from "./SimulatedLoop.js"
 
 /** How a client behaves, apart from its steps. */
@@ -13,18 +15,6 @@ export interface Manners {
   readonly polite: boolean
   /** Once the connection is broken, the server's kernel does not say any more how far the last write got. */
   readonly opaque: boolean
-}
-
-/** A kernel without any answer is asked again after this time, in milliseconds. */
-const retransmission = 200
-
-/** A client's kernel that acknowledges nothing. */
-interface Silence {
-  readonly isAlive: boolean
-  /** The bytes that it had acknowledged before. */
-  readonly acknowledged: number
-  /** When the first unacknowledged byte was written. */
-  since: number | undefined
 }
 
 /** Which side of a connection fails first. */
@@ -38,10 +28,6 @@ const maxReads = 32
 
 /** The most that the server reads from a client ahead of the broker: less than one read, and then one more. */
 export const mostAhead = 2 * readBytes - 1
-
-/** Whether a line counts for `/ack`: a message, a copy of what another device of the account has sent, or a kept return. */
-export const isCounted = (line: string): boolean =>
-  line.startsWith("from ") || line.startsWith("* sent ") || /^! undelivered [^@ ]+ reason=\w+ first=/u.test(line)
 
 const lost = new TransportError({
   during: "Read",
@@ -63,11 +49,7 @@ export class SimulatedSocket implements Socket {
   private arriving = ""
   private clientEnds = false
   private sawEnd = false
-  private acknowledged = 0
-  /** How far the bytes that it has taken are counted: it is asked at each step whether it has messages. */
-  private readonly counted = { to: 0, isAsked: false, messages: 0 }
-  /** The client has sent a part of a line, which what it sends next belongs to. */
-  private isInLine = false
+  private readonly acks = new ClientAcks()
   private cut: number
   private pace = Infinity
   private room = Infinity
@@ -77,7 +59,7 @@ export class SimulatedSocket implements Socket {
   private movedAt = 0
   private outEnded = false
   private waiting: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined = undefined
-  private silence: Silence | undefined = undefined
+  private readonly silence: KernelSilence
   private breaksWrite: number | undefined = undefined
   private breaksRead: number | undefined = undefined
   /** A break of the read side is noticed only by reading, probing or writing. */
@@ -112,6 +94,7 @@ export class SimulatedSocket implements Socket {
       silences: [],
       misuse: []
     }
+    this.silence = new KernelSilence(loop, this.wire)
   }
 
   get remote() {
@@ -209,32 +192,17 @@ export class SimulatedSocket implements Socket {
   send(bytes: string) {
     if (this.clientEnds || this.hasVanished) return
     this.arriving += bytes
-    if (bytes !== "") this.isInLine = !bytes.endsWith("\n")
+    this.acks.sent(bytes)
   }
 
   /**
    * The client acknowledges messages that it has received since the server's `* hello` with `ack`. Returns how many it has
    * acknowledged by then.
    */
-  acknowledge(which: "all" | "half" | "next" | "tooMany"): number {
-    if (this.clientEnds || this.hasVanished) return this.acknowledged
-    const messages = this.messages
-    const next = Math.min(messages, this.acknowledged + 1)
-    const count = { all: messages, half: Math.ceil(messages / 2), next, tooMany: 1_000_000 + messages }[which]
-    if (which !== "tooMany" && !this.isInLine) this.acknowledged = Math.max(this.acknowledged, count)
-    this.send(`/ack ${count}\n`)
-    return this.acknowledged
-  }
-
-  /** The messages that it has received since the server's `* hello` with `ack`. */
-  private get messages(): number {
-    const { counted, wire } = this
-    for (let end = 0; (end = wire.taken.indexOf("\n", counted.to)) >= 0; counted.to = end + 1) {
-      const line = wire.taken.slice(counted.to, end)
-      if (counted.isAsked) counted.messages += isCounted(line) ? 1 : 0
-      else counted.isAsked = /^\* hello [^:\n]* on=\S*\back\b/u.test(line)
-    }
-    return counted.messages
+  acknowledge(which: Acknowledged): number {
+    const { acks, wire } = this
+    if (!this.clientEnds && !this.hasVanished) this.send(acks.acknowledge(which, wire.taken))
+    return acks.acknowledged
   }
 
   /** The client ends its sending side after what it has sent. */
@@ -244,29 +212,21 @@ export class SimulatedSocket implements Socket {
 
   /** From now on the client's kernel acknowledges nothing. Only one that is alive can still send something. */
   vanish(isAlive: boolean) {
-    this.silence ??= { isAlive, acknowledged: this.wire.taken.length, since: undefined }
+    this.silence.begin(isAlive)
   }
 
   /** The client's kernel acknowledges everything again. */
   comeBack() {
-    this.noteSilence()
-    this.silence = undefined
+    this.silence.end(this.isOver)
   }
 
   private get hasVanished() {
-    return this.silence?.isAlive === false
+    return this.silence.isAlive === false
   }
 
   /** What the server's kernel reports, if anything is unacknowledged. */
   get transmission(): Transmission | undefined {
-    const { silence } = this
-    if (silence?.since === undefined) return undefined
-    const { acknowledged, isAlive, since } = silence
-    return {
-      unacknowledged: this.wire.taken.length - acknowledged,
-      acknowledged: { atLeast: acknowledged, atMost: acknowledged },
-      attempts: isAlive ? 0 : Math.floor((this.loop.now - since) / retransmission)
-    }
+    return this.silence.transmission
   }
 
   /** How many bytes the client takes in each turn from now on. */
@@ -327,12 +287,7 @@ export class SimulatedSocket implements Socket {
     if (this.pending !== "" && !this.isOver && this.loop.now > this.movedAt) {
       this.wire.stalls.push({ from: this.movedAt, to: this.loop.now })
     }
-    this.noteSilence()
-  }
-
-  private noteSilence() {
-    if (this.silence?.since === undefined || this.isOver) return
-    this.wire.silences.push({ from: this.silence.since, to: this.loop.now, isAlive: this.silence.isAlive })
+    this.silence.note(this.isOver)
   }
 
   /** Gone in both directions, and the server knows it: nothing happens on it any more. */
@@ -355,7 +310,8 @@ export class SimulatedSocket implements Socket {
 
   /** Whether messages wait for an acknowledgement that the client has not sent, or that the server has not handled. */
   get isSilent(): boolean {
-    const { acknowledged, messages } = this
+    const { acknowledged } = this.acks
+    const messages = this.acks.messagesIn(this.wire.taken)
     return !this.isOver && messages > 0 && (messages > acknowledged || this.arriving !== "" || this.isPaused)
   }
 
@@ -422,7 +378,7 @@ export class SimulatedSocket implements Socket {
     this.room -= some.length
     this.pending = this.pending.slice(some.length)
     this.wire.taken += some
-    if (this.silence !== undefined) this.silence.since ??= this.loop.now
+    this.silence.taken()
     this.wire.takes.push({ ...this.moment(), end: this.wire.taken.length })
     this.movedAt = this.loop.now
   }

@@ -1,5 +1,5 @@
 import type { StoredLine } from "../../../src/ports/StoreLines.js"
-import { isCounted } from "../SimulatedSocket.js"
+import { isCounted } from "../ClientAcks.js"
 import type { Sitting } from "./StoreHistory.js"
 
 /** A line that a client's kernel took whole, and what it says about kept lines. */
