@@ -27,6 +27,7 @@ const long = [
   "cli/young-generation", // waits
   "packaging/packages",
   "store/Postgres", // waits
+  "store/Postgres-failures", // waits
   "terminal/pty", // waits
   "terminal/pty-notify-and-log", // waits
   "cli/malicious-server",

@@ -1,5 +1,6 @@
 // Mutants of the HTTP door and its webhooks. Read by main.mjs, which explains the fields.
 const door = "test/http/door.test.ts"
+const send = "test/http/send.test.ts"
 const listen = "test/http/listen.test.ts"
 const port = "test/http/web-port.test.ts"
 const hooks = "test/http/hooks.test.ts"
@@ -17,35 +18,35 @@ export const mutants = [
     file: "http/Identity.ts",
     search: ' && !login.includes(":")',
     replace: "",
-    test: door
+    test: send
   },
   {
     name: "the session of a connection is used for whoever sends over it next",
     file: "http/ChatSessions.ts",
     search: "if (kept.key === keyOf(user) && ",
     replace: "if (",
-    test: door
+    test: send
   },
   {
     name: "the session of a request never ends",
     file: "http/ChatSession.ts",
     search: "Effect.forkScoped(Effect.interruptible(Effect.ignore(Stream.runDrain(connection.lines))))",
     replace: "Effect.forkScoped(Effect.ignore(Stream.runDrain(connection.lines)))",
-    test: door
+    test: send
   },
   {
     name: "a guest makes a room by writing to it",
     file: "http/ChatSession.ts",
     search: "if (members === 0 && !session.isAccount) {",
     replace: "if (members < 0) {",
-    test: door
+    test: send
   },
   {
     name: "all requests with a key have the same labels",
     file: "http/SendRequest.ts",
     search: ".update(key).digest(",
     replace: '.update("").digest(',
-    test: door
+    test: send
   },
   {
     name: "an event that was written counts as shown",
@@ -95,14 +96,14 @@ export const mutants = [
     file: "transport/HttpLimits.ts",
     search: 'else response.on("prefinish", start)',
     replace: "",
-    test: "test/server/websocket.test.ts"
+    test: "test/server/websocket-upgrade.test.ts"
   },
   {
     name: "a connection becomes a WebSocket while an answer is awaited",
     file: "transport/WebSocket.ts",
     search: "if (awaited !== undefined) return void this.answers.endAfter(socket, awaited)",
     replace: "",
-    test: "test/server/websocket.test.ts"
+    test: "test/server/websocket-upgrade.test.ts"
   },
   {
     name: "requests that come at once are carried out at once",
@@ -123,7 +124,7 @@ export const mutants = [
     file: "transport/WebSocket.ts",
     search: "    // A second request before the answer to the first: both answers would be on one connection.\n",
     replace: "    this.room.forget(socket)\n",
-    test: "test/server/websocket.test.ts"
+    test: "test/server/websocket-upgrade.test.ts"
   },
   {
     name: "the cache of events keeps alive the reads that its lines were cut from",
@@ -165,14 +166,14 @@ export const mutants = [
     file: "http/ChatSessions.ts",
     search: '    http.off("close", kept.onClosed)\n    if (kept.users === 0) this.close(kept)',
     replace: '    http.off("close", kept.onClosed)\n    this.close(kept)',
-    test: door
+    test: send
   },
   {
     name: "a key that was used for other lines is refused only by the chat",
     file: "http/Routes.ts",
     search: "key !== undefined && session.isAccount && !keys.take(",
     replace: "key !== undefined && false && !keys.take(",
-    test: door
+    test: send
   },
   {
     name: "a request that could not be sent uses up its key",
@@ -186,7 +187,7 @@ export const mutants = [
       "          ChatSession.enterRooms(session, recipients, mayJoin)\n" +
       "        ),\n" +
       "        // After the login",
-    test: door
+    test: send
   },
   {
     name: "one account makes the server forget the keys of all others",

@@ -70,14 +70,14 @@ export const mutants = [
     file: "web/model/Identity.ts",
     search: "    return token === undefined ? undefined : {",
     replace: "    return token === undefined ? identity : {",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "a tab of a user who has logged out elsewhere keeps their lines",
     file: "web/model/Page.ts",
     search: "    this.chatFor({ name: identity.name }, () => {}).forgetTab()\n",
     replace: "",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "a page that has logged out logs in again",
@@ -91,7 +91,7 @@ export const mutants = [
     file: "web/model/Chat.ts",
     search: "    if (this.isOver()) return\n    this.wasUp = true\n",
     replace: "    this.wasUp = true\n",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "a page that logs in goes on after another tab has taken over",
@@ -118,14 +118,14 @@ export const mutants = [
     file: "web/model/Page.ts",
     search: "    if (chat.isOver()) return\n    chat.stop",
     replace: "    chat.stop",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "a token is kept after another tab has logged out",
     file: "web/model/Page.ts",
     search: `    if (chat.isOver()) throw new Error("the user has logged out")\n`,
     replace: "",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "a tab without a token removes what is not delivered",
@@ -133,35 +133,35 @@ export const mutants = [
     search: "    if (identity === undefined || !this.identities.hasLoggedOut(identity)) return\n",
     replace: "    if (identity === undefined) return\n",
     also: { file: "web/model/Page.ts", search: "() => {}).forgetTab()", replace: "() => {}).forget()" },
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "a tab removes what another one has written since it has logged out",
     file: "web/model/Page.ts",
     search: "() => {}).forgetTab()",
     replace: "() => {}).forget()",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "other tabs do not learn that the user has logged out",
     file: "web/model/Identity.ts",
     search: "String(this.logouts(identity.name) + 1)",
     replace: "undefined",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "a tab writes back what it still has of a user who has logged out",
     file: "web/model/Page.ts",
     search: "if (!hasLoggedOut()) memory.write(key, text)",
     replace: "memory.write(key, text)",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "logging out leaves drafts in the browser",
     file: "web/model/Settings.ts",
     search: "    this.kept.clear()\n    this.memory.write(this.key, undefined)\n",
     replace: "    this.kept.clear()\n    this.save()\n",
-    test: "test/web/Page.test.ts"
+    test: "test/web/Page-logout.test.ts"
   },
   {
     name: "after the password was changed, the page logs in with the one before",
@@ -177,5 +177,12 @@ export const mutants = [
     replace: "      if (text !== undefined) own.set(key, text)\n",
     test: "test/web/browser-accounts.test.ts",
     build: true
+  },
+  {
+    name: "the page sends its login right after a greeting that was paced",
+    file: "web/model/Connection.ts",
+    search: "if (this.pause.millis === 0) return",
+    replace: "return",
+    test: "test/web/Connection.test.ts"
   }
 ]

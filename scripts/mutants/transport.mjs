@@ -110,21 +110,21 @@ export const mutants = [
     file: "transport/WebSocket.ts",
     search: 'this.http.emit("listening")',
     replace: "",
-    test: "test/server/websocket.test.ts"
+    test: "test/server/websocket-upgrade.test.ts"
   },
   {
     name: "a page of any origin gets a WebSocket",
     file: "transport/WebOrigin.ts",
     search: "return origin === undefined || origins",
     replace: "return origin !== undefined || origins",
-    test: "test/server/websocket.test.ts"
+    test: "test/server/websocket-upgrade.test.ts"
   },
   {
     name: "the body of a request for a WebSocket is taken for frames",
     file: "transport/WebSocketHandshake.ts",
     search: "if (hasBody(headers)) return",
     replace: "if (false) return",
-    test: "test/server/websocket.test.ts"
+    test: "test/server/websocket-upgrade.test.ts"
   },
   {
     name: "bytes that can no longer become UTF-8 are waited for",

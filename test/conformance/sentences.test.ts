@@ -37,7 +37,7 @@ const sentences = Documents.prose(document.slice(document.indexOf("\n## 1")))
 /** Sentences that no check proves, by their beginning, and why. */
 const unproved: Record<string, string> = {
   "A server with `--web` speaks this protocol":
-    "over WebSocket the tests of the server run (`ACHAT_TEST_OVER=websocket`), and test/server/websocket.test.ts",
+    "over WebSocket the tests of the server run (`ACHAT_TEST_OVER=websocket`), and test/server/websocket-upgrade.test.ts",
   "All of the above holds there, with these": "as above",
   "The subprotocol is `a-chat`;": "as above: follows RFC 6455, and nothing else becomes a WebSocket",
   "No extension is used.": "as above",
@@ -58,8 +58,10 @@ const unproved: Record<string, string> = {
   "The code of the server's Close frame follows":
     "test/server/websocket.test.ts: is closed with a code for the reason in the last line",
   "The server sends a Ping every 30 s": "test/server/websocket.test.ts: that does not answer a Ping is closed",
-  "A browser's page may connect if its origin": "test/server/websocket.test.ts: is not for pages of other origins",
-  "A server on loopback answers only to": "test/server/websocket.test.ts: is only for hosts that are the server's own",
+  "A browser's page may connect if its origin":
+    "test/server/websocket-upgrade.test.ts: is not for pages of other origins",
+  "A server on loopback answers only to":
+    "test/server/websocket-upgrade.test.ts: is only for hosts that are the server's own",
   "A connection is a stream of bytes over TCP, TLS or a Unix socket.":
     "not a promise; the suite runs over each with --tls and --unix",
   "Codes and params are the contract;": "about what may change in later versions",

@@ -1,0 +1,171 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Keys from "../../src/ports/StoreLines.js"
+import * as Postgres from "../../src/store/Postgres.js"
+import { append, balanced, defaults, line, register, stored } from "../ports/StoreFixtures.js"
+import * as PostgresServer from "../support/PostgresServer.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
+import { withPostgres } from "./PostgresTests.js"
+
+/**
+ * A driver whose every second commit fails with the error of a session that is terminated: after the database has
+ * committed, or after it has crashed without a trace of the transaction. The connection is open until a moment later.
+ */
+const failingDriver = (fate: "committed" | "lost") =>
+  Effect.map(temporaryFolder, (folder) => {
+    const file = join(folder, "pg.cjs")
+    writeFileSync(
+      file,
+      `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
+      const isLost = ${fate === "lost"}
+      let commits = 0
+      exports.Client = class extends Client {
+        async query(sql, ...rest) {
+          if (sql !== "commit" || ++commits % 2 === 1) {
+            // The numbers of lost transactions have not been given away yet.
+            const isStatus = typeof sql === "string" && sql.includes("pg_xact_status")
+            return super.query(isStatus && isLost ? sql.replace("('", "('1000000") : sql, ...rest)
+          }
+          await super.query(isLost ? "rollback" : "commit")
+          setTimeout(() => this.end(), 20)
+          throw Object.assign(new Error("terminating connection due to administrator command"), { code: "57P01" })
+        }
+      }`
+    )
+    return file
+  })
+
+/** A driver whose database answers the commit of the tables, and no commit after it. */
+const hangingDriver = Effect.map(temporaryFolder, (folder) => {
+  const file = join(folder, "pg.cjs")
+  writeFileSync(
+    file,
+    `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
+    let commits = 0
+    exports.Client = class extends Client {
+      query(sql, ...rest) {
+        return sql === "commit" && ++commits > 1 ? new Promise(() => {}) : super.query(sql, ...rest)
+      }
+    }`
+  )
+  return file
+})
+
+withPostgres((database) => {
+  describe("a store in Postgres", () => {
+    it.scopedLive("is reserved again after the connection was lost, also if the database has not noticed that", () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const file = join(folder, "pg.cjs")
+        // Its first connection breaks on this side only.
+        writeFileSync(
+          file,
+          `const { Client } = require(${JSON.stringify(PostgresServer.driver)})
+          let clients = 0
+          exports.Client = class extends Client {
+            number = ++clients
+            async query(sql, ...rest) {
+              if (this.number > 1 || sql !== "begin" || !this.isWarm) {
+                if (sql === "begin") this.isWarm = true
+                return super.query(sql, ...rest)
+              }
+              this.emit("error", new Error("no route to the host"))
+              throw new Error("no route to the host")
+            }
+          }`
+        )
+        const options = { url: database.url, limits: defaults, schema: database.newSchema(), driver: file }
+        const store = yield* Postgres.make(options)
+        const alice = yield* register(store, "alice")
+        const key = Keys.between(alice, alice)
+        assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "one")))).reason, "unavailable")
+        const again = Effect.retry(append(store, line(key, alice, "two")), {
+          schedule: Schedule.spaced("20 millis"),
+          times: 200
+        })
+        assert.strictEqual(stored(yield* again).seq, 1)
+      })
+    )
+
+    it.scopedLive("says whether a line is stored although the connection was lost, and connects again", () =>
+      Effect.gen(function* () {
+        const own = yield* PostgresServer.make()
+        const store = yield* Postgres.make({ url: own.url, limits: defaults, driver: PostgresServer.driver })
+        const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+        const key = Keys.between(alice, bob)
+        let count = 0
+        for (let round = 0; round < 3; round++) {
+          const writing = yield* Effect.fork(
+            Effect.forEach(Array.from({ length: 300 }), () =>
+              Effect.exit(append(store, line(key, alice, "hi", { isLive: true })))
+            )
+          )
+          yield* append(store, line(key, alice, "hi", { isLive: true }))
+          count += 1
+          yield* own.kill
+          yield* own.start
+          const exits = yield* Fiber.join(writing)
+          count += exits.filter((exit) => Exit.isSuccess(exit)).length
+          yield* Effect.retry(append(store, line(key, alice, "hi", { isLive: true })), Schedule.spaced("50 millis"))
+          count += 1
+        }
+        const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
+        assert.strictEqual(records.filter(({ type }) => type === "line").length, count)
+        assert.deepStrictEqual(yield* store.check, [])
+      })
+    )
+
+    it.scopedLive("says that a line is stored although its commit has failed, and stores it once", () =>
+      Effect.gen(function* () {
+        const options = { url: database.url, limits: defaults, schema: database.newSchema() }
+        const store = yield* Postgres.make({ ...options, driver: yield* failingDriver("committed") })
+        const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+        const key = Keys.between(alice, bob)
+        for (let round = 1; round <= 3; round++) {
+          const appended = yield* append(store, line(key, alice, "hi", { isLive: true }))
+          assert.deepInclude(appended, { _tag: "Stored", seq: round, again: false })
+        }
+        assert.strictEqual((yield* balanced(store)).stored, 3)
+      })
+    )
+
+    it.scopedLive("says that a line is not stored if the database has crashed without a trace of it", () =>
+      Effect.gen(function* () {
+        const options = { url: database.url, limits: defaults, schema: database.newSchema() }
+        const [alice, bob] = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* Postgres.make({ ...options, driver: PostgresServer.driver })
+            return [yield* register(store, "alice"), yield* register(store, "bob")] as const
+          })
+        )
+        const store = yield* Postgres.make({ ...options, driver: yield* failingDriver("lost") })
+        const one = line(Keys.between(alice, bob), alice, "hi", { isLive: true })
+        assert.strictEqual((yield* Effect.flip(append(store, one))).reason, "unavailable")
+        assert.strictEqual((yield* balanced(store)).stored, 0)
+      })
+    )
+
+    it.scopedLive("can be closed although the database has stopped answering", () =>
+      Effect.gen(function* () {
+        const url = database.url
+        const scope = yield* Scope.make()
+        const opened = Postgres.make({ url, limits: defaults, driver: yield* hangingDriver, schema: "hanging" })
+        const store = yield* Scope.extend(opened, scope)
+        const registering = yield* Effect.fork(register(store, "alice"))
+        yield* Effect.sleep(100)
+        yield* Scope.close(scope, Exit.void)
+        assert.isTrue(Option.isNone(yield* Fiber.poll(registering)), "it was answered")
+        yield* Fiber.interrupt(registering)
+      })
+    )
+  })
+})
