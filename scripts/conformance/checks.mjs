@@ -10,6 +10,7 @@ import { leaving } from "./promises/leaving.mjs"
 import { lines } from "./promises/lines.mjs"
 import { login } from "./promises/login.mjs"
 import { messages } from "./promises/messages.mjs"
+import { past } from "./promises/past.mjs"
 import { rooms } from "./promises/rooms.mjs"
 import { shutdown } from "./promises/shutdown.mjs"
 import { tls } from "./promises/tls.mjs"
@@ -29,5 +30,6 @@ export const checks = [
   tls,
   accounts,
   kept,
-  rooms
+  rooms,
+  past
 ].flat()

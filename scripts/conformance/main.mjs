@@ -6,7 +6,7 @@
 //   --ca FILE            certificate authorities to trust (default: those that Node trusts)
 //   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for checks that need small limits,
 //                        signals or exit statuses; without --port and --unix, all checks use such servers
-//   --group GROUP        only `original` (what the tutorial's server does), `promises` (PROTOCOL.md) or `rooms` (its section 11)
+//   --group GROUP        only `original` (what the tutorial's server does), `promises` (PROTOCOL.md) or `rooms` (its sections 11 and 12)
 //   --only TEXT          only checks whose name contains TEXT; repeatable
 //   --patience SECONDS   how long to wait for anything that must happen (default 5)
 //   --verbose            shows the sentence that each check proves

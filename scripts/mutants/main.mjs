@@ -29,8 +29,10 @@ import { mutants as accounts } from "./accounts.mjs"
 import { mutants as acknowledgement } from "./acknowledgement.mjs"
 import { mutants as blocks } from "./blocks.mjs"
 import { mutants as clients } from "./clients.mjs"
+import { mutants as commands } from "./commands.mjs"
 import { mutants as connections } from "./connections.mjs"
 import { mutants as conversations } from "./conversations.mjs"
+import { mutants as databases } from "./databases.mjs"
 import { mutants as flowControl } from "./flow-control.mjs"
 import { mutants as http } from "./http.mjs"
 import { mutants as ledger } from "./ledger.mjs"
@@ -72,6 +74,7 @@ const mutants = [
   turns,
   vanished,
   clients,
+  commands,
   terminal,
   typing,
   parameters,
@@ -81,6 +84,7 @@ const mutants = [
   operators,
   http,
   store,
+  databases,
   storeRooms,
   rooms,
   search,
@@ -168,7 +172,7 @@ const test = async (mutant, directory) => {
   if (mutant.build === true && (await run(["scripts/build.mjs"], options)).status !== 0)
     throw new Error(`${mutant.name}: it does not build`)
   const vitest = join("node_modules", "vitest", "vitest.mjs")
-  const args = [vitest, "run", "--config", "test/vitest.config.ts", mutant.test]
+  const args = [vitest, "run", "--config", "test/vitest.config.ts", "--bail", "1", mutant.test]
   const { signal, status, stderr } = await run(args, options)
   rmSync(copy, { recursive: true })
   if (signal === null && status === 0) return undefined

@@ -1,124 +1,9 @@
 // Bugs in what is stored. Imported by main.mjs.
 const suite = "test/ports/Store.test.ts"
 const file = "test/store/Sqlite.test.ts"
-const opening = "test/store/SqliteOpening.test.ts"
-const disk = "test/store/disk.test.ts"
-const kills = "test/store/kills.test.ts"
 const damage = "test/store/SqliteDamage.test.ts"
-const backup = "test/store/SqliteBackup.test.ts"
 
 export const mutants = [
-  {
-    name: "a store is closed once the database has answered, however long it takes",
-    file: "store/PostgresEngine.ts",
-    search: "setTimeout(closeMillis, true, timer)",
-    replace: "new Promise<boolean>(() => {})",
-    test: "test/store/Postgres.test.ts"
-  },
-  {
-    name: "two servers use one database",
-    file: "store/PostgresEngine.ts",
-    search: "throw inUse\n        this.session",
-    replace: "return connection\n        this.session",
-    test: "test/store/Postgres.test.ts"
-  },
-  {
-    name: "a session that the database takes for alive keeps the server from its store",
-    file: "store/PostgresEngine.ts",
-    search: "if (this.session !== undefined) await",
-    replace: "if (this.isClosed && this.session !== undefined) await",
-    test: "test/store/Postgres.test.ts"
-  },
-  {
-    name: "a check of a damaged file loses what it has found before it fails",
-    file: "store/SqliteChecks.ts",
-    search: "if (faults.length === 0) faults.push(describe(error))",
-    replace: "faults.splice(0, faults.length, describe(error))",
-    test: damage
-  },
-  {
-    name: "a transaction is reported as stored before it is flushed",
-    file: "store/SqliteFile.ts",
-    search: '"synchronous = full"',
-    replace: '"synchronous = normal"',
-    also: {
-      file: "store/SqliteFile.ts",
-      search: 'if (pragma(connection, "synchronous") !== 2) throw',
-      replace: "if (false) throw"
-    },
-    test: kills
-  },
-  {
-    name: "Postgres says that a commit has failed, and is believed",
-    file: "store/PostgresEngine.ts",
-    search: "if (await this.hasCommitted(committing.transaction)) return committing.result",
-    replace: "",
-    test: "test/store/Postgres.test.ts"
-  },
-  {
-    name: "Postgres is asked for ever about a transaction that it does not know",
-    file: "store/PostgresEngine.ts",
-    search: 'if (codeOf(error) === "22023") return false',
-    replace: "",
-    test: "test/store/Postgres.test.ts"
-  },
-  {
-    name: "two servers can use one file",
-    file: "store/SqliteFile.ts",
-    search: 'pragma(connection, "locking_mode = exclusive")',
-    replace: "",
-    test: opening
-  },
-  {
-    name: "a file of a newer version is opened",
-    file: "store/SqliteFile.ts",
-    search: 'if (Number(pragma(connection, "user_version")) > migrations.length) {',
-    replace: "if (false) {",
-    test: opening
-  },
-  {
-    name: "the database of another application is changed before it is refused",
-    file: "store/SqliteFile.ts",
-    search: "refuseOther(connection, path)\n    restrict(path)\n    prepare(connection)",
-    replace: "prepare(connection)\n    refuseOther(connection, path)\n    restrict(path)",
-    test: opening
-  },
-  {
-    name: "others can read a store whose copy they could read",
-    file: "store/SqliteFile.ts",
-    search: "    restrict(path)\n",
-    replace: "",
-    test: opening
-  },
-  {
-    name: "a store that belongs to another user cannot be opened",
-    file: "store/SqliteFile.ts",
-    search: 'if (!(error instanceof Error && "code" in error && error.code === "EPERM")) throw error',
-    replace: "throw error",
-    test: "test/cli/store.test.ts",
-    build: true
-  },
-  {
-    name: "a log that is left can be read by others",
-    file: "store/SqliteFile.ts",
-    search: "[path, `${path}-wal`]",
-    replace: "[path]",
-    test: opening
-  },
-  {
-    name: "damage to the roots of the tables is not noticed at the start",
-    file: "store/SqliteFile.ts",
-    search: "SqliteChecks.edges(connection)",
-    replace: "undefined",
-    test: damage
-  },
-  {
-    name: "a file that is written to is not marked",
-    file: "store/SqliteEngine.ts",
-    search: "if (!this.isMarked) this.statement(SqliteFile.mark).run()",
-    replace: "",
-    test: damage
-  },
   {
     name: "a damaged text is delivered",
     file: "store/SqlLines.ts",
@@ -127,32 +12,11 @@ export const mutants = [
     test: damage
   },
   {
-    name: "a restored backup has the log of the original",
-    file: "store/SqliteBackup.ts",
-    search: "update meta set log = '', clean = 1",
-    replace: "update meta set clean = 1",
-    test: backup
-  },
-  {
     name: "the age of lines goes on while no server runs",
     file: "store/SqlState.ts",
     search: "*running({ now }: Moment): Sql<number> {",
     replace: "*running({ now, wall }: Moment): Sql<number> { if (wall > 0) return wall",
     test: file
-  },
-  {
-    name: "a transaction whose commit failed is not looked for",
-    file: "store/StoreThread.ts",
-    search: "const isCommitted = commits === uncertain.commits",
-    replace: "const isCommitted = commits === undefined",
-    test: disk
-  },
-  {
-    name: "the reserve is not given up when the disk is full",
-    file: "store/SqliteEngine.ts",
-    search: "        this.reserve.release()\n",
-    replace: "",
-    test: disk
   },
   {
     name: "a label is recognised whatever its text",
@@ -315,46 +179,11 @@ export const mutants = [
     test: suite
   },
   {
-    name: "a backup copies the file while pages are moved into it",
-    file: "store/SqliteBackup.ts",
-    search: "areOn ? checkpointPages : 0",
-    replace: "areOn ? checkpointPages : 1",
-    test: backup
-  },
-  {
-    name: "the log grows for good after a backup",
-    file: "store/SqliteBackup.ts",
-    search: "if (!this.isAbandoned) this.checkpoints(true)",
-    replace: "",
-    test: backup
-  },
-  {
-    name: "a backup gives the lock of the file up",
-    file: "store/SqliteBackup.ts",
-    search: "await this.transfer(this.source, copy)",
-    replace: "await this.transfer(this.source, copy); closeSync(this.source); this.source = undefined",
-    test: backup
-  },
-  {
-    name: "a backup takes the log of another file of its name",
-    file: "store/SqliteBackup.ts",
-    search: "if (leftover !== undefined) throw",
-    replace: "if (leftover === file) throw",
-    test: backup
-  },
-  {
     name: "numbers that are not in the table yet are dropped from memory",
     file: "store/SqlState.ts",
     search: "  private keep(head: Head) {\n",
     replace: "  private keep(head: Head) {\n    this.trim()\n",
     test: "test/store/Sqlite.test.ts"
-  },
-  {
-    name: "a reload does not reach the store",
-    file: "cli/serve/Reload.ts",
-    search: "yield* store.configure(StoreFlags.limitsOf(next.values))",
-    replace: "",
-    test: "test/cli/control.test.ts"
   },
   {
     name: "an expired line is not counted",
@@ -397,44 +226,6 @@ export const mutants = [
     test: suite
   },
   {
-    name: "a commit that fails for want of memory is never answered",
-    file: "store/SqliteEngine.ts",
-    search: 'this.state = "unavailable"\n        failure.uncertain',
-    replace: "failure.uncertain",
-    test: file
-  },
-  {
-    name: "an account is made in a store that ends with the command",
-    file: "cli/serve/StoreFlags.ts",
-    search: `  target === "memory"
-    ? ExitStatus`,
-    replace: `  target === ""
-    ? ExitStatus`,
-    test: "test/cli/store.test.ts",
-    build: true
-  },
-  {
-    name: "an export passes a damaged line off as good",
-    file: "store/SqlExport.ts",
-    search: "Checksum.ofLine(line) === line.crc",
-    replace: "true",
-    test: damage
-  },
-  {
-    name: "an export ends at a page that cannot be read",
-    file: "store/SqlExport.ts",
-    search: 'if (part !== "lines") return undefined',
-    replace: 'if (part !== "lines" || intact >= 0) return undefined',
-    test: damage
-  },
-  {
-    name: "after an import that lacks the last lines, new lines count as given",
-    file: "store/SqlImport.ts",
-    search: '    yield* run("update cursor set seq = ? where conversation = ? and seq > ?", last, id, last)\n',
-    replace: "",
-    test: damage
-  },
-  {
     name: "lines that an export has left out are a fault of the store",
     file: "store/SqlUpkeep.ts",
     search: "line.seq !== expected && !isAfterGap",
@@ -447,40 +238,5 @@ export const mutants = [
     search: "(gaps.get(line.seq) ?? Infinity) <= expected",
     replace: "gaps.size > 0",
     test: damage
-  },
-  {
-    name: "the copy of a rescued store is reported as damaged",
-    file: "store/SqlExport.ts",
-    search: "...(missing > 0 ? { missing } : {})",
-    replace: "",
-    test: damage
-  },
-  {
-    name: "the copy of a rescued store reports lines that retention has removed",
-    file: "store/SqlGaps.ts",
-    search: " and g.last >= c.first",
-    replace: "",
-    test: damage
-  },
-  {
-    name: "a store in Postgres needs a role that may ask which cluster it is in",
-    file: "store/PostgresSchema.ts",
-    search: 'Number(privilege?.["granted"]) === 1',
-    replace: "privilege !== undefined",
-    test: "test/store/Postgres.test.ts"
-  },
-  {
-    name: "a database that was restored goes on with its log",
-    file: "store/PostgresSchema.ts",
-    search: `if (!isSamePlace(before, now)) await connection.execute("update meta set log = ''")`,
-    replace: "if (!isSamePlace(before, now)) void 0",
-    test: "test/store/Postgres.test.ts"
-  },
-  {
-    name: "a server goes on with the log of a database that was restored meanwhile",
-    file: "store/PostgresEngine.ts",
-    search: "if (this.log !== log) throw restored",
-    replace: "",
-    test: "test/store/Postgres.test.ts"
   }
 ]

@@ -139,5 +139,47 @@ export const mutants = [
     search: "if (isSilent()) return",
     replace: "",
     terminal: true
+  },
+  {
+    name: "the terminal sends kept lines to users who are not back yet",
+    file: "terminal/People.ts",
+    search: "if (name !== this.own) this.expected.add(name)",
+    replace: "",
+    test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "the terminal waits only for the first recipient of a line",
+    file: "terminal/Outgoing.ts",
+    search: "return to.some((name) =>",
+    replace: "return to.slice(0, 1).some((name) =>",
+    test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "the terminal lets a line overtake an earlier one to the same user",
+    file: "terminal/Outgoing.ts",
+    search: "this.heldNames.add(name)",
+    replace: "",
+    test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "the terminal waits for a user who never returns",
+    file: "terminal/OneConnection.ts",
+    search: "Effect.delay(returnTime)",
+    replace: 'Effect.delay("1 day")',
+    test: "test/terminal/coming-back.test.ts"
+  },
+  {
+    name: "the terminal shows a message as received that is only stored",
+    file: "terminal/Receipts.ts",
+    search: 'fate.seq <= (this.given.get(fate.names[0] ?? "") ?? 0)',
+    replace: 'this.given.has(fate.names[0] ?? "")',
+    test: "test/terminal/Receipts.test.ts"
+  },
+  {
+    name: "the terminal sends a line again to a guest that may have it",
+    file: "terminal/Outgoing.ts",
+    search: "isRepeatable(message) && message.to.every((name) => kept.has(name))",
+    replace: "isRepeatable(message)",
+    test: "test/terminal/kept.test.ts"
   }
 ]
