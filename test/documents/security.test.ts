@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
 
 /** The tests that the table of threats names, and the file of each. */
-const named = [...read("SECURITY.md").matchAll(/^\| .* \| `(\w+\/\w+)`: (.*?) \|$/gmu)].map(
+const named = [...read("SECURITY.md").matchAll(/^\| .* \| `([\w-]+\/[\w-]+)`: (.*?) \|$/gmu)].map(
   ([, file = "", name = ""]) => ({
     file,
     name
