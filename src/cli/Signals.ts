@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
 import { closeSync, constants, openSync } from "node:fs"
 import { isatty } from "node:tty"
 import * as ExitStatus from "./ExitStatus.js"
@@ -33,20 +33,18 @@ export const ignoreUnused = Effect.sync(() => {
   if (!startedAtTerminal) process.on("SIGHUP", ignore)
 })
 
-/** Logs these signals as warnings, instead of printing a line. */
-export const logUnused: Layer.Layer<never> = Layer.scopedDiscard(
-  Effect.gen(function* () {
-    const runtime = yield* Effect.runtime<never>()
-    const printed = report
-    yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        report = (signal) =>
-          void Runtime.runFork(runtime)(Effect.annotateLogs(Effect.logWarning("the signal has no effect"), { signal }))
-      }),
-      () => Effect.sync(() => (report = printed))
-    )
-  })
-)
+/** Logs these signals as warnings, instead of printing a line, until the scope closes. */
+export const logUnused: Effect.Effect<void, never, Scope.Scope> = Effect.gen(function* () {
+  const runtime = yield* Effect.runtime<never>()
+  const printed = report
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      report = (signal) =>
+        void Runtime.runFork(runtime)(Effect.annotateLogs(Effect.logWarning("the signal has no effect"), { signal }))
+    }),
+    () => Effect.sync(() => (report = printed))
+  )
+})
 
 /**
  * Whether the program started in a terminal, which sends SIGHUP when its window is closed. A program that `nohup`

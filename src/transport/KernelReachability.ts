@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { none, Reachability, type Finding, type ReachabilityProbe } from "../ports/Reachability.js"
+import { Reachability, unknown, type Finding, type ReachabilityProbe } from "../ports/Reachability.js"
 import type { Socket } from "../ports/Transport.js"
 import { FramedSocket } from "./FramedSocket.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
@@ -56,9 +56,10 @@ const handed = (socket: Socket): number | undefined => {
 export const probe: ReachabilityProbe = probeOf(tables)
 
 /** Notices vanished peers where the tables can be read: on Linux, unless a container hides them. */
-export const layer: Layer.Layer<Reachability> = Layer.suspend(() =>
-  isReadable(tables.IPv4) ? Layer.succeed(Reachability, probe) : none
-)
+export const available = (): ReachabilityProbe => (isReadable(tables.IPv4) ? probe : unknown)
+
+/** `available`, as a layer. */
+export const layer: Layer.Layer<Reachability> = Layer.sync(Reachability, available)
 
 const isReadable = (path: string) => {
   try {

@@ -1,5 +1,4 @@
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { LiveSource } from "../../chat/Live.js"
 import * as Arguments from "../help/Arguments.js"
 import * as Log from "../log/Log.js"
@@ -33,7 +32,7 @@ export const command = Command.make(settings, {}, (line) =>
       Effect.annotateLogs(Effect.logWarning("a variable has no effect"), { mistake })
     )
     const ServerProgram = yield* Effect.promise(() => import("../serve/ServerProgram.js"))
-    yield* Effect.zipRight(warnings, Layer.launch(ServerProgram.layer({ given, path, flags, log }))).pipe(
+    yield* Effect.zipRight(warnings, ServerProgram.run({ given, path, flags, log })).pipe(
       Effect.provide(Log.layer(format, process.stderr, log))
     )
   })

@@ -1,4 +1,6 @@
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -101,23 +103,27 @@ export const layer = (
     reportOverRate()
     flush()
   }
-  const finishAtTheEnd = Layer.scopedDiscard(
-    Effect.acquireRelease(
-      Effect.sync(() => process.on("exit", finish)),
-      () =>
-        Effect.sync(() => {
-          process.off("exit", finish)
-          finish()
-        })
-    )
+  const finishAtTheEnd = Effect.acquireRelease(
+    Effect.sync(() => process.on("exit", finish)),
+    () =>
+      Effect.sync(() => {
+        process.off("exit", finish)
+        finish()
+      })
   )
-  return Layer.mergeAll(
-    Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), finishAtTheEnd),
-    // Nobody traces this program, and Effect's own logger for that would read every event (benchmark: churn).
-    Logger.remove(Logger.tracerLogger),
-    // Effect passes all events to the logger, which selects them by a level that can change.
-    Logger.minimumLogLevel(LogLevel.All),
-    Layer.scopedDiscard(Effect.locallyScoped(LogEvent.selection, isWritten))
+  // One layer and not one for each of these (benchmark: start-up, 2 ms).
+  return Layer.scopedDiscard(
+    Effect.gen(function* () {
+      yield* finishAtTheEnd
+      // Nobody traces this program, and Effect's own logger for that would read every event (benchmark: churn).
+      const replaced = [Logger.defaultLogger, Logger.tracerLogger]
+      yield* Effect.locallyScopedWith(FiberRef.currentLoggers, (loggers) =>
+        HashSet.add(HashSet.difference(loggers, replaced), logger)
+      )
+      // Effect passes all events to the logger, which selects them by a level that can change.
+      yield* Effect.locallyScoped(FiberRef.currentMinimumLogLevel, LogLevel.All)
+      yield* Effect.locallyScoped(LogEvent.selection, isWritten)
+    })
   )
 }
 

@@ -1,36 +1,34 @@
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { Server } from "../../chat/Server.js"
 import { isLoopback } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
-import { RunningRooms } from "./AccountsLayer.js"
+import { RunningRooms } from "./RunningServer.js"
 import type * as AdminFlag from "./AdminFlag.js"
 
-/** The admin server, or nothing where it is off. */
-export const layer = (
+/** Starts the admin server, or nothing where it is off. */
+export const start = (
   at: AdminFlag.HostPort | undefined,
   descriptorLimit: number
-): Layer.Layer<never, ExitStatus.Failure, Server | RunningRooms> =>
-  at === undefined ? Layer.empty : serving(at, descriptorLimit)
+): Effect.Effect<void, ExitStatus.Failure, Server | RunningRooms | Scope.Scope> =>
+  at === undefined ? Effect.void : serving(at, descriptorLimit)
 
 const serving = (at: AdminFlag.HostPort, descriptorLimit: number) =>
-  Layer.scopedDiscard(
-    Effect.gen(function* () {
-      const server = yield* Server
-      const rooms = yield* RunningRooms
-      // Imported only here: loading HTTP takes as long as the rest of the program's start.
-      const Admin = yield* Effect.promise(() => import("../../admin/Admin.js"))
-      const address = yield* Effect.mapError(
-        Admin.serve({ ...at, server, rooms: rooms?.list, version: ACHAT_VERSION, descriptorLimit }),
-        (error) => ExitStatus.asMisuse(TransportAdvice.toListenForAdmin(error))
-      )
-      yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: address.text })
-      if (!isLoopback(at.host)) {
-        yield* Effect.logWarning("anyone who can reach the admin port sees who is connected, and from where")
-      }
-    })
-  )
+  Effect.gen(function* () {
+    const server = yield* Server
+    const rooms = yield* RunningRooms
+    // Imported only here: loading HTTP takes as long as the rest of the program's start.
+    const Admin = yield* Effect.promise(() => import("../../admin/Admin.js"))
+    const address = yield* Effect.mapError(
+      Admin.serve({ ...at, server, rooms: rooms?.list, version: ACHAT_VERSION, descriptorLimit }),
+      (error) => ExitStatus.asMisuse(TransportAdvice.toListenForAdmin(error))
+    )
+    yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: address.text })
+    if (!isLoopback(at.host)) {
+      yield* Effect.logWarning("anyone who can reach the admin port sees who is connected, and from where")
+    }
+  })
 
 /** The version in package.json. The build replaces this constant. */
 declare const ACHAT_VERSION: string

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
-import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as BanSubject from "../../chat/BanSubject.js"
 import { Server } from "../../chat/Server.js"
@@ -13,7 +13,7 @@ import * as Unix from "../../transport/Unix.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AccountAnswers from "./AccountAnswers.js"
-import { RunningAccounts, RunningRooms, RunningStore } from "./AccountsLayer.js"
+import { RunningAccounts, RunningRooms, RunningStore } from "./RunningServer.js"
 import * as ControlRequest from "./ControlRequest.js"
 import * as HookAnswers from "./HookAnswers.js"
 import * as RoomAnswers from "./RoomAnswers.js"
@@ -34,27 +34,25 @@ const linger = Duration.seconds(1)
 
 type Services = Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | HookAnswers.RunningHooks
 
-/** The control socket. */
-export const layer = (path: string): Layer.Layer<never, ExitStatus.Failure, Services> =>
-  Layer.scopedDiscard(
-    Effect.gen(function* () {
-      const answer = yield* answering
-      const fork = yield* FiberSet.makeRuntime<never>()
-      const { address } = yield* Effect.mapError(
-        Unix.listen(path)({
-          hardLimit: maxConnections,
-          events: {
-            // Started at once, so that the socket is attached in the turn in which it was handed over.
-            accepted: (socket) => void fork(session(socket, answer)),
-            dropped: () => {},
-            failed: ({ reason }) => void fork(Effect.logWarning(reason))
-          }
-        }),
-        (error) => ExitStatus.asMisuse(TransportAdvice.toListenForControl(error))
-      )
-      yield* Effect.annotateLogs(Effect.logInfo("control listening"), { address: address.text })
-    })
-  )
+/** Listens on the control socket. */
+export const start = (path: string): Effect.Effect<void, ExitStatus.Failure, Services | Scope.Scope> =>
+  Effect.gen(function* () {
+    const answer = yield* answering
+    const fork = yield* FiberSet.makeRuntime<never>()
+    const { address } = yield* Effect.mapError(
+      Unix.listen(path)({
+        hardLimit: maxConnections,
+        events: {
+          // Started at once, so that the socket is attached in the turn in which it was handed over.
+          accepted: (socket) => void fork(session(socket, answer)),
+          dropped: () => {},
+          failed: ({ reason }) => void fork(Effect.logWarning(reason))
+        }
+      }),
+      (error) => ExitStatus.asMisuse(TransportAdvice.toListenForControl(error))
+    )
+    yield* Effect.annotateLogs(Effect.logInfo("control listening"), { address: address.text })
+  })
 
 /** An answer in parts, which together are one line without its LF. */
 type Answer = Stream.Stream<string>

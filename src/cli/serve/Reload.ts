@@ -1,8 +1,8 @@
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
 import type { RoomsSettings } from "../../rooms/RoomsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
@@ -14,7 +14,7 @@ import * as Signals from "../Signals.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
 import type { Source } from "../settings/Sources.js"
 import * as AccountFlags from "./AccountFlags.js"
-import { RunningStore } from "./AccountsLayer.js"
+import { RunningStore } from "./RunningServer.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as RoomFlags from "./RoomFlags.js"
 import * as ServerSettings from "./ServerSettings.js"
@@ -37,13 +37,12 @@ export interface Reloaded {
   readonly mistakes: ReadonlyArray<string>
 }
 
-export class Reload extends Context.Tag("a-chat/Reload")<
-  Reload,
-  {
-    /** Reads everything again, and logs the result. Undefined if there is nothing to read. */
-    readonly run: Effect.Effect<Reloaded> | undefined
-  }
->() {}
+export interface ReloadService {
+  /** Reads everything again, and logs the result. Undefined if there is nothing to read. */
+  readonly run: Effect.Effect<Reloaded> | undefined
+}
+
+export class Reload extends Context.Tag("a-chat/Reload")<Reload, ReloadService>() {}
 
 export interface ReloadOptions {
   /** The path of the settings file, if there is one. */
@@ -61,34 +60,34 @@ export interface ReloadOptions {
   readonly certificates: Effect.Effect<string, string> | undefined
 }
 
-export const layer = (options: ReloadOptions): Layer.Layer<Reload, never, Server | RunningStore> =>
-  Layer.scoped(
-    Reload,
-    Effect.gen(function* () {
-      const { certificates, path } = options
-      const running = { server: yield* Server, store: yield* RunningStore }
-      const settings = path === undefined ? undefined : reloading(path, running, options)
-      const oneByOne = yield* Effect.makeSemaphore(1)
-      const run = settings === undefined && certificates === undefined ? undefined : all(settings, certificates)
-      const reload = run === undefined ? undefined : oneByOne.withPermits(1)(run)
-      const hungUp = Effect.suspend(() => {
-        const hangup = Signals.hangup()
-        if (hangup === "closed") return terminate
-        if (reload !== undefined) return reload
-        return hangup === "sent" ? terminate : nothingToReload
-      })
-      // Signals that arrive during a reload count as one.
-      const signals = yield* Queue.sliding<void>(1)
-      const signalled = () => signals.unsafeOffer(undefined)
-      yield* Signals.surviveHangup
-      yield* Effect.acquireRelease(
-        Effect.sync(() => process.on("SIGHUP", signalled)),
-        () => Effect.sync(() => process.off("SIGHUP", signalled))
-      )
-      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(signals), hungUp)))
-      return { run: reload }
+/** Reloads on SIGHUP until the scope closes. */
+export const make = (
+  options: ReloadOptions
+): Effect.Effect<ReloadService, never, Server | RunningStore | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { certificates, path } = options
+    const running = { server: yield* Server, store: yield* RunningStore }
+    const settings = path === undefined ? undefined : reloading(path, running, options)
+    const oneByOne = yield* Effect.makeSemaphore(1)
+    const run = settings === undefined && certificates === undefined ? undefined : all(settings, certificates)
+    const reload = run === undefined ? undefined : oneByOne.withPermits(1)(run)
+    const hungUp = Effect.suspend(() => {
+      const hangup = Signals.hangup()
+      if (hangup === "closed") return terminate
+      if (reload !== undefined) return reload
+      return hangup === "sent" ? terminate : nothingToReload
     })
-  )
+    // Signals that arrive during a reload count as one.
+    const signals = yield* Queue.sliding<void>(1)
+    const signalled = () => signals.unsafeOffer(undefined)
+    yield* Signals.surviveHangup
+    yield* Effect.acquireRelease(
+      Effect.sync(() => process.on("SIGHUP", signalled)),
+      () => Effect.sync(() => process.off("SIGHUP", signalled))
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(signals), hungUp)))
+    return { run: reload }
+  })
 
 /** Reads the settings and the certificates again. A mistake in one does not keep the other as it was. */
 const all = (settings: ReturnType<typeof reloading> | undefined, certificates: ReloadOptions["certificates"]) =>

@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
 import { Descriptors } from "../../ports/Descriptors.js"
-import * as Endpoints from "../../ports/Endpoints.js"
+import { Endpoints } from "../../ports/Endpoints.js"
+import { Reachability } from "../../ports/Reachability.js"
 import * as KernelReachability from "../../transport/KernelReachability.js"
 import * as ProcessDescriptors from "../../transport/ProcessDescriptors.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -12,7 +12,6 @@ import * as TransportAdvice from "../TransportAdvice.js"
 import * as V8Compiler from "../V8Compiler.js"
 import * as V8Heap from "../V8Heap.js"
 import * as AccountFlags from "./AccountFlags.js"
-import * as AccountsLayer from "./AccountsLayer.js"
 import * as AdminEndpoint from "./AdminEndpoint.js"
 import { RunningHooks } from "./HookAnswers.js"
 import * as LimitFlags from "./LimitFlags.js"
@@ -20,6 +19,7 @@ import * as ListenFlags from "./ListenFlags.js"
 import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 import * as Reload from "./Reload.js"
+import * as RunningServer from "./RunningServer.js"
 import type * as ServerSettings from "./ServerSettings.js"
 
 /** What would delay the start. */
@@ -27,74 +27,81 @@ const onceListening = Effect.zipRight(V8Compiler.optimiseSoon, V8Heap.restoreYou
 
 type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
-/** A server and everything around it, the outermost first. A part that is off is an empty layer. */
-export const layer = (parts: Parts) =>
-  Layer.unwrapScoped(
-    Effect.gen(function* () {
-      const { given } = parts
-      const started = yield* StoreFlags.startThread(given.values.store)
-      yield* V8Heap.keepSmall
-      const descriptors = ProcessDescriptors.read()
-      const { chat: maxConnections, http: webMaxConnections } = yield* connections(given, descriptors)
-      const listeners = yield* ListenFlags.resolve(
-        { ...given, values: { ...given.values, webMaxConnections } },
-        given.values.loginTimeout
+/**
+ * A server and everything around it, until the program is interrupted. Each part starts after those that it needs, and ends
+ * before them. An effect and not layers: one combination of two layers takes more than a hundred effects, and those of
+ * these parts took a third of the start (benchmark: start-up).
+ */
+export const run = (parts: Parts): Effect.Effect<never, ExitStatus.Failure> =>
+  Effect.scoped(Effect.zipRight(start(parts), Effect.never))
+
+const start = (parts: Parts) =>
+  Effect.gen(function* () {
+    const { values } = parts.given
+    const started = yield* StoreFlags.startThread(values.store)
+    yield* V8Heap.keepSmall
+    const descriptors = ProcessDescriptors.read()
+    const { chat: maxConnections, http: webMaxConnections } = yield* connections(parts.given, descriptors)
+    const listeners = yield* ListenFlags.resolve(
+      { ...parts.given, values: { ...values, webMaxConnections } },
+      values.loginTimeout
+    )
+    const accounts = new LiveSource(AccountFlags.of(values))
+    const rooms = new LiveSource(RoomFlags.of(values))
+    const store = { limits: StoreFlags.limitsOf(values), started }
+    const running = yield* RunningServer.start(
+      values.store,
+      store,
+      { accounts, rooms },
+      LimitFlags.limitsOf(values, maxConnections)
+    ).pipe(
+      Effect.provideService(Endpoints, listeners.listen),
+      Effect.provideService(Descriptors, descriptors),
+      Effect.provideService(Reachability, KernelReachability.available()),
+      Effect.mapError((error) =>
+        error._tag === "Failure" ? error : ExitStatus.asMisuse(TransportAdvice.toListen(error))
       )
-      const accounts = new LiveSource(AccountFlags.of(given.values))
-      const rooms = new LiveSource(RoomFlags.of(given.values))
-      const limits = LimitFlags.limitsOf(given.values, maxConnections)
-      const store = { limits: StoreFlags.limitsOf(given.values), started }
-      const chat = AccountsLayer.serving(given.values.store, store, { accounts, rooms }, limits).pipe(
-        Layer.provide(Endpoints.layer(...listeners.listen)),
-        Layer.provide(Layer.succeed(Descriptors, descriptors)),
-        Layer.provide(KernelReachability.layer),
-        Layer.provide(Server.standalone),
-        Layer.mapError((error) =>
-          error._tag === "Failure" ? error : ExitStatus.asMisuse(TransportAdvice.toListen(error))
-        )
-      )
-      return drainAtTheEnd.pipe(
-        Layer.provideMerge(Layer.provide(control(given.values.control), Layer.succeed(RunningHooks, listeners.hooks))),
-        Layer.provideMerge(
-          Reload.layer({ ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates })
-        ),
-        Layer.provideMerge(Layer.scopedDiscard(Effect.forkScoped(onceListening))),
-        Layer.provideMerge(Signals.logUnused),
-        Layer.provideMerge(AdminEndpoint.layer(given.values.admin, descriptors.limit)),
-        Layer.provideMerge(certificateCheck(listeners)),
-        Layer.provide(chat)
-      )
-    })
-  )
+    )
+    const reloading = { ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates }
+    yield* around(reloading, listeners, descriptors.limit).pipe(Effect.provide(running))
+  })
+
+/** What a server has around it once it listens. A part that is off does nothing. */
+const around = (reloading: Reload.ReloadOptions, listeners: ListenFlags.Listeners, descriptorLimit: number) =>
+  Effect.gen(function* () {
+    const { drain, addresses } = yield* Server.Server
+    const { values } = reloading.given
+    yield* listeners.checkCertificate(addresses)
+    yield* AdminEndpoint.start(values.admin, descriptorLimit)
+    yield* Signals.logUnused
+    yield* Effect.forkScoped(onceListening)
+    const reload = yield* Reload.make(reloading)
+    yield* control(values.control).pipe(
+      Effect.provideService(RunningHooks, listeners.hooks),
+      Effect.provideService(Reload.Reload, reload)
+    )
+    yield* drainFirst(drain)
+  })
 
 /** The control socket, or nothing where it is off. Imported only then: its client's side of the protocol takes time to load. */
 const control = (path: string | undefined) =>
   path === undefined
-    ? Layer.empty
-    : Layer.unwrapEffect(
-        Effect.map(
-          Effect.promise(() => import("./Control.js")),
-          (Control) => Control.layer(path)
-        )
+    ? Effect.void
+    : Effect.flatMap(
+        Effect.promise(() => import("./Control.js")),
+        (Control) => Control.start(path)
       )
 
-/** Fails if a certificate is given that no listener uses. */
-const certificateCheck = ({ checkCertificate }: ListenFlags.Listeners) =>
-  Layer.effectDiscard(Effect.flatMap(Server.Server, ({ addresses }) => checkCertificate(addresses)))
-
 /**
- * Drains the server before any other layer ends, so that SIGHUP is still handled and the admin page still shows the
+ * Drains the server before anything else ends, so that SIGHUP is still handled and the admin page still shows the
  * drain. The exit status reports whether everything accepted was delivered. The server logs the counts.
  */
-const drainAtTheEnd = Layer.scopedDiscard(
-  Effect.flatMap(Server.Server, ({ drain }) =>
-    Effect.addFinalizer(() =>
-      Effect.map(drain, ({ cutOff }) => {
-        process.exitCode = cutOff === 0 ? 0 : 1
-      })
-    )
+const drainFirst = (drain: Server.ServerHandle["drain"]) =>
+  Effect.addFinalizer(() =>
+    Effect.map(drain, ({ cutOff }) => {
+      process.exitCode = cutOff === 0 ? 0 : 1
+    })
   )
-)
 
 /** The requested numbers of connections, or fewer with a warning if there are not enough descriptors. */
 const connections = (

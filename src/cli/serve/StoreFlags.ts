@@ -1,10 +1,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
 import type { Worker } from "node:worker_threads"
-import { Store, type StoreService } from "../../ports/Store.js"
+import type { StoreService } from "../../ports/Store.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as FileMode from "../../store/FileMode.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -156,17 +155,17 @@ const isOpenToOthers = (target: string): boolean => isFile(target) && FileMode.i
 const openToOthers =
   "others can read the file of the store, and only its owner can change that: chmod 600, or chown to the user of the server"
 
-/** `open` as a layer, with metrics. */
-export const layer = (target: string, options: OpenOptions): Layer.Layer<Store, ExitStatus.Failure> =>
-  Layer.scoped(
-    Store,
-    Effect.gen(function* () {
-      const store = yield* open(target, options)
-      if (isOpenToOthers(target)) yield* Effect.annotateLogs(Effect.logWarning(openToOthers), { file: target })
-      const Measured = yield* Effect.promise(() => import("../../store/Measured.js"))
-      return yield* Measured.make(store)
-    })
-  )
+/** `open` with metrics, for a server. */
+export const openMeasured = (
+  target: string,
+  options: OpenOptions
+): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const store = yield* open(target, options)
+    if (isOpenToOthers(target)) yield* Effect.annotateLogs(Effect.logWarning(openToOthers), { file: target })
+    const Measured = yield* Effect.promise(() => import("../../store/Measured.js"))
+    return yield* Measured.make(store)
+  })
 
 /** Exports as text. Imported only here: it contains a schema, which a server does not need. */
 export const exportFormat = Effect.promise(() => import("../../store/ExportFormat.js"))

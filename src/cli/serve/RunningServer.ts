@@ -1,0 +1,124 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { AccountOperations } from "../../accounts/AccountOperations.js"
+import type { AccountsSettings } from "../../accounts/AccountsSettings.js"
+import type { RoomOperations } from "../../rooms/RoomOperations.js"
+import type { RoomsSettings } from "../../rooms/RoomsSettings.js"
+import type { LiveSource } from "../../chat/Live.js"
+import * as Server from "../../chat/Server.js"
+import { Store, type StoreService } from "../../ports/Store.js"
+import type { TransportError } from "../../ports/Transport.js"
+import type { StoreLimits } from "../../ports/StoreUpkeep.js"
+import * as ExitStatus from "../ExitStatus.js"
+import * as RoomFlags from "./RoomFlags.js"
+import * as StoreFlags from "./StoreFlags.js"
+
+/** The thread that hashes passwords. The build puts it beside the program. */
+const hashThread = () => new URL("hash-thread.cjs", import.meta.url)
+
+/** What the operator can do to the accounts of this server; nothing where it has no store. */
+export class RunningAccounts extends Context.Tag("a-chat/RunningAccounts")<
+  RunningAccounts,
+  AccountOperations | undefined
+>() {}
+
+/** The store of this server, if it has one. */
+export class RunningStore extends Context.Tag("a-chat/RunningStore")<RunningStore, StoreService | undefined>() {}
+
+/** What the operator can do to the rooms of this server; nothing if they are off. */
+export class RunningRooms extends Context.Tag("a-chat/RunningRooms")<RunningRooms, RoomOperations | undefined>() {}
+
+export type Services = Server.Server | RunningAccounts | RunningRooms | RunningStore
+
+interface Running {
+  readonly server: Server.ServerHandle
+  readonly accounts?: AccountOperations | undefined
+  readonly rooms?: RoomOperations | undefined
+  readonly store?: StoreService | undefined
+}
+
+const servicesOf = ({ accounts, rooms, server, store }: Running): Context.Context<Services> =>
+  Context.make(Server.Server, server).pipe(
+    Context.add(RunningAccounts, accounts),
+    Context.add(RunningRooms, rooms),
+    Context.add(RunningStore, store)
+  )
+
+/** What a server with a store takes besides its limits. */
+export interface KeepingSettings {
+  readonly accounts: LiveSource<AccountsSettings>
+  readonly rooms: LiveSource<RoomsSettings>
+}
+
+/** Starts the server, with accounts if it has a store, and with rooms unless they are off. */
+export const start = (
+  store: string | undefined,
+  storeOptions: StoreFlags.OpenOptions & { readonly limits: StoreLimits },
+  settings: KeepingSettings,
+  options: Server.ServerOptions
+): Effect.Effect<Context.Context<Services>, TransportError | ExitStatus.Failure, Server.Ports | Scope.Scope> => {
+  const { rooms } = settings
+  const limits = RoomFlags.limitsWithoutStore(storeOptions.limits)
+  const started =
+    store !== undefined
+      ? Effect.flatMap(StoreFlags.openMeasured(store, storeOptions), (store) => withAccounts(store, settings, options))
+      : rooms.current.mode === "off"
+        ? Effect.map(Server.make(options), (server) => ({ server }))
+        : withRoomsOnly(rooms, limits, options)
+  return Effect.map(started, servicesOf)
+}
+
+/** Rooms in memory, and nothing else that is kept. */
+const withRoomsOnly = (rooms: LiveSource<RoomsSettings>, limits: StoreLimits, options: Server.ServerOptions) =>
+  Effect.gen(function* () {
+    // Imported only here, because a server without rooms needs none of it.
+    const [{ AccountIndex }, Conversations, Rooms] = yield* Effect.promise(() =>
+      Promise.all([
+        import("../../accounts/AccountIndex.js"),
+        import("../../conversations/Conversations.js"),
+        import("../../rooms/Rooms.js")
+      ])
+    )
+    const prepared = Conversations.prepare(yield* StoreFlags.open("memory", { limits }))
+    const nobody = new AccountIndex([])
+    const made = yield* Effect.orDie(Rooms.make({ store: prepared.store, accounts: nobody, settings: rooms }))
+    const { feature } = Conversations.make(prepared, nobody, made.feature)
+    const server = yield* Server.make({ ...options, features: [...(options.features ?? []), feature] })
+    return { server, rooms: made.operations }
+  })
+
+const withAccounts = (
+  store: StoreService,
+  { accounts: settings, rooms }: KeepingSettings,
+  options: Server.ServerOptions
+) =>
+  Effect.gen(function* () {
+    // Imported only here: a server without a store needs none of it.
+    const [Accounts, HashThreads, Verification, Conversations] = yield* Effect.promise(() =>
+      Promise.all([
+        import("../../accounts/Accounts.js"),
+        import("../../accounts/HashThreads.js"),
+        import("../../accounts/Verification.js"),
+        import("../../conversations/Conversations.js")
+      ])
+    )
+    const prepared = Conversations.prepare(store)
+    const { admission, feature, index, operations } = yield* Accounts.make({
+      settings,
+      derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
+      removed: (toGuests, account) => conversations.removed(toGuests, account),
+      registering: (guest, account, take) => conversations.registering(guest, account, take)
+    }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
+    const made =
+      rooms.current.mode === "off"
+        ? undefined
+        : yield* Effect.flatMap(
+            Effect.promise(() => import("../../rooms/Rooms.js")),
+            (Rooms) => Rooms.make({ store: prepared.store, accounts: index, settings: rooms })
+          ).pipe(Effect.mapError(ExitStatus.asMisuse))
+    const conversations = Conversations.make(prepared, index, made?.feature)
+    const features = [...(options.features ?? []), conversations.feature, feature]
+    const server = yield* Server.make({ ...options, admission, features })
+    return { server, accounts: operations, rooms: made?.operations, store }
+  })
