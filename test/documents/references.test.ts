@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
 import * as Documents from "../support/Documents.js"
 import * as Program from "../support/Program.js"
 
@@ -141,6 +141,55 @@ describe("The documents", () => {
       }
     })
   }
+
+  it("name test files that exist", () => {
+    const tests = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    for (const name of names) {
+      const named = Documents.spans(Documents.text(name)).filter((span) => /^[\w/-]+\.test\.ts$/u.test(span))
+      const missing = named.filter((span) => !tests.some((path) => `/test/${path}`.endsWith(`/${span}`)))
+      assert.deepStrictEqual(missing, [], name)
+    }
+  })
+
+  it("in other folders name files that exist", () => {
+    for (const [path, extension] of [
+      ["src/chat/README.md", ""],
+      ["test/simulation/README.md", ".ts"] // its modules are named without
+    ] as const) {
+      const folder = dirname(path)
+      const below = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      const spans = Documents.spans(file(path)).filter((span) => /^\w[\w./-]*$/u.test(span))
+      const named = spans.flatMap((span) =>
+        span.includes("/") || /\.(?:ts|mjs)$/u.test(span)
+          ? [span]
+          : extension !== "" && /^[A-Z][a-z]+[A-Za-z]*$/u.test(span)
+            ? [`${span}${extension}`]
+            : []
+      )
+      assert.isAtLeast(named.length, 10)
+      const isThere = (name: string) =>
+        existsSync(join(root, name)) ||
+        existsSync(join(root, folder, name)) ||
+        below.some((one) => one.endsWith(`/${name}`))
+      assert.deepStrictEqual(
+        named.filter((name) => !isThere(name)),
+        [],
+        path
+      )
+    }
+  })
+
+  it("lead a newcomer into every folder of src/", () => {
+    const table = Documents.section(Documents.text("CONTRIBUTING.md"), "Where to start reading")
+    const read = Documents.rows(table).flatMap(([, where = ""]) => where.match(/`src\/[\w/]+\//gu) ?? [])
+    assert.isAtLeast(read.length, 30)
+    const folders = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+      .map((entry) => relative(root, entry.parentPath))
+      .filter((folder) => folder !== "src")
+    const missing = [...new Set(folders)].filter((folder) => !read.includes(`\`${folder}/`))
+    assert.deepStrictEqual(missing, [])
+  })
 
   it("have every folder of src/ on the map, with what it may import", () => {
     const [, table = ""] = /^const allowed = \{\n([^]*?)^\}$/mu.exec(file("scripts/check-imports.mjs")) ?? []
