@@ -44,6 +44,8 @@ const refusals = {
   refused: ` [a-z]+ reason=[a-z-]+(?: like=${name})?(?: retry=\\d+)?${count}`
 }
 
+const pageParams = "(?: first=\\d+ last=\\d+(?: damaged=\\d+(?:-\\d+)?(?:\\+\\d+(?:-\\d+)?)*)?)?"
+
 const notices = {
   who: " \\d+",
   accounts: " \\d+",
@@ -77,7 +79,7 @@ const notices = {
   past: ` ${name} ${name}(?: [^\\s:]+=[^\\s:]+)* seq=\\d+ at=\\d+`,
   conversation: ` ${name}(?: guest=yes)? last=\\d+ read=\\d+ at=\\d+`,
   read: ` ${name} seq=\\d+`,
-  end: ` (?:[a-z]+ count=\\d+|members ${room}|history ${name}(?: first=\\d+ last=\\d+)?(?: more=yes)?)`
+  end: ` (?:[a-z]+ count=\\d+(?: damaged=yes)?|members ${room}|history ${name}${pageParams}(?: more=yes)?)`
 }
 
 const pattern = (mark, codes) =>

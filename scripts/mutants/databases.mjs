@@ -8,6 +8,34 @@ const backup = "test/store/SqliteBackup.test.ts"
 
 export const mutants = [
   {
+    name: "a page that touches damage is refused",
+    file: "store/SqlQuery.ts",
+    search: 'error.reason === "damaged") return damage',
+    replace: 'error.reason === "nothing") return damage',
+    test: damage
+  },
+  {
+    name: "a page does not say which of its lines are damaged",
+    file: "conversations/PastCommands.ts",
+    search: "covered === undefined ? [] : missingIn(lines, covered)",
+    replace: "[]",
+    test: "test/conversations/damaged.test.ts"
+  },
+  {
+    name: "a device stays before a page whose lines are all damaged",
+    file: "conversations/Feed.ts",
+    search: "Math.max(behind.given, page.damaged?.at(-1)?.last ?? 0)",
+    replace: "behind.given",
+    test: "test/conversations/Feed.test.ts"
+  },
+  {
+    name: "a block whose words cannot be read is not searched",
+    file: "store/SqlSearch.ts",
+    search: "if (row === damage) return [{ block, lines }]",
+    replace: "if (row === damage) return []",
+    test: damage
+  },
+  {
     name: "a store is closed once the database has answered, however long it takes",
     file: "store/PostgresEngine.ts",
     search: "setTimeout(closeMillis, true, timer)",

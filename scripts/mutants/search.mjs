@@ -188,7 +188,7 @@ export const mutants = [
   {
     name: "a search finds more lines than it may",
     file: "conversations/Searches.ts",
-    search: "limit: limit - found.length",
+    search: "limit: limit - found.lines.length",
     replace: "limit",
     test: command
   },

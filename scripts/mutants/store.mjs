@@ -7,7 +7,7 @@ export const mutants = [
   {
     name: "a damaged text is delivered",
     file: "store/SqlLines.ts",
-    search: "Checksum.ofLine({ ...line, conversation: head.id }) === line.crc",
+    search: "Checksum.ofLine({ ...line, conversation }) === line.crc",
     replace: "true",
     test: damage
   },

@@ -266,8 +266,8 @@ export const mutants = [
     name: "a page is shown although the user has gone on",
     file: "terminal/ConversationReader.ts",
     search: `if (!this.isInSight(name)) return
-    const [first`,
-    replace: "const [first",
+    const { first`,
+    replace: "const { first",
     test: "test/terminal/rooms.test.ts"
   },
   {

@@ -122,7 +122,12 @@ export const make = ({
     rooms: asking(Requests.rooms),
     conversations: asking(Requests.conversations),
     search: (text, range = {}) =>
-      asking((ask) => Requests.search(ask, text, { ...range, limit: range.limit ?? defaultSearchLimit })),
+      asking((ask) =>
+        Effect.map(
+          Requests.search(ask, text, { ...range, limit: range.limit ?? defaultSearchLimit }),
+          ({ lines }) => lines
+        )
+      ),
     devices: asking(Requests.devices)
   }
 }
@@ -141,10 +146,10 @@ export const pages = <E, R>(
   const rest = (seq: number): Requests.HistoryRange =>
     isForward ? { after: seq, before: range.before, until: range.until } : { before: seq }
   return Stream.paginateChunkEffect(range, (from) =>
-    Effect.map(load({ ...from, limit }), ({ hasMore, lines }) => {
-      const last = isForward ? lines.at(-1) : lines[0]
+    Effect.map(load({ ...from, limit }), ({ first, hasMore, last, lines }) => {
+      const end = isForward ? last : first
       // A server that says that there is more, and sends nothing, has nothing.
-      const next = hasMore && last !== undefined ? Option.some(rest(last.seq)) : Option.none()
+      const next = hasMore && end !== undefined ? Option.some(rest(end)) : Option.none()
       return [Chunk.fromIterable(isForward ? lines : lines.toReversed()), next] as const
     })
   )

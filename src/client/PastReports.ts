@@ -90,7 +90,22 @@ export interface EndReport {
   readonly last: number | undefined
   /** Whether there are more lines in the direction of the request. */
   readonly hasMore: boolean
+  /** Lines that the server has left out, because its disk is damaged; empty for a search, which does not say which. */
+  readonly damaged?: ReadonlyArray<NumberRange>
 }
+
+/** Numbers of lines, the first and the last of them included. */
+export interface NumberRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** The ranges in `4-9+12`. */
+const rangesIn = (value: string): ReadonlyArray<NumberRange> =>
+  value.split("+").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(numberIn)
+    return first === undefined || last === undefined ? [] : [{ first, last }]
+  })
 
 /** The end in a line; undefined for any other line. */
 export const endIn = (received: Received): EndReport | undefined => {
@@ -98,7 +113,16 @@ export const endIn = (received: Received): EndReport | undefined => {
   const [what, conversation] = report?.words ?? []
   if (report === undefined || what === undefined) return undefined
   const [count, first, last] = ["count", "first", "last"].map((key) => numberIn(report.values.get(key)))
-  return { what, conversation, count, first, last, hasMore: report.values.get("more") === "yes" }
+  const damaged = report.values.get("damaged")
+  return {
+    what,
+    conversation,
+    count,
+    first,
+    last,
+    hasMore: report.values.get("more") === "yes",
+    ...(damaged === undefined ? {} : { damaged: rangesIn(damaged) })
+  }
 }
 
 const noValues: ReadonlyMap<string, string> = new Map()

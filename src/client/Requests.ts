@@ -32,6 +32,19 @@ export interface Page {
   readonly lines: ReadonlyArray<PastReports.PastLine>
   /** Whether there are more lines in the direction of the request. */
   readonly hasMore: boolean
+  /** The number of its first line and of its last, `damaged` ones included; undefined if it is empty. */
+  readonly first: number | undefined
+  readonly last: number | undefined
+  /** Lines that the server has left out, because its disk is damaged. */
+  readonly damaged: ReadonlyArray<PastReports.NumberRange>
+}
+
+/** What a search has found. */
+export interface Found {
+  /** Newest first. */
+  readonly lines: ReadonlyArray<PastReports.PastLine>
+  /** The server has not searched some lines, because its disk is damaged. */
+  readonly isDamaged: boolean
 }
 
 export interface SearchRange {
@@ -158,7 +171,13 @@ export const history = (ask: Requester, conversation: string, range: PageRange):
   Effect.flatMap(Encode.conversation(conversation), (name) => {
     const wire = ["history", name, ...params(range)].join(" ")
     const page = several(wire, PastReports.pastIn, range.limit)
-    return Effect.map(ask(page), ({ end, lines }) => ({ lines, hasMore: end?.hasMore === true }))
+    return Effect.map(ask(page), ({ end, lines }) => ({
+      lines,
+      hasMore: end?.hasMore === true,
+      first: end?.first ?? lines[0]?.seq,
+      last: end?.last ?? lines.at(-1)?.seq,
+      damaged: end?.damaged ?? []
+    }))
   })
 
 const params = (range: PageRange) =>
@@ -166,18 +185,14 @@ const params = (range: PageRange) =>
     range[key] === undefined ? [] : [`${key}=${range[key]}`]
   )
 
-/** Lines with all words of the text, newest first. */
-export const search = (
-  ask: Requester,
-  text: string,
-  { limit, in: conversation }: SearchRange
-): Asked<ReadonlyArray<PastReports.PastLine>> =>
+/** Finds lines with all words of the text. */
+export const search = (ask: Requester, text: string, { limit, in: conversation }: SearchRange): Asked<Found> =>
   Effect.gen(function* () {
     const words = yield* Encode.text(text)
     const where = conversation === undefined ? [] : [`in=${yield* Encode.conversation(conversation)}`]
     const wire = ["search", ...where, `limit=${limit}`, Wire.trim(words)].join(" ")
-    const { lines } = yield* ask(several(wire, PastReports.pastIn, limit))
-    return lines
+    const { end, lines } = yield* ask(several(wire, PastReports.pastIn, limit))
+    return { lines, isDamaged: end?.damaged !== undefined }
   })
 
 /** The conversations that the client can read, the one with the newest line first. */

@@ -293,7 +293,7 @@ export class Feed implements Source {
     this.give(conversation, behind.key, lines.slice(from), undefined)
     behind.given = lines.at(-1)?.seq ?? behind.given
     behind.guest = lines.at(-1)?.author ?? behind.guest
-    behind.after = behind.isSingle ? behind.after + 1 : behind.given
+    behind.after = behind.isSingle ? behind.after + 1 : Math.max(behind.given, page.damaged?.at(-1)?.last ?? 0)
     const hasMore = behind.isSingle ? behind.after < last : page.hasMore
     behind.isSingle = false
     this.afterPage(conversation, behind, hasMore, last)

@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
 import { FifoSemaphore } from "../concurrency/FifoSemaphore.js"
 import type { StoreService } from "../ports/Store.js"
-import type { StoreError } from "../ports/StoreError.js"
+import { StoreError } from "../ports/StoreError.js"
+import type { ConversationId } from "../ports/StoreLines.js"
 import type { Feed, WantedPage } from "./Feed.js"
 import { pageBytes, pageLines } from "./FeedWindow.js"
 
@@ -67,6 +68,7 @@ export class Pager {
       maxBytes: pageBytes
     }
     return broker.store.page(request).pipe(
+      Effect.tap(({ damaged }) => (damaged === undefined ? Effect.void : broker.unreadable(damagedIn(conversation)))),
       Effect.flatMap((page) => broker.inTurn(() => feed.page(conversation, page))),
       (fetched) => this.oneByOne.withPermit(fetched),
       // Asked for again, it would fail again: what can be read of it is, and other feeds do not wait.
@@ -82,3 +84,6 @@ export class Pager {
     )
   }
 }
+
+const damagedIn = (conversation: ConversationId) =>
+  new StoreError({ reason: "damaged", description: `lines of conversation ${conversation} are damaged` })

@@ -15,7 +15,9 @@ import {
   type ConversationId,
   type ConversationKey,
   type ConversationSummary,
-  type Page
+  type LineRange,
+  type Page,
+  type StoredLine
 } from "../ports/StoreLines.js"
 import * as Name from "../protocol/Name.js"
 import * as PastReply from "../protocol/PastReply.js"
@@ -99,10 +101,31 @@ const history: Row = {
 
 const pageOf = ({ label, peer }: Call, { rendering }: PastContext, { name }: Readable, page: Page): Lines => {
   const { hasMore, lines } = page
+  const covered = coveredBy(page)
+  const damaged = covered === undefined ? [] : missingIn(lines, covered)
   return [
     ...lines.map((line) => rendering.past(peer, name, line, label)),
-    PastReply.endHistory(name, { first: lines[0]?.seq, last: lines.at(-1)?.seq, hasMore }, label)
+    PastReply.endHistory(name, { covered, damaged, hasMore }, label)
   ]
+}
+
+/** The numbers from the first line of a page to the last, damaged ones included; undefined if it is empty. */
+const coveredBy = ({ damaged = [], lines }: Page): LineRange | undefined => {
+  const firsts = [lines[0]?.seq, damaged[0]?.first].filter((seq) => seq !== undefined)
+  const lasts = [lines.at(-1)?.seq, damaged.at(-1)?.last].filter((seq) => seq !== undefined)
+  return firsts.length === 0 ? undefined : { first: Math.min(...firsts), last: Math.max(...lasts) }
+}
+
+/** The numbers that lines leave out: nothing else than damage takes lines away between others. */
+const missingIn = (lines: ReadonlyArray<StoredLine>, { first, last }: LineRange): ReadonlyArray<LineRange> => {
+  const missing: Array<LineRange> = []
+  let expected = first
+  for (const { seq } of lines) {
+    if (seq > expected) missing.push({ first: expected, last: seq - 1 })
+    expected = seq + 1
+  }
+  if (expected <= last) missing.push({ first: expected, last })
+  return missing
 }
 
 const list: Row = {
@@ -152,7 +175,7 @@ const read: Row = {
             ? Effect.succeed(Number(seq))
             : Effect.map(
                 store.page({ conversation, reader, until: Number(at), limit: 1 }),
-                ({ lines }) => lines.at(-1)?.seq ?? 0
+                (page) => coveredBy(page)?.last ?? 0
               )
         return Effect.flatMap(upTo, (wanted) =>
           Effect.map(store.markRead(account.id, conversation, wanted), (marked = 0) => ({ name }: Readable) => {

@@ -8,7 +8,7 @@ import * as TokenBucket from "../chat/TokenBucket.js"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationKey } from "../ports/StoreLines.js"
-import type { FoundLine, SearchRequest } from "../ports/StoreSearch.js"
+import type { SearchRequest } from "../ports/StoreSearch.js"
 import * as Name from "../protocol/Name.js"
 import * as PastReply from "../protocol/PastReply.js"
 import * as Reply from "../protocol/Reply.js"
@@ -19,7 +19,7 @@ import { otherAccount } from "./Parties.js"
 import { maxPageBytes, maxPageLines, readable } from "./PastCommands.js"
 import type { Rendering } from "./Rendering.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
-import type { Searches } from "./Searches.js"
+import { type Found, nothingFound, type Searches } from "./Searches.js"
 
 /** Lines that are found at most, unless the client asks for more. */
 const defaultLines = 20
@@ -62,7 +62,7 @@ export const make = (context: SearchContext): Command => {
       const { broker } = context
       return Effect.gen(function* () {
         const request = yield* Effect.flatten(broker.inTurn(() => requestOf(context, peer, asked)))
-        const found = typeof request === "string" ? [] : yield* context.searches.find(request, maxPageBytes)
+        const found = typeof request === "string" ? nothingFound : yield* context.searches.find(request, maxPageBytes)
         return yield* broker.inTurn(() => answerNow(broker, peer, answer(context, call, asked, found)))
       }).pipe(unlessStoreFails("search", label))
     }
@@ -123,15 +123,15 @@ const answer = (
   context: SearchContext,
   { label, peer }: Call,
   { within }: Asked,
-  found: ReadonlyArray<FoundLine>
+  { isDamaged, lines }: Found
 ): ReadonlyArray<string> => {
   const { rendering, rooms } = context
   const known = within === undefined ? undefined : readable(context, peer, within)
   if (typeof known === "string") return refusing("search", label)(known)
-  const open = found.filter(({ key }) => key.kind !== "room" || rooms.mayRead(peer, key.room))
+  const open = lines.filter(({ key }) => key.kind !== "room" || rooms.mayRead(peer, key.room))
   return [
     ...open.map(({ key, line }) => rendering.past(peer, nameOf(context, peer, key) ?? line.author, line, label)),
-    PastReply.endSearch(open.length, label)
+    PastReply.endSearch(open.length, isDamaged, label)
   ]
 }
 

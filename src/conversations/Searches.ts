@@ -5,6 +5,16 @@ import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { FoundLine, SearchRequest, SearchStep } from "../ports/StoreSearch.js"
 
+/** What a search has found. */
+export interface Found {
+  /** Newest first. */
+  readonly lines: ReadonlyArray<FoundLine>
+  /** Lines that may have the words cannot be read. */
+  readonly isDamaged: boolean
+}
+
+export const nothingFound: Found = { lines: [], isDamaged: false }
+
 /** Carries out searches: one step of one of them after the other, so that no line waits for more than a step. */
 export class Searches {
   /** Until the last step of those that wait is over. */
@@ -12,20 +22,19 @@ export class Searches {
 
   constructor(private readonly store: Pick<StoreService, "search">) {}
 
-  /** The lines that are found, newest first: at most `limit`, and at most one more than have so many bytes of text. */
-  find(request: Omit<SearchRequest, "from">, maxBytes: number): Effect.Effect<ReadonlyArray<FoundLine>, StoreError> {
+  /** The lines that are found: at most `limit`, and at most one more than have so many bytes of text. */
+  find(request: Omit<SearchRequest, "from">, maxBytes: number): Effect.Effect<Found, StoreError> {
     const { limit } = request
-    const goOn = (
-      found: ReadonlyArray<FoundLine>,
-      from: number | undefined
-    ): Effect.Effect<ReadonlyArray<FoundLine>, StoreError> =>
-      Effect.flatMap(this.step({ ...request, limit: limit - found.length, from }), ({ lines, next }) => {
-        const all = [...found, ...lines]
-        return next === undefined || all.length >= limit || bytesOf(all) >= maxBytes
+    const goOn = (found: Found, from: number | undefined): Effect.Effect<Found, StoreError> =>
+      Effect.flatMap(this.step({ ...request, limit: limit - found.lines.length, from }), (step) => {
+        const { next } = step
+        const lines = [...found.lines, ...step.lines]
+        const all = { lines, isDamaged: found.isDamaged || step.isDamaged === true }
+        return next === undefined || lines.length >= limit || bytesOf(lines) >= maxBytes
           ? Effect.succeed(all)
           : goOn(all, next)
       })
-    return goOn([], undefined)
+    return goOn(nothingFound, undefined)
   }
 
   /** A step, after those that wait. Not with a semaphore, which whoever gives it back may take again before the others. */

@@ -222,7 +222,8 @@ const history: Route = ({ client, request, target }, { limits, sessions }) =>
         inTime(limits.patience)
       )
     )
-    return { status: 200, body: { lines: page.lines.map(PastObject.of), more: page.hasMore } }
+    const damaged = page.damaged.length === 0 ? {} : { damaged: page.damaged }
+    return { status: 200, body: { lines: page.lines.map(PastObject.of), ...damaged, more: page.hasMore } }
   })
 
 /** Lines of a page, as of the command. */

@@ -139,15 +139,26 @@ export interface PageRequest {
   readonly since?: number | undefined
   /** Wall clock, ms since 1970: lines stored at this time or earlier. */
   readonly until?: number | undefined
-  /** The greatest number of lines. */
+  /** The greatest number of lines, damaged ones included. */
   readonly limit: number
   /** The greatest number of bytes of their texts; a page has at least one line even so. By default unlimited. */
   readonly maxBytes?: number | undefined
 }
 
+/** Numbers of lines, the first and the last of them included. */
+export interface LineRange {
+  readonly first: number
+  readonly last: number
+}
+
 export interface Page {
-  /** Oldest first. Where their numbers leave some out, these lines are damaged. Not empty if there are more. */
+  /** Oldest first. Where their numbers leave some out, these lines are damaged. */
   readonly lines: ReadonlyArray<StoredLine>
+  /**
+   * Lines of the page that are left out because they are damaged, in order. Left out if there are none. Those that are
+   * missing since the store was rescued from damage need not be here. A page after which there are more is not empty.
+   */
+  readonly damaged?: ReadonlyArray<LineRange> | undefined
   /**
    * The first line that the reader could read. Those before it are gone or, in direct conversations, from before its time.
    * Members of a room can read everything that is kept.
@@ -213,7 +224,7 @@ export interface StoreLines {
   ) => Effect.Effect<ReadonlyArray<Appended>, StoreError>
   /** Moves cursors, like `append`. */
   readonly saveCursors: (cursors: ReadonlyArray<Cursor>) => Effect.Effect<void, StoreError>
-  /** The only way to read lines: it enforces who may read which. Intact lines are readable from a damaged store. */
+  /** The only way to read lines: it enforces who may read which. Of a damaged store, it has what is intact. */
   readonly page: (request: PageRequest) => Effect.Effect<Page, StoreError>
   /** The conversations that are ahead of a device's cursor, also by the account's own lines. In order of creation. */
   readonly waiting: (account: AccountId, device: string) => Effect.Effect<ReadonlyArray<Waiting>, StoreError>

@@ -29,6 +29,8 @@ export interface SearchStep {
   readonly lines: ReadonlyArray<FoundLine>
   /** The `from` of the next step; undefined if everything has been searched. */
   readonly next: number | undefined
+  /** Lines among those that were searched cannot be read, because they are damaged. */
+  readonly isDamaged?: true
 }
 
 /** Finds lines by their words (`Words`). */
@@ -36,7 +38,7 @@ export interface StoreSearch {
   /**
    * One step of a search, of a few milliseconds whatever is searched: other requests do not wait for a whole search. Lines
    * that are stored, and ones that are removed, between two steps are not found by the later ones. Damaged lines are not
-   * found.
+   * found, and `isDamaged` says that there are some.
    */
   readonly search: (request: SearchRequest) => Effect.Effect<SearchStep, StoreError>
   /**

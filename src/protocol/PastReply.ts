@@ -17,23 +17,44 @@ export const past = (
   label: string | undefined
 ): string => notice("past", `${Name.show(conversation)} ${author}${params}`, text, label)
 
-/** The end of a page, whose lines have numbers from `first` to `last`; both are undefined if there are none. */
+/** The numbers of some lines, the first and the last of them included. */
+interface LineRange {
+  readonly first: number
+  readonly last: number
+}
+
+/**
+ * The end of a page.
+ *
+ * @param covered the numbers of its first and its last line; undefined if there are none
+ * @param damaged lines among these that are left out, because they cannot be read
+ */
 export const endHistory = (
   conversation: string,
   {
-    first,
-    hasMore,
-    last
-  }: { readonly first?: number | undefined; readonly last?: number | undefined; readonly hasMore: boolean },
+    covered,
+    damaged = [],
+    hasMore
+  }: {
+    readonly covered: LineRange | undefined
+    readonly damaged?: ReadonlyArray<LineRange>
+    readonly hasMore: boolean
+  },
   label: string | undefined
 ): string => {
-  const range = first === undefined ? "" : ` first=${first} last=${last}`
-  return notice("end", `history ${Name.show(conversation)}${range}${hasMore ? " more=yes" : ""}`, "a page", label)
+  const range = covered === undefined ? "" : ` first=${covered.first} last=${covered.last}`
+  const without = damaged.length === 0 ? "" : ` damaged=${damaged.map(numbersOf).join("+")}`
+  const params = `history ${Name.show(conversation)}${range}${without}${hasMore ? " more=yes" : ""}`
+  return notice("end", params, without === "" ? "a page" : "a page; the lines of these numbers are damaged", label)
 }
 
-/** The end of the lines that were found. */
-export const endSearch = (count: number, label: string | undefined): string =>
-  notice("end", `search count=${count}`, "lines found, newest first", label)
+const numbersOf = ({ first, last }: LineRange): string => (first === last ? `${first}` : `${first}-${last}`)
+
+/** The end of the lines that were found; with `isDamaged`, others could not be searched. */
+export const endSearch = (count: number, isDamaged: boolean, label: string | undefined): string =>
+  isDamaged
+    ? notice("end", `search count=${count} damaged=yes`, "lines found; damaged ones were not searched", label)
+    : notice("end", `search count=${count}`, "lines found, newest first", label)
 
 export interface ConversationFacts {
   readonly name: string

@@ -241,11 +241,12 @@ export interface PackedPage extends PackedLines {
   readonly first: number
   readonly last: number
   readonly hasMore: boolean
+  readonly damaged: Page["damaged"]
 }
 
 const storedWidth = 7
 
-export const packPage = ({ first, hasMore, last, lines }: PageBytes): PackedPage => {
+export const packPage = ({ damaged, first, hasMore, last, lines }: PageBytes): PackedPage => {
   const size = lines.reduce((sum, { author, body, to }) => sum + author.length + body.length + to.length, 0)
   const { numbers, writer } = allocate(storedWidth * lines.length, size)
   let at = 0
@@ -259,10 +260,10 @@ export const packPage = ({ first, hasMore, last, lines }: PageBytes): PackedPage
     numbers[at + 6] = writer.write(to)
     at += storedWidth
   }
-  return { numbers, bytes: writer.buffer, first, hasMore, last }
+  return { numbers, bytes: writer.buffer, first, hasMore, last, damaged }
 }
 
-export const unpackPage = ({ bytes, first, hasMore, last, numbers }: PackedPage): Page => {
+export const unpackPage = ({ bytes, damaged, first, hasMore, last, numbers }: PackedPage): Page => {
   const reader = new Reader(bytes)
   const number = (index: number) => numbers[index] as number // `packPage` has written it
   const lines: Array<StoredLine> = []
@@ -279,5 +280,5 @@ export const unpackPage = ({ bytes, first, hasMore, last, numbers }: PackedPage)
       to: reader.read(number(at + 6))
     })
   }
-  return { lines, first, last, hasMore }
+  return { lines, first, last, hasMore, ...(damaged === undefined ? {} : { damaged }) }
 }

@@ -59,7 +59,7 @@ export const make = (options: PostgresOptions): Effect.Effect<StoreService, Stor
           cursors
         ),
       page: (request) =>
-        Effect.map(call("page", request), ({ damaged: _damaged, lines, ...page }) => ({
+        Effect.map(call("page", request), ({ lines, ...page }) => ({
           ...page,
           lines: lines.map(toText)
         })),

@@ -196,8 +196,13 @@ export class PostgresEngine {
     let step = sql.next()
     while (step.done !== true) {
       let rows: ReadonlyArray<SqlRow> = []
-      if ("lines" in step.value) await connection.insert(step.value.lines)
-      else rows = await connection.query(step.value)
+      try {
+        if ("lines" in step.value) await connection.insert(step.value.lines)
+        else rows = await connection.query(step.value)
+      } catch (error) {
+        step = sql.throw(toFailure(error)) // a request that reads can go on after damage (`unlessDamaged`)
+        continue
+      }
       step = sql.next(rows)
     }
     return step.value
@@ -235,6 +240,7 @@ const failures: ReadonlyArray<readonly [code: RegExp, reason: StoreFailure]> = [
 const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "")
 
 const toFailure = (error: unknown): StoreError => {
+  if (error instanceof StoreError) return error
   const code = codeOf(error)
   const reason = failures.find(([pattern]) => pattern.test(code))?.[1] ?? "unavailable"
   return new StoreError({ reason, description: `the database: ${describe(error)}`, cause: error })

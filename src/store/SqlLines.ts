@@ -2,6 +2,7 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type {
   ConversationId,
   ConversationSummary,
+  LineRange,
   Page,
   PageRequest,
   StoredLine,
@@ -11,7 +12,7 @@ import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import { countWithin } from "./PageSize.js"
 import { keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
-import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
+import { damage, type LineRow, linesWithText, row, rows, run, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import { type Head, type SqlState } from "./SqlState.js"
 
 /** A stored line whose text is in bytes. */
@@ -21,8 +22,6 @@ export interface StoredLineBytes extends Omit<StoredLine, "text"> {
 
 export interface PageBytes extends Omit<Page, "lines"> {
   readonly lines: ReadonlyArray<StoredLineBytes>
-  /** Lines that were left out because their checksum is wrong. */
-  readonly damaged: number
 }
 
 /** `StoreLines.page`. */
@@ -31,50 +30,99 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
   const id = typeof conversation === "object" ? yield* state.idOf(conversation) : conversation
   const head = id && (yield* state.head(id))
   const first = head && (yield* firstFor(state, head, request.reader))
-  if (head === undefined || first === undefined) return { lines: [], first: 1, last: 0, hasMore: false, damaged: 0 }
+  if (head === undefined || first === undefined) return { lines: [], first: 1, last: 0, hasMore: false }
   const last = head.next - 1
   const { after, before, limit, maxBytes = Infinity, since, until } = request
-  let from = Math.max(first, (after ?? 0) + 1, since === undefined ? 0 : yield* firstAt(head, since))
-  let to = Math.min(last, (before ?? Infinity) - 1, until === undefined ? last : (yield* firstAt(head, until + 1)) - 1)
+  const from = Math.max(first, (after ?? 0) + 1, since === undefined ? 0 : yield* firstAt(head, since))
+  const to = Math.min(
+    last,
+    (before ?? Infinity) - 1,
+    until === undefined ? last : (yield* firstAt(head, until + 1)) - 1
+  )
   const isForward = after !== undefined || since !== undefined
-  let damaged = 0
-  // A page without a line would be asked for again and again, so the next one is read if all of its lines are damaged.
-  for (;;) {
-    const found =
-      from > to
-        ? []
-        : yield* rows<LineRow>(
-            `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc, l.device from ${linesWithText}
-             where l.conversation = ? and l.seq >= ? and l.seq <= ? order by l.seq ${isForward ? "" : "desc"} limit ?`,
-            head.id,
-            from,
-            to,
-            limit
-          )
-    const taken = found.slice(
-      0,
-      countWithin(found, ({ body }) => body.length, maxBytes)
-    )
-    const intact = taken.filter((line) => Checksum.ofLine({ ...line, conversation: head.id }) === line.crc)
-    damaged += taken.length - intact.length
-    const end = taken.at(-1)?.seq
-    if (end !== undefined && isForward) from = end + 1
-    if (end !== undefined && !isForward) to = end - 1
-    // Lines may be missing, so their number says nothing.
-    const hasMore = taken.length < found.length || (found.length === limit && from <= to)
-    if (hasMore && intact.length === 0 && taken.length > 0) continue
-    const lines = intact.map((line) => {
+  const found = yield* linesBetween(head.id, from, to, isForward, limit)
+  const taken = found.lines.slice(
+    0,
+    countWithin(found.lines, ({ body }) => body.length, maxBytes)
+  )
+  const end = taken.length < found.lines.length ? taken.at(-1)?.seq : found.end
+  const inOrder = isForward ? taken : taken.toReversed()
+  const intact = inOrder.filter((line): line is LineRow => isIntact(line, head.id))
+  const damaged = rangesOf(inOrder.filter((line) => !isIntact(line, head.id)))
+  return {
+    lines: intact.map((line) => {
       const isOwn = line.account === request.reader && line.device !== null && line.device === request.device
       return isOwn ? { ...shown(line), isOwn } : shown(line)
-    })
-    return {
-      lines: isForward ? lines : lines.toReversed(),
-      first,
-      last: Math.max(last, first - 1),
-      hasMore,
-      damaged
-    }
+    }),
+    ...(damaged.length === 0 ? {} : { damaged }),
+    first,
+    last: Math.max(last, first - 1),
+    hasMore: end !== undefined && (isForward ? end < to : end > from)
   }
+}
+
+/** A line whose row cannot be read, or is not there. */
+interface Unreadable {
+  readonly seq: number
+  readonly body: Uint8Array
+  readonly crc: undefined
+}
+
+const nothing = new Uint8Array(0)
+
+/** Lines of a conversation, and the number up to which it has been looked at; undefined if there are no others. */
+interface FoundLines {
+  readonly lines: ReadonlyArray<LineRow | Unreadable>
+  readonly end: number | undefined
+}
+
+/** The first `limit` lines of a range, or the last ones backwards. Where they cannot be read together, one by one. */
+function* linesBetween(
+  conversation: ConversationId,
+  from: number,
+  to: number,
+  isForward: boolean,
+  limit: number
+): Sql<FoundLines> {
+  if (from > to) return { lines: [], end: undefined }
+  const together = yield* unlessDamaged(
+    rows<LineRow>(
+      `${selectLine} where l.conversation = ? and l.seq >= ? and l.seq <= ? order by l.seq ${isForward ? "" : "desc"}
+       limit ?`,
+      conversation,
+      from,
+      to,
+      limit
+    )
+  )
+  if (together !== damage) {
+    return { lines: together, end: together.length < limit ? undefined : together.at(-1)?.seq }
+  }
+  const lines: Array<LineRow | Unreadable> = []
+  const [start, step] = isForward ? [from, 1] : [to, -1]
+  for (let seq = start; seq >= from && seq <= to && lines.length < limit; seq += step) {
+    const line = yield* unlessDamaged(
+      row<LineRow>(`${selectLine} where l.conversation = ? and l.seq = ?`, conversation, seq)
+    )
+    lines.push(line === damage || line === undefined ? { seq, body: nothing, crc: undefined } : line)
+  }
+  return { lines, end: lines.at(-1)?.seq }
+}
+
+const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc, l.device from ${linesWithText}`
+
+const isIntact = (line: LineRow | Unreadable, conversation: ConversationId): boolean =>
+  line.crc !== undefined && Checksum.ofLine({ ...line, conversation }) === line.crc
+
+/** The numbers of lines, which are in order. */
+const rangesOf = (lines: ReadonlyArray<{ readonly seq: number }>): ReadonlyArray<LineRange> => {
+  const ranges: Array<{ first: number; last: number }> = []
+  for (const { seq } of lines) {
+    const range = ranges.at(-1)
+    if (range?.last === seq - 1) range.last = seq
+    else ranges.push({ first: seq, last: seq })
+  }
+  return ranges
 }
 
 /** The first line that somebody may read; undefined if it may read none. Every request that reads lines asks here. */
@@ -86,17 +134,46 @@ export function* firstFor(state: SqlState, head: Head, reader: PageRequest["read
   return isRoom ? head.first : Math.max(head.first, member.since)
 }
 
-/** The first line that was stored at this time or later, or the number of the next one: times never decrease. */
+/**
+ * The first line that was stored at this time or later, or the number of the next one: times never decrease. Lines that
+ * cannot be read count as stored when the next one was that can.
+ */
 function* firstAt({ first, id, next }: Head, at: number): Sql<number> {
   let low = first
   let high = next
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
-    const line = yield* row<{ at: number }>("select at from line where conversation = ? and seq = ?", id, middle)
-    if ((line?.at ?? 0) >= at) high = middle
-    else low = middle + 1
+    const line = yield* readable(id, middle, high)
+    if (line === undefined || line.at >= at) high = middle
+    else low = line.seq + 1
   }
   return low
+}
+
+type Dated = Pick<LineRow, "at" | "seq">
+
+/**
+ * The first line of a range that can be read: exactly if those before it that cannot be are in one piece. Undefined if none
+ * was found.
+ */
+function* readable(conversation: ConversationId, from: number, end: number): Sql<Dated | undefined> {
+  const read = (seq: number) =>
+    unlessDamaged(row<Dated>("select seq, at from line where conversation = ? and seq = ?", conversation, seq))
+  let bad = from - 1
+  let found: Dated | undefined
+  for (let ahead = 0; found === undefined && bad < end - 1; ahead = ahead * 2 || 1) {
+    const seq = Math.min(from + ahead, end - 1)
+    const line = yield* read(seq)
+    if (line === damage || line === undefined) bad = seq
+    else found = line
+  }
+  while (found !== undefined && bad + 1 < found.seq) {
+    const middle = Math.floor((bad + found.seq) / 2)
+    const line = yield* read(middle)
+    if (line === damage || line === undefined) bad = middle
+    else found = line
+  }
+  return found
 }
 
 interface WaitingRow extends KeyRow {

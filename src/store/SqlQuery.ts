@@ -91,6 +91,23 @@ export function* row<Row extends { readonly [Column in keyof Row]: SqlValue }>(
   return (yield* rows<Row>(sql, ...values))[0]
 }
 
+/** What `unlessDamaged` returns in the place of what cannot be read. */
+export const damage = Symbol("damaged")
+
+/**
+ * Runs a part of a request, unless it meets damage on the disk. Only in requests that read: in Postgres, a query that fails
+ * ends the transaction that it is in.
+ */
+export function* unlessDamaged<A>(part: Sql<A>): Sql<A | typeof damage> {
+  try {
+    return yield* part
+  } catch (error) {
+    // The failures of both databases have a `StoreFailure` as their reason.
+    if (error instanceof Error && "reason" in error && error.reason === "damaged") return damage
+    throw error
+  }
+}
+
 /** A statement without rows. */
 export function* run(sql: string, ...values: ReadonlyArray<SqlValue>): Sql<void> {
   yield { sql, values }

@@ -4,17 +4,12 @@ import * as Words from "../protocol/Words.js"
 import * as Checksum from "./Checksum.js"
 import * as SqlIndex from "./SqlIndex.js"
 import { firstFor, shown } from "./SqlLines.js"
-import { type LineRow, linesWithText, row, rows, type Sql, text } from "./SqlQuery.js"
+import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import type { SqlState } from "./SqlState.js"
 import * as WordBlock from "./WordBlock.js"
 
-export interface SqlSearchStep extends SearchStep {
-  /** Lines that were left out because their checksum is wrong. */
-  readonly damaged: number
-}
-
 /** `StoreSearch.search`. */
-export function* search(state: SqlState, request: SearchRequest): Sql<SqlSearchStep> {
+export function* search(state: SqlState, request: SearchRequest): Sql<SearchStep> {
   return yield* new Step(state, request).run()
 }
 
@@ -44,7 +39,8 @@ const maxConversations = 2_000
 
 class Step {
   private readonly found: Array<FoundLine> = []
-  private damaged = 0
+  /** Lines that may be what is looked for cannot be read. It is not known then who may read them. */
+  private isDamaged = false
   private cost = 0
   private readonly isMatch: (words: ReadonlyArray<string>) => boolean
   private readonly hashes: ReadonlyArray<number>
@@ -59,15 +55,22 @@ class Step {
     this.hashes = [...new Set(longestFirst.map(WordBlock.hashOf))].slice(0, indexWords)
   }
 
-  *run(): Sql<SqlSearchStep> {
-    let before =
-      this.request.from ?? ((yield* row<{ id: number | null }>("select max(id) as id from line"))?.id ?? 0) + 1
+  *run(): Sql<SearchStep> {
+    let before = this.request.from ?? (yield* this.lastLine()) + 1
     const isSearched = yield* this.conversations()
-    const end = yield* SqlIndex.end()
+    // Without an index, all lines are looked at.
+    const known = yield* unlessDamaged(SqlIndex.end())
+    const end = known === damage ? 0 : known
     while (before > 0 && !this.isOver) {
       before = before > end ? yield* this.tail(end, before, isSearched) : yield* this.blocks(before, isSearched)
     }
-    return { lines: this.found, next: before > 0 ? before : undefined, damaged: this.damaged }
+    const next = before > 0 ? before : undefined
+    return { lines: this.found, next, ...(this.isDamaged ? { isDamaged: true } : {}) }
+  }
+
+  private *lastLine(): Sql<number> {
+    const last = yield* unlessDamaged(row<{ id: number | null }>("select max(id) as id from line"))
+    return last === damage ? (yield* this.state.meta()).lastLine : (last?.id ?? 0)
   }
 
   private get isOver(): boolean {
@@ -95,16 +98,30 @@ class Step {
 
   /** Looks at lines that are not in the index, the latest ones before an id. Returns the next such id. */
   private *tail(end: number, before: number, isSearched: (conversation: number) => boolean): Sql<number> {
-    const found = yield* rows<{ id: number; conversation: number }>(
-      "select id, conversation from line where id >= ? and id < ? order by id desc limit ?",
-      end,
-      before,
-      tailLines
+    const found = yield* unlessDamaged(
+      rows<TailRow>(
+        "select id, conversation from line where id >= ? and id < ? order by id desc limit ?",
+        end,
+        before,
+        tailLines
+      )
     )
+    if (found === damage) return yield* this.damagedTail(Math.max(end, before - tailLines), before, isSearched)
     this.cost += found.length * idCost
-    const ids = found.flatMap(({ conversation, id }) => (isSearched(conversation) ? [id] : []))
     const last = found.length < tailLines ? end : (found.at(-1)?.id ?? end)
-    return (yield* this.look(ids)) ?? last
+    return (yield* this.look(searchedIn(found, isSearched))) ?? last
+  }
+
+  /** The same for lines that cannot be read together: one by one. */
+  private *damagedTail(end: number, before: number, isSearched: (conversation: number) => boolean): Sql<number> {
+    const found: Array<TailRow> = []
+    for (let id = before - 1; id >= end; id--) {
+      const line = yield* unlessDamaged(row<TailRow>("select id, conversation from line where id = ?", id))
+      if (line === damage) this.isDamaged = true
+      else if (line !== undefined) found.push(line)
+    }
+    this.cost += (before - end) * idCost
+    return (yield* this.look(searchedIn(found, isSearched))) ?? end
   }
 
   /** Looks at the latest blocks of the index before an id. Returns the next such id. */
@@ -122,7 +139,9 @@ class Step {
     }
     this.cost += left.length * conversationsCost
     left = yield* this.narrowed(left, WordBlock.conversationRow, (row) => WordBlock.linesWithin(row, isSearched))
-    const ids = left.flatMap(({ block, lines = [] }) => lines.map((offset) => WordBlock.firstLineOf(block) + offset))
+    const ids = left.flatMap(({ block, lines = allLines }) =>
+      lines.map((offset) => WordBlock.firstLineOf(block) + offset)
+    )
     const latestFirst = ids.filter((id) => id < before).toSorted((one, other) => other - one)
     return (yield* this.look(latestFirst)) ?? WordBlock.firstLineOf(blocks.at(-1) ?? 0)
   }
@@ -134,37 +153,55 @@ class Step {
     linesOf: (row: Uint8Array | undefined) => ReadonlyArray<number>
   ): Sql<Array<Candidates>> {
     if (blocks.length === 0) return []
-    const found = yield* this.indexRows(blocks.map(({ block }) => rowOf(block)))
+    const found = yield* this.indexed(blocks.map(({ block }) => rowOf(block)))
     return blocks.flatMap(({ block, lines }) => {
-      const others = new Set(linesOf(found.get(rowOf(block))))
+      const row = found.get(rowOf(block))
+      if (row === damage) return [{ block, lines }]
+      const others = new Set(linesOf(row))
       const common = lines === undefined ? [...others] : lines.filter((line) => others.has(line))
       return common.length === 0 ? [] : [{ block, lines: common }]
     })
   }
 
-  private *indexRows(ids: ReadonlyArray<number>): Sql<ReadonlyMap<number, Uint8Array>> {
-    const found = yield* rows<{ id: number; postings: Uint8Array }>(
-      `select id, postings from word where id in (${places})`,
-      ...padded(ids)
-    )
-    return new Map(found.map(({ id, postings }) => [id, postings]))
+  /** Rows of the index: without one that cannot be read, all lines of its block are looked at. */
+  private *indexed(ids: ReadonlyArray<number>): Sql<ReadonlyMap<number, Uint8Array | typeof damage>> {
+    const together = yield* indexRows(ids)
+    if (together !== damage) return new Map(together.map(({ id, postings }) => [id, postings]))
+    const found = new Map<number, Uint8Array | typeof damage>()
+    for (const id of ids) {
+      const one = yield* indexRows([id])
+      if (one === damage) found.set(id, damage)
+      else for (const { postings } of one) found.set(id, postings)
+    }
+    return found
   }
 
   /** Looks at lines, the latest first. If the step is over before the last one, returns the id that the next one begins before. */
   private *look(ids: ReadonlyArray<number>): Sql<number | undefined> {
     for (let at = 0; at < ids.length; at += chunk) {
-      const lines = yield* rows<LineRow>(
-        `select l.id, conversation, seq, at, account, author, flags, recipients, ${text}, crc from ${linesWithText}
-         where l.id in (${places}) order by l.id desc`,
-        ...padded(ids.slice(at, at + chunk))
-      )
-      for (const line of lines) {
+      for (const line of yield* this.linesWith(ids.slice(at, at + chunk))) {
         if (this.isOver) return line.id + 1
         this.cost += lineCost + line.body.length
-        yield* this.lookAt(line)
+        if ((yield* unlessDamaged(this.lookAt(line))) === damage) this.isDamaged = true
       }
     }
     return undefined
+  }
+
+  /** The lines with these ids, at most `chunk`, the latest first. Those that cannot be read together are read one by one. */
+  private *linesWith(ids: ReadonlyArray<number>): Sql<ReadonlyArray<LineRow>> {
+    const together = yield* linesOf(ids)
+    if (together !== damage) return together
+    const lines: Array<LineRow> = []
+    for (const id of ids) {
+      const one = yield* linesOf([id])
+      if (one !== damage) lines.push(...one)
+      else {
+        this.isDamaged = true
+        this.cost += lineCost
+      }
+    }
+    return lines
   }
 
   private *lookAt(line: LineRow): Sql<void> {
@@ -177,7 +214,7 @@ class Step {
     if (head === undefined || first === undefined || seq < first) return
     if (!this.isMatch(Words.of(Buffer.from(body).toString("utf8")))) return
     if (Checksum.ofLine(line) !== line.crc) {
-      this.damaged += 1
+      this.isDamaged = true
       return
     }
     const { body: bytes, ...rest } = shown(line)
@@ -185,6 +222,33 @@ class Step {
     this.found.push({ conversation, key: head.key, line: { ...rest, text: wire } })
   }
 }
+
+const indexRows = (ids: ReadonlyArray<number>) =>
+  unlessDamaged(
+    rows<{ id: number; postings: Uint8Array }>(`select id, postings from word where id in (${places})`, ...padded(ids))
+  )
+
+const linesOf = (ids: ReadonlyArray<number>) =>
+  unlessDamaged(
+    rows<LineRow>(
+      `select l.id, conversation, seq, at, account, author, flags, recipients, ${text}, crc from ${linesWithText}
+       where l.id in (${places}) order by l.id desc`,
+      ...padded(ids)
+    )
+  )
+
+interface TailRow {
+  readonly id: number
+  readonly conversation: number
+}
+
+const searchedIn = (
+  found: ReadonlyArray<TailRow>,
+  isSearched: (conversation: number) => boolean
+): ReadonlyArray<number> => found.flatMap(({ conversation, id }) => (isSearched(conversation) ? [id] : []))
+
+/** The offsets of all lines of a block. */
+const allLines = Array.from({ length: WordBlock.blockLines }, (_, index) => index)
 
 const padded = (ids: ReadonlyArray<number>): ReadonlyArray<number | null> =>
   Array.from({ length: chunk }, (_, index) => ids[index] ?? null)

@@ -40,7 +40,7 @@ export const make = (database: SqlDatabase): StoreService => {
     waiting: (account, device) => call("waiting", account, device),
     find: (key) => call("find", key),
     conversations: (account, limit) => call("conversations", account, limit),
-    search: (request) => Effect.map(call("search", request), ({ lines, next }) => ({ lines, next })),
+    search: (request) => call("search", request),
     index: Effect.flatMap(call("readForIndex"), (step) =>
       step === "write" ? Effect.as(call("writeIndex"), true) : Effect.succeed(step === "more")
     ),

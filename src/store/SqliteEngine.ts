@@ -1,7 +1,16 @@
 import { statSync } from "node:fs"
 import type { StoreState } from "../ports/Store.js"
 import type { StoreFailure } from "../ports/StoreError.js"
-import { lineColumns, type LineRow, ownBody, type Sql, type SqlRow, type SqlValue } from "./SqlQuery.js"
+import {
+  lineColumns,
+  type LineInsert,
+  type LineRow,
+  ownBody,
+  type Sql,
+  type SqlQuery,
+  type SqlRow,
+  type SqlValue
+} from "./SqlQuery.js"
 import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
 import * as SqliteChecks from "./SqliteChecks.js"
 import { codeOf, describe, pragma, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
@@ -161,17 +170,26 @@ export class SqliteEngine {
     }
   }
 
-  /** Runs queries until the request has its result. */
+  /** Runs queries until the request has its result. A request that reads can go on after a failure (`unlessDamaged`). */
   private drive<A>(sql: Sql<A>): A {
     let step = sql.next()
     while (step.done !== true) {
-      const query = step.value
-      let rows: ReadonlyArray<SqlRow> = []
-      if ("lines" in query) this.insert(query.lines)
-      else rows = this.statement(query.sql).all(...query.values)
+      let rows: ReadonlyArray<SqlRow>
+      try {
+        rows = this.query(step.value)
+      } catch (error) {
+        step = sql.throw(this.failed(error))
+        continue
+      }
       step = sql.next(rows)
     }
     return step.value
+  }
+
+  private query(query: SqlQuery | LineInsert): ReadonlyArray<SqlRow> {
+    if (!("lines" in query)) return this.statement(query.sql).all(...query.values)
+    this.insert(query.lines)
+    return []
   }
 
   private insert(lines: ReadonlyArray<LineRow>) {

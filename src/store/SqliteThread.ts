@@ -31,13 +31,13 @@ const carryOut = (
     case "request":
       if (request.name === "page") {
         const page = engine.call("page", request.moment, request.args as Arguments<"page">)
-        if (page.damaged > 0) engine.foundDamage()
+        if (page.damaged !== undefined) engine.foundDamage()
         const packed = LinePacking.packPage(page)
         return { result: packed, moved: LinePacking.transferred(packed) }
       }
       if (request.name === "search") {
         const step = engine.call("search", request.moment, request.args as Arguments<"search">)
-        if (step.damaged > 0) engine.foundDamage()
+        if (step.isDamaged === true) engine.foundDamage()
         return { result: step }
       }
       return { result: engine.call(request.name, request.moment, request.args as Arguments<RequestName>) }

@@ -291,7 +291,7 @@ export class ConversationReader {
     const { lines, of: name, reason } = page
     // The user has gone on.
     if (!this.isInSight(name)) return
-    const [first, last] = [lines[0]?.seq ?? 0, lines.at(-1)?.seq ?? 0]
+    const { first, last } = page
     const read = this.visit?.name === name ? this.visit.read : 0
     if (reason === "entry") {
       this.printer.entry(page, read, this.gaps.get(name))
@@ -301,6 +301,7 @@ export class ConversationReader {
       const { shown = 0 } = conversations.find(name) ?? {}
       const own = this.own.get(name)
       this.printer.lines(lines.filter(({ seq }) => seq > shown && own?.has(seq) !== true))
+      this.printer.damaged(page.damaged)
     }
     if (last > 0) this.shown(name, first, reason === "earlier" ? 0 : last)
     if (reason !== "earlier") this.acted()

@@ -28,7 +28,7 @@ export class PagePrinter {
    * @param read the user's read mark, which is shown before the first unread line; 0 for none
    * @param gap lines that are gone
    */
-  entry({ hasMore, lines, of: name }: Page, read: number, gap: Gap | undefined): void {
+  entry({ damaged, hasMore, lines, of: name }: Page, read: number, gap: Gap | undefined): void {
     const { conversations, marks, transcript } = this.options
     const { topic = "" } = conversations.find(name) ?? {}
     transcript.print(Format.rule(name, marks))
@@ -37,23 +37,33 @@ export class PagePrinter {
     const before = (lines[0]?.seq ?? 0) - 1 - read
     if (hasMore && before > 0) this.remark(`${before} unread lines before these; PageUp shows them`)
     this.lines(lines, read)
+    this.damaged(damaged)
   }
 
   /** Lines before those that the user has seen. */
-  earlier({ hasMore, lines, of: name }: Page, read: number): void {
+  earlier({ damaged, hasMore, lines, of: name }: Page, read: number): void {
     const { marks, transcript } = this.options
-    if (lines.length === 0) return this.remark(`nothing came before in ${name}`)
+    if (lines.length === 0 && damaged === undefined) return this.remark(`nothing came before in ${name}`)
     transcript.print(Format.rule(hasMore ? `earlier in ${name}` : `the beginning of ${name}`, marks))
     this.lines(lines, read)
+    this.damaged(damaged)
     return transcript.print(Format.rule("end", marks))
   }
 
   /** What a search has found. */
-  found({ lines, of: text }: Page): void {
+  found({ damaged, lines, of: text }: Page): void {
     const { marks, transcript } = this.options
     transcript.print(Format.rule(`search: ${text}`, marks))
     this.lines(lines)
     this.remark(lines.length === 0 ? "nothing found" : `${lines.length} found`)
+    if (damaged !== undefined) this.remark("the server cannot search some lines, because its disk is damaged")
+  }
+
+  /** Says which lines of a page the server cannot read. */
+  damaged(ranges: Page["damaged"]): void {
+    if (ranges === undefined) return
+    const numbers = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`))
+    this.remark(`the server cannot read lines ${numbers.join(", ")}, because its disk is damaged`)
   }
 
   lines(lines: ReadonlyArray<PastLine>, read = 0): void {

@@ -19,6 +19,11 @@ export interface Page {
   readonly lines: ReadonlyArray<PastReports.PastLine>
   /** Whether there are more in the direction of the request. */
   readonly hasMore: boolean
+  /** The first number and the last of a page, those of `damaged` lines included; 0 if it is empty. */
+  readonly first: number
+  readonly last: number
+  /** Lines that the server cannot read; undefined if there are none, and without numbers for a search. */
+  readonly damaged: ReadonlyArray<PastReports.NumberRange> | undefined
 }
 
 /** A page that was requested. */
@@ -70,8 +75,10 @@ export class Pages {
     }
     this.requested.delete(received.label)
     if (received._tag === "Refused") return { reason, of, refusal: received }
-    const hasMore = PastReports.endIn(received)?.hasMore === true
-    return { reason, of, lines: reason === "search" ? lines.toReversed() : lines, hasMore }
+    const end = PastReports.endIn(received)
+    const { first = lines[0]?.seq ?? 0, last = lines.at(-1)?.seq ?? 0 } = end ?? {}
+    const inOrder = reason === "search" ? lines.toReversed() : lines
+    return { reason, of, lines: inOrder, hasMore: end?.hasMore === true, first, last, damaged: end?.damaged }
   }
 
   /** The connection has ended: no page will come. */

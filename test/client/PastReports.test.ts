@@ -64,7 +64,22 @@ describe("what a server says at the end of a reply", () => {
       { ...nothing, what: "history", conversation: "#ops", first: 3, last: 9, hasMore: true }
     ],
     ["* end history bob: x", { ...nothing, what: "history", conversation: "bob" }],
+    [
+      "* end history #ops first=3 last=12 damaged=4-9+12: x",
+      {
+        ...nothing,
+        what: "history",
+        conversation: "#ops",
+        first: 3,
+        last: 12,
+        damaged: [
+          { first: 4, last: 9 },
+          { first: 12, last: 12 }
+        ]
+      }
+    ],
     ["* end search count=2: x", { ...nothing, what: "search", count: 2 }],
+    ["* end search count=2 damaged=yes: x", { ...nothing, what: "search", count: 2, damaged: [] }],
     ["* end rooms count=0 more=no: x", { ...nothing, what: "rooms", count: 0 }],
     ["* end: x", undefined],
     ["! end rooms: x", undefined]

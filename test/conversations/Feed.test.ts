@@ -229,6 +229,20 @@ describe("Feed", () => {
     assert.isUndefined(feed.nextPage())
   })
 
+  it("goes on after a page whose last lines are damaged, or all, and tells of them once", () => {
+    const { feed, gaps, given, openNow } = open([talk, 0, 9])
+    openNow()
+    feed.nextPage()
+    feed.page(talk, { lines: [line(1)], damaged: [{ first: 2, last: 4 }], first: 1, last: 9, hasMore: true })
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 4 })
+    feed.page(talk, { lines: [], damaged: [{ first: 5, last: 6 }], first: 1, last: 9, hasMore: true })
+    assert.deepStrictEqual(feed.nextPage(), { conversation: talk, after: 6 })
+    feed.page(talk, pageOf(7, 9))
+    assert.deepStrictEqual(given, [1, 7, 8, 9])
+    assert.deepStrictEqual(gaps, ["! gap carol first=2 last=6: these lines are no longer kept\n"])
+    assert.isUndefined(feed.nextPage())
+  })
+
   it("reads a page that is damaged line by line, and passes over those that cannot be read", () => {
     const { cursor, feed, gaps, given, openNow } = open([talk, 0, 9], [other, 0, 900])
     openNow()

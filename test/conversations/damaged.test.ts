@@ -68,6 +68,55 @@ describe("a part of the store that is damaged", () => {
     })
   )
 
+  it.scoped("is named at the end of a page and of a search, which have the rest", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startConversations({}, (store) => ({
+        ...store,
+        page: (request) =>
+          Effect.map(store.page(request), ({ lines, ...page }) => {
+            const damaged = lines.flatMap(({ seq, text }) =>
+              text.startsWith("bad") ? [{ first: seq, last: seq }] : []
+            )
+            const intact = lines.filter(({ text }) => !text.startsWith("bad"))
+            return { ...page, lines: intact, ...(damaged.length === 0 ? {} : { damaged }) }
+          }),
+        search: (request) => Effect.map(store.search(request), (step) => ({ ...step, isDamaged: true }))
+      }))
+      const alice = yield* connect
+      alice.say(...login("alice"))
+      yield* alice.barrier
+      alice.say("bob: bad", "bob: two", "bob: bad as well", "bob: bad again", "bob: five", "bob: bad at last")
+      yield* alice.barrier
+      const ends = (command: string) =>
+        Effect.gen(function* () {
+          const before = alice.received.length
+          alice.say(command)
+          yield* turnsUntil(
+            () => alice.received.slice(before).some((line) => line.startsWith("* end ")),
+            () => "the end of the reply"
+          )
+          const reply = alice.received.slice(before)
+          const found = reply.filter((line) => line.startsWith("* end "))
+          const past = reply.filter((line) => line.startsWith("* past "))
+          return [
+            ...past.map((line) => line.replace(/^.* seq=(\d+) .*$/u, "$1")),
+            ...found.map((line) => line.split(":")[0])
+          ]
+        })
+      assert.deepStrictEqual(yield* ends("/history bob"), [
+        "2",
+        "5",
+        "* end history bob first=1 last=6 damaged=1+3-4+6"
+      ])
+      assert.deepStrictEqual(yield* ends("/history bob after=2 limit=2"), [
+        "* end history bob first=3 last=4 damaged=3-4 more=yes"
+      ])
+      assert.deepStrictEqual(yield* ends("/search five"), ["5", "* end search count=1 damaged=yes"])
+      alice.say("/read bob at=9999999999999")
+      assert.strictEqual((yield* seen(alice, "* read bob"))[0]?.split(":")[0], "* read bob seq=6")
+    })
+  )
+
   it.scoped("closes the device for which it cannot be read what waits, and no other waits for that", () =>
     Effect.gen(function* () {
       const state = { isDamaged: true }

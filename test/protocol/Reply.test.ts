@@ -110,7 +110,23 @@ const replies: Record<string, (label?: string) => ReadonlyArray<string>> = {
   unsilenced: (label) => [RoomReply.unsilenced("#ops", "bob", RoomReply.operator, label)],
   slow: (label) => [RoomReply.slow("#ops", "alice", 5_000, label)],
   past: (label) => [PastReply.past("#ops", "alice", " seq=17 at=1", "a: text", label)],
-  endHistory: (label) => [PastReply.endHistory("#ops", { first: 4, last: 9, hasMore: true }, label)],
+  endHistory: (label) => [PastReply.endHistory("#ops", { covered: { first: 4, last: 9 }, hasMore: true }, label)],
+  "endHistory of a damaged page": (label) => [
+    PastReply.endHistory(
+      "bob",
+      {
+        covered: { first: 4, last: 12 },
+        damaged: [
+          { first: 4, last: 9 },
+          { first: 12, last: 12 }
+        ],
+        hasMore: false
+      },
+      label
+    )
+  ],
+  endSearch: (label) => [PastReply.endSearch(2, false, label)],
+  "endSearch without damaged lines": (label) => [PastReply.endSearch(2, true, label)],
   conversations: (label) =>
     PastReply.conversations([{ name: "bob", isWithGuest: true, last: 9, read: 4, at: 1 }], label),
   read: (label) => [PastReply.read("bob", 4, label)]
@@ -251,6 +267,8 @@ describe("Reply", () => {
       "* room #ops members=3 last=17 in=yes locked=yes owner=alice: a: topic\n"
     )
     assert.strictEqual(line("endHistory", "k"), "* end @k history #ops first=4 last=9 more=yes")
+    assert.strictEqual(line("endHistory of a damaged page"), "* end history bob first=4 last=12 damaged=4-9+12")
+    assert.strictEqual(line("endSearch without damaged lines"), "* end search count=2 damaged=yes")
     assert.strictEqual(line("conversations"), "* conversation bob guest=yes last=9 read=4 at=1")
     assert.strictEqual(line("members", "k"), "* members @k #ops 2 here=1")
     assert.strictEqual(RoomReply.topic("#ops", "", ""), "* topic #ops: \n")

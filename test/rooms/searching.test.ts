@@ -179,7 +179,7 @@ describe("the steps of searches", () => {
       const all = yield* Effect.fork(searches.find(request, 1000))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(
-        (yield* all).map(({ line }) => line.text),
+        (yield* all).lines.map(({ line }) => line.text),
         ["one", "two", "three"]
       )
       assert.deepStrictEqual(
@@ -193,7 +193,7 @@ describe("the steps of searches", () => {
       const few = yield* Effect.fork(searches.find(request, 6))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(
-        (yield* few).map(({ line }) => line.text),
+        (yield* few).lines.map(({ line }) => line.text),
         ["one", "two"]
       )
     })

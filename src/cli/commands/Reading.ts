@@ -127,6 +127,12 @@ const reasons = new Map([
   ["guest", "; log in to an account with --login"]
 ])
 
+/** Reports what the output lacks: the exit status shows that it is not complete. */
+export const leftOut = (what: string): void => {
+  process.exitCode = ExitStatus.failed
+  ExitStatus.say(what)
+}
+
 export type Line = PastLine
 
 export interface LineFormat {

@@ -4,6 +4,7 @@ import * as Stream from "effect/Stream"
 import { pages } from "../../client/ConversationHandle.js"
 import * as Encode from "../../client/Encode.js"
 import { printed } from "../../client/Output.js"
+import type * as PastReports from "../../client/PastReports.js"
 import * as Requests from "../../client/Requests.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Command from "../settings/Command.js"
@@ -51,7 +52,10 @@ export const command = Command.make(settings, parameters, (line) =>
       Effect.gen(function* () {
         const { ask } = yield* Reading.open({ socket, login, secret, join, timeout })
         const load = (page: Requests.PageRange) =>
-          ask(conversation, (requester) => Requests.history(requester, conversation, page))
+          Effect.tap(
+            ask(conversation, (requester) => Requests.history(requester, conversation, page)),
+            ({ damaged }) => Effect.sync(() => sayDamaged(damaged))
+          )
         // The end of a conversation is read backwards, and printed once it is known.
         if (since === undefined && most < everything) {
           const lines = Stream.take(pages(load, range, Math.min(most, Requests.maxPageLines)), most)
@@ -75,3 +79,9 @@ const rangeOf = (since: RoomFlags.Place | undefined, until: RoomFlags.Place | un
   ...(until?._tag === "Number" ? { before: until.seq + 1 } : {}),
   ...(until?._tag === "Time" ? { until: until.at } : {})
 })
+
+const sayDamaged = (ranges: ReadonlyArray<PastReports.NumberRange>) => {
+  if (ranges.length === 0) return
+  const numbers = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`))
+  Reading.leftOut(`lines that are damaged in the store of the server are left out: ${numbers.join(", ")}`)
+}

@@ -36,7 +36,7 @@ export const command = Command.make(settings, parameters, (line) =>
     yield* Effect.mapError(Encode.text(text), ExitStatus.asMisuse)
     const socket = ConnectFlags.socket(given)
     let isGuest = true
-    const found = yield* Secrets.use(given, socket, login, (secret) =>
+    const { isDamaged, lines: found } = yield* Secrets.use(given, socket, login, (secret) =>
       Effect.gen(function* () {
         isGuest = secret.secret === undefined && secret.hasAccount !== true
         const { ask } = yield* Reading.open({ socket, login, secret, join, timeout })
@@ -49,6 +49,7 @@ export const command = Command.make(settings, parameters, (line) =>
       isOneConversation: conversation !== undefined
     })
     yield* print(process.stdout, lines)
+    if (isDamaged) Reading.leftOut("lines that are damaged in the store of the server were not searched")
     if (found.length > 0) return
     process.exitCode = ExitStatus.failed
     if (isGuest && conversation === undefined) ExitStatus.say("a guest searches one room: name it with --in")

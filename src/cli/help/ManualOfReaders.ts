@@ -20,7 +20,8 @@ export const history: ManualPage = {
     ["0", "The lines were printed; there may be none."],
     [
       "1",
-      "The server refused: there is no such room, the login is not in it, or a guest asks for a direct conversation."
+      "The server refused: there is no such room, the login is not in it, or a guest asks for a direct conversation; or " +
+        "it left out lines that are damaged, whose numbers are on standard error."
     ],
     unreachable,
     ["3", "The connection was lost, or no reply came within --timeout."],
