@@ -207,7 +207,7 @@ export const mutants = [
     file: "client/Listening.ts",
     search: "acknowledgement.isOn = true\n        counted = filter.handled",
     replace: "acknowledgement.isOn = true\n        counted = 0",
-    test: "test/client/acknowledgement.test.ts"
+    test: "test/client/acknowledgement-output.test.ts"
   },
   {
     name: "a client acknowledges nothing more when it leaves",

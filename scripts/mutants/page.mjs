@@ -175,8 +175,7 @@ export const mutants = [
     file: "web/browser/Storage.ts",
     search: "      own.delete(key)\n",
     replace: "      if (text !== undefined) own.set(key, text)\n",
-    test: "test/web/browser-accounts.test.ts",
-    build: true
+    test: "test/web/Storage.test.ts"
   },
   {
     name: "the page sends its login right after a greeting that was paced",
