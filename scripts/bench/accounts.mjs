@@ -11,7 +11,7 @@ const sha256 = (text) => createHash("sha256").update(text).digest("hex")
 export const tokenOf = (name, device = "main") =>
   `achat_${sha256(device === "main" ? name : `${name}/${device}`).slice(0, 32)}`
 
-/** A wire on which the clients of the row that have accounts log in to them with their tokens, if the server has any. */
+/** A wire on which those clients of the row that have accounts log in with their tokens. */
 export const withAccounts = (wire, { accounts: [from, to] = [0, 0] }) => {
   if (wire.hasAccounts !== true) return wire
   const isAccount = (name) => indexOf(name) >= from && indexOf(name) < to

@@ -18,7 +18,7 @@ export const cpuOf = (pid) => {
   return cpuIn(`/proc/${pid}/stat`)
 }
 
-/** The same of the thread with the event loop; NaN where only ps tells. */
+/** The same of the thread with the event loop; NaN where only ps reports it. */
 export const mainThreadCpuOf = (pid) => (hasProc ? cpuIn(`/proc/${pid}/task/${pid}/stat`) : Number.NaN)
 
 const cpuIn = (file) => {

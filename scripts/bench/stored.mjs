@@ -119,7 +119,7 @@ export const outcomes = async (load, wire, place, pid, fail) => {
   }
 }
 
-/** One line in so many has a label: as many in all as there are milliseconds. */
+/** One line in this number has a label, so that there is one label for each millisecond. */
 const labelledEvery = 50
 
 /** Accounts that come back, one after the other, and are given the lines that wait for them. */
@@ -199,8 +199,8 @@ export const roomReturn = async (load, wire, place, _pid, fail) => {
 const logIn = (socket, index) => socket.write(`${nameOf(index)}: ${password}\n/ping in\n`)
 
 /**
- * All accounts log in with their passwords at once, and try again when they are told to. Their first connections are there
- * before: what it takes to accept so many is another row.
+ * All accounts log in with their passwords at once, and try again when the server asks them to. Their first connections are there
+ * before: what it costs to accept them is another row.
  */
 export const passwords = async (load, wire, place, _pid, fail) => {
   const [first, end] = load.accounts

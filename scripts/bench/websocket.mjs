@@ -124,7 +124,7 @@ export class WebSocketClient extends Socket {
     return end - before
   }
 
-  /** Takes one byte of a header. Returns where to go on. */
+  /** Takes one byte of a header. Returns where to continue. */
   #begin(bytes, at) {
     const head = this.#head
     head[this.#headLength++] = bytes[at]

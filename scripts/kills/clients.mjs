@@ -25,7 +25,7 @@ class Connection extends LineClient {
   }
 }
 
-/** A client that comes again after each kill. */
+/** A client that reconnects after each kill. */
 export class Client {
   token = undefined
   connection = undefined

@@ -19,7 +19,7 @@ export class RoomLog {
     this.fail = fail
   }
 
-  /** Somebody has seen a line, or was told that it is stored. */
+  /** A client has received a line, or the report that it is stored. */
   saw(seq, author, text, who) {
     const known = this.lines.get(seq)
     if (known === undefined) {

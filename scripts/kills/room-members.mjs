@@ -53,7 +53,7 @@ export class Member {
   }
 }
 
-/** Acknowledged for at least this long, a line must not come again, in milliseconds. */
+/** How long after its acknowledgement a line must not be delivered again, in milliseconds. */
 export const longAgo = 10_000
 
 /** One device of an account, or the only one of a guest, over all of its connections. */

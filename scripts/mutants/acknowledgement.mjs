@@ -149,7 +149,7 @@ export const mutants = [
     test: unacknowledged
   },
   {
-    name: "the time to acknowledge goes on while a client is held",
+    name: "the time to acknowledge continues while a client is held",
     file: "chat/Unresponsive.ts",
     search: "if (waiting.heldSince !== undefined) continue",
     replace: "",

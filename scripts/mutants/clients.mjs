@@ -50,7 +50,7 @@ export const mutants = [
     test: "test/client/RoomFeed.test.ts"
   },
   {
-    name: "a guest goes on with the numbers of another log",
+    name: "a guest continues with the numbers of another log",
     file: "client/RoomFeed.ts",
     search: "for (const room of this.names) this.follow(room)",
     replace: "this.others.clear()",
@@ -343,7 +343,7 @@ export const mutants = [
     test: "test/client/kept.test.ts"
   },
   {
-    name: "a client does not acknowledge a message that comes again",
+    name: "a client does not acknowledge a repeated message",
     file: "client/LineReceiver.ts",
     search: "this.acknowledgement.add(messages)\n",
     replace: "",

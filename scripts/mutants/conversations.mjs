@@ -345,14 +345,14 @@ export const mutants = [
     test: returns
   },
   {
-    name: "a return that the store does not know to be told is told again",
+    name: "a return that the store does not know to be delivered is delivered again",
     file: "conversations/Returns.ts",
     search: "this.underWay.set(account, undefined)",
     replace: "this.underWay.delete(account)",
     test: returns
   },
   {
-    name: "an account counts as told before it has taken that",
+    name: "an account counts as notified before it has taken the notice",
     file: "conversations/Returns.ts",
     search: "if (left > 0) return",
     replace: "return",
@@ -371,7 +371,7 @@ export const mutants = [
     test: receipts
   },
   {
-    name: "a guest is told of expired lines in a line that does not count for /ack",
+    name: "expired lines are reported to a guest in a line that does not count for /ack",
     file: "conversations/Returns.ts",
     search: "this.broker.give(peer, OutcomeReply.returned({ ...undelivered, ...own }), 1, toldOnce)",
     replace: "peer.outbox.put(OutcomeReply.returned({ ...undelivered, ...own }), 1, undefined, undefined)",
@@ -385,7 +385,7 @@ export const mutants = [
     test: receipts
   },
   {
-    name: "a gap is passed before the device has been told of it",
+    name: "a gap is passed before the device has taken its report",
     file: "conversations/Feed.ts",
     search: '    Metrics.refused("gap")\n',
     replace:

@@ -262,14 +262,14 @@ export const mutants = [
     test: "test/store/Postgres.test.ts"
   },
   {
-    name: "a database that was restored goes on with its log",
+    name: "a database that was restored continues with its log",
     file: "store/PostgresSchema.ts",
     search: `if (!isSamePlace(before, now)) await connection.execute("update meta set log = ''")`,
     replace: "if (!isSamePlace(before, now)) void 0",
     test: "test/store/Postgres.test.ts"
   },
   {
-    name: "a server goes on with the log of a database that was restored meanwhile",
+    name: "a server continues with the log of a database that was restored meanwhile",
     file: "store/PostgresEngine.ts",
     search: "if (this.log !== log) throw restored",
     replace: "",

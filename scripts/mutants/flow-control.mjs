@@ -107,7 +107,7 @@ export const mutants = [
     replace: "[...this.shortPeers.keys()].values()"
   },
   {
-    name: "the broker takes no further turn by itself after one that was over (lost wake-up)",
+    name: "the broker takes no other turn by itself after one that ran over its bounds (lost wake-up)",
     file: "chat/Broker.ts",
     search: "const isDone = backlog.length === 0 && !turn.hasUnflushed",
     replace: "const isDone = true"

@@ -57,7 +57,7 @@ export const mutants = [
     test: listen
   },
   {
-    name: "a stream goes on with the events that were not shown left out",
+    name: "a stream continues with the events that were not shown left out",
     file: "http/MessageStream.ts",
     search: '${this.unshown.map(({ text }) => text).join("")}',
     replace: "",

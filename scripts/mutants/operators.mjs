@@ -245,7 +245,7 @@ export const mutants = [
     test: "test/accounts/devices.test.ts"
   },
   {
-    name: "a device that the operator disconnects is told so like a guest",
+    name: "a device that the operator disconnects gets the last line of a guest",
     file: "chat/Moderation.ts",
     search: "peer.device === undefined ? FatalReply.kicked : FatalReply.kickedDevice",
     replace: "FatalReply.kicked",

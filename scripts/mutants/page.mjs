@@ -1,7 +1,7 @@
 // Mutants of the page for browsers. Read by main.mjs, which explains the fields.
 export const mutants = [
   {
-    name: "the page shows a line again that comes again",
+    name: "the page shows a repeated line twice",
     file: "web/model/Timeline.ts",
     search: "if (this.isRepeat(line)) return false",
     replace: "",
@@ -87,14 +87,14 @@ export const mutants = [
     test: "test/web/Page.test.ts"
   },
   {
-    name: "a page whose login is accepted after another tab has logged out goes on",
+    name: "a page whose login is accepted after another tab has logged out continues",
     file: "web/model/Chat.ts",
     search: "    if (this.isOver()) return\n    this.wasUp = true\n",
     replace: "    this.wasUp = true\n",
     test: "test/web/Page-logout.test.ts"
   },
   {
-    name: "a page that logs in goes on after another tab has taken over",
+    name: "a page that logs in continues after another tab has taken over",
     file: "web/model/Page.ts",
     search: `    this.chat?.stop("", "elsewhere")\n`,
     replace: `    const stage = this.stage.peek()

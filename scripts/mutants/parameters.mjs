@@ -53,7 +53,7 @@ export const mutants = [
     test: "test/client/LoopGuard.test.ts"
   },
   {
-    name: "a bot that is over its rate goes on at the rate",
+    name: "a bot that is over its rate continues at the rate",
     file: "client/LoopGuard.ts",
     search: 'if (now < sender.pausedUntil) return "Ignore"',
     replace: "",

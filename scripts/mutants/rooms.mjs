@@ -1,7 +1,7 @@
 // Bugs in rooms, most of which the simulation of a server with a store must find. Imported by main.mjs.
 export const mutants = [
   {
-    name: "who left a room and came back at once is told that it has left",
+    name: "a client that left a room and came back at once gets the notice that it has left",
     file: "rooms/RoomNotices.ts",
     search: "const since = before.get(peer) ?? 0",
     replace: "const since = 0",

@@ -32,21 +32,21 @@ export const mutants = [
     test: suite
   },
   {
-    name: "a search goes on after the line at which a step has ended",
+    name: "a search continues after the line at which a step has ended",
     file: "store/SqlSearch.ts",
     search: "if (this.isOver) return line.id + 1",
     replace: "if (this.isOver) return line.id",
     test: suite
   },
   {
-    name: "a search goes on a block too far",
+    name: "a search reads one block too far",
     file: "store/SqlSearch.ts",
     search: "WordBlock.firstLineOf(blocks.at(-1) ?? 0)",
     replace: "WordBlock.firstLineOf((blocks.at(-1) ?? 0) - 1)",
     test: suite
   },
   {
-    name: "a search in memory goes on after the line at which a step has ended",
+    name: "a search in memory continues after the line at which a step has ended",
     file: "store/MemorySearch.ts",
     search: "next: line.id + 1",
     replace: "next: line.id",

@@ -12,7 +12,7 @@ export const mutants = [
     test: damage
   },
   {
-    name: "the age of lines goes on while no server runs",
+    name: "the age of lines continues while no server runs",
     file: "store/SqlState.ts",
     search: "*running({ now }: Moment): Sql<number> {",
     replace: "*running({ now, wall }: Moment): Sql<number> { if (wall > 0) return wall",

@@ -18,7 +18,7 @@ export const mutants = [
     test: "test/chat/Events.test.ts"
   },
   {
-    name: "what is read while the broker goes on waits for another turn",
+    name: "what is read while the broker continues waits for another turn",
     file: "chat/Events.ts",
     search: "if (!waits && this.brought.length > 0)",
     replace: "if (!waits && this.brought.length > 0 && !this.goesOn)",

@@ -71,7 +71,7 @@ const sent = () => {
 
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
-/** How npm reaches the registry from here, which an engine would have to be told as well. */
+/** How npm reaches the registry from here, which an engine needs as well. */
 const npmSettings = () => {
   const registry = spawnSync("npm", ["config", "get", "registry"], { cwd: project, encoding: "utf8" }).stdout.trim()
   const passed = Object.entries(process.env).filter(([name]) => /^(?:https?_proxy|no_proxy)$/iu.test(name))

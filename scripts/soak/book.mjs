@@ -91,7 +91,7 @@ export class Book {
     this.totals.written += recipients.length
   }
 
-  /** The server has reported: these recipients did not get the line. */
+  /** The server has reported that these recipients did not get the line. */
   returned(name, label, recipients, reason) {
     for (const recipient of recipients) {
       const { returns = ["offline"] } = this.#recipients.get(recipient) ?? {}

@@ -151,7 +151,7 @@ const accountsNamed: Row = {
   usage: "/accounts NAME, NAME",
   about: "lists those of these names that belong to accounts",
   run: ({ argument, label, peer }, { index }) => {
-    // Guests would learn it for many names at once. A login under a name tells them for one.
+    // Guests would learn it for many names at once. A login reveals it for one.
     if (peer.device === undefined) return refusing("accounts", label)("guest")
     const names = new Set(argument.split(",", maxNamesAsked + 1).map((name) => Name.normalise(Wire.trim(name))))
     if (names.size > maxNamesAsked) return refusing("accounts", label)("limit", { text: "too many names" })

@@ -35,10 +35,10 @@ export interface Accounts {
   readonly operations: AccountOperations.AccountOperations
 }
 
-/** How often the store is told of all devices that are connected. It then forgets those that were away for too long. */
+/** How often all connected devices are reported to the store, which then forgets those that were away for too long. */
 const seenInterval = Duration.hours(1)
 
-/** Devices that leave are collected for this long before the store is told of them. */
+/** Devices that leave are collected for this long before they are reported to the store. */
 const leftDelay = Duration.seconds(1)
 
 /** Loads all accounts. Fails if the store does not answer. */
@@ -153,5 +153,5 @@ const keyOf = ({ account, name }: Device) => ({ account: account.id, device: nam
 
 const unlessStoreFails = (report: Effect.Effect<unknown, StoreError>) =>
   Effect.catchTag(report, "StoreError", ({ message }) =>
-    Effect.annotateLogs(Effect.logWarning("the store was not told which devices were seen"), { reason: message })
+    Effect.annotateLogs(Effect.logWarning("the store does not know which devices were seen"), { reason: message })
   )

@@ -35,7 +35,7 @@ export const answerNow = (
   peer: Peer,
   lines: ReadonlyArray<string>
 ): ReadonlyArray<string> => {
-  // At the end of a shutdown, the client was told that there would be no answer.
+  // At the end of a shutdown, the client was notified that there would be no answer.
   if (!peer.isShutOut) for (const line of lines) put(peer, line)
   return []
 }

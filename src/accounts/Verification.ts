@@ -59,7 +59,7 @@ export const rememberedMillis = 600_000
 /** Passwords that are remembered at most. The oldest is forgotten first. */
 const maxRemembered = 10_000
 
-/** Clients that were told to come back do so within twice this time, and not all at once. */
+/** Clients that were asked to come back do so within twice this time, and not all at once. */
 const busyMillis = 1_000
 
 const busy = (): Unchecked => ({ _tag: "Busy", retryMillis: Math.round(busyMillis * (1 + Math.random())) })

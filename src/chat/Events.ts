@@ -28,7 +28,7 @@ export type Event =
   | { readonly _tag: "Continue"; readonly peer: Peer }
   /** The outbox has room again, and senders wait for it. */
   | { readonly _tag: "Room"; readonly outbox: Outbox<Peer> }
-  /** The last in-flight line of a leaving peer has met its fate. */
+  /** The fate of the last in-flight line of a leaving peer is decided. */
   | { readonly _tag: "Settled"; readonly peer: Peer }
   /** Lines of which some have labels have been delivered. */
   | {
@@ -52,7 +52,7 @@ export type Event =
   /** The peer's writer has ended. */
   | { readonly _tag: "Left"; readonly peer: Peer; readonly departure: Departure }
   | { readonly _tag: "Tick" }
-  /** Peers that are not read from are to be probed. Reported by the broker itself. */
+  /** Time to probe the peers that are not being read. Reported by the broker itself. */
   | { readonly _tag: "Probe" }
   /** Collected notices are due. */
   | { readonly _tag: "Notices" }
@@ -80,7 +80,7 @@ export class Events {
   /** Turns of the event loop, one after the other, in which a connection was accepted. */
   private acceptTurns = 0
   private idle: ((events: Effect.Effect<ReadonlyArray<Event>>) => void) | undefined = undefined
-  /** The broker goes on at the end of the turn, whether there are events or not. */
+  /** The broker continues at the end of the turn, whether there are events or not. */
   private goesOn = false
 
   private constructor(

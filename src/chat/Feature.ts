@@ -61,7 +61,7 @@ export interface FeatureContext {
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /**
    * In the broker's turn: runs a function at its end, once, before anything is written to a socket. Writers that go first
-   * (`WriterKind`) have all that was put for them by then.
+   * (`WriterKind`) have everything that was put for them until then.
    */
   readonly atEnd: (run: () => void) => void
   /** In the broker's turn: puts whole lines, by default one. No sender is notified if they cannot be written. */

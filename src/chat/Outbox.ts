@@ -100,7 +100,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   }
 
   /**
-   * Takes back everything that the writer has not taken yet. The writer goes on with what is put from now on.
+   * Takes back everything that the writer has not taken yet. The writer continues with what is put from now on.
    */
   retract(): ReadonlyArray<Batch<Sender>> {
     const queued = this.takeAllQueued()
@@ -167,7 +167,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
     return !this.broken || this.handed === batch
   }
 
-  /** The batch in hand has met its fate. True if that makes room and senders are held here. */
+  /** The fate of the batch in hand is decided. Returns whether that makes room for senders that are held here. */
   taken(batch: Batch<Sender>): boolean {
     this.handed = undefined
     if (this.isSurrendered) return false // it was counted as gone then

@@ -86,7 +86,7 @@ export abstract class OutboxLoad<Sender> {
 
   /**
    * The lines that are not written yet exceed the bounds by themselves: there is no room for replies to the owner
-   * either. Lines that wait for their acknowledgement do not count here, because the server must go on reading to get
+   * either. Lines that wait for their acknowledgement do not count here, because the server must keep reading to get
    * it.
    */
   get isQueueFull(): boolean {

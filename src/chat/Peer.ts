@@ -58,7 +58,7 @@ export class Peer {
   isShutOut = false
   /** What the peer waits for: room in this outbox, or the answer to this question. Its socket is paused meanwhile. */
   hold: Outbox<Peer> | Question | undefined = undefined
-  /** The connection that this client had before, while lines that were read from it are to be routed first. */
+  /** The connection that this client had before, while lines that were read from it have to be routed first. */
   predecessor: Peer | undefined = undefined
   /** Its input waits in the broker's queue, because it had used its share of a turn. */
   isQueued = false

@@ -65,7 +65,7 @@ export class PeerInput {
     if (peer.hold === undefined && !peer.isQueued) this.broker.backlog.continueLater(peer)
   }
 
-  /** The connection is over: goes on with what was read from it, without waiting for anything. */
+  /** The connection is over: continues with what was read from it, without waiting for anything. */
   routeRest(peer: Peer) {
     if (peer.hold !== undefined) this.endHold(peer)
     this.readLater(peer)
@@ -347,6 +347,6 @@ export class PeerInput {
   }
 }
 
-/** Whether a peer that is held by an outbox must go on waiting: for room, or, by its own outbox, for outcomes as well. */
+/** Whether a peer that is held by an outbox must keep waiting: for room, or, by its own outbox, for outcomes as well. */
 const mustWait = (peer: Peer, outbox: Outbox<Peer>) =>
   peer.outbox === outbox ? outbox.isQueueFull || outbox.isOwed : outbox.isFull && !outbox.isJammed

@@ -38,7 +38,7 @@ export const work = {
   /** Asking a question, which takes a fiber (benchmark: 1,000 logins with passwords at once). */
   question: 10_000,
   /**
-   * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may come again at once, and
+   * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may try again at once, and
    * they have time (benchmark: 1,000 logins with passwords at once).
    */
   refusedLogin: 500_000,

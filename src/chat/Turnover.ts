@@ -10,7 +10,7 @@ const minDeletions = 32
  * ended were copied twice and moved to the old generation. This map copies itself before V8 does, which leaves no link
  * (benchmark: churn).
  *
- * After such a copy, an iterator that began before goes on with the entries of that time.
+ * After such a copy, an iterator that began before continues with the entries of that time.
  */
 export class TurnoverMap<K, V> {
   private map = new Map<K, V>()

@@ -127,7 +127,7 @@ export class Unacknowledged<Sender> {
     let earlier = this.earlier
     let lines = 0
     for (let run = 0; messages > 0; run++) {
-      const count = counts[run] as number // in range: `acknowledge` has made sure that there are so many messages
+      const count = counts[run] as number // in range: `acknowledge` has checked the number of messages
       const before = Math.min(earlier, count)
       earlier -= before
       const sender = senders[run]

@@ -9,7 +9,7 @@ import * as Acknowledgement from "./Acknowledgement.js"
 import { placeOf } from "./LastSeen.js"
 import type * as Received from "./Received.js"
 
-/** A line from the server, which comes again until the program has acknowledged it. */
+/** A line from the server, which is delivered again until the program has acknowledged it. */
 export interface Envelope {
   readonly received: Received.Received
   /**
@@ -42,7 +42,7 @@ interface Entry {
   readonly given: GivenLine
   /** The place of a kept line. */
   readonly key: string | undefined
-  /** The same line, which has come again. */
+  /** The same line, delivered again. */
   again: Entry | undefined
 }
 

@@ -5,7 +5,7 @@ export interface AnswersOptions {
   readonly recipients: ReadonlyArray<string>
   /** Lines of an answer; `Infinity` for one that only silence ends. */
   readonly lines: number
-  /** An answer is also complete when no further line has come for this time, in milliseconds; `Infinity` for never. */
+  /** An answer is also complete when no other line has come for this time, in milliseconds; `Infinity` for never. */
   readonly quietMillis: number
   /** Whether the answer of one recipient is enough. */
   readonly any: boolean

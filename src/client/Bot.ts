@@ -138,7 +138,7 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
         const verdict = options.guard.judge(received, yield* Time.now)
         if (verdict === "Ignore") return passed()
         if (!isOver) yield* turns.take(1)
-        // A kept message comes again on the next connection.
+        // A kept message is delivered again on the next connection.
         if (isOver) return place === undefined ? void (unanswered += 1) : undefined
         busy += 1
         let isBusy = true

@@ -82,7 +82,7 @@ export interface ConversationsOptions extends Pick<ClientHandle, "deliver" | "se
   readonly left?: (room: string) => void
 }
 
-/** Lines that are searched for by default. */
+/** The number of lines that a search returns by default. */
 const defaultSearchLimit = 20
 
 export const make = ({

@@ -38,5 +38,5 @@ export const awaitSilence = ({ connection, interval, ping, turn }: HeartbeatOpti
     }
   })
 
-/** What people are told. */
+/** The text for people. */
 export const silence = "the server no longer responds"

@@ -10,14 +10,14 @@ interface Slot {
 }
 
 /**
- * The lines of a connection that a program processes in any order. What the server is told is a number of messages, and what
+ * The lines of a connection that a program processes in any order. The server gets a number of messages, and what
  * is remembered of a conversation is its last line: both say that all lines before have been processed, too. So a line
  * counts once those before it do.
  */
 export class InOrder {
   private slots: Array<Slot> = []
   private first = 0
-  /** How many lines have been added or processed: it shows whether the program goes on. */
+  /** How many lines have been added or processed: it shows whether the program continues. */
   progress = 0
 
   constructor(

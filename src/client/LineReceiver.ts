@@ -39,7 +39,7 @@ interface Arrival {
 /** What a client remembers over all its connections. */
 export interface ClientMemory {
   readonly labels?: Labels | undefined
-  /** The kept lines that the client has processed: those that come again are dropped. */
+  /** The kept lines that the client has processed: repetitions are dropped. */
   readonly seen?: LastSeen | undefined
 }
 

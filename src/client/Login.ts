@@ -258,7 +258,7 @@ const readable = new LoginRefused({
   text: "others could read this connection; the password was not sent"
 })
 
-/** What a greeting asks the server, and how it tells an original server from others. */
+/** What a greeting asks the server, and how it recognizes an original server. */
 const greeting = ({ connection, seen, words }: PendingLogin) => {
   const first = `/hello ${words.join(" ")} ${crypto.randomUUID()}`
   /** Returns the last of this many replies to `/hello`, or the time to wait after a line that came too fast. */

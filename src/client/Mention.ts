@@ -66,7 +66,7 @@ const isWholeWord = (text: string, start: number, end: number): boolean => {
 }
 
 /**
- * Whether a word goes on next to a name. A hyphen or a full stop belongs to it only if another letter follows: `alice.`
+ * Whether a word continues next to a name. A hyphen or a full stop belongs to it only if another letter follows: `alice.`
  * may end a sentence, and `alice.b` is another name.
  */
 const isContinued = (edge = "", next = "", afterNext = ""): boolean =>

@@ -89,7 +89,7 @@ export type ConnectionState =
  *   fails only if the message never got an outcome, when the client has ended. A message that is sent again may arrive after
  *   one that was sent meanwhile; to keep an order, wait for the outcome of one before the next.
  * - A guest is in the rooms again that it joined with `room(…).join`. What was written there meanwhile comes first, as long as
- *   it is kept; what is not is reported as `gap`. A device of an account stays a member, and the server goes on with the
+ *   it is kept; what is not is reported as `gap`. A device of an account stays a member, and the server continues with the
  *   first line that the program has not processed.
  * - What is asked about rooms, past lines and devices waits for a connection, and is asked again on the next one if it
  *   breaks before the reply.
@@ -175,7 +175,7 @@ export const connect = <R>(
     )
 
     const open = WatchedConnection.open({
-      // From the login on: what comes before the program reads would not come again if the program were killed.
+      // From the login on: what arrives before the program reads would not be delivered again if the program were killed.
       login: {
         ...options,
         labels,
@@ -351,7 +351,7 @@ export const connect = <R>(
     }
   })
 
-/** Why a client cannot go on. Undefined if the program has interrupted it. */
+/** Why a client cannot continue. Undefined if the program has interrupted it. */
 const failureOf = (cause: Cause.Cause<Failure>): Failure | undefined =>
   Option.getOrUndefined(Cause.failureOption(cause)) ??
   Option.getOrUndefined(

@@ -85,7 +85,7 @@ export const maxPageLines = 100
 /** No server sends as many lines in reply to one command; its limits are far below. */
 const maxLines = 100_000
 
-/** The server tells of its newest 1,000 conversations. */
+/** The server lists the newest 1,000 conversations. */
 const maxConversations = 10_000
 
 const one = <A>(wire: string, parse: (received: Received) => A | undefined): Request<A> => ({

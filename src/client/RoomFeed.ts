@@ -8,7 +8,7 @@ import * as RoomReports from "./RoomReports.js"
  *
  * A guest is a member of a room only as long as it is connected. On each connection it joins again, and reads from the
  * room's log what it has missed; the lines that come meanwhile wait. An account needs this only to begin in the past: its
- * device has a place in the log, and the server goes on from there.
+ * device has a place in the log, and the server continues from there.
  */
 
 /** Where a client begins in a room. By default after the last line. */
@@ -128,7 +128,7 @@ export class RoomFeed<Item> {
     const { isOfAccount, rooms } = this.options
     for (const name of rooms.names) {
       const isAgain = rooms.place(name)?.wasIn === true
-      // An account is a member while it is away, and the server goes on where its device is.
+      // An account is a member while it is away, and the server continues where its device is.
       if (isAgain && isOfAccount) continue
       const room: OpenRoom<Item> = { room: name, phase: "joining", held: [], last: 0, isAgain }
       this.open.set(name, room)

@@ -9,7 +9,7 @@ export interface RoomReport {
   readonly members: number
   /** The number of its last line; 0 if there is none. */
   readonly last: number
-  /** Whether the client is in the room. Only `/rooms` tells; the reply to `/join` needs not. */
+  /** Whether the client is in the room. Only `/rooms` reports that; after `/join` it is certain. */
   readonly isIn: boolean
   readonly isLocked: boolean
   /** The account that owns the room; undefined if a guest has made it. */

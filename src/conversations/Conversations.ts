@@ -141,7 +141,7 @@ class Conversations {
   private readonly indexing: Indexing
   private readonly trouble: StoreTrouble
   private readonly forFeeds: FeedCollaborators
-  /** Feeds that cannot go on, and why. */
+  /** Feeds that cannot continue, and why. */
   private readonly lostFeeds: Array<readonly [feed: Feed, cause: unknown]> = []
   private readonly hasLost = Effect.unsafeMakeLatch(false)
 
@@ -237,7 +237,7 @@ class Conversations {
     }
   }
 
-  /** Until the broker ends. What was given by then is saved, unless the store does not answer. */
+  /** Runs until the broker ends, then saves what was given, unless the store does not answer. */
   readonly run: Effect.Effect<void> = Effect.suspend(() =>
     Effect.all(
       [

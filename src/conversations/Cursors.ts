@@ -10,7 +10,7 @@ export interface DeviceKey {
 }
 
 /**
- * How many cursors of rooms a transaction saves: so many for each millisecond since the last one, and never more than
+ * How many cursors of rooms a transaction saves: this number per millisecond since the last one, and never more than
  * `mostOfRooms`. One takes the store about 1.5 µs, for which lines wait, and a line may move those of thousands of devices.
  */
 const ofRoomsPerMilli = 10
@@ -25,7 +25,7 @@ export interface MovedCursor extends Cursor {
  * How far devices were given their conversations, as far as that is not saved yet. Only the last value is kept.
  *
  * A transaction saves all cursors of direct conversations, by which the store knows what waits for an account. Those of
- * rooms only say where a device goes on after the server was killed, so that not every transaction need save all of them.
+ * rooms only say where a device continues after the server was killed, so that not every transaction need save all of them.
  */
 export class Cursors {
   private readonly isMoved = Effect.unsafeMakeLatch(false)
@@ -51,7 +51,7 @@ export class Cursors {
     return this.isMoved.await
   }
 
-  /** Everything that has moved by now is to be saved with the next transactions. */
+  /** Saves everything that has moved so far with the next transactions. */
   setDue() {
     this.due = this.ofRooms.size
   }

@@ -121,7 +121,7 @@ export class Feed implements Source {
     if (this.isOver) return
     this.isOpen = true
     for (const { conversation, cursor, guest, key, last } of waiting) {
-      // The account may have left a room since, or entered it: there the feed begins where it was told to.
+      // The account may have left a room since, or entered it: there the feed begins where `follow` has put it.
       const given = this.given?.get(conversation) ?? cursor
       if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last, guest)
     }

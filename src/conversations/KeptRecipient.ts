@@ -15,7 +15,7 @@ export interface SentLine extends LineHead {
   readonly label: string | undefined
 }
 
-/** A line that is on disk, by now or since it was sent before (`again`). */
+/** A line that is on disk: new there, or from an earlier attempt to send it (`again`). */
 export interface KeptLine {
   readonly line: NewLine
   readonly by: Peer
@@ -34,7 +34,7 @@ export interface KeptRecipient {
   readonly newLine: (sent: SentLine) => NewLine | LineOutcome
   /** Lines have been stored, in this order. */
   readonly stored: (lines: ReadonlyArray<KeptLine>) => void
-  /** All lines of a batch have met their fates. */
+  /** The fates of all lines of a batch are decided. */
   readonly settled: (batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
   /** Why lines return that the store does not take, because the recipient is gone. */
   readonly goneReason: UndeliveredReason

@@ -61,7 +61,7 @@ interface Readable {
 
 /**
  * What a client may read under a name: all commands that look back ask this, before the store reads and again when the
- * client is answered. A name that nobody has ever had is that of an empty conversation, so it tells nothing.
+ * client is answered. A name that nobody has ever had is that of an empty conversation, so the reply reveals nothing.
  */
 export const readable = (
   { accounts, rooms }: Pick<PastContext, "accounts" | "rooms">,

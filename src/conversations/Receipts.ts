@@ -61,7 +61,7 @@ export class Receipts {
     return latest
   }
 
-  /** A line of this connection is stored by now. */
+  /** A line of this connection has been stored. */
   wrote(by: Peer, conversation: ConversationId) {
     if (!by.isSendOnly || !by.words.has("receipts") || by.outbox.ended !== undefined) return
     addTo(this.senders, conversation, by)

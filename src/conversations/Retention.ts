@@ -8,7 +8,7 @@ import type { Retained } from "../ports/StoreUpkeep.js"
 /** Between two walks through the store. */
 const interval = Duration.minutes(1)
 
-/** After a step, the store is left alone for so many times as long as the step took: lines wait for it otherwise. */
+/** After a step, the store is left alone for this many times the duration of the step. Otherwise lines would wait for it. */
 const restFactor = 9
 
 interface Collaborators {

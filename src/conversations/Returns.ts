@@ -22,8 +22,8 @@ interface Collaborators {
 const toldOnce: Source = { delivered: () => {} }
 
 /**
- * Lines that were stored and that no device of their recipient will be given: their sender is told, once. An account is
- * told on its first device that comes. A guest is told on the connection that sent the line, or not at all, because the
+ * Lines that were stored and that no device of their recipient will be given: their sender is notified, once. An account is
+ * notified on its first device that connects, a guest on the connection that sent the line, or not at all, because the
  * next client of that name may be somebody else.
  */
 export class Returns {
@@ -60,7 +60,7 @@ export class Returns {
       dead += undelivered.count
       for (const { peer, ...own } of this.guestLines.among(undelivered)) {
         dead -= own.count
-        // Counted for `/ack`, like the returns of accounts; a guest is told only once.
+        // Counted for `/ack`, like the returns of accounts; a guest is notified only once.
         this.broker.give(peer, OutcomeReply.returned({ ...undelivered, ...own }), 1, toldOnce)
       }
     }
@@ -124,7 +124,7 @@ export class Returns {
   private dead = 0
   private readonly hasTold = Effect.unsafeMakeLatch(false)
 
-  /** Reports to the store what was told. Until it knows, it would answer the same again. */
+  /** Reports to the store which returns were delivered. Until then, the store would return them again. */
   get report(): Effect.Effect<never> {
     const { broker } = this
     const next = Effect.suspend(() => {
@@ -140,7 +140,7 @@ export class Returns {
     return Effect.forever(Effect.zipRight(this.hasTold.await, next))
   }
 
-  /** The store knows that these were told. More may have come meanwhile. */
+  /** The store knows that these were delivered. There may be more since. */
   private known(told: ReadonlyArray<PendingReturn>) {
     for (const account of new Set(told.map(({ account }) => account))) {
       this.underWay.delete(account)

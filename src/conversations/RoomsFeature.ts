@@ -15,7 +15,7 @@ export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   /** The name of a room in wire form. */
   readonly nameOf: (room: ConversationId) => string
   /**
-   * Whether a client is in a room. Whatever gives clients lines of a room, or tells them of its lines, asks this before:
+   * Whether a client is in a room. Whatever gives clients lines of a room, or mentions its lines to them, asks this first:
    * feeds, pages, searches.
    */
   readonly mayRead: (reader: Peer, room: ConversationId) => boolean

@@ -22,7 +22,7 @@ export class Searches {
 
   constructor(private readonly store: Pick<StoreService, "search">) {}
 
-  /** The lines that are found: at most `limit`, and at most one more than have so many bytes of text. */
+  /** The lines that are found: at most `limit`, and at most one more than fits into this many bytes of text. */
   find(request: Omit<SearchRequest, "from">, maxBytes: number): Effect.Effect<Found, StoreError> {
     const { limit } = request
     const goOn = (found: Found, from: number | undefined): Effect.Effect<Found, StoreError> =>

@@ -74,7 +74,7 @@ export class StoreWriter {
     else this.startSoon()
   }
 
-  /** In the broker's turn: returns everything that the store does not have yet. What it has meets its fate as always. */
+  /** In the broker's turn: returns everything that the store does not have yet. The fate of what it has is decided as usual. */
   giveUp() {
     this.hasGivenUp = true
     for (const work of this.work.slice()) this.settle(work) // it removes them
@@ -161,7 +161,7 @@ export class StoreWriter {
     if (this.isDue || this.hasWaiting) this.startSoon()
   }
 
-  /** Whether lines are to be handed to the store. They are handed over in order. */
+  /** Whether there are lines to hand to the store. They are handed over in order. */
   private get hasWaiting(): boolean {
     const last = this.work.at(-1)
     return last !== undefined && last.handed < last.lines.length

@@ -34,7 +34,7 @@ export const read = (
     return { id, name: hook.name, rooms: hook.rooms, text, key: HookKinds.deliveryOf(hook.kind, headers) }
   })
 
-/** JSON, or a form with JSON in its field `payload`, which GitHub sends if it is told to. */
+/** JSON, or a form with JSON in its field `payload`, which GitHub sends if it is configured so. */
 const payloadIn = (headers: IncomingHttpHeaders, body: Buffer): Effect.Effect<unknown, HttpRefusal.HttpRefusal> => {
   const text = body.toString()
   const isForm = headers["content-type"]?.startsWith("application/x-www-form-urlencoded") === true

@@ -10,7 +10,7 @@ interface Kind {
   readonly proof: HookProof
   /** The header that has the secret, besides `Authorization: Bearer`. */
   readonly secretHeader?: string
-  /** What identifies a delivery: one that comes again with it is the same. */
+  /** What identifies a delivery: another one with the same value is a repetition. */
   readonly deliveryHeader?: string
   /** The names of an event, the most special first. */
   readonly eventsIn: (headers: IncomingHttpHeaders, payload: unknown) => ReadonlyArray<string>

@@ -62,7 +62,7 @@ export class ListenConnection {
     this.options.socket.reset()
   }
 
-  /** The first messages on this connection, so many, are processed. */
+  /** The first `messages` messages on this connection are processed. */
   acknowledge(messages: number): void {
     if (!this.isOver) this.options.socket.write(`/ack ${messages}\n`)
   }

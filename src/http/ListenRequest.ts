@@ -100,7 +100,7 @@ export class ListenStreams {
     return true
   }
 
-  /** Whether the request goes on with a stream that is still there. */
+  /** Whether the request continues with a stream that is still there. */
   private isContinued(job: ListenJob): boolean {
     const { lastEventId = "", response } = job
     const [, id = "", number = ""] = /^([\w-]+)\.(\d{1,15})$/u.exec(lastEventId) ?? []

@@ -11,12 +11,12 @@ import * as EventStream from "./EventStream.js"
  */
 
 /**
- * The longest time that a response goes on after the first event that the client has not shown to have, in milliseconds.
+ * The longest time that a response continues after the first event that the client has not shown to have, in milliseconds.
  * Half of it is random: otherwise the clients in a room would all come back in the same moment.
  */
 export const acknowledgeMillis = 1000
 
-/** So many such events, or so many characters of them, end a response at once. */
+/** This number of such events, or of characters in them, ends a response at once. */
 const maxUnshown = 1000
 const maxUnshownChars = 262_144
 

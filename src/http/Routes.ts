@@ -139,7 +139,7 @@ const textsIn = (body: Buffer, maxLines: number): Effect.Effect<ReadonlyArray<st
 const tooMany = new HttpRefusal.HttpRefusal({
   status: 413,
   code: "too-long",
-  text: "these are too many lines for so many recipients; send them in several requests"
+  text: "too many lines for this number of recipients; send them in several requests"
 })
 
 const keyUsed = new HttpRefusal.HttpRefusal({
@@ -166,7 +166,7 @@ const logUnheard = (outcomes: ReadonlyArray<SendOutcomes.SendOutcome>) =>
   Effect.suspend(() => {
     const counts: Record<string, number> = {}
     for (const { outcome } of outcomes) counts[outcome] = (counts[outcome] ?? 0) + 1
-    const warning = Effect.logWarning("an HTTP client left before it was told the outcomes of its lines")
+    const warning = Effect.logWarning("an HTTP client left before it got the outcomes of its lines")
     return Effect.annotateLogs(warning, counts)
   })
 

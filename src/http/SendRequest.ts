@@ -38,7 +38,7 @@ export const textsOf = (body: Buffer): ReadonlyArray<string> =>
   Wire.lines(`${body.toString("latin1")}\n`).filter((line) => Wire.trim(line) !== "")
 
 /**
- * The labels of a request that may come again: the same key makes the same labels, so the server stores its lines once
+ * The labels of a request that may be repeated: the same key makes the same labels, so the server stores its lines once
  * (protocol, section 10). 90 bits of the hash are in the prefix, which has at most 16 characters.
  */
 const keyedLabels = (key: string): Labels =>
@@ -73,14 +73,14 @@ export const run = (
       awaited.end()
       return result(false)
     }
-    // The replies to all lines come before the pong, and outcomes may: those are told, and no other is waited for.
+    // The replies to all lines come before the pong, and outcomes may: those are reported, and no other is awaited.
     const read: Look<SendResult, never> = (line) => {
       if (awaited.accept(line)) return "part"
       return isPong(line) ? Exit.succeed(result(true)) : undefined
     }
     const asked = isWaiting ? connection.ask(wire, settled) : connection.ask(`${wire}@${pingLabel} /ping\n`, read)
     return asked.pipe(
-      Effect.orElseSucceed(unknown), // the connection ended: what has no outcome by now is unknown
+      Effect.orElseSucceed(unknown), // the connection ended, so what has no outcome yet is unknown
       Effect.timeoutTo({ duration: patience, onSuccess: (found) => found, onTimeout: unknown })
     )
   })

@@ -42,7 +42,7 @@ export interface ReachabilityProbe {
 
 /**
  * The port through which a server notices that a peer has vanished: a laptop was closed, a cable was pulled. The kernel
- * takes every small write to such a peer, and goes on retransmitting for a quarter of an hour before it reports an
+ * takes every small write to such a peer, and keeps retransmitting for a quarter of an hour before it reports an
  * error.
  */
 export class Reachability extends Context.Tag("a-chat/Reachability")<Reachability, ReachabilityProbe>() {}

@@ -38,7 +38,7 @@ export interface Replaced {
   readonly lines: number
 }
 
-/** The routines of this process, and why they are not the ones in WebAssembly, if so. */
+/** The routines of this process, and if they are not those in WebAssembly, the reason. */
 interface Loaded {
   readonly routines: BlockRoutines
   readonly error: unknown

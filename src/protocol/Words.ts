@@ -3,7 +3,7 @@
  * script that is written without blanks between words is a word of its own, and so is an emoji.
  */
 
-/** Only so many characters of a text are searched, because whoever searches waits in turn. */
+/** Only this many characters of a text are searched, because searches run one after the other. */
 export const maxTextLength = 65_536
 
 const ascii = /[0-9A-Z]+/g
@@ -29,7 +29,7 @@ const accents = /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]/gu
 
 const invisible = /\p{Default_Ignorable_Code_Point}/gu
 
-/** Normalising takes quadratic time on a long run of marks, so the rest of it goes first. No script has so many. */
+/** Normalising takes quadratic time on a long run of marks, so longer runs are cut first. No script needs that many. */
 const manyMarks = /(\p{M}{16})\p{M}+/gu
 
 /** The words of a text in their order, each in one form for all that count as the same. */

@@ -58,7 +58,7 @@ export class Room {
     this.invited = new Set(stored.invited)
   }
 
-  /** The number of members, as clients are told. */
+  /** The number of members that clients are shown. */
   get size(): number {
     return this.members.size - this.hidden
   }

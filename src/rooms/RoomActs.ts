@@ -155,7 +155,7 @@ const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): 
   }
 }
 
-/** Changes the room in the store, then in memory, and tells its members. */
+/** Changes the room in the store, then in memory, and notifies its members. */
 const changed = (
   { notices, store }: RoomsContext,
   room: Room,

@@ -4,7 +4,7 @@ import type { ConversationId } from "../ports/StoreLines.js"
 import { ownerAfter, type StoredRoom } from "../ports/StoreRooms.js"
 import { isVisible, memberOf, Room, type Member } from "./Room.js"
 
-/** Why a client cannot do something with a room. It is not told of a locked room to which it has no access. */
+/** Why a client cannot do something with a room. To a client without access, a locked room does not exist. */
 export type NoAccess = "no-room" | "not-member"
 
 const none: ReadonlySet<Room> = new Set()

@@ -27,7 +27,7 @@ interface Waiter {
 export class RoomInlet implements KeptRecipient {
   readonly goneReason = "no-room"
   readonly outbox: Outbox<Peer>
-  /** The lines that have met their fates since the room is in memory. */
+  /** The lines whose fates were decided since the room has been in memory. */
   private settledLines = 0
   private waiters: ReadonlyArray<Waiter> = []
   private isOver = false
@@ -70,7 +70,7 @@ export class RoomInlet implements KeptRecipient {
     this.discardIfOver()
   }
 
-  /** Waits until the lines that are here now have met their fates. */
+  /** Waits until the fates of the lines that are here now are decided. */
   get flushed(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { lines } = this.outbox

@@ -114,7 +114,7 @@ export class RoomMembership {
     for (const room of index.of(device.account.id)) room.feeds.delete(feed)
   }
 
-  /** A guest that is still present becomes an account, which could not become a member of these rooms: so it is told. */
+  /** A guest that is still present becomes an account, which could not become a member of these rooms, and is notified of that. */
   guestLeft(guest: Peer) {
     const isPresent = guest.phase._tag === "Present"
     for (const room of this.rooms.index.of(guest)) {

@@ -57,7 +57,7 @@ export class RoomNotices {
   }
 
   /**
-   * In the broker's turn: a client is present in a room from now on. It is not told of what was before: that it has left,
+   * In the broker's turn: a client is present in a room from now on. It is not notified of what was before: that it has left,
    * above all, if it left and came back within `collectMillis`.
    */
   present(room: Room, peer: Peer) {

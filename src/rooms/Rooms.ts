@@ -148,7 +148,7 @@ const started = (
       const join = (room: Room) =>
         Effect.match(store.rooms.join(room.id, account), {
           onSuccess: (last) => (last === undefined ? [] : [room]),
-          // The guest leaves this room then, and is told.
+          // The guest then leaves this room, and is notified.
           onFailure: () => []
         })
       return broker

@@ -21,9 +21,9 @@ export interface RoomsContext {
   readonly notices: RoomNotices
   readonly membership: RoomMembership
   readonly changes: RoomChanges
-  /** The lines to this room that have not met their fates. */
+  /** The lines to this room whose fates are not decided. */
   readonly waiting: (room: Room) => number
-  /** Waits until the lines to the room of this name that were put so far have met their fates. */
+  /** Waits until the fates of the lines that were put to the room of this name so far are decided. */
   readonly flushed: (name: string) => Effect.Effect<void>
 }
 

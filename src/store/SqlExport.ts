@@ -8,7 +8,7 @@ import { type LineRow, linesWithText, row, rows, type Sql, text } from "./SqlQue
 import { endedKind, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
 import { type Moment, type SqlState } from "./SqlState.js"
 
-/** Where an export goes on: a part of the content, and the last id in it that is done. */
+/** Where an export continues: a part of the content, and the last id in it that is done. */
 export interface ExportPosition {
   readonly part: "accounts" | "conversations" | "lines" | "cursors" | "rest"
   readonly id: number
@@ -20,7 +20,7 @@ export interface ExportPosition {
 
 export const start: ExportPosition = { part: "accounts", id: 0, intact: 0 }
 
-/** Where an export goes on after it could not read what is at this position. Undefined if it cannot go on. */
+/** Where an export continues after it could not read what is at this position. Undefined if it cannot continue. */
 export const afterDamage = ({ id, intact, oneByOneTo, part }: ExportPosition): ExportPosition | undefined => {
   if (part !== "lines") return undefined
   return oneByOneTo === undefined

@@ -50,7 +50,7 @@ function* renew(state: SqlState, meta: Meta): Sql<void> {
 
 /**
  * An import that lacks lines. Nothing may be behind the last line of a conversation, or its next lines would count as given.
- * Lost lines that were waiting have expired, and nobody was told.
+ * Lost lines that were waiting have expired without a notice to their senders.
  */
 function* settle(state: SqlState, announced: number): Sql<void> {
   const meta = yield* state.meta()

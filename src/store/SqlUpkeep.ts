@@ -73,7 +73,7 @@ class Step {
 
   /**
    * Lines that were stored before this running time. They are the first rows of the table. Those that are held stay, and
-   * there may be thousands of them before one that goes: a step looks at some rows, and the next one goes on after them.
+   * there may be thousands of them before one that goes: a step looks at some rows, and the next one continues after them.
    *
    * @returns whether all of them have been looked at; the next step begins anew then
    */

@@ -122,7 +122,7 @@ export class SqliteEngine {
       throw new EngineFailure("damaged", "the store is damaged, so nothing more is stored")
     }
     if (SqliteFile.identity(this.path) !== this.identity) {
-      // SQLite would go on with a file that nobody finds any more, and that is gone when it is closed.
+      // SQLite would continue with a file that nobody finds any more, and that is gone when it is closed.
       this.state = "damaged"
       throw new EngineFailure("damaged", `${this.path} was removed or replaced, so nothing more is stored`)
     }
@@ -290,7 +290,7 @@ export class SqliteEngine {
     return this.connection === undefined ? ["the store is closed"] : SqliteChecks.all(this.connection)
   }
 
-  /** `StoreUpkeep.backup`, while other requests go on. Rejects with an `EngineFailure`. */
+  /** `StoreUpkeep.backup`, while other requests continue. Rejects with an `EngineFailure`. */
   async backup(file: string): Promise<void> {
     if (this.connection === undefined) throw new EngineFailure("unavailable", "the store is closed")
     try {

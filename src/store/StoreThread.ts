@@ -80,7 +80,7 @@ export class StoreThread {
     })
   }
 
-  /** Writes a copy of the file, while other requests go on. */
+  /** Writes a copy of the file, while other requests continue. */
   backup(file: string): Effect.Effect<void, StoreError> {
     return Effect.async<void, StoreError>((resume) => {
       if (this.current === undefined && !this.restart()) return resume(Effect.fail(closed))

@@ -127,7 +127,7 @@ const gauges: Record<keyof Gauges, ReturnType<typeof gauge>> = {
     "achat_memory_unaccounted_bytes",
     "Memory budget in use by nothing that the server holds: always 0, unless the server has a defect"
   ),
-  pairsInFlight: gauge("achat_pairs_in_flight", "Pairs that have not met their fate yet"),
+  pairsInFlight: gauge("achat_pairs_in_flight", "Pairs whose fate is not decided yet"),
   pairsUnaccounted: gauge(
     "achat_pairs_unaccounted",
     "Pairs in flight that are in no queue: always 0, unless the server has a defect"

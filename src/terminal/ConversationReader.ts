@@ -23,7 +23,7 @@ export interface ConversationReaderOptions {
   readonly rows: () => number
   /** Called when the user turns out not to be in a room any more. */
   readonly onGone: (room: string) => void
-  /** Called when a read mark has moved, which is to be reported soon. */
+  /** Called when a read mark has moved, so that it can be reported soon. */
   readonly onRead: () => void
 }
 
@@ -72,7 +72,7 @@ export class ConversationReader {
   private visit: Visit | undefined = undefined
   /** The rooms in a reply to `/conversations` that has not ended yet. */
   private readonly listedRooms = new Set<string>()
-  /** Conversations of which a page is to be requested once there is a connection. */
+  /** Conversations of which a page will be requested once there is a connection. */
   private readonly wanted = new Set<string>()
   private readonly held = new Map<string, Array<HeldLine>>()
   /** The gaps in conversations that are not in sight. */

@@ -45,7 +45,7 @@ export class RequestQueue {
     return this.asked.get(label)
   }
 
-  /** Takes all lines that are to be sent. */
+  /** Takes all lines that have to be sent. */
   take(): ReadonlyArray<string> {
     return this.waiting.splice(0)
   }

@@ -81,7 +81,7 @@ export class RoomLines {
     this.rooms = 0
   }
 
-  /** Requests what is to be known about a room that the user goes to. */
+  /** Requests what the screen shows of a room that the user goes to. */
   expect(room: string): void {
     this.members.set(room, new Set())
   }

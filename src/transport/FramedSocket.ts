@@ -27,7 +27,7 @@ export interface FramedOptions {
 /**
  * The `Socket` of the port over WebSocket, on top of a TCP or TLS socket.
  *
- * Each write becomes text messages of whole lines; a line that a write does not end goes on in the next, because only a
+ * Each write becomes text messages of whole lines; a line that a write does not end continues in the next, because only a
  * whole message must be UTF-8. The socket below never has more than one write that the kernel has not taken, so that its
  * count of untaken bytes shows how many lines are not: what would come after such a write waits here.
  *
@@ -196,7 +196,7 @@ export class FramedSocket implements Socket {
     this.input.events.end()
   }
 
-  /** The connection cannot go on. */
+  /** The connection cannot continue. */
   fail(code: number, error: TransportError) {
     this.ends(code)
     const { events } = this.input

@@ -119,7 +119,7 @@ export class Answers {
 
   /**
    * Ends the connection after the answer that it waits for. What comes after that request is not carried out, and the answer
-   * tells the client so: its `Connection` is `close` (RFC 9112, 9.6).
+   * says so to the client: its `Connection` is `close` (RFC 9112, 9.6).
    */
   endAfter(socket: Socket, response: Http.ServerResponse) {
     const count = (this.pipelined.get(socket) ?? 0) + 1

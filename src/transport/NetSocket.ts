@@ -307,7 +307,7 @@ class ProxiedSocket extends NetSocket {
 
 /** The other end of a connection, as `Socket` describes it. */
 export interface Remote extends Pick<Socket, "remote" | "host"> {
-  /** Whether nobody could read the bytes on their way from the client to a proxy; undefined without a proxy. */
+  /** Whether the bytes were encrypted or local on their way from the client to a proxy; undefined without a proxy. */
   readonly isPrivateToProxy?: boolean
 }
 

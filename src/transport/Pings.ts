@@ -17,7 +17,7 @@ export class Pings {
 
   add(socket: FramedSocket) {
     this.timer ??= setInterval(this.next, this.interval / parts)
-    // The current part comes again after a whole interval.
+    // The current part is due again after a whole interval.
     this.sockets[this.current]?.add(socket)
   }
 

@@ -45,8 +45,8 @@ export interface OriginOptions {
 }
 
 /**
- * Whether the origin of a request is the server's own or an allowed one. Programs other than browsers send none, and may
- * send what they like anyway.
+ * Whether the origin of a request is the server's own or an allowed one. Programs other than browsers send none, and could
+ * send any.
  */
 export const isAllowed = (request: IncomingMessage, { origins, scheme }: OriginOptions): boolean => {
   const { origin } = request.headers

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer"
 import * as Block from "../protocol/Block.js"
 import { CloseCode, isSendable, Opcode } from "./WebSocketFrame.js"
 
-/** Why a connection cannot go on: the code of the Close frame, and the reason for the log. */
+/** Why a connection cannot continue: the code of the Close frame, and the reason for the log. */
 export interface Fault {
   readonly code: number
   readonly why: string

@@ -47,7 +47,7 @@ const messageEnd = (lines: string, start: number): number => {
 }
 
 /**
- * Messages with these lines. The last one goes on in the next call if no LF is at its end.
+ * Messages with these lines. The last one continues in the next call if no LF is at its end.
  *
  * @param isWithinLine whether the last call ended so
  */

@@ -153,7 +153,7 @@ describe("threads that hash passwords", () => {
     })
   )
 
-  it.scopedLive("report a hash that cannot be made, and go on", () =>
+  it.scopedLive("report a hash that cannot be made, and continue", () =>
     Effect.gen(function* () {
       const derive = yield* made(yield* hashThread)
       const impossible = yield* Effect.exit(derive("correct horse", Buffer.alloc(16), { ln: 0, r: 1, p: 1 }, 32))

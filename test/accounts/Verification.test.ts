@@ -57,7 +57,7 @@ describe("Verification", () => {
     )
   }
 
-  it.effect("lets so many wait, and so many of one address; each further one is to come again", () =>
+  it.effect("limits how many wait, in all and for each address, and asks the others to come back", () =>
     Effect.gen(function* () {
       const verification = yield* start()
       const { open, read } = yield* slowRecord

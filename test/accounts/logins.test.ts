@@ -64,7 +64,7 @@ describe("a login to an account", () => {
     )
   }
 
-  it.scoped("is told its device and the state of the store in its hello, and a guest has no device", () =>
+  it.scoped("learns its device and the state of the store from its hello, and a guest has no device", () =>
     Effect.gen(function* () {
       const chat = yield* start
       const facts = (line: string) =>

@@ -70,7 +70,7 @@ describe("the operator", () => {
     })
   )
 
-  it.scoped("is told what is impossible", () =>
+  it.scoped("gets a reason for what is impossible", () =>
     Effect.gen(function* () {
       const { add, password: set, remove } = (yield* start()).accounts.operations
       assert.deepInclude(yield* Effect.flip(add("no name", password)), { impossible: '"no name" is not a name' })

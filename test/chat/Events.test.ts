@@ -55,19 +55,19 @@ describe("Events", () => {
     )
   )
 
-  it.live("of the turn in which a broker that goes on waits reach it at the end of that turn", () =>
+  it.live("of the turn in which a broker that continues waits reach it at the end of that turn", () =>
     Effect.gen(function* () {
       const events = yield* Events.make
       const taken = yield* Effect.fork(events.takeIfAny)
       yield* Effect.yieldNow()
       events.report({ _tag: "Tick" })
       assert.deepStrictEqual(yield* taken, [{ _tag: "Tick" }])
-      assert.deepStrictEqual(yield* events.takeIfAny, [], "it goes on in any case")
+      assert.deepStrictEqual(yield* events.takeIfAny, [], "it continues in any case")
       assert.strictEqual(events.waiting, 0)
     })
   )
 
-  it.live("that are collected while connections are accepted do not hold a broker that goes on", () =>
+  it.live("that are collected while connections are accepted do not hold a broker that continues", () =>
     Effect.gen(function* () {
       const events = yield* Events.make
       for (let turn = 0; turn < 4; turn++) {

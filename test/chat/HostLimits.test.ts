@@ -46,7 +46,7 @@ describe("the limits of an address", () => {
     assert.strictEqual(hosts.enter("192.0.2.1"), 0)
   })
 
-  it("admit a burst of new connections, then so many a minute, and report when the next one may come", () => {
+  it("admit a burst of new connections, then the rate a minute, and report when the next one may come", () => {
     const { hosts, pass } = limited({ connectsPerAddress: 3 })
     for (const _ of [1, 2, 3]) {
       assert.strictEqual(hosts.enter("192.0.2.1"), 0)

@@ -47,7 +47,7 @@ describe("FiberScheduler", () => {
     })
   )
 
-  it.live("goes on after a callback that wakes fibers and throws", () =>
+  it.live("continues after a callback that wakes fibers and throws", () =>
     Effect.gen(function* () {
       const scheduler = new FiberScheduler()
       const ran: Array<number> = []

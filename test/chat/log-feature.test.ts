@@ -93,7 +93,7 @@ describe("a feature that keeps lines", () => {
     })
   )
 
-  it.scoped("is not told of lines that a client did not take", () =>
+  it.scoped("does not learn of lines that a client did not take", () =>
     Effect.gen(function* () {
       const { delivered, feature } = makeLog()
       const { join } = yield* startMemoryServer({ features: [feature], memory: { bufferBytes: 64 } })

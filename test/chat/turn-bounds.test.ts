@@ -18,7 +18,7 @@ const mistakes = (count: number) => range(count).map((index) => `/nosuch${index}
 const messages = ({ received }: MemoryClient) => received.filter((line) => line.startsWith("from "))
 const refusals = ({ received }: MemoryClient) => received.flatMap(uncounted).filter((line) => line.startsWith("! "))
 
-/** The number of turns of the event loop until a client has received so many more lines. */
+/** The number of turns of the event loop until a client has received `count` more lines. */
 const turnsFor = (client: MemoryClient, lines: number) =>
   Effect.gen(function* () {
     const { length } = client.received
@@ -235,7 +235,7 @@ describe("a turn of the broker", () => {
       yield* turns(10)
       const { connections } = yield* broker.inspect
       assert.strictEqual(connections.length, 1)
-      assert.notInclude(flooder.received, "* pong: done", "the flood goes on")
+      assert.notInclude(flooder.received, "* pong: done", "the flood continues")
       yield* broker.idle
       yield* turns(3)
       assert.include(flooder.received, "* pong: done")

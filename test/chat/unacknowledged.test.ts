@@ -211,7 +211,7 @@ describe("a client that acknowledges", () => {
     )
   })
 
-  it.scoped("goes on when the outcomes that it waits for come in the turn in which it would be held", () =>
+  it.scoped("continues when the outcomes that it waits for come in the turn in which it would be held", () =>
     Effect.gen(function* () {
       const { alice, bob } = yield* pair({ ...noTimeouts, maxOutcomes: 10 })
       alice.say("/hello ack")

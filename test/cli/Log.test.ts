@@ -138,9 +138,9 @@ describe("Log.layer", () => {
     Effect.gen(function* () {
       const closed = new PassThrough().on("error", () => {})
       closed.destroy()
-      const after = Effect.succeed("the program goes on")
+      const after = Effect.succeed("the program continues")
       const went = Effect.zipRight(Effect.zipRight(event, nextTurn), after)
-      assert.strictEqual(yield* Effect.provide(went, Log.layer("logfmt", closed)), "the program goes on")
+      assert.strictEqual(yield* Effect.provide(went, Log.layer("logfmt", closed)), "the program continues")
     })
   )
 

@@ -42,7 +42,7 @@ describe("LoginAttempts.logIn", () => {
     })
   )
 
-  it.scopedLive("pauses before it connects again after connections that were in vain", () =>
+  it.scopedLive("pauses before it connects again after connections that were of no use", () =>
     Effect.gen(function* () {
       const address = yield* refusing()
       const options = { login: "alice", alternative: undefined, use: "send-only", retries: 10 } as const

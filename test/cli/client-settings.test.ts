@@ -108,7 +108,7 @@ describe("The settings of a client", () => {
     })
   )
 
-  it.scopedLive("have the TLS of the file, whatever the scheme of a place that is not used", () =>
+  it.scopedLive("have the TLS of the file, whatever the scheme of an unused server", () =>
     Effect.gen(function* () {
       const { path } = yield* configured("tls = true\n")
       const address = (flags: Record<string, string>, environment: Record<string, string> = {}) =>

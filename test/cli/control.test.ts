@@ -302,7 +302,7 @@ describe.concurrent("the control socket", () => {
       })
   )
 
-  it.scopedLive("closes a connection that sends a line without end, and goes on", () =>
+  it.scopedLive("closes a connection that sends a line without end, and continues", () =>
     Effect.gen(function* () {
       const { control, path } = yield* controlled()
       const socket = Net.connect(path)

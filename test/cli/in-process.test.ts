@@ -29,7 +29,7 @@ const runs: ReadonlyArray<readonly [command: string, input: string]> = [
   ["ask --port PORT --timeout 1h", "hi"],
   ["connect --port PORT", "alice\nalice: hi\n"],
   ["connect --port PORT --login watcher", ""],
-  ["listen --port SILENT --login alice --timeout 2s", ""], // whether it is connected by then changes its status
+  ["listen --port SILENT --login alice --timeout 2s", ""], // its status depends on whether it is connected yet
   ["exec --port 1 --login alice --no-reconnect -- cat", ""],
   ["control --socket /nowhere list", ""]
 ]

@@ -110,7 +110,7 @@ describe.concurrent("a-chat listen, of what is kept", () => {
     })
   )
 
-  it.scopedLive("drops what comes again, and nothing that only looks like it", () =>
+  it.scopedLive("drops repetitions, and nothing that only looks like one", () =>
     Effect.gen(function* () {
       const server: KeepingServerOptions = {
         acknowledged,
@@ -166,7 +166,7 @@ describe.concurrent("a-chat listen, of what is kept", () => {
 })
 
 describe.concurrent("a-chat exec and a-chat ask, of what is kept", () => {
-  it.scopedLive("start a program once for a message that comes again, in this run or in the next", () =>
+  it.scopedLive("start a program once for a repeated message, in this run or in the next", () =>
     Effect.gen(function* () {
       const home = yield* temporaryFolder
       const handled = join(home, "handled")

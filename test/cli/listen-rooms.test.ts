@@ -91,7 +91,7 @@ describe.concurrent("a-chat listen --room", () => {
   )
 
   it.scopedLive(
-    "prints what is kept since a line, and exits, or goes on without gap and repeat",
+    "prints what is kept since a line, and exits, or continues without gap and repeat",
     () =>
       Effect.gen(function* () {
         const { alice, port } = yield* withRoom()
@@ -99,7 +99,7 @@ describe.concurrent("a-chat listen --room", () => {
         const listen = (...args: ReadonlyArray<string>) =>
           Program.start(["listen", "--port", port, "--room", "#ops", "--login", ...args], { input: "" })
         const following = yield* listen("bob", "--since", "1", "--follow", "--count", "500")
-        // Lines go on while the past is read.
+        // Lines keep coming while the past is read.
         for (let line = 251; line <= 500; line += 10) yield* alice.send(lines(line, line + 9))
         const followed = yield* following.ended
         assert.deepStrictEqual([followed.status, followed.errors], [0, ""])

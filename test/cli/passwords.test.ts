@@ -234,7 +234,7 @@ describe.concurrent("the password of a client", () => {
         const replacedAs = (device: string, command: string, ...args: ReadonlyArray<string>) =>
           Effect.gen(function* () {
             const client = yield* Program.start([command, "--login", `alice/${device}`, ...args], options)
-            // A question that is under way is a line with an unknown outcome, which may be sent again: it is to be stored.
+            // A question in progress is a line with an unknown outcome, which may be sent again because it is stored.
             if (command === "ask")
               yield* main.until("the question", () => main.lines.find((line) => line.endsWith("anybody?")))
             else yield* isHere(main, device)

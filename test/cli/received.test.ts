@@ -57,7 +57,7 @@ describe.concurrent("a message is received once the program has passed it on:", 
     })
   )
 
-  it.scopedLive("listen --count, exactly so many", () =>
+  it.scopedLive("listen --count, exactly that many", () =>
     Effect.gen(function* () {
       const { bob, ledger, outcomes } = yield* withBob(["listen", "--count", "40"])
       const expected = [...repeated("received", 40), ...repeated("disconnected", 60)]

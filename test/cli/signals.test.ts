@@ -159,7 +159,7 @@ describe.skipIf(Pty.missing !== undefined)("SIGHUP at a terminal", { concurrent:
         yield* pty.closes
         yield* alice.expect("from alice: one")
         assert.strictEqual(yield* alice.closed, "end")
-        yield* eventually(() => !isRunning(pty.pid), "the server goes on")
+        yield* eventually(() => !isRunning(pty.pid), "the server still runs")
       }
     })
   )
@@ -187,7 +187,7 @@ describe.skipIf(Pty.missing !== undefined)("SIGHUP at a terminal", { concurrent:
       assert.isTrue(isRunning(pid))
       yield* bot.kill("SIGHUP")
       assert.strictEqual((yield* bot.ended).status, "143")
-      yield* eventually(() => !isRunning(pid), "the program goes on")
+      yield* eventually(() => !isRunning(pid), "the program continues")
     })
   )
 

@@ -53,7 +53,7 @@ describe("a guest that follows a room", () => {
     assert.lengthOf(posted, 1)
   })
 
-  it("begins after a line, page by page, and then goes on with what has come meanwhile", () => {
+  it("begins after a line, page by page, and then continues with what has come meanwhile", () => {
     const { feed, posted, says } = connect(ops({ after: 1 }))
     assert.deepStrictEqual(says(joined(4), from(5), past(2, 2), past(2, 3, "me"), end(2, " more=yes")), [
       from(2),
@@ -126,7 +126,7 @@ describe("a guest that follows a room", () => {
     assert.deepStrictEqual(says(joined(1), from(2)), [from(2)])
   })
 
-  it("is told that it cannot join any more, and does not try again", () => {
+  it("learns that it cannot join any more, and does not try again", () => {
     const rooms = ops()
     const { says } = connect(rooms)
     assert.deepStrictEqual(says("! refused @achat-room.1 join reason=policy: locked"), [
@@ -143,7 +143,7 @@ describe("a guest that follows a room", () => {
     assert.deepStrictEqual(connect(rooms).posted, [])
   })
 
-  it("goes on with a gap where the past is refused", () => {
+  it("continues with a gap where the past is refused", () => {
     const rooms = ops()
     connect(rooms).says(joined(3))
     assert.deepStrictEqual(
@@ -157,7 +157,7 @@ describe("a guest that follows a room", () => {
     )
   })
 
-  it("goes on with a gap where too much comes while the past is read", () => {
+  it("continues with a gap where too much comes while the past is read", () => {
     const rooms = ops()
     connect(rooms).says(joined(1))
     const { says } = connect(rooms)
@@ -190,7 +190,7 @@ describe("a guest that follows a room", () => {
     })
   )
 
-  it("goes on after a gap that the server has told", () => {
+  it("continues after a gap that the server has reported", () => {
     const rooms = ops()
     const gap = "! gap #ops first=4 last=9: x"
     assert.deepStrictEqual(connect(rooms).says(joined(3), gap), [gap])

@@ -89,7 +89,7 @@ describe("RoomFilter", () => {
     assert.strictEqual(filter.left, 0)
   })
 
-  it("goes on on the next connection", () => {
+  it("continues on the next connection", () => {
     const { connect, takes } = make()
     takes(joined, from(4))
     connect()

@@ -55,7 +55,7 @@ const greet = Effect.gen(function* () {
 })
 
 describe("a feed", () => {
-  it.scopedLive("tells the server of a line once the program has acknowledged it and all before it", () =>
+  it.scopedLive("acknowledges a line to the server once the program has acknowledged it and all before it", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* greet
       const reading = yield* Effect.fork(next(alice, 3))
@@ -178,7 +178,7 @@ describe("a feed over several connections", () => {
       assert.isDefined(two)
       assert.isDefined(three)
       yield* ackAll([one, two])
-      // The connection breaks. The program still has line 3, which comes again, and acknowledges it only now.
+      // The connection breaks. The program still has line 3, which is delivered again, and acknowledges it only now.
       const later = yield* next(alice, 3)
       assert.deepStrictEqual(later.map(textOf), ["3", "3", "4"])
       yield* three.ack

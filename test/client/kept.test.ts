@@ -69,7 +69,7 @@ describe("a client of an account that reconnects", () => {
     })
   )
 
-  it.scopedLive("takes an invalid outcome for unknown, and does not ask again", () =>
+  it.scopedLive("treats an invalid outcome as unknown, and does not ask again", () =>
     Effect.gen(function* () {
       let lines = 0
       const alice = yield* connect({
@@ -86,7 +86,7 @@ describe("a client of an account that reconnects", () => {
     })
   )
 
-  it.scopedLive("passes on each kept message once, and acknowledges those that come again", () =>
+  it.scopedLive("passes on each kept message once, and acknowledges repetitions", () =>
     Effect.gen(function* () {
       const counts: Array<number> = []
       const alice = yield* connect(
@@ -106,7 +106,7 @@ describe("a client of an account that reconnects", () => {
         Array.from(received, (line) => ("text" in line ? line.text : "")),
         ["1", "2", "3", "4"]
       )
-      // Those that came again, and the new one.
+      // The repetitions, and the new one.
       yield* eventually(() => counts.includes(3), `three acknowledgements: ${counts.join()}`)
     })
   )

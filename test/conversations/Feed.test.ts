@@ -203,7 +203,7 @@ describe("Feed", () => {
     assert.strictEqual(feed.nextPage()?.conversation, talk)
   })
 
-  it("tells of lines that are gone, and passes over them", () => {
+  it("reports lines that are gone, and passes over them", () => {
     const { cursor, feed, gaps, openNow } = open([talk, 2, 9])
     openNow()
     feed.nextPage()
@@ -212,7 +212,7 @@ describe("Feed", () => {
     assert.strictEqual(cursor(), 7)
   })
 
-  it("tells of damaged lines, and goes on after them", () => {
+  it("reports damaged lines, and continues after them", () => {
     const { cursor, feed, gaps, given, openNow } = open([talk, 0, 6])
     openNow()
     feed.nextPage()

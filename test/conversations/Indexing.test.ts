@@ -56,7 +56,7 @@ describe("indexing", () => {
     })
   )
 
-  it.scoped("goes on after a failure", () =>
+  it.scoped("continues after a failure", () =>
     Effect.gen(function* () {
       const { store } = yield* start(1)
       store.isBroken = true

@@ -35,7 +35,7 @@ describe("a damaged store", () => {
 describe("a part of the store that is damaged", () => {
   const damaged = new StoreError({ reason: "damaged", description: "as the test wants it" })
 
-  it.scoped("costs its lines, of which the device is told, and keeps no other conversation waiting", () =>
+  it.scoped("costs its lines, which the device learns, and keeps no other conversation waiting", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startConversations({}, (store) => ({
         ...store,
@@ -50,7 +50,7 @@ describe("a part of the store that is damaged", () => {
       yield* settle
       const bob = yield* connect
       bob.say(...login("bob", "seq"))
-      // The clock stands still: nothing waits for a while before it goes on.
+      // The clock stands still: nothing waits for a while before it continues.
       yield* seen(bob, "! gap carol first=5 last=5")
       yield* turnsUntil(
         () => bob.received.some((line) => line.startsWith("from dave") && line.endsWith(": 899")),

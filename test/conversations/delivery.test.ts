@@ -97,7 +97,7 @@ describe("a line to an account", () => {
     })
   )
 
-  it.scoped("returns if it is for a name that only looks like the account's, and says which one that is", () =>
+  it.scoped("returns if it is for a name that only looks like the account's, and names that one", () =>
     Effect.gen(function* () {
       const { join } = yield* startConversations()
       const carol = yield* join("carol")
@@ -302,7 +302,7 @@ describe("a new device", () => {
   )
 })
 
-describe("a device that comes again", () => {
+describe("a device that reconnects", () => {
   it.scoped("gets what it had not taken when its connection broke", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startConversations({ memory: { bufferBytes: 512 } })

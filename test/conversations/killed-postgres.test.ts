@@ -98,7 +98,7 @@ describe.skipIf(PostgresServer.missing !== undefined || process.platform !== "li
   `a server whose Postgres is killed (${PostgresServer.missing ?? "installed"})`,
   () => {
     it.scopedLive(
-      "loses nothing that it reported as stored, stores nothing twice, and guests go on meanwhile",
+      "loses nothing that it reported as stored, stores nothing twice, and guests chat meanwhile",
       () =>
         Effect.gen(function* () {
           const postgres = yield* PostgresServer.make()

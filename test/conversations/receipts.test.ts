@@ -80,7 +80,7 @@ describe("receipts for clients that only send", () => {
     })
   )
 
-  it.scoped("come to each of several guests with one name", () =>
+  it.scoped("reach each of several guests with the same name", () =>
     Effect.gen(function* () {
       const { connect } = yield* startConversations()
       const [one, other] = [yield* connect, yield* connect]

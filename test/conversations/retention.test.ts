@@ -175,7 +175,7 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
-  it.scoped("leave a gap of which a device is told until its kernel has taken that", () =>
+  it.scoped("leave a gap that is reported to a device until its kernel has taken the report", () =>
     Effect.gen(function* () {
       const come = yield* leavingGap(3)
       const first = yield* come()
@@ -194,7 +194,7 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
-  it.scoped("leave a gap of which a device with 'ack' is told until it has acknowledged what comes after it", () =>
+  it.scoped("leave a gap that is reported to a device with 'ack' until it has acknowledged what follows", () =>
     Effect.gen(function* () {
       const come = yield* leavingGap(1)
       const all = [gap(1), "from alice: 2", "from alice: 3"]
@@ -212,7 +212,7 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
-  it.scoped("leave a gap of which a device with 'ack' is told once, if nothing comes after it", () =>
+  it.scoped("leave a gap that is reported to a device with 'ack' once, if nothing follows", () =>
     Effect.gen(function* () {
       const come = yield* leavingGap(3)
       const first = yield* come("ack")

@@ -162,7 +162,7 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
-  it.scoped("return once, although the store does not learn at first that they were told", () =>
+  it.scoped("return once, although the store does not learn at first that they were delivered", () =>
     Effect.gen(function* () {
       const state = { fails: false }
       const { accounts, connect } = yield* startConversations({}, (store) => ({

@@ -84,7 +84,7 @@ describe("a store that does not work", () => {
 })
 
 describe("a shutdown", () => {
-  it.scoped("stores what was accepted, and tells the senders", () =>
+  it.scoped("stores what was accepted, and reports that to the senders", () =>
     Effect.gen(function* () {
       const { join, server } = yield* startConversations({}, slow({ delay: () => 40, fails: () => false }))
       const carol = yield* join("carol")

@@ -105,7 +105,7 @@ describe("The benchmark's relay with ws", () => {
     assert.strictEqual((await closed)[0], 1007)
   })
 
-  it("stops reading a sender whose recipient does not read, and goes on when it does", async () => {
+  it("stops reading a sender whose recipient does not read, and continues when it does", async () => {
     const [sender, reader] = [await client("sender"), await client("reader")]
     await reader.until("from reader: ready\n")
     reader.socket.pause()

@@ -31,7 +31,7 @@ describe("a connection that breaks", () => {
       )
       const whole = yield* bob.takeLines(50)
       assert.deepStrictEqual(sorted(whole), sorted(Array.from({ length: 50 }, (_, i) => `from c${i}: whole ${i}`)))
-      yield* bob.barrier // by now everything is with the kernels
+      yield* bob.barrier // after this, everything is with the kernels
       child.kill("SIGKILL")
       yield* server.closed(25, "connection-lost")
       yield* server.closed(25, "left")

@@ -13,7 +13,7 @@ const kinds = {
   mistakes: "different mistakes in turn",
   names: "13,000 names in one line",
   "labels-self": "labelled lines to themselves",
-  routes: "lines to names that never come again"
+  routes: "lines to names that never return"
 }
 
 describe("forty clients that flood the server", () => {

@@ -74,7 +74,7 @@ describe("the HTTP door", () => {
     })
   )
 
-  it.scoped("tells browsers that only pages of allowed origins may read its answers", () =>
+  it.scoped("lets browsers show its responses only to pages of allowed origins", () =>
     Effect.gen(function* () {
       const { ask } = yield* startDoor({ origins: ["https://chat.example"] })
       const preflight = (origin: string) => ask("OPTIONS", "/send/dana", { headers: { origin } })

@@ -56,7 +56,7 @@ describe("POST /hook", () => {
     })
   )
 
-  it.scoped("takes the form that GitHub sends if it is told to", () =>
+  it.scoped("takes the form that GitHub sends if it is configured so", () =>
     Effect.gen(function* () {
       const { ask, dana, hooks } = yield* start
       const secret = yield* added(hooks, { id: "widgets", kind: "github" })
@@ -116,7 +116,7 @@ describe("POST /hook", () => {
         }
       }
       const times = [...shortest.values()]
-      // A signature of so many bytes takes a thousand times as long as a secret.
+      // The signature of a body of this size takes a thousand times as long as a secret.
       assert.isBelow(Math.max(...times), 3 * Math.min(...times), String(times))
     })
   )
@@ -149,7 +149,7 @@ describe("POST /hook", () => {
     })
   )
 
-  it.scoped("posts as the account of its name, and to a delivery that comes again only once", () =>
+  it.scoped("posts as the account of its name, and once for a delivery that is repeated", () =>
     Effect.gen(function* () {
       const { ask, hooks, operations } = yield* start
       yield* Effect.orDie(operations.create("#plans", "alice"))

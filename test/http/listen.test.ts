@@ -85,7 +85,7 @@ describe("GET /listen", () => {
     })
   )
 
-  it.scoped("lets nobody else go on with a stream", () =>
+  it.scoped("lets nobody else continue with a stream", () =>
     Effect.gen(function* () {
       const { connect, port } = yield* startDoor()
       const bob = yield* open(port, "/listen", DoorServer.authorization("bob"))
@@ -99,7 +99,7 @@ describe("GET /listen", () => {
     })
   )
 
-  it.scoped("tells an EventSource whose device has logged in elsewhere not to come back", () =>
+  it.scoped("asks an EventSource whose device has logged in elsewhere not to come back", () =>
     Effect.gen(function* () {
       const { ask, connect, port } = yield* startDoor()
       const bob = yield* open(port, "/listen", DoorServer.authorization("bob"))

@@ -104,12 +104,12 @@ describe("POST /send", () => {
       dana.say("/rooms")
       yield* dana.barrier
       assert.isFalse(dana.received.some((line) => line.includes("#opps")))
-      // Nobody is told that such a guest comes and goes.
+      // No one is notified of such a guest.
       assert.isFalse(dana.received.some((line) => /^\* (?:joined|left) .*ci/u.test(line)))
     })
   )
 
-  it.scoped("enters a room as an account only if it is told to", () =>
+  it.scoped("enters a room as an account only on request", () =>
     Effect.gen(function* () {
       const { ask, join } = yield* startDoor()
       const dana = yield* join("dana")
@@ -123,7 +123,7 @@ describe("POST /send", () => {
     })
   )
 
-  it.scoped("with wait=none, answers 202 once every line was read, and still tells of refusals", () =>
+  it.scoped("with wait=none, responds 202 once every line was read, and still reports refusals", () =>
     Effect.gen(function* () {
       const { ask, join } = yield* startDoor({ server: { maxLineBytes: 100 } })
       const dana = yield* join("dana")
@@ -201,7 +201,7 @@ describe("POST /send", () => {
       const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
       yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
       assert.strictEqual((yield* ask("POST", "/send/dana", { agent, body: "before" })).status, 200)
-      // It takes nothing, so the drain goes on.
+      // It takes nothing, so the drain continues.
       dana.socket.pause()
       const drain = yield* Effect.fork(server.drain)
       yield* eventually(() => Effect.runSync(server.isDraining), "no drain")

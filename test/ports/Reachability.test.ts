@@ -149,7 +149,7 @@ if (existsSync("/proc/net/tcp")) {
       )
     }
 
-    it.scopedLive("reads the table again if the kernel has skipped the row of a socket between two pages", () =>
+    it.scopedLive("reads the table again if the kernel skipped a socket between two pages", () =>
       Effect.gen(function* () {
         const { socket } = yield* accept(Tcp.listen("127.0.0.1", 0), loopback("127.0.0.1"))
         socket.write(text)

@@ -12,7 +12,7 @@ const hello = (guest: ConversationKey) => line(guest, undefined, "hello")
 /** What every layer of the port promises about conversations with guests. */
 export const guestSuite = (open: OpenStore) => {
   describe("a conversation with a guest", () => {
-    it.scoped("ends when its lines are gone, and a later one goes on with higher numbers", () =>
+    it.scoped("ends when its lines are gone, and a later one continues with higher numbers", () =>
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const bob = yield* register(store, "bob")
@@ -81,7 +81,7 @@ export const guestSuite = (open: OpenStore) => {
       })
     )
 
-    it.scoped("goes on while it has lines, and so does one between accounts that has none", () =>
+    it.scoped("continues while it has lines, and so does one between accounts that has none", () =>
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]

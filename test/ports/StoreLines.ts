@@ -98,7 +98,7 @@ export const lineSuite = (open: OpenStore) => {
         const key = Keys.between(alice, bob)
         const texts: Array<string> = []
         for (const count of [1, 15, 16, 17, 50]) {
-          // Some have the same text and several recipients, in between the others.
+          // Among them are some with the same text and several recipients.
           const lines = Array.from({ length: count }, (_, index) =>
             index % 7 === 3 ? line(key, bob, "to several", { to: "carol" }) : line(key, alice, `${index} of ${count}`)
           )
@@ -290,7 +290,7 @@ export const lineSuite = (open: OpenStore) => {
       })
     )
 
-    it.scoped("has at most so many bytes of text, but at least one line", () =>
+    it.scoped("has at most its limit of bytes of text, but at least one line", () =>
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]

@@ -79,7 +79,7 @@ export const retentionSuite = (open: OpenStore) => {
       })
     )
 
-    it.scoped("goes on counting after everything is gone", () =>
+    it.scoped("keeps counting after everything is gone", () =>
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
@@ -119,7 +119,7 @@ export const retentionSuite = (open: OpenStore) => {
       })
     )
 
-    it.scoped("goes on past lines that are in an outbox, however many they are", () =>
+    it.scoped("continues past lines that are in an outbox, however many they are", () =>
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]

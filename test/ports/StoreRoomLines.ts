@@ -191,7 +191,7 @@ export const roomLineSuite = (open: OpenStore) => {
     })
   )
 
-  it.scoped("have at most so many lines, and give before unread direct lines do", () =>
+  it.scoped("keep at most their limit of lines, and lose theirs before unread direct lines are lost", () =>
     Effect.gen(function* () {
       const store = yield* open({ ...defaults, keepLines: 3 })
       const [alice, bob] = yield* three(store)
@@ -274,7 +274,7 @@ export const roomLineSuite = (open: OpenStore) => {
         sizes.reduce((sum, size) => sum + size, 0)
       )
       assert.deepStrictEqual(yield* store.check, [])
-      // What one of them loses, the others keep.
+      // Only the limited room loses lines.
       yield* store.rooms.end(room.id)
       while ((yield* store.retain([])).hasMore);
       assert.deepStrictEqual(yield* textsOf(bob), [`#ops+carol+#dev: ${text}`])

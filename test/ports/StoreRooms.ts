@@ -143,7 +143,7 @@ export const roomSuite = (open: OpenStore) => {
     })
   )
 
-  it.scoped("are gone when they end, and one of the same name goes on with higher numbers", () =>
+  it.scoped("are gone when they end, and one of the same name continues with higher numbers", () =>
     Effect.gen(function* () {
       const store = yield* open(defaults)
       const [alice, bob] = yield* three(store)
@@ -183,7 +183,7 @@ export const roomSuite = (open: OpenStore) => {
       yield* gone
       assert.deepInclude(yield* balanced(store), { rooms: 1, conversations: 1, lines: 1 })
       assert.deepStrictEqual(yield* store.check, [])
-      // Any name goes on so: nobody knows what its numbers were before.
+      // Any name continues so: nobody knows what its numbers were before.
       const other = yield* create(store, "dev", bob)
       assert.strictEqual(other.last, 6)
       assert.strictEqual(yield* store.rooms.join(other.id, alice), 6)

@@ -22,7 +22,7 @@ export const searched = (
       const step = yield* store.search({ ...request, phrases, limit: limit - found.length, from })
       found.push(...step.lines)
       if (step.next === undefined || found.length === limit) return found
-      assert(from === undefined || step.next < from, "a search that does not go on")
+      assert(from === undefined || step.next < from, "a search that does not continue")
       from = step.next
     }
   })

@@ -78,7 +78,7 @@ describe("the operator", () => {
     })
   )
 
-  it.scoped("ends a room, whoever is in it, and its numbers go on in the next one", () =>
+  it.scoped("ends a room, whoever is in it, and its numbers continue in the next one", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const { operations } = chat

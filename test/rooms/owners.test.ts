@@ -92,7 +92,7 @@ describe("the owner of a room", () => {
     })
   )
 
-  it.scoped("removes members who come back at once, and are not told of their removal again", () =>
+  it.scoped("removes members who come back at once, without notifying them of their removal again", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const [alice, bob] = [yield* account(chat, "alice"), yield* account(chat, "bob")]
@@ -137,7 +137,7 @@ describe("the owner of a room", () => {
     })
   )
 
-  it.scoped("silences members for a time, also guests that come again", () =>
+  it.scoped("silences members for a time, even guests that reconnect", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const [alice, carol] = [yield* account(chat, "alice"), yield* chat.join("carol")]

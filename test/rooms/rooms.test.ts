@@ -236,7 +236,7 @@ describe("a guest that registers", () => {
     })
   )
 
-  it.scoped("is told that it has left a room of which its account could not become a member", () =>
+  it.scoped("is notified that it has left a room of which its account could not become a member", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms({
         store: (store) => ({

@@ -18,7 +18,7 @@ const start = startSocketServer({
 
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
-/** Writes frames, in pieces of so many bytes, each of which is a packet more often than not. */
+/** Writes frames, in pieces of this many bytes, most of which become packets of their own. */
 const send = ({ below }: WebSocketStream, frames: ReadonlyArray<ClientFrame>, piece = Infinity) =>
   Effect.gen(function* () {
     const bytes = Buffer.concat(frames.map(clientFrame))

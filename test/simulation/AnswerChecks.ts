@@ -210,7 +210,7 @@ const checkWho = (session: ObservedConnection, sessions: ReadonlyArray<ObservedC
   })
 }
 
-/** A client that quits, or is told of the shutdown after a `/hello`, gets a last line that says so. */
+/** A client that quits, or that the shutdown ends after a `/hello`, gets a last line that says so. */
 const checkEnd = ({ lines, reason, received, wire }: ObservedConnection, report: Report) => {
   const byes = received.filter((one) => one.is === "bye")
   const last = received.at(-1)

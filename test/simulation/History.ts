@@ -34,7 +34,7 @@ export interface Wire {
   writeBroke: Moment | undefined
   /** The bytes that the kernel took. */
   taken: string
-  /** When the kernel took bytes, and the total by then. */
+  /** When the kernel took bytes, and the total so far. */
   readonly takes: Array<Moment & { readonly end: number }>
   /** Of these, the bytes of which the server can know: after a break, its kernel may not say how far a write got. */
   known: number

@@ -54,7 +54,7 @@ const surelyConcerns = (act: OperatorAct, { isUncertain, log, name, presence, wi
   return isThere && OperatorModel.isAgainst(act, wire.host, known)
 }
 
-/** A connection from a banned address is refused, and told until when. */
+/** A connection from a banned address is refused, with the end of the ban. */
 const checkAccept = (history: History, session: ObservedConnection, report: Report) => {
   const { log, wire } = session
   const { clock } = wire.accepted

@@ -7,7 +7,7 @@ import { make, type Schedule } from "./Schedule.js"
 export const show = ({ seed, steps }: Schedule, kept: ReadonlyArray<number>): string =>
   showPlaces(seed, steps.length, kept)
 
-/** The same for a plan with so many steps of another kind. */
+/** The same for a plan with this number of steps of another kind. */
 export const showPlaces = (seed: number, steps: number, kept: ReadonlyArray<number>): string => {
   if (kept.length === steps) return `${seed}`
   const ranges: Array<readonly [number, number]> = []

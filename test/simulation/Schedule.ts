@@ -176,7 +176,7 @@ class Author extends StepWriter {
     this.mayComeAgain(who)
   }
 
-  /** The operator acts against a client that lines wait for, and that may come again. */
+  /** The operator acts against a client that lines wait for, and that may come back. */
   private operate(who: number) {
     const { random } = this
     const name = textOf(random.chance(0.8) ? nameOf(who) : nameOf(who).toUpperCase())

@@ -87,7 +87,7 @@ export class SimulatedLoop {
     this.wallMillis += millis
   }
 
-  /** The process is stopped and goes on later, as by SIGSTOP and SIGCONT: all timers that were due meanwhile are late. */
+  /** The process is stopped and continues later, as by SIGSTOP and SIGCONT: all timers that were due meanwhile are late. */
   stop(millis: number, during: "poll" | "timers") {
     this.stoppedMillis += millis
     if (during === "timers") this.fire(this.monotonic)

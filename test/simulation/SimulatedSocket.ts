@@ -197,7 +197,7 @@ export class SimulatedSocket implements Socket {
 
   /**
    * The client acknowledges messages that it has received since the server's `* hello` with `ack`. Returns how many it has
-   * acknowledged by then.
+   * acknowledged so far.
    */
   acknowledge(which: Acknowledged): number {
     const { acks, wire } = this

@@ -5,7 +5,7 @@ import * as Memory from "../../src/store/Memory.js"
 import { append, defaults, line } from "../ports/StoreFixtures.js"
 
 describe("rooms of a store in memory", () => {
-  it.effect("have at most so many lines, also before retention comes", () =>
+  it.effect("keep at most their limit of lines, even before retention runs", () =>
     Effect.gen(function* () {
       const store = yield* Memory.make({ ...defaults, keepLines: 3 })
       const room = yield* store.rooms.create({ name: "#ops", likeness: "OPS", owner: undefined })

@@ -45,7 +45,7 @@ withPostgres((database) => {
     )
 
     it.scopedLive(
-      "has another log after it was restored from a dump, and none that a running server goes on with",
+      "has another log after it was restored from a dump, and none that a running server continues with",
       () =>
         Effect.gen(function* () {
           const execute = database.executing("restored")
@@ -197,7 +197,7 @@ withPostgres((database) => {
           description: "another process uses the store in this database"
         })
         const key = Keys.between(alice, bob)
-        assert.strictEqual(stored(yield* append(store, line(key, alice, "one"))).seq, 1, "it goes on")
+        assert.strictEqual(stored(yield* append(store, line(key, alice, "one"))).seq, 1, "it continues")
         // As long as the other one is about to end, as after a kill.
         const second = yield* Effect.fork(database.open("single"))
         yield* Effect.sleep("200 millis")

@@ -169,7 +169,7 @@ describe("a backup of a store in SQLite", () => {
       const error = yield* Effect.flip(store.backup(`${path}.backup`))
       assert.include(error.message, `${path}.backup cannot be created: EEXIST`)
       assert.strictEqual(readFileSync(`${path}.backup`, "utf8"), "something else")
-      // The log of the store is there as well, and must not be taken for something to remove.
+      // The log of the store is in the same folder, and must not be removed as a leftover.
       const itself = yield* Effect.flip(store.backup(path))
       assert.include(itself.message, `${path} cannot be created: EEXIST`)
     })

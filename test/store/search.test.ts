@@ -72,7 +72,7 @@ const writeEarlier = (path: string) => {
 }
 
 describe("the index of a store in a file", () => {
-  it.scoped("goes on after a restart, wherever it was", () =>
+  it.scoped("continues after a restart, wherever it was", () =>
     Effect.gen(function* () {
       for (const steps of [0, 3, 7]) {
         const path = yield* file

@@ -67,7 +67,7 @@ export const make = (...early: ReadonlyArray<string>) =>
         Effect.sync(() => socket?.write(lines.map((one) => `${one}\n`).join(""))),
       end: Effect.sync(() => socket?.end()),
       acknowledged: () => acknowledged,
-      /** Waits for an acknowledgement of so many messages. */
+      /** Waits for an acknowledgement of this many messages. */
       acknowledges: (messages: number) => until(`/ack ${messages}`, () => acknowledged >= messages),
       hears: (line: RegExp) => until(String(line), () => heard.some((one) => line.test(one))),
       /** Waits for the end of the client's sending half. */

@@ -49,7 +49,7 @@ export interface DoorServerOptions extends RoomsOptions {
   readonly isOpen?: () => boolean
 }
 
-/** A response that goes on: what came of it so far. */
+/** A response that continues: what came of it so far. */
 export interface OpenResponse {
   readonly status: number
   readonly headers: Http.IncomingHttpHeaders

@@ -8,7 +8,7 @@ interface Connection {
   /** Bytes that the peer's kernel has acknowledged while it was not alive. */
   acknowledged: number
   state: "alive" | "silent" | "full"
-  /** What the server's kernel has sent in vain. */
+  /** What the server's kernel has sent without an answer. */
   attempts: number
 }
 

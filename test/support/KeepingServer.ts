@@ -16,7 +16,7 @@ export interface KeepingServerOptions {
   readonly command?: (line: string, label: string, connection: number) => Answer
   /** What a connection gets after its login, by the number of the connection, from 1. */
   readonly inbox?: (connection: number) => Answer
-  /** Answers an acknowledgement of so many messages, by the number of the connection. */
+  /** Answers an acknowledgement of this many messages, by the number of the connection. */
   readonly acknowledged?: (connection: number, messages: number) => Answer
   /** The words that are on, by the number of the connection. */
   readonly words?: (connection: number) => string

@@ -41,7 +41,7 @@ export const startRooms = ({ accounts, server, store, ...settings }: RoomsOption
           (rooms) => (made = rooms).feature
         )
     })
-    const { operations } = made as unknown as Rooms.Rooms // made by now
+    const { operations } = made as unknown as Rooms.Rooms // `layer` has made it
     return { ...chat, operations }
   })
 

@@ -147,7 +147,7 @@ describe("ConversationLog", () => {
     })
   )
 
-  it.scopedLive("reports once what cannot be written, goes on, and counts what is missing", () =>
+  it.scopedLive("reports once what cannot be written, continues, and counts what is missing", () =>
     Effect.gen(function* () {
       const { ended, folder, log, warnings } = yield* logged()
       Fs.symlinkSync(Path.join(folder, "elsewhere"), Path.join(folder, "eve.log"))

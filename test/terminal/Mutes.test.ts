@@ -50,7 +50,7 @@ describe("muted conversations", () => {
     })
   )
 
-  it.scopedLive("are none if the file is damaged, and the user is told once if they cannot be kept", () =>
+  it.scopedLive("are none if the file is damaged, and one warning says if they cannot be kept", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const mutes = (login: string) => MutesFile.make({ XDG_STATE_HOME: folder }, "one", login)

@@ -34,7 +34,7 @@ const met = (...present: ReadonlyArray<string>) =>
           yield* TestClock.adjust("10 millis")
           yield* alice.sees("connected to memory again")
         }),
-      /** The messages that have reached the server, once there are so many. */
+      /** The messages that have reached the server, once there are `count`. */
       sent: (count: number) => Effect.map(server.takes(count), withoutLabels)
     }
   })

@@ -156,7 +156,7 @@ describe("conversations at the terminal", () => {
     })
   )
 
-  it.scopedLive("joins a room and leaves it, and is told of its removal", () =>
+  it.scopedLive("joins a room and leaves it, and shows its removal", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* start({
         kept: { "#ops": numbered(2), "#web": ["bob: hi"] },

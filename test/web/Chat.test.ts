@@ -3,7 +3,7 @@ import { screen, started, states, texts } from "./ChatPage.js"
 import { PlayedServer, PlayedTimers } from "./PlayedServer.js"
 
 describe("the page's model", () => {
-  it("shows a line once, whatever comes again, and loads what is missing", async () => {
+  it("shows a line once, whatever is repeated, and loads what is missing", async () => {
     const server = new PlayedServer()
     for (let n = 1; n <= 150; n++) server.write("#ops", "bob", `line ${n}`)
     const { chat, timers } = await started(server)

@@ -3,7 +3,7 @@ import { Connection } from "../../src/web/model/Connection.js"
 import type { LinkEvents } from "../../src/web/model/Ports.js"
 import { PlayedTimers } from "./PlayedServer.js"
 
-/** A server that takes one line in so many milliseconds, and asks for `early` milliseconds less. */
+/** A server that takes one line per `millis` milliseconds, and asks for `early` milliseconds less. */
 const pacedLink = (timers: PlayedTimers, required: number, early: number) => (events: LinkEvents) => {
   let accepted = -Infinity
   let name = ""

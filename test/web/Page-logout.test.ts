@@ -77,7 +77,7 @@ describe("a page of a user who logs out", () => {
     await server.settle()
     assert.isUndefined(browser.read("a-chat.token.alice"))
 
-    // The other tab is loaded again, or asked to go on.
+    // The other tab is loaded again, or asked to continue.
     for (const begin of [
       (page: Page) => page.start(),
       (page: Page) => page.continueHere({ name: "alice", device: "web", token: "achat_0" })
@@ -189,7 +189,7 @@ describe("a page of a user who logs out", () => {
     assert.isUndefined(browser.read("a-chat.token.alice"))
   })
 
-  it("does not go on as a guest who has logged out in another tab, and leaves alone what was written since", async () => {
+  it("does not continue as a guest who has logged out in another tab, and leaves alone what was written since", async () => {
     const server = new PlayedServer()
     const [tab, browser] = [memory(), memory()]
     const first = pageOf(server, { tab, browser })

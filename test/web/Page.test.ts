@@ -75,7 +75,7 @@ describe("Page", () => {
     assert.deepStrictEqual(kept(), [undefined, undefined, undefined, undefined])
   })
 
-  it("changes the password with the old one, and goes on with the token", async () => {
+  it("changes the password with the old one, and continues with the token", async () => {
     const server = new PlayedServer()
     const [tab, browser] = [memory(), memory()]
     browser.write("a-chat.identity", JSON.stringify({ name: "alice", device: "web" }))

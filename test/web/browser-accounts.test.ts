@@ -36,7 +36,7 @@ describe.skipIf(!B.isInstalled)("accounts in the page", () => {
     await B.closeDialog(page)
     await phone.waitForSelector(".link >> text=The password was changed.")
 
-    // This browser goes on with its token, and knows neither password.
+    // This browser continues with its token, and knows neither password.
     await B.say(page, "still here")
     await B.shows(page, "still here", ":has(.state.stored)")
     await page.reload()

@@ -77,7 +77,7 @@ check(
 )
 
 check(
-  "hello tells what there is",
+  "hello says what there is",
   [
     "A server may have accounts (`--accounts`).",
     "All of this is off unless `* hello` has `accounts=open`, `accounts=closed` or `accounts=required`.",
@@ -284,7 +284,7 @@ check(
 )
 
 check(
-  "an account has so many devices",
+  "the number of an account's devices is limited",
   "all devices that the account may have (`--max-devices`, 20) are connected",
   async (t) => {
     const server = await open(t, "--max-devices", "2")

@@ -123,7 +123,7 @@ export const requireLogin = (login: string | undefined): Effect.Effect<string, E
     ? ExitStatus.misused(`a login is required: --login, or ${Setting.variable("login")}`)
     : Effect.succeed(login)
 
-/** The operating system would wait minutes for a server that does not reply at all. */
+/** The kernel would retry for minutes if a server does not reply at all. */
 export const connectTimeout = Duration.seconds(10)
 
 /** Connects to the address that the flags name, with TLS if they ask for it. */

@@ -69,7 +69,7 @@ const nobody = (): ReadonlySet<string> => new Set()
 export const isOfAccount = (secret: LoginSecret | undefined): boolean =>
   secret?.secret !== undefined || secret?.hasAccount === true
 
-/** Which login of a command it is: the first, or one that follows on so many in a row that were of no use. */
+/** Which login of a command it is: the first, or how many useless ones in a row came before it. */
 export type Which = "first" | { readonly inVain: number }
 
 /** A login that was accepted; `server` is none for an original server. */

@@ -38,7 +38,7 @@ export const settings = {
     max: 1_000_000_000
   }),
   quiet: Setting.duration("quiet", {
-    about: "Take an answer of several lines: it ends when no further line has come for this time",
+    about: "Take an answer of several lines: it ends when no other line has come for this time",
     default: undefined,
     defaultText: "none",
     min: Duration.millis(1),

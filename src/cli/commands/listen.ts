@@ -20,7 +20,7 @@ export const settings = {
   }),
   room: RoomFlags.rooms("Enter these rooms, and print their messages alone"),
   since: RoomFlags.place("since", "With --room: print what is kept from this line or time on, and exit"),
-  follow: Setting.toggle("follow", "With --since: go on with new messages"),
+  follow: Setting.toggle("follow", "With --since: continue with new messages"),
   count: Setting.count("count", {
     about: "Exit after this many messages",
     default: undefined,

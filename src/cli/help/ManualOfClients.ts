@@ -42,7 +42,7 @@ export const connect: ManualPage = {
       "Your own line is logged when its outcome is known, once for each outcome: written, received, `returned " +
       "reason=offline`, `refused reason=too-long`, unknown, unsent, or sent to a server that reports none. Lines with `*` " +
       "say as whom and where you chat, and how many lines are missing. A folder to which other users can write is refused. " +
-      "What prevents the log is reported once, and the chat goes on. Names that look the same share a file.",
+      "What prevents the log is reported once, and the chat continues. Names that look the same share a file.",
     "In a pipe the client sends its input and prints what it receives, without notifications and without a log. Without " +
       "--login, the first line of the input is the name. At the end of its input the client leaves, prints what has arrived for it, and exits. Refusals are printed on " +
       "standard error, in lines that begin with `!`.",
@@ -99,7 +99,7 @@ export const send: ManualPage = {
       "name at once. They are not announced and not listed by `a-chat who`, and messages to that name are returned as " +
       "`offline`. With --json a returned line has `like` where a name that is present looks the same as the absent one.",
     "With --auto the messages are marked as those of a program, and no `a-chat exec` answers them. In the program of an " +
-      "`a-chat exec` that is the default: bots that send each other what they get would go on without end."
+      "`a-chat exec` that is the default: bots that send each other what they get would never end."
   ],
   statuses: [
     ["0", "Everything was delivered to every recipient."],
@@ -133,7 +133,7 @@ export const ask: ManualPage = {
       "several recipients each line is `from bob: TEXT`. With --json it is an object as `a-chat listen` prints it. Other " +
       "messages that arrive meanwhile are printed on standard error.",
     "Each message is a line, and nothing marks the end of an answer. So --lines says how many lines to wait for, and with " +
-      "--quiet the answer ends when no further line has come for that time. An answer of `a-chat exec` has as many lines as " +
+      "--quiet the answer ends when no other line has come for that time. An answer of `a-chat exec` has as many lines as " +
       "its program prints. What comes after the answer returns to its sender.",
     "Several recipients are asked at once, and each of them has to answer; with --any the first complete answer is enough.",
     "--timeout bounds everything from the connection to the answer. --retry and --wait-for send the question again as " +
@@ -145,7 +145,7 @@ export const ask: ManualPage = {
       "confused in that way. A name from the environment gets a suffix if it is taken. While the command waits, the " +
       "name is present like that of any client.",
     "An `a-chat exec` answers the question, unless --auto marks it as that of a program. In the program of an `a-chat exec` " +
-      "that is the default: bots that ask each other for each question would go on without end.",
+      "that is the default: bots that ask each other for each question would never end.",
     "The answer is received, for the server and its sender, once the output has taken it.",
     accounts
   ],
@@ -188,7 +188,7 @@ export const listen: ManualPage = {
       "hour with a device of its own, `--login alice --device ci`, gets every line once. A guest is in the room only meanwhile; after a " +
       "lost connection it enters again, and reads what it has missed.",
     "With --since the command prints what is kept in the room from a line on, or from a time, and exits: `--since 1` is " +
-      "everything, and `10m`, `2026-11-27` or `2026-11-27T08:00Z` is a time. With --follow it goes on with new messages, " +
+      "everything, and `10m`, `2026-11-27` or `2026-11-27T08:00Z` is a time. With --follow it continues with new messages, " +
       "without a gap and without a repeat. `a-chat history` prints the end of a conversation.",
     "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
       "the start. Later it is tried again, because the server may not have noticed yet that the old connection is lost. " +
@@ -240,7 +240,7 @@ export const exec: ManualPage = {
       "server, so that an `a-chat send` in the program reaches the same one: ACHAT_HOST and ACHAT_PORT, or ACHAT_UNIX, and " +
       "with --tls ACHAT_TLS, ACHAT_CA and ACHAT_SERVER_NAME, but not the client's certificate and key.",
     "Each line that the program prints goes back to the sender. Its standard error is that of this command. With " +
-      "--concurrency 1, messages are answered in order. While --concurrency programs run, no further message is read, " +
+      "--concurrency 1, messages are answered in order. While --concurrency programs run, no other message is read, " +
       "which slows the senders.",
     "When the program fails, one line on standard error says so, and the sender gets `the program failed (exit status 3)`, " +
       "but at most once a minute, because the sender may be a program that answers it. " +
@@ -261,7 +261,7 @@ export const exec: ManualPage = {
       "has ACHAT_AUTO), or from any client that said `/hello auto`. " +
       "Standard error reports the first one of each sender. An older bot looks like a person, so each sender has a rate. " +
       "With --rate 5, up to 20 messages at once are answered, and 5 per second in the long run. The messages that follow " +
-      "are not answered for 4 s, which ends a loop. One line on standard error says so, and the sender is told once a " +
+      "are not answered for 4 s, which ends a loop. One line on standard error says so, and the sender is notified once a " +
       "minute at most. For a bot that gets its work from scripts, use --rate off.",
     reconnects,
     accounts

@@ -91,7 +91,7 @@ export const store: ManualPage = {
   summary: "Checks, saves, moves and exports what a server has stored.",
   description: [
     "--store names the store, which no server may be using: a file, or `postgres://…`. A server that runs is asked for a " +
-      "backup with --socket, the path of its --control; it goes on storing lines meanwhile.",
+      "backup with --socket, the path of its --control; it keeps storing lines meanwhile.",
     "`check` reads everything and prints each fault. `backup FILE` writes a complete copy to a new file, which a server can " +
       "use: clients notice that it is another log. `copy FROM TO` copies a store to another one, which must be new or " +
       "empty, such as from a file to a database. `export` prints everything as JSON, one object on each line, and " +

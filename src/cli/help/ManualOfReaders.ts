@@ -8,7 +8,7 @@ export const history: ManualPage = {
     "The last 50 lines are printed, or as many as --limit says, the oldest first: `2026-11-27T08:00:00.000Z alice: hi`, in " +
       "UTC. With --since the command begins with a line of that number, or at a time, and prints everything from there on: " +
       "`--since 1` is all that is kept. A time is `10m` or `2d` ago, `2026-11-27`, or `2026-11-27T08:00`, here or with a " +
-      "zone such as `Z`. --until ends with a line, or at a time. To go on with what is said next, see `a-chat listen " +
+      "zone such as `Z`. --until ends with a line, or at a time. To continue with what is said next, see `a-chat listen " +
       "--since`.",
     "With --json each line is an object: `from`, `text`, `at`, `room` or, in a direct conversation, `with`, `seq`, and where " +
       "they apply `guest`, `auto` and `to`, as of `a-chat listen`.",

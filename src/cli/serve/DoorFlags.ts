@@ -30,7 +30,7 @@ export const settings = {
     max: 10_000
   }),
   webTimeout: Setting.duration("web-timeout", {
-    about: "Time for the outcomes of an HTTP request; those that are not known by then are told as unknown, with 504",
+    about: "Time for the outcomes of an HTTP request; later ones are reported as unknown, with 504",
     default: DoorLimits.defaults.patience,
     min: DoorLimits.shortestPatience,
     max: DoorLimits.longestPatience

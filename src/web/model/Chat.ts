@@ -266,7 +266,7 @@ export class Chat extends ChatState {
     this.rooming.disconnected()
   }
 
-  /** Asks for what is to be known after each login. */
+  /** Asks for what the page has to know after each login. */
   private async refresh({ rooms }: ServerFacts) {
     const { connection } = this
     try {

@@ -17,7 +17,7 @@ export type LinkState =
   /** The page does not connect again by itself. */
   | { readonly _tag: "Stopped"; readonly why: string; readonly code: string }
 
-/** What the user may be told of while they look elsewhere. */
+/** What the user may be notified of while they look elsewhere. */
 export interface News {
   readonly conversation: string
   readonly from: string

@@ -134,7 +134,7 @@ export class Reading {
     this.report()
   }
 
-  /** A line has come to a conversation: keeps only so many. */
+  /** A line has come to a conversation: drops the oldest above the limit. */
   arrived(one: Conversation): void {
     one.timeline.trim(this.chat.current.peek() === one.name ? maxShown : maxHidden)
     if (one.timeline.hasHole) this.expectLate(one)

@@ -105,7 +105,7 @@ export class Rooms {
     }
   }
 
-  /** Forgets what the tab has kept. */
+  /** Forgets what the tab has stored. */
   forget(): void {
     this.chat.options.tab.write(this.key, undefined)
   }

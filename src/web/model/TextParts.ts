@@ -21,7 +21,7 @@ const brackets: ReadonlyMap<string, string> = new Map([
 /** No one clicks on more, and they would take time. */
 const maxLinks = 200
 
-/** The link in what was found, which may go on too far. */
+/** The link in what was found, which may reach too far. */
 const withoutEnd = (found: string): string => {
   const counts = new Map<string, number>()
   for (const character of found) counts.set(character, (counts.get(character) ?? 0) + 1)

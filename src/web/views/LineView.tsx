@@ -62,7 +62,7 @@ export interface LineProps {
   readonly isContinued: boolean
   /** Lines up to this number were given to the other one. */
   readonly delivered: number
-  /** Whether it was found by a search, and is to be seen. */
+  /** Whether it was found by a search, and should be visible. */
   readonly isTarget: boolean
 }
 

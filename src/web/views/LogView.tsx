@@ -11,7 +11,7 @@ import type { View } from "./View.js"
 
 /** The lines in the document: few enough for a phone, and more than fit on a large screen. */
 const maxRendered = 240
-/** How far the part moves at once, and how close to its edge the user is then, in pixels. */
+/** How far the rendered part moves in one step, and how close to its edge the user must be for that, in pixels. */
 const step = 60
 const nearEdge = 800
 /** Closer to the end than this is at the end. */
@@ -106,7 +106,7 @@ export const LogView = ({
       const row = key === undefined ? null : box.querySelector<HTMLElement>(`li[data-key="${CSS.escape(key)}"]`)
       if (row !== null) box.scrollTop = row.offsetTop - (anchor.current?.offset ?? 0)
     }
-    // At the very top there is no further scrolling that would say so.
+    // At the very top, no more scroll events would report that.
     extend(box)
   })
 
@@ -220,7 +220,7 @@ interface RowProps extends LineProps {
   readonly isFirstNew: boolean
 }
 
-/** A line, and what stands above it. Most of them stay as they are when another line comes (benchmark: the page). */
+/** A line, and what stands above it. Memoized, because most stay the same when a line arrives (benchmark: the page). */
 class Row extends Component<RowProps> {
   override shouldComponentUpdate(next: RowProps): boolean {
     const { chat, day, delivered, isContinued, isFirstNew, isTarget, line } = this.props

@@ -286,7 +286,7 @@ export class HostileServer {
         if (late > 0) this.leaves(name, away + late * (at + 1))
       for (const connection of open) {
         const { end, isFrozen, owes } = connection
-        // The client is not told that a frozen connection ends: for it, the connection goes on.
+        // The client does not notice the end of a frozen connection, which looks alive.
         if (end.isFinished || isFrozen) continue
         if (isOrderly && !owes) end.send("* bye reason=shutdown: x\n")
         this.finish(connection, isOrderly && !owes ? "end" : "reset")

@@ -16,7 +16,7 @@ export interface ClientSimulation<
   readonly note?: (history: History) => void
 }
 
-/** What a search has found: the first broken promise, told with the fewest acts that break it. */
+/** What a search has found: the first broken promise, with the fewest acts that break it. */
 export interface Found {
   readonly runs: number
   readonly story?: string

@@ -24,7 +24,7 @@ export type LineAct =
   | { readonly do: "return"; readonly reason: string; readonly retry: number | undefined; readonly first: boolean }
   | { readonly do: "refuse"; readonly code: string; readonly retry: number | undefined }
   | { readonly do: "delay"; readonly millis: number }
-  /** The connection breaks, or ends, after so many bytes of the reply. */
+  /** The connection breaks, or ends, after this many bytes of the reply. */
   | { readonly do: "cut"; readonly bytes: number; readonly how: "reset" | "end" }
   /** No reply, or one that is no outcome of this line. */
   | { readonly do: "silent" | "misname" | "mislabel" | "garble" }

@@ -25,7 +25,7 @@ export const check = (history: TerminalHistory): ReadonlyArray<Violation> => {
 
 const keyOf = (text: string, to: string) => `${text} to ${to}`
 
-/** In the end, each line is to be seen once for each recipient. */
+/** In the end, each line must be visible once for each recipient. */
 const checkStates = ({ shown, typed }: TerminalHistory, report: Report) => {
   const seen = new Map<string, number>()
   for (const { text, to } of TerminalRows.finals(shown)) seen.set(keyOf(text, to), (seen.get(keyOf(text, to)) ?? 0) + 1)
@@ -67,7 +67,7 @@ const checkTruth = ({ server, shown }: TerminalHistory, report: Report) => {
   }
 }
 
-/** What the server has told about a line for a recipient, as far as the client has read it whole. */
+/** What the server has reported about a line for a recipient, as far as the client has read it whole. */
 const toldOf = (connection: Connection | undefined, { label, names }: Handled, to: string) => {
   const told: Array<"delivered" | "returned" | "refused" | "putBack"> = []
   for (const { code, mark, rest } of repliesTo(connection, label)) {

@@ -17,7 +17,7 @@ export class TerminalScreen extends EventEmitter {
   private column = 0
   private saved = 0
 
-  /** Everything that is to be seen, from the first row of the scrollback on. */
+  /** Everything visible, from the first row of the scrollback on. */
   get shown(): ReadonlyArray<string> {
     return this.lines.map((line) => line.trimEnd())
   }

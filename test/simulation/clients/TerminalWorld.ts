@@ -38,7 +38,7 @@ export interface TerminalHistory {
   readonly defect: string | undefined
 }
 
-/** After the last act: the client notices a dead connection, connects again after the longest delay, and holds lines. */
+/** After the last act: long enough to notice a dead connection, connect again after the longest delay, and release held lines. */
 const restMillis = 240_000
 
 /** After the user has left. */

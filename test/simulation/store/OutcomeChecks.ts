@@ -8,7 +8,7 @@ import { grouped, type StoreModel } from "./StoreModel.js"
 /** How long a line between guests may take, in milliseconds. */
 const promptly = 100
 
-/** What senders are told is what has happened to their lines. */
+/** The outcomes that senders get are what has happened to their lines. */
 export const check = (model: StoreModel, report: Report) => {
   for (const [sitting, lines] of model.taken) {
     const outcomes = lines.flatMap((line) => (line.is === "outcome" ? [line] : []))
@@ -118,7 +118,7 @@ const checkOnce = ({ history: { store } }: StoreModel, report: Report) => {
   }
 }
 
-/** A client that has nothing to do with accounts does not notice the store. */
+/** A client without an account that writes to none does not notice the store. */
 const checkBystander = (model: StoreModel, sitting: Sitting, report: Report) => {
   const { cut, said, socket } = sitting
   const { wire } = socket

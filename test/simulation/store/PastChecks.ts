@@ -17,7 +17,7 @@ export const check = (model: StoreModel, report: Report) => {
   checkMarks(model, marks, report)
 }
 
-/** How far an account has read, as it was told. */
+/** How far an account has read, as the server has reported to it. */
 interface Mark {
   readonly account: AccountId
   readonly name: string

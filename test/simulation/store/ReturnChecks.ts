@@ -78,7 +78,7 @@ const checkGuest = ({ history }: StoreModel, { line, removed }: Logged, report: 
   if (isThere && !sitting.client.registers) report("a guest was not told that its line is lost", line.text)
 }
 
-/** Some device of the account has got everything up to this line by then. */
+/** By this time, some device of the account had received everything up to this line. */
 const checkReceipt = (
   model: StoreModel,
   sitting: Sitting,

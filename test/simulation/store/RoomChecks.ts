@@ -55,7 +55,7 @@ class GuestInRooms {
     if (code !== "room" || name === undefined) return
     const before = this.rooms.get(name)
     if (before === undefined) this.rooms.set(name, { id: undefined, seq: Number(last), isUnsure: false })
-    // A client whose queue is full is not told that it was removed.
+    // A client whose queue is full does not learn that it was removed.
     else before.isUnsure = this.mayMissNotices
   }
 
@@ -132,7 +132,7 @@ const roomsAtRest = (lines: ReadonlyArray<TakenLine>): ReadonlyArray<string> | u
   return replies.flatMap(({ rest }) => /^(\S+) members=.* in=yes/u.exec(rest)?.[1] ?? [])
 }
 
-/** After a connection was told that its account has left a room, it gets no line from before that. */
+/** After the notice that its account has left a room, a connection gets no line from before that. */
 const checkAfterLeft = (model: StoreModel, sitting: Sitting, lines: ReadonlyArray<TakenLine>, report: Report) => {
   const account = model.accountOf(sitting)
   const { ends, store } = model.history

@@ -55,7 +55,7 @@ export type StoreStep =
   | { readonly do: "disk"; readonly is: DiskState }
   /** The next requests that write fail. */
   | { readonly do: "fail"; readonly count: number; readonly reason: StoreFailure }
-  /** From now on each request takes up to so many turns before its transaction is flushed, and after it; or this time. */
+  /** From now on each request takes up to this many turns before its transaction is flushed, and as many after it; or this time. */
   | { readonly do: "speed"; readonly before: number; readonly after: number; readonly millis: number }
   /** The process is killed, and starts again after this time. */
   | { readonly do: "crash"; readonly downMillis: number }

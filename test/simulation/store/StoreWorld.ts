@@ -171,7 +171,7 @@ export class StoreWorld {
     this.loop.turns(4)
   }
 
-  /** Something starts the program again, as systemd does: also if it has ended because the store did not answer. */
+  /** Starts the program again as systemd does, even if it ended because the store did not answer. */
   private startAgain() {
     if (this.running === undefined && !this.isStarting && this.loop.now >= this.downUntil) this.start()
   }
