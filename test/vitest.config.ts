@@ -53,6 +53,7 @@ const long = [
   "client/ReconnectingClient", // waits
   "client/ReconnectingClient-delivery", // waits
   "conformance/faults",
+  "conformance/websocket",
   "faults/stopped", // waits
   "cli/accounts",
   "protocol/fuzz",

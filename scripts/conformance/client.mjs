@@ -2,6 +2,7 @@
 import { once } from "node:events"
 import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
+import { opened } from "./websocket.mjs"
 
 /** Thrown by a check when the server does not behave as expected. */
 export class Failure extends Error {
@@ -22,12 +23,14 @@ export const show = (value) => {
 }
 
 /** Resolves to a connected client. `where` are the options of `net.connect`; `tls`, if given, those of `tls.connect`. */
-export const open = async ({ tls, ...where }, options) => {
+export const open = async ({ isBridge, tls, ...where }, options) => {
   const raw = connect({ ...where, allowHalfOpen: true, noDelay: true })
   // TLS starts only after the connection: while Node tries several addresses, it replaces the socket's handle.
   if (tls !== undefined) await reached(raw, options.patience)
   const client = new Client(raw, tls === undefined ? raw : connectTls({ ...tls, socket: raw }), options)
   await client.connects()
+  const refusal = isBridge ? await opened(raw.localPort) : undefined
+  if (refusal !== undefined) throw new Failure("a connection", refusal)
   return client
 }
 

@@ -4,6 +4,8 @@
 //   --unix PATH          or its Unix socket
 //   --tls                with TLS; the server's certificate must be valid for its host
 //   --ca FILE            certificate authorities to trust (default: those that Node trusts)
+//   --websocket          over WebSocket: the port is that of `--web`; needs the package `ws`
+//   --anyway             also runs the checks that WebSocket cannot pass
 //   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for checks that need small limits,
 //                        signals or exit statuses; without --port and --unix, all checks use such servers
 //   --group GROUP        only `original` (what the tutorial's server does), `promises` (PROTOCOL.md) or `rooms` (its sections 11 and 12)
@@ -22,6 +24,7 @@ import { fault } from "./grammar.mjs"
 import { startWith } from "./process.mjs"
 import { table } from "./report.mjs"
 import { runAll, World } from "./suite.mjs"
+import { bridge } from "./websocket.mjs"
 
 const nothingToCheck = (message) => {
   console.error(message)
@@ -37,7 +40,9 @@ const readOptions = () => {
       group: text,
       only: { ...text, multiple: true },
       patience: text,
+      anyway: { type: "boolean", default: false },
       tls: { type: "boolean", default: false },
+      websocket: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false }
     }
   })
@@ -47,6 +52,8 @@ const readOptions = () => {
     nothingToCheck("--group takes `original`, `promises` or `rooms`")
   }
   if (!values.tls && values.ca !== undefined) nothingToCheck("--ca needs --tls")
+  if (values.websocket && (values.tls || values.unix !== undefined))
+    nothingToCheck("--websocket is without --tls and --unix")
   if (values.tls && values.unix !== undefined)
     nothingToCheck("--tls and --unix cannot be combined: TLS is checked over TCP")
   return { ...values, patience, tls: values.tls ? tlsOf(values) : undefined }
@@ -59,10 +66,11 @@ const tlsOf = ({ ca, host = "127.0.0.1" }) => ({
   ...(ca === undefined ? {} : { ca: readFileSync(ca) })
 })
 
-const endpointOf = async ({ command, host, patience, port, tls, unix }) => {
+const endpointOf = async (options) => {
+  const { command, host = "127.0.0.1", patience, port, tls, unix, websocket } = options
   if (unix !== undefined) return { path: unix }
-  if (command !== undefined && port === undefined) return (await startWith(command, tls)([], patience)).endpoint
-  return { host: host ?? "127.0.0.1", port: Number(port ?? 8080), tls }
+  if (command !== undefined && port === undefined) return (await startWith(command, options)([], patience)).endpoint
+  return websocket ? bridge(`ws://${host}:${port ?? 8081}/chat`) : { host, port: Number(port ?? 8080), tls }
 }
 
 /** Why the server cannot be reached; undefined if it can. */
@@ -114,20 +122,26 @@ const strict = { ...plain, group: "promises", inspect: fault }
 const isAsked = checks.some(({ group }) => group !== "original")
 const { limits: asked, words } = (isAsked ? await announced(strict, options) : undefined) ?? { words: [] }
 const limits = asked ?? defaults
+const overWebSocket = (what) => (options.websocket && !options.anyway ? what : undefined)
 const lacks = {
   ack: words.includes("ack") ? undefined : "the server does not know `/hello ack`",
   answers: obstacle(asked),
   command: options.command === undefined ? "needs --command" : undefined,
   tls: options.tls === undefined ? "needs --tls" : undefined,
+  bytes: overWebSocket("a WebSocket carries text, and ends with 1007 if that is not UTF-8"),
+  "half-close": overWebSocket("a WebSocket has no half-open state: its client sends `/quit` in place of a half-close"),
   tcp: endpoint.path === undefined ? undefined : "needs TCP, to break connections",
   speed: limits.rate === 0 ? undefined : "needs a server without a rate limit"
 }
-const start = options.command === undefined ? undefined : startWith(options.command, options.tls)
+const start = options.command === undefined ? undefined : startWith(options.command, options)
 const servers = {
   original: { ...plain, lacks, limits },
   promises: { ...strict, lacks, limits, start },
   rooms: { ...strict, group: "rooms", lacks, limits, start }
 }
-const { outcomes, seconds } = await runAll(checks, (group) => servers[group], { ...options, atOnce: 12 })
+const { outcomes, seconds } = await runAll(checks, (group) => servers[group], {
+  ...options,
+  atOnce: options.websocket ? 6 : 12
+})
 console.log(table(outcomes, seconds, options))
 process.exit(Math.min(outcomes.filter(({ state }) => state === "failed").length, 100))

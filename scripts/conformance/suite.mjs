@@ -9,9 +9,9 @@ import { Failure, open } from "./client.mjs"
  *   check("a good login is not answered", "A successful login gets no reply.", async (t) => { … }, { needs: ["tcp"] })
  *
  * The second argument is the sentence that the check proves, word for word, or an array of sentences. `needs` lists what
- * the check requires: `ack` (the server knows that word of `/hello`), `command` (it starts servers of its own), `tcp`
- * (it breaks connections), `tls`, `speed` (it sends more than a rate limit allows). `common` lists what all checks of a
- * section require.
+ * the check requires: `ack` (the server knows that word of `/hello`), `bytes` (it sends some that are no UTF-8), `command`
+ * (it starts servers of its own), `half-close` (it does what only a half-open connection can), `tcp` (it breaks connections),
+ * `tls`, `speed` (it sends more than a rate limit allows). `common` lists what all checks of a section require.
  */
 export const section = (group, title, common = []) => {
   const all = []
@@ -83,6 +83,11 @@ export class World {
   /** Waits until the server has handled everything the client sent; returns the lines that arrived before that. */
   barrier(client) {
     return this.server.group === "original" ? client.echo() : client.answers()
+  }
+
+  /** Over a bridge, where a signal would overtake what was written: waits until the server has what this client has sent. */
+  async handOver(client) {
+    if (this.server.endpoint.isBridge) await client.answers()
   }
 
   /** Starts a server for this check alone, with these flags. `ended` and `signal` concern its process. */

@@ -41,5 +41,24 @@ export const mutants = [
     search: "if (this.waiting !== undefined) this.awaitWritten()",
     replace: "",
     real: true
+  },
+  {
+    name: "an interruption of the program reaches what a connection's fiber has forked",
+    file: "chat/Fibers.ts",
+    search: "Effect.daemonChildren(Effect.getFiberRefs)",
+    replace: "Effect.getFiberRefs",
+    also: {
+      file: "transport/FramedSocket.ts",
+      search: "return this.isBusy ? this.untilTaken() : Effect.void",
+      replace: "return this.isBusy ? Effect.raceFirst(this.untilTaken(), Effect.never) : Effect.void"
+    },
+    test: "test/server/interruption.test.ts"
+  },
+  {
+    name: "a writer waits for the kernel although the peer has closed its WebSocket",
+    file: "transport/FramedSocket.ts",
+    search: "    this.below.stopWaiting()\n",
+    replace: "",
+    test: "test/server/websocket.test.ts"
   }
 ]

@@ -56,7 +56,6 @@ export class FramedSocket implements Socket {
   private hasSentClose = false
   /** The peer will not process anything any more; `unseen` stays as it is. */
   private hasLeft = false
-  private onLeft: (() => void) | undefined = undefined
 
   constructor(
     private readonly below: NetSocket,
@@ -141,12 +140,13 @@ export class FramedSocket implements Socket {
   get taken() {
     return Effect.suspend(() => {
       if (this.hasLeft || this.hasSentClose) return Effect.fail(hasClosed)
-      return this.isBusy ? Effect.raceFirst(this.untilTaken(), this.departure) : Effect.void
+      return this.isBusy ? this.untilTaken() : Effect.void
     })
   }
 
   private untilTaken(): Effect.Effect<void, TransportError> {
     return Effect.flatMap(this.below.taken, () => {
+      if (this.hasLeft) return Effect.fail(hasClosed)
       const { held } = this
       this.isBusy = false
       this.held = ""
@@ -154,16 +154,6 @@ export class FramedSocket implements Socket {
       this.taking(0)
       this.sendPong()
       return Effect.void
-    })
-  }
-
-  /** Fails once the peer has left. */
-  private get departure() {
-    return Effect.async<never, TransportError>((resume) => {
-      this.onLeft = () => resume(Effect.fail(hasClosed))
-      return Effect.sync(() => {
-        this.onLeft = undefined
-      })
     })
   }
 
@@ -209,7 +199,7 @@ export class FramedSocket implements Socket {
     this.hasLeft = true
     this.closeCode = code
     this.sendClose()
-    this.onLeft?.()
+    this.below.stopWaiting()
   }
 
   /** Past the count of the socket below, which remains that of the write before. */

@@ -84,7 +84,7 @@ export class NetSocket implements Socket {
   events: SocketEvents = ignoreEvents
   private error: Error | undefined = undefined
   protected lastUntaken = 0
-  private waiting: (() => void) | undefined = undefined
+  private waiting: ((isOver?: boolean) => void) | undefined = undefined
   private isClosed = false
   private madeOnWritten: (() => void) | undefined = undefined
 
@@ -215,9 +215,9 @@ export class NetSocket implements Socket {
 
   get taken() {
     return Effect.async<void, TransportError>((resume) => {
-      const check = () => {
+      const check = (isOver = false) => {
         // The socket's state decides, not the callback: after a destroy, Node calls back without an error.
-        if (this.isBroken) return resume(Effect.fail(this.lost("Write")))
+        if (isOver || this.isBroken) return resume(Effect.fail(this.lost("Write")))
         if (this.socket.writableLength === 0) {
           this.lastUntaken = 0
           return resume(Effect.void)
@@ -234,10 +234,15 @@ export class NetSocket implements Socket {
     })
   }
 
-  private wake() {
+  private wake(isOver = false) {
     const waiting = this.waiting
     this.waiting = undefined
-    waiting?.()
+    waiting?.(isOver)
+  }
+
+  /** Makes whoever waits for `taken` fail, as if the connection had ended. */
+  stopWaiting() {
+    this.wake(true)
   }
 
   /**

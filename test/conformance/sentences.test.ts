@@ -37,7 +37,7 @@ const sentences = Documents.prose(document.slice(document.indexOf("\n## 1")))
 /** Sentences that no check proves, by their beginning, and why. */
 const unproved: Record<string, string> = {
   "A server with `--web` speaks this protocol":
-    "over WebSocket the tests of the server run (`ACHAT_TEST_OVER=websocket`), and test/server/websocket-upgrade.test.ts",
+    "this suite runs over WebSocket, and so do the tests of the server; see also test/server/websocket-upgrade.test.ts",
   "All of the above holds there, with these": "as above",
   "The subprotocol is `a-chat`;": "as above: follows RFC 6455, and nothing else becomes a WebSocket",
   "No extension is used.": "as above",

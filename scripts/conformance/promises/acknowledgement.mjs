@@ -229,10 +229,7 @@ check(
 
 check(
   "after /quit a client may still acknowledge, and is gone when it has",
-  [
-    "After `/quit`, a client with `ack` may still acknowledge: its connection ends when it has acknowledged everything, or nothing for 5 s.",
-    "After it has shut down its sending half it cannot: what it has not acknowledged is returned as `disconnected`."
-  ],
+  "After `/quit`, a client with `ack` may still acknowledge: its connection ends when it has acknowledged everything, or nothing for 5 s.",
   async (t) => {
     const [alice, bob] = await pair(t)
     await sendTo(alice, bob, ["a", "b"])
@@ -244,12 +241,20 @@ check(
     same(bob.lines.slice(-1), [/^\* bye reason=quit: /u])
     await alice.until("the outcome", () => alice.lines.find((line) => line.startsWith("* received @b ")))
     same(outcomesIn(alice.lines), received(bob, "a", "b"))
+  }
+)
+
+check(
+  "after it has shut down its sending half, a client can no longer acknowledge",
+  "After it has shut down its sending half it cannot: what it has not acknowledged is returned as `disconnected`.",
+  async (t) => {
     const [carol, dave] = await pair(t)
     await sendTo(carol, dave, ["a", "b"])
     dave.shut("/ack 1\n")
     await dave.until("the end of the stream", () => dave.ending)
     same(outcomesIn(await carol.answers()), [...received(dave, "a"), returned(dave, "b", "disconnected")])
-  }
+  },
+  { needs: ["half-close"] }
 )
 
 check(

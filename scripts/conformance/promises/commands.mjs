@@ -327,14 +327,17 @@ check(
   "A notice that finds the client's queue full is dropped",
   async (t) => {
     const [alice] = await t.greet("alice")
-    const [bob, carol] = await t.login("bob", "carol")
+    const [bob, dave, carol] = await t.login("bob", "dave", "carol")
     alice.pause()
-    flood(t, bob, `${alice.name}:`)
-    await untilStalled(t, bob, carol)
+    // Bob is held until half of the queue is empty, and what is on the way takes some of it. Dave fills that.
+    for (const sender of [bob, dave]) {
+      flood(t, sender, `${alice.name}:`)
+      await untilStalled(t, sender, carol)
+    }
     const [late] = await t.login("late")
     await new Promise((resolve) => setTimeout(resolve, 300)) // the notice may be collected
     alice.resume()
-    await bob.answers(2 * t.patience)
+    await Promise.all([bob, dave].map((sender) => sender.answers(2 * t.patience)))
     alice.send("/who")
     const lines = await alice.answers(2 * t.patience)
     hold(!lines.some((line) => line.startsWith(`* joined ${late.name}: `)), "no notice", late.name)

@@ -89,7 +89,7 @@ check(
     equal(bob.ending, "end")
     equal(inOrder(bob.lines.splice(0), alice) + told, count)
   },
-  { needs: ["speed"] }
+  { needs: ["half-close", "speed"] }
 )
 
 check(

@@ -179,10 +179,15 @@ for (const [what, bytes] of Object.entries({
   "five bytes": "\xf8\x88\x80\x80\x80",
   "FE and FF": "\xfe\xff"
 })) {
-  check(`a bad line: not UTF-8, ${what}`, "not UTF-8", async (t) => {
-    await refuses(t, (bob) => `${bob}: ${bytes}`, /^! bad-line: /u)
-    await refuses(t, (bob) => `${bob}, ${bytes}: hi`, /^! bad-line: /u)
-  })
+  check(
+    `a bad line: not UTF-8, ${what}`,
+    "not UTF-8",
+    async (t) => {
+      await refuses(t, (bob) => `${bob}: ${bytes}`, /^! bad-line: /u)
+      await refuses(t, (bob) => `${bob}, ${bytes}: hi`, /^! bad-line: /u)
+    },
+    { needs: ["bytes"] }
+  )
 }
 
 check(

@@ -41,6 +41,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
       const silent = await server.connect()
       alice.send(`${bob.name}: last words`)
       await alice.until("`* joined`", () => (alice.lines.length > 0 ? true : undefined))
+      await server.handOver(alice)
       server.signal(signal)
       await alice.until("the end of the stream", () => alice.ending)
       const lines = alice.lines.filter((line) => !line.startsWith("* joined "))
