@@ -4,6 +4,7 @@ const opening = "test/store/SqliteOpening.test.ts"
 const disk = "test/store/disk.test.ts"
 const kills = "test/store/kills.test.ts"
 const damage = "test/store/SqliteDamage.test.ts"
+const rescue = "test/store/SqliteRescue.test.ts"
 const backup = "test/store/SqliteBackup.test.ts"
 
 export const mutants = [
@@ -27,6 +28,34 @@ export const mutants = [
     search: "Math.max(behind.given, page.damaged?.at(-1)?.last ?? 0)",
     replace: "behind.given",
     test: "test/conversations/Feed.test.ts"
+  },
+  {
+    name: "an account that cannot be rescued leaves its number, and its conversations, to the next one",
+    file: "store/SqlExport.ts",
+    search: "found === damage ? SqlRescue.withoutAccount(id)",
+    replace: 'found === damage ? [{ type: "lost" as const, what: "account" as const, id }]',
+    test: rescue
+  },
+  {
+    name: "lines are rescued of a conversation that is not",
+    file: "store/SqlExport.ts",
+    search: " && !position.lost.includes(line.conversation)",
+    replace: "",
+    test: rescue
+  },
+  {
+    name: "a member whose row is lost waits for everything in the rescued store",
+    file: "store/SqlRescue.ts",
+    search: "since: first, read: 0, given: afterAll",
+    replace: "since: first, read: 0, given: 0",
+    test: rescue
+  },
+  {
+    name: "a check ends with the first table that cannot be read",
+    file: "store/SqlChecks.ts",
+    search: 'error.reason === "damaged")) throw error',
+    replace: 'error.reason === "nothing")) throw error',
+    test: rescue
   },
   {
     name: "a block whose words cannot be read is not searched",

@@ -227,14 +227,14 @@ export const mutants = [
   },
   {
     name: "lines that an export has left out are a fault of the store",
-    file: "store/SqlUpkeep.ts",
+    file: "store/SqlChecks.ts",
     search: "line.seq !== expected && !isAfterGap",
     replace: "line.seq !== expected",
     test: damage
   },
   {
     name: "a rescued store tolerates numbers that are missing anywhere",
-    file: "store/SqlUpkeep.ts",
+    file: "store/SqlChecks.ts",
     search: "(gaps.get(line.seq) ?? Infinity) <= expected",
     replace: "gaps.size > 0",
     test: damage

@@ -165,6 +165,21 @@ export type StoreRecord =
       readonly last: number
       readonly count: number
     })
+  /** Something that is damaged, and so is not in this export, or not as it was. Lines are counted in the totals instead. */
+  | {
+      readonly type: "lost"
+      /**
+       * - `account`: its conversations are there; in its place is a freed account named `lost-ID`.
+       * - `devices`: all devices of the account.
+       * - `conversation`: with all its lines.
+       * - `members`: some members of the conversation; of a direct one, how far they were given it.
+       * - `places`: where devices of the account are in its conversations; they are given again what is kept.
+       * - `returns`: lines that had expired, and of which their senders were to be told.
+       */
+      readonly what: "account" | "devices" | "conversation" | "members" | "places" | "returns"
+      /** Of the account or the conversation; 0 for returns. */
+      readonly id: number
+    }
   | {
       readonly type: "totals"
       readonly stored: number
@@ -177,6 +192,8 @@ export type StoreRecord =
       readonly lost?: number | undefined
       /** Lines that an earlier export left out, and whose numbers are missing in their conversations since. Default: 0. */
       readonly missing?: number | undefined
+      /** Present if there are `lost` elements. */
+      readonly partial?: true | undefined
     }
 
 /** A room in an export. Strings are ordinary text. */
@@ -224,7 +241,7 @@ export interface StoreUpkeep {
    * or the store has no files.
    */
   readonly backup: (file: string) => Effect.Effect<void, StoreError>
-  /** Everything that is stored. Of a store with damaged lines, it has the others. */
+  /** Everything that is stored; of a damaged store what can be read, and what that lacks. */
   readonly exported: Stream.Stream<StoreRecord, StoreError>
   /**
    * Adds a complete export to a store that is empty; otherwise fails as `unavailable`. Lost lines that were waiting count as

@@ -90,6 +90,11 @@ const Record = Schema.Union(
     awayMillis: Millis
   }),
   Schema.Struct({
+    type: Schema.Literal("lost"),
+    what: Schema.Literal("account", "devices", "conversation", "members", "places", "returns"),
+    id: Count
+  }),
+  Schema.Struct({
     type: Schema.Literal("totals"),
     stored: Count,
     given: Count,
@@ -98,7 +103,8 @@ const Record = Schema.Union(
     dead: Schema.optionalWith(Count, { default: () => 0 }),
     ended: Schema.optionalWith(Count, { default: () => 0 }),
     lost: Schema.optional(Count),
-    missing: Schema.optional(Count)
+    missing: Schema.optional(Count),
+    partial: Schema.optional(Schema.Literal(true))
   })
 )
 

@@ -102,7 +102,10 @@ export const imported = <E, R>(
       ? Effect.fail(new StoreError({ reason: "unavailable", description: "the store is not empty" }))
       : Effect.flatMap(Stream.runCollect(elements), (all) => {
           // All of it is read before any is added: the end says whether lines are missing.
-          const isPartial = Chunk.some(all, (one) => one.type === "totals" && (one.lost ?? 0) + (one.missing ?? 0) > 0)
+          const isPartial = Chunk.some(
+            all,
+            (one) => one.type === "lost" || (one.type === "totals" && (one.lost ?? 0) + (one.missing ?? 0) > 0)
+          )
           if (isPartial) {
             return Effect.fail(
               new StoreError({ reason: "unavailable", description: "lines of the export are missing" })

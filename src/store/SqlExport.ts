@@ -4,8 +4,9 @@ import type { ExportedRoom, StoreRecord } from "../ports/StoreUpkeep.js"
 import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
 import * as SqlGaps from "./SqlGaps.js"
-import { type LineRow, linesWithText, row, rows, type Sql, text } from "./SqlQuery.js"
+import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import { endedKind, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
+import * as SqlRescue from "./SqlRescue.js"
 import { type Moment, type SqlState } from "./SqlState.js"
 
 /** Where an export continues: a part of the content, and the last id in it that is done. */
@@ -14,18 +15,21 @@ export interface ExportPosition {
   readonly id: number
   /** Lines so far that are intact. */
   readonly intact: number
+  /** Conversations that are not in the export, so that their lines and the places in them are not either. */
+  readonly lost: ReadonlyArray<number>
+  /** Something besides lines is lost. */
+  readonly isPartial: boolean
   /** Lines up to this one are read one by one, because some of them cannot be read. */
   readonly oneByOneTo?: number | undefined
 }
 
-export const start: ExportPosition = { part: "accounts", id: 0, intact: 0 }
+export const start: ExportPosition = { part: "accounts", id: 0, intact: 0, lost: [], isPartial: false }
 
 /** Where an export continues after it could not read what is at this position. Undefined if it cannot continue. */
-export const afterDamage = ({ id, intact, oneByOneTo, part }: ExportPosition): ExportPosition | undefined => {
+export const afterDamage = (position: ExportPosition): ExportPosition | undefined => {
+  const { id, oneByOneTo, part } = position
   if (part !== "lines") return undefined
-  return oneByOneTo === undefined
-    ? { part, id, intact, oneByOneTo: id + exportedLines }
-    : { part, id: id + 1, intact, oneByOneTo }
+  return oneByOneTo === undefined ? { ...position, oneByOneTo: id + exportedLines } : { ...position, id: id + 1 }
 }
 
 export interface ExportPiece {
@@ -40,68 +44,108 @@ export const reasons = ["expired", "removed"] as const
 /** The next piece of an export. Only complete if nothing is written between the pieces. */
 export function* exportPiece(state: SqlState, position: ExportPosition, moment: Moment): Sql<ExportPiece> {
   const running = yield* state.running(moment)
-  const { intact } = position
-  if (position.part === "lines") return yield* lines(state, position, running)
-  const { next, records } = yield* position.part === "rest"
-    ? rest(state, running, intact)
-    : position.part === "accounts"
-      ? accounts(position.id, running)
-      : position.part === "conversations"
-        ? conversation(position.id)
-        : cursors(position.id)
-  return { records, next: next && { ...next, intact } }
+  const { id, part } = position
+  if (part === "lines") return yield* lines(state, position, running)
+  const { next, records } = yield* part === "rest"
+    ? rest(state, running, position)
+    : part === "accounts"
+      ? accounts(id, running)
+      : part === "conversations"
+        ? conversations(id)
+        : cursors(id, position.lost)
+  const isPartial = position.isPartial || records.some(({ type }) => type === "lost")
+  const gone = records.flatMap((record) =>
+    record.type === "lost" && record.what === "conversation" ? [record.id] : []
+  )
+  return { records, next: next && { ...position, ...next, isPartial, lost: [...position.lost, ...gone] } }
 }
 
-/** A piece without lines: the number of those that are intact stays as it was. */
+/** A piece without lines. */
 interface OtherPiece {
   readonly records: ReadonlyArray<StoreRecord>
   readonly next: Pick<ExportPosition, "id" | "part"> | undefined
 }
 
+interface AccountRow {
+  readonly id: AccountId
+  readonly name: string
+  readonly likeness: string
+  readonly credential: string | null
+  readonly created: number
+  readonly state: number
+}
+
+const selectAccount = "select id, name, likeness, credential, created, state from account"
+
 function* accounts(after: number, running: number): Sql<OtherPiece> {
-  const account = yield* row<{
-    id: AccountId
-    name: string
-    likeness: string
-    credential: string | null
-    created: number
-    state: number
-  }>("select id, name, likeness, credential, created, state from account where id > ? order by id limit 1", after)
-  if (account === undefined) return { records: [], next: { part: "conversations", id: 0 } }
-  const devices = yield* rows<{ name: string; token: Uint8Array | null; seen: number; ran: number }>(
-    "select name, token, seen, ran from device where account = ? order by name",
-    account.id
+  const next = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id > ? order by id limit 1`, after))
+  const nextPart = { part: "conversations", id: 0 } as const
+  if (next === undefined) return { records: [], next: nextPart }
+  if (next !== damage) return { records: yield* account(next, running), next: { part: "accounts", id: next.id } }
+  // One by one: no number of an account is left out.
+  const id = after + 1
+  if (id > (yield* SqlRescue.lastAccount())) return { records: [], next: nextPart }
+  const found = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id = ?`, id))
+  const records =
+    found === damage ? SqlRescue.withoutAccount(id) : found === undefined ? [] : yield* account(found, running)
+  return { records, next: { part: "accounts", id } }
+}
+
+function* account({ created, credential, id, likeness, name, state }: AccountRow, running: number): Sql<Records> {
+  const devices = yield* unlessDamaged(
+    rows<{ name: string; token: Uint8Array | null; seen: number; ran: number }>(
+      "select name, token, seen, ran from device where account = ? order by name",
+      id
+    )
   )
-  const { created, credential, id, likeness, name, state } = account
-  const records: ReadonlyArray<StoreRecord> = [
-    { type: "account", id, name, likeness, credential, created, state: states[state] ?? "freed" },
+  const record = { type: "account", id, name, likeness, credential, created, state: states[state] ?? "freed" } as const
+  if (devices === damage) return [record, { type: "lost", what: "devices", id }]
+  return [
+    record,
     ...devices.map(({ name, ran, seen, token }): StoreRecord => {
       const hexadecimal = token === null ? null : Buffer.from(token).toString("hex")
       return { type: "device", account: id, name, token: hexadecimal, seen, awayMillis: running - ran }
     })
   ]
-  return { records, next: { part: "accounts", id } }
 }
 
-function* conversation(after: number): Sql<OtherPiece> {
-  const found = yield* row<KeyRow & { id: ConversationId; first: number; at: number; guest: string }>(
-    `select id, kind, one, other, likeness, first, at, guest from conversation where id > ? and kind < ${endedKind}
-     order by id limit 1`,
-    after
+type Records = ReadonlyArray<StoreRecord>
+
+interface ConversationRow extends KeyRow {
+  readonly id: ConversationId
+  readonly first: number
+  readonly at: number
+  readonly guest: string
+}
+
+const selectConversation = "select id, kind, one, other, likeness, first, at, guest from conversation"
+
+function* conversations(after: number): Sql<OtherPiece> {
+  const next = yield* unlessDamaged(
+    row<ConversationRow>(`${selectConversation} where id > ? and kind < ${endedKind} order by id limit 1`, after)
   )
-  if (found === undefined) return { records: [], next: { part: "lines", id: 0 } }
+  const nextPart = { part: "lines", id: 0 } as const
+  if (next === undefined) return { records: [], next: nextPart }
+  if (next !== damage) return { records: yield* conversation(next), next: { part: "conversations", id: next.id } }
+  const id = after + 1
+  if (id > (yield* SqlRescue.lastConversation())) return { records: [], next: nextPart }
+  const found = yield* unlessDamaged(
+    row<ConversationRow>(`${selectConversation} where id = ? and kind < ${endedKind}`, id)
+  )
+  const records =
+    found === damage ? yield* SqlRescue.withoutConversation(id) : found === undefined ? [] : yield* conversation(found)
+  return { records, next: { part: "conversations", id } }
+}
+
+function* conversation(found: ConversationRow): Sql<Records> {
   const { at, first, guest, id } = found
-  const members = yield* rows<{ account: AccountId; since: number; read: number; given: number }>(
-    "select account, since, read, given from member where conversation = ? order by joined, account",
-    id
-  )
-  const room = found.kind === roomKind ? yield* roomOf(id, found.likeness) : null
-  const record = { type: "conversation", id, ...ExportedKey.exported(keyOf(found, id)), room, first, at } as const
+  const key = keyOf(found, id)
+  const room = found.kind === roomKind ? yield* unlessDamaged(roomOf(id, found.likeness)) : null
+  if (room === damage) return [{ type: "lost", what: "conversation", id }]
+  const { isPartial, members } = yield* SqlRescue.membersOf(id, key, first, room?.owner ?? null)
+  const record = { type: "conversation", id, ...ExportedKey.exported(key), room, first, at } as const
   const name = guest === "" ? {} : { guestName: guest }
-  return {
-    records: [{ ...record, ...name, members: members.map((member) => ({ ...member })) }],
-    next: { part: "conversations", id }
-  }
+  return [{ ...record, ...name, members }, ...(isPartial ? [{ type: "lost", what: "members", id } as const] : [])]
 }
 
 function* roomOf(id: ConversationId, likeness: string): Sql<ExportedRoom> {
@@ -147,7 +191,7 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
     exportedLines
   )
   const records = found
-    .filter((line) => Checksum.ofLine(line) === line.crc)
+    .filter((line) => Checksum.ofLine(line) === line.crc && !position.lost.includes(line.conversation))
     .map((line): StoreRecord => ({
       type: "line",
       conversation: line.conversation as ConversationId, // the column holds ids of conversations
@@ -165,57 +209,75 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
   const intact = position.intact + records.length
   const end = oneByOneTo === undefined ? found.at(-1)?.id : after + 1
   const { lastLine } = yield* state.meta()
-  if (end === undefined || end > lastLine) return { records, next: { part: "cursors", id: 0, intact } }
+  const next = { ...position, intact }
+  if (end === undefined || end > lastLine) return { records, next: { ...next, part: "cursors", id: 0 } }
   const isAgainTogether = oneByOneTo === undefined || end >= oneByOneTo
-  return { records, next: { part: "lines", id: end, intact, ...(isAgainTogether ? {} : { oneByOneTo }) } }
+  return { records, next: { ...next, id: end, oneByOneTo: isAgainTogether ? undefined : oneByOneTo } }
 }
 
 const exportedLines = 500
 
-function* cursors(after: number): Sql<OtherPiece> {
-  const account = (yield* row<{ id: AccountId | null }>(
-    "select min(account) as id from cursor where account > ?",
-    after
-  ))?.id
-  if (account === undefined || account === null) return { records: [], next: { part: "rest", id: 0 } }
-  const found = yield* rows<{ device: string; conversation: ConversationId; seq: number }>(
-    "select device, conversation, seq from cursor where account = ? order by device, conversation",
-    account
+function* cursors(after: number, lost: ReadonlyArray<number>): Sql<OtherPiece> {
+  const next = yield* unlessDamaged(
+    row<{ id: AccountId | null }>("select min(account) as id from cursor where account > ?", after)
   )
-  const records = found.map(({ conversation, device, seq }): StoreRecord => ({
-    type: "cursor",
-    account,
-    device,
-    conversation,
-    seq
-  }))
-  return { records, next: { part: "cursors", id: account } }
+  const nextPart = { part: "rest", id: 0 } as const
+  const id = next === damage ? after + 1 : next?.id
+  if (id === undefined || id === null) return { records: [], next: nextPart }
+  if (next === damage && id > (yield* SqlRescue.lastAccount())) return { records: [], next: nextPart }
+  const { found, isPartial } = yield* SqlRescue.cursorsOf(id)
+  const records = found
+    .filter(({ conversation }) => !lost.includes(conversation))
+    .map(({ conversation, device, seq }): StoreRecord => ({
+      type: "cursor",
+      account: id as AccountId, // the column holds ids of accounts
+      device,
+      conversation,
+      seq
+    }))
+  const partial = isPartial ? [{ type: "lost", what: "places", id } as const] : []
+  return { records: [...records, ...partial], next: { part: "cursors", id } }
 }
 
-function* rest(state: SqlState, running: number, intact: number): Sql<OtherPiece> {
-  const found = yield* rows<{
-    account: AccountId
-    conversation: ConversationId
-    reason: number
-    recipient: string
-    first: number
-    last: number
-    count: number
-    ran: number
-  }>("select account, conversation, reason, recipient, first, last, count, ran from undelivered order by id")
+interface ReturnRow {
+  readonly account: AccountId
+  readonly conversation: ConversationId
+  readonly reason: number
+  readonly recipient: string
+  readonly first: number
+  readonly last: number
+  readonly count: number
+  readonly ran: number
+}
+
+function* rest(state: SqlState, running: number, { intact, isPartial, lost }: ExportPosition): Sql<OtherPiece> {
+  const found = yield* unlessDamaged(
+    rows<ReturnRow>(
+      "select account, conversation, reason, recipient, first, last, count, ran from undelivered order by id"
+    )
+  )
   const { dead, endedSeq, expired, given, lines, stored } = yield* state.meta()
-  const returns = found.map(({ ran, reason, ...lines }): StoreRecord => ({
-    ...lines,
-    type: "return",
-    reason: reasons[reason] ?? "expired",
-    awayMillis: running - ran
-  }))
+  const returns =
+    found === damage
+      ? []
+      : found
+          .filter(({ conversation }) => !lost.includes(conversation))
+          .map(({ ran, reason, ...lines }): StoreRecord => ({
+            ...lines,
+            type: "return",
+            reason: reasons[reason] ?? "expired",
+            awayMillis: running - ran
+          }))
+  const withoutReturns = found === damage ? [{ type: "lost", what: "returns", id: 0 } as const] : []
   const totals = { type: "totals", stored, given, expired, dead, ended: endedSeq } as const
   // Counted so, because an id that cannot be read need not have a line.
-  const lost = Math.max(0, lines - (yield* linesOfEnded()) - intact)
-  const missing = yield* SqlGaps.missing()
-  const gaps = { ...(lost > 0 ? { lost } : {}), ...(missing > 0 ? { missing } : {}) }
-  return { records: [...returns, { ...totals, ...gaps }], next: undefined }
+  const ended = yield* unlessDamaged(linesOfEnded())
+  const lostLines = Math.max(0, lines - (ended === damage ? 0 : ended) - intact)
+  const known = yield* unlessDamaged(SqlGaps.missing())
+  const missing = known === damage ? 0 : known
+  const gaps = { ...(lostLines > 0 ? { lost: lostLines } : {}), ...(missing > 0 ? { missing } : {}) }
+  const partial = isPartial || found === damage ? { partial: true as const } : {}
+  return { records: [...returns, ...withoutReturns, { ...totals, ...gaps, ...partial }], next: undefined }
 }
 
 /** The lines of rooms that have ended, which are not exported. */

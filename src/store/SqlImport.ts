@@ -39,7 +39,7 @@ export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord
   yield* renew(state, { ...meta, commits, log })
   const totals = records.find((record) => record.type === "totals")
   const announced = (totals?.lost ?? 0) + (totals?.missing ?? 0)
-  if (announced > 0) yield* settle(state, announced)
+  if (announced > 0 || totals?.partial === true) yield* settle(state, announced)
 }
 
 /** Derives everything anew from the tables, which have more rows than before, but for this. */
@@ -49,7 +49,7 @@ function* renew(state: SqlState, meta: Meta): Sql<void> {
 }
 
 /**
- * An import that lacks lines. Nothing may be behind the last line of a conversation, or its next lines would count as given.
+ * An import that lacks something. Nothing may be behind the last line of a conversation, or its next lines would count as given.
  * Lost lines that were waiting have expired without a notice to their senders.
  */
 function* settle(state: SqlState, announced: number): Sql<void> {
@@ -132,6 +132,8 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
         ran
       )
     }
+    case "lost":
+      return
     case "totals": {
       const { dead, ended, expired, given, stored } = element
       Object.assign(yield* state.meta(), { dead, endedSeq: ended, expired, given, stored })

@@ -8,6 +8,7 @@ import * as SqlExport from "./SqlExport.js"
 import * as SqlImport from "./SqlImport.js"
 import * as SqlIndex from "./SqlIndex.js"
 import * as SqlAppend from "./SqlAppend.js"
+import * as SqlChecks from "./SqlChecks.js"
 import * as SqlLines from "./SqlLines.js"
 import type { Sql } from "./SqlQuery.js"
 import * as SqlReturns from "./SqlReturns.js"
@@ -97,7 +98,7 @@ export const requests = {
     SqlReturns.told(state, returns, dead)
   ),
   statistics: reads((state, moment) => SqlUpkeep.statistics(state, moment)),
-  check: reads((state) => SqlUpkeep.check(state)),
+  check: reads((state) => SqlChecks.check(state)),
 
   isEmpty: reads(() => SqlImport.isEmpty()),
   exportPiece: reads((state, moment, position: SqlExport.ExportPosition) =>

@@ -1,14 +1,11 @@
 import type { ConversationId } from "../ports/StoreLines.js"
-import { retainedLines, type Retained, type StoreFault, type StoreStatistics } from "../ports/StoreUpkeep.js"
-import * as Checksum from "./Checksum.js"
+import { retainedLines, type Retained, type StoreStatistics } from "../ports/StoreUpkeep.js"
 import * as SqlGaps from "./SqlGaps.js"
 import { LargestFirst } from "./LargestFirst.js"
-import * as SqlIndex from "./SqlIndex.js"
 import { isOwed } from "./SqlKeys.js"
 import * as SharedTexts from "./SharedTexts.js"
-import { type LineRow, linesWithText, row, rows, run, type Sql, text } from "./SqlQuery.js"
+import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { dropOutdated, keepReturns, type OwedLine } from "./SqlReturns.js"
-import * as SqlRooms from "./SqlRooms.js"
 import { endedKind, guestKind, roomKind } from "./SqlKeys.js"
 import { type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
 
@@ -293,55 +290,3 @@ function* count(table: string, condition: string): Sql<number> {
   const found = yield* row<{ n: number }>(`select count(*) as n from ${table} where ${condition}`)
   return Number(found?.n ?? 0) // Postgres' count has another type
 }
-
-/** What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. */
-export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
-  state.forget()
-  const faults: Array<StoreFault> = []
-  const meta = yield* state.meta()
-  let lines = 0
-  let bytes = 0
-  let waiting = 0
-  for (const { id } of yield* rows<{ id: ConversationId }>("select id from conversation order by id")) {
-    state.trim() // nothing is written here
-    const head = yield* state.head(id)
-    if (head === undefined) continue
-    for (const member of head.members.values()) waiting += member.waiting
-    const gaps = yield* SqlGaps.of(id)
-    let expected = head.first
-    for (let after = 0; ;) {
-      const page = yield* rows<LineRow>(
-        `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}
-         where l.conversation = ? and l.seq > ? order by l.seq limit ?`,
-        id,
-        after,
-        checkedLines
-      )
-      for (const line of page) {
-        lines += 1
-        bytes += line.size
-        const isAfterGap = line.seq > expected && (gaps.get(line.seq) ?? Infinity) <= expected
-        if (line.seq !== expected && !isAfterGap) {
-          faults.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
-        }
-        if (Checksum.ofLine({ ...line, conversation: id }) !== line.crc) {
-          faults.push(`line ${line.seq} of conversation ${id} is damaged: its checksum is wrong`)
-        }
-        expected = line.seq + 1
-        after = line.seq
-      }
-      if (page.length < checkedLines) break
-    }
-  }
-  faults.push(...(yield* SharedTexts.check()), ...(yield* SqlRooms.check()))
-  if (lines !== meta.lines) faults.push(`${lines} lines are stored, and ${meta.lines} should be`)
-  if (bytes !== meta.bytes) faults.push(`${bytes} bytes of text are stored, and ${meta.bytes} should be`)
-  const { expired, given, stored } = meta
-  if (stored !== given + waiting + expired) {
-    faults.push(`${stored} direct lines were stored, but ${given} were given, ${waiting} wait and ${expired} expired`)
-  }
-  faults.push(...(yield* SqlIndex.check()))
-  return faults
-}
-
-const checkedLines = 500

@@ -57,14 +57,30 @@ export const structure = (connection: SqliteConnection): string | undefined => {
 /** All faults that SQLite finds, also those in indexes. */
 export const all = (connection: SqliteConnection): ReadonlyArray<string> => {
   const faults: Array<string> = []
+  const names = namesOf(connection)
   try {
     // One by one: damage on which the check itself fails does not take away what it has found before.
     for (const row of connection.prepare("pragma integrity_check(20)").iterate()) {
       const lines = String(Object.values(row)[0]).split("\n")
-      faults.push(...lines.filter((line) => line !== "ok" && !line.startsWith("***")))
+      const found = lines.filter((line) => line !== "ok" && !line.startsWith("***"))
+      faults.push(
+        ...found.map((line) =>
+          line.replace(/^Tree (\d+) /u, (tree, root) => `${names.get(root) ?? ""} ${tree}`.trimStart())
+        )
+      )
     }
   } catch (error) {
     if (faults.length === 0) faults.push(describe(error))
   }
   return faults
+}
+
+/** The tables and indexes by the pages of their roots, by which SQLite calls them in what it finds. */
+const namesOf = (connection: SqliteConnection): ReadonlyMap<string, string> => {
+  try {
+    const found = connection.prepare("select name, rootpage from sqlite_master").all()
+    return new Map(found.map(({ name, rootpage }) => [String(rootpage), String(name)]))
+  } catch {
+    return new Map() // the check finds out why
+  }
 }

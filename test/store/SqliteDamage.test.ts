@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeSync } from "node:fs"
 import type { StoreService } from "../../src/ports/Store.js"
 import type { Page } from "../../src/ports/StoreLines.js"
@@ -13,6 +12,7 @@ import * as Memory from "../../src/store/Memory.js"
 import * as WordBlock from "../../src/store/WordBlock.js"
 import { indexAll, searched } from "../ports/StoreSearching.js"
 import { append, defaults, line, register } from "../ports/StoreFixtures.js"
+import { rootOf, valueOf } from "../support/SqliteFiles.js"
 import {
   alice,
   bob,
@@ -26,18 +26,6 @@ import {
   text,
   using
 } from "../support/SqliteStores.js"
-
-/** What a query finds as `value`. Asked in another process: the package closes a file when statements are collected. */
-const valueOf = (path: string, sql: string): string => {
-  const program = `
-    const { DatabaseSync } = process.getBuiltinModule("node:sqlite") ?? require("@photostructure/sqlite")
-    console.log(new DatabaseSync(process.argv[1]).prepare(process.argv[2]).get().value)`
-  return execFileSync(process.execPath, ["--no-warnings", "-e", program, path, sql], { encoding: "utf8" }).trim()
-}
-
-/** The root page of a table or an index. */
-const rootOf = (path: string, name: string): number =>
-  Number(valueOf(path, `select rootpage as value from sqlite_master where name = '${name}'`))
 
 /** Overwrites bytes of a file. */
 const write = (path: string, bytes: Uint8Array, position: number) =>

@@ -144,13 +144,27 @@ const filled = <E, R>(target: string, fill: (store: StoreService) => Effect.Effe
     )
   })
 
-/** Says how many lines are left out, which is neither a success nor a failure: the others are rescued. */
+/** Says what is left out, which is neither a success nor a failure: the rest is rescued. */
 const reportLost = (record: StoreRecord) =>
   Effect.sync(() => {
-    if (record.type !== "totals" || record.lost === undefined) return
+    const { lost = 0 } = record.type === "totals" ? record : {}
+    if (record.type !== "lost" && lost === 0) return
     process.exitCode = ExitStatus.failed
-    ExitStatus.say(`lines that are damaged, and are left out: ${record.lost}; see a-chat store check`)
+    ExitStatus.say(
+      record.type === "lost"
+        ? `damaged, and left out: ${lostTexts[record.what](record.id)}`
+        : `lines that are damaged, and are left out: ${lost}; see a-chat store check`
+    )
   })
+
+const lostTexts: Readonly<Record<(StoreRecord & { type: "lost" })["what"], (id: number) => string>> = {
+  account: (id) => `account ${id}; its conversations are those of the freed account lost-${id}`,
+  devices: (id) => `the devices of account ${id}, with their tokens`,
+  conversation: (id) => `conversation ${id}, with its lines`,
+  members: (id) => `members of conversation ${id}, or how far they were given it`,
+  places: (id) => `the places of devices of account ${id}, which are given again what is kept`,
+  returns: () => "the lines that had expired, and of which their senders were to be told"
+}
 
 const report = (store: StoreService) =>
   Effect.flatMap(store.statistics, ({ accounts, conversations, lines }) =>

@@ -102,7 +102,7 @@ export const store: ManualPage = {
     ["0", "It is done; with check, there are no faults."],
     [
       "1",
-      "check found faults, which it has printed; copy or export left out damaged lines; or the server refused the backup."
+      "check found faults, which it has printed; copy or export left out what is damaged, and named it; or the server refused the backup."
     ],
     [
       "2",

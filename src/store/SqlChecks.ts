@@ -1,0 +1,104 @@
+import type { StoreFault } from "../ports/StoreUpkeep.js"
+import type { ConversationId } from "../ports/StoreLines.js"
+import * as Checksum from "./Checksum.js"
+import * as SharedTexts from "./SharedTexts.js"
+import * as SqlGaps from "./SqlGaps.js"
+import * as SqlIndex from "./SqlIndex.js"
+import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
+import * as SqlRooms from "./SqlRooms.js"
+import type { SqlState } from "./SqlState.js"
+
+/**
+ * What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. What cannot be read is a fault,
+ * and does not keep the rest from being checked.
+ */
+export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
+  state.forget()
+  const faults: Array<StoreFault> = [...(yield* unreadableTables())]
+  const found = { lines: 0, bytes: 0, waiting: 0 }
+  const ids = yield* unlessDamaged(rows<{ id: ConversationId }>("select id from conversation order by id"))
+  for (const { id } of ids === damage ? [] : ids) {
+    state.trim() // nothing is written here
+    const isRead = yield* unlessDamaged(checkConversation(state, id, found, faults))
+    if (isRead === damage) faults.push(`conversation ${id} cannot be read`)
+  }
+  for (const part of [SharedTexts.check(), SqlRooms.check()]) {
+    const more = yield* unlessDamaged(part)
+    if (more !== damage) faults.push(...more)
+  }
+  const meta = yield* state.meta()
+  const { bytes, lines, waiting } = found
+  if (lines !== meta.lines) faults.push(`${lines} lines are stored, and ${meta.lines} should be`)
+  if (bytes !== meta.bytes) faults.push(`${bytes} bytes of text are stored, and ${meta.bytes} should be`)
+  const { expired, given, stored } = meta
+  if (stored !== given + waiting + expired) {
+    faults.push(`${stored} direct lines were stored, but ${given} were given, ${waiting} wait and ${expired} expired`)
+  }
+  const words = yield* unlessDamaged(SqlIndex.check())
+  faults.push(...(words === damage ? ["the index of words cannot be read"] : words))
+  return faults
+}
+
+/** A column of each table that is in none of its indexes, so that the rows are read. Lines are read with their texts. */
+const columns = {
+  account: "name",
+  device: "seen",
+  conversation: "at",
+  member: "given",
+  cursor: "seq",
+  room: "topic",
+  invitation: "account",
+  undelivered: "last"
+}
+
+/** The tables of which rows cannot be read. Postgres says of a page whose checksum is wrong which one it is. */
+function* unreadableTables(): Sql<ReadonlyArray<StoreFault>> {
+  const faults: Array<StoreFault> = []
+  for (const [table, column] of Object.entries(columns)) {
+    try {
+      yield* row(`select max(${column}) as most from ${table}`)
+    } catch (error) {
+      if (!(error instanceof Error && "reason" in error && error.reason === "damaged")) throw error
+      faults.push(`the table ${table} cannot be read as a whole: ${error.message}`)
+    }
+  }
+  return faults
+}
+
+function* checkConversation(
+  state: SqlState,
+  id: ConversationId,
+  found: { lines: number; bytes: number; waiting: number },
+  faults: Array<StoreFault>
+): Sql<void> {
+  const head = yield* state.head(id)
+  if (head === undefined) return
+  for (const member of head.members.values()) found.waiting += member.waiting
+  const gaps = yield* SqlGaps.of(id)
+  let expected = head.first
+  for (let after = 0; ;) {
+    const page = yield* rows<LineRow>(
+      `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}
+       where l.conversation = ? and l.seq > ? order by l.seq limit ?`,
+      id,
+      after,
+      checkedLines
+    )
+    for (const line of page) {
+      found.lines += 1
+      found.bytes += line.size
+      const isAfterGap = line.seq > expected && (gaps.get(line.seq) ?? Infinity) <= expected
+      if (line.seq !== expected && !isAfterGap) {
+        faults.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
+      }
+      if (Checksum.ofLine({ ...line, conversation: id }) !== line.crc) {
+        faults.push(`line ${line.seq} of conversation ${id} is damaged: its checksum is wrong`)
+      }
+      expected = line.seq + 1
+      after = line.seq
+    }
+    if (page.length < checkedLines) return
+  }
+}
+
+const checkedLines = 500

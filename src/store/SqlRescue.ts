@@ -1,0 +1,138 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import type { StoreRecord } from "../ports/StoreUpkeep.js"
+import * as Name from "../protocol/Name.js"
+import { damage, row, rows, type Sql, unlessDamaged } from "./SqlQuery.js"
+
+/** What an export has in the place of rows that cannot be read, other than lines. */
+
+/** The highest number that a column has, of those of these tables that can be read; 0 if none can. */
+function* highest(...columns: ReadonlyArray<readonly [table: string, column: string]>): Sql<number> {
+  let most = 0
+  for (const [table, column] of columns) {
+    const found = yield* unlessDamaged(row<{ most: number | null }>(`select max(${column}) as most from ${table}`))
+    if (found !== damage) most = Math.max(most, found?.most ?? 0)
+  }
+  return most
+}
+
+/** The last account, or the last that others refer to. */
+export const lastAccount = (): Sql<number> => highest(["account", "id"], ["device", "account"], ["member", "account"])
+
+/** The same for conversations. */
+export const lastConversation = (): Sql<number> =>
+  highest(["conversation", "id"], ["line", "conversation"], ["member", "conversation"])
+
+/**
+ * An account that cannot be read. Its conversations belong to a freed account, whose name nobody can log in under: a new
+ * account would get the number otherwise, and with it the conversations.
+ */
+export const withoutAccount = (id: number): ReadonlyArray<StoreRecord> => {
+  const name = `lost-${id}`
+  const account = { id: id as AccountId, name, likeness: Name.likeness(name), credential: null, created: 0 }
+  return [
+    { type: "account", ...account, state: "freed" },
+    { type: "lost", what: "account", id }
+  ]
+}
+
+/** A conversation that cannot be read, if there was one: without its key, nobody can be told whose its lines are. */
+export function* withoutConversation(id: number): Sql<ReadonlyArray<StoreRecord>> {
+  for (const table of ["line", "member"]) {
+    const found = yield* unlessDamaged(row(`select conversation from ${table} where conversation = ? limit 1`, id))
+    if (found !== undefined) return [{ type: "lost", what: "conversation", id }]
+  }
+  return []
+}
+
+interface MemberRow {
+  readonly account: AccountId
+  readonly since: number
+  readonly read: number
+  readonly given: number
+}
+
+/**
+ * The members of a conversation. Those of a direct one are in its key: one that cannot be read counts as given everything
+ * that is kept, so that nothing waits for it, but its devices still get what is after their places.
+ *
+ * @param first the first line of the conversation that is kept
+ * @param owner of a room, which is a member in any case, from now on if not before; null if there is none
+ */
+export function* membersOf(
+  id: ConversationId,
+  key: ConversationKey,
+  first: number,
+  owner: AccountId | null
+): Sql<{ readonly members: ReadonlyArray<MemberRow>; readonly isPartial: boolean }> {
+  const together = yield* unlessDamaged(
+    rows<MemberRow>(
+      "select account, since, read, given from member where conversation = ? order by joined, account",
+      id
+    )
+  )
+  // Copies: Postgres' rows have a class of their own.
+  if (together !== damage) return { members: together.map((member) => ({ ...member })), isPartial: false }
+  const members: Array<MemberRow> = []
+  for (const account of yield* possibleMembers(key)) {
+    const found = yield* unlessDamaged(
+      row<MemberRow>(
+        "select account, since, read, given from member where conversation = ? and account = ?",
+        id,
+        account
+      )
+    )
+    if (found !== damage && found !== undefined) members.push({ ...found })
+    else if (key.kind !== "room") members.push({ account, since: first, read: 0, given: afterAll })
+    else if (account === owner) members.push({ account, since: afterAll, read: 0, given: afterAll })
+  }
+  return { members, isPartial: true }
+}
+
+/** The import puts the number of the last line in its place. */
+const afterAll = Number.MAX_SAFE_INTEGER
+
+function* possibleMembers(key: ConversationKey): Sql<ReadonlyArray<AccountId>> {
+  switch (key.kind) {
+    case "accounts":
+      return [...new Set(key.accounts)]
+    case "guest":
+      return [key.account]
+    case "room":
+      return Array.from({ length: yield* lastAccount() }, (_, index) => (index + 1) as AccountId)
+  }
+}
+
+interface CursorRow {
+  readonly device: string
+  readonly conversation: ConversationId
+  readonly seq: number
+}
+
+/** Where the devices of an account are. If some of that cannot be read, device by device. */
+export function* cursorsOf(
+  account: number
+): Sql<{ readonly found: ReadonlyArray<CursorRow>; readonly isPartial: boolean }> {
+  const together = yield* unlessDamaged(
+    rows<CursorRow>(
+      "select device, conversation, seq from cursor where account = ? order by device, conversation",
+      account
+    )
+  )
+  if (together !== damage) return { found: together, isPartial: false }
+  const devices = yield* unlessDamaged(
+    rows<{ name: string }>("select name from device where account = ? order by name", account)
+  )
+  const found: Array<CursorRow> = []
+  for (const { name } of devices === damage ? [] : devices) {
+    const some = yield* unlessDamaged(
+      rows<CursorRow>(
+        "select device, conversation, seq from cursor where account = ? and device = ? order by conversation",
+        account,
+        name
+      )
+    )
+    if (some !== damage) found.push(...some)
+  }
+  return { found, isPartial: true }
+}

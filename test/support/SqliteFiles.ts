@@ -1,0 +1,16 @@
+import { execFileSync } from "node:child_process"
+import { packageName } from "../../src/store/SqliteDriver.js"
+
+/** Looks into the file of a store that is not open, or is about to be damaged. */
+
+/** What a query finds as `value`. Asked in another process: the package closes a file when statements are collected. */
+export const valueOf = (path: string, sql: string): string => {
+  const program = `
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite") ?? require("${packageName}")
+    console.log(new DatabaseSync(process.argv[1]).prepare(process.argv[2]).get().value)`
+  return execFileSync(process.execPath, ["--no-warnings", "-e", program, path, sql], { encoding: "utf8" }).trim()
+}
+
+/** The root page of a table or an index. */
+export const rootOf = (path: string, name: string): number =>
+  Number(valueOf(path, `select rootpage as value from sqlite_master where name = '${name}'`))
