@@ -125,6 +125,8 @@ describe("The documents", () => {
       }
     })
 
+    it(`${name} has no marks of a merge`, () => assert.notMatch(document, /^(?:<{7}|={7}|>{7})/mu))
+
     it(`${name} names files and folders that exist`, () => {
       for (const line of Documents.prose(document).split("\n")) {
         let folder = ""
