@@ -35,11 +35,12 @@ export const config: ManualPage = {
     "A setting is a flag of serve, an environment variable (ACHAT_MAX_LINE for --max-line), or a line in a TOML file " +
       '(`max-line = "4KiB"`). A flag overrides the environment, and the environment overrides the file. This command ' +
       "takes no flags of serve.",
-    "With --client it shows the settings that all clients share, and those of a terminal: flags, variables, and lines in " +
-      "$XDG_CONFIG_HOME/a-chat/client.toml, by default ~/.config/a-chat/client.toml. The clients read that file whenever " +
-      "they start. A table `[servers.work]` in it, with the same settings, describes a server for `--server work`; the line " +
-      '`server = "work"` makes it the default. The settings of a named server count as much as its name: those of `--server ' +
-      "work` override the environment, and further flags override them. Paths in the file are relative to its folder."
+    "With --client it shows the settings that all clients share, and those of a terminal: flags, variables, and " +
+      "lines in $XDG_CONFIG_HOME/a-chat/client.toml, by default ~/.config/a-chat/client.toml. The clients read " +
+      "that file whenever they start. A table `[servers.work]` in it, with the same settings, describes a server " +
+      'for `--server work`; the line `server = "work"` makes it the default. The settings of a named server have ' +
+      "the priority of the setting that names it: those of `--server work` override the environment, and other " +
+      "flags override them. Paths in the file are relative to its folder."
   ],
   statuses: [
     ["0", "All settings are valid."],
@@ -90,13 +91,13 @@ export const control: ManualPage = {
 export const store: ManualPage = {
   summary: "Checks, saves, moves and exports what a server has stored.",
   description: [
-    "--store names the store, which no server may be using: a file, or `postgres://…`. A server that runs is asked for a " +
-      "backup with --socket, the path of its --control; it keeps storing lines meanwhile.",
-    "`check` reads everything and prints each fault. `backup FILE` writes a complete copy to a new file, which a server can " +
-      "use: clients notice that it is another log. `copy FROM TO` copies a store to another one, which must be new or " +
-      "empty, such as from a file to a database. `export` prints everything as JSON, one object on each line, and " +
-      "`import` reads that into a store that is new or empty.",
-    "Texts and the hashes of passwords and tokens are in all of these. Nothing is encrypted."
+    "--store names the store, which no server may be using: a file, or `postgres://…`. To back up a running " +
+      "server, use --socket, the path of its --control; the server keeps storing lines.",
+    "`check` reads everything and prints each fault. `backup FILE` writes a complete copy to a new file, which " +
+      "a server can use: clients notice that it is another log. `copy FROM TO` copies a store to another one, " +
+      "which must be new or empty, such as from a file to a database. `export` prints everything as JSON, one " +
+      "object on each line, and `import` reads that into a store that is new or empty.",
+    "All of these contain the texts, and the hashes of passwords and tokens. Nothing is encrypted."
   ],
   statuses: [
     ["0", "It is done; with check, there are no faults."],
@@ -122,13 +123,13 @@ export const store: ManualPage = {
 export const account: ManualPage = {
   summary: "Adds, removes and lists accounts, and sets their passwords.",
   description: [
-    "A server that runs is reached with --socket, the path of its --control. The store of a server that does not run is " +
-      "opened with --store. While a server uses a store, nothing else can open it.",
-    "`add NAME` creates an account and `password NAME` sets the password of one. The password is the first line of the " +
-      "standard input; at a terminal the command asks for it twice, and shows nothing. A new password logs all clients of " +
-      "the account out; tokens keep working. `remove NAME` removes an account with its devices and tokens. Its name stays " +
-      "taken, so that nobody is mistaken for the former owner, until `free NAME`. `list` prints all accounts, and their " +
-      "devices.",
+    "Use --socket, the path of its --control, for a running server, and --store for the store of a stopped one. " +
+      "While a server uses a store, nothing else can open it.",
+    "`add NAME` creates an account and `password NAME` sets its password. The password is the first line of the " +
+      "standard input; at a terminal the command asks for it twice, and shows nothing. A new password logs all " +
+      "clients of the account out; tokens keep working. `remove NAME` removes an account with its devices and " +
+      "tokens. Its name stays taken, so that nobody is mistaken for the former owner, until `free NAME`. `list` " +
+      "prints all accounts, and their devices.",
     "With --json the answer is one object: `ok` is true or false, and `error` says what is wrong. `list` has `accounts`; " +
       "times are in milliseconds since 1970."
   ],
@@ -153,17 +154,19 @@ export const hook: ManualPage = {
   description: [
     "A webhook posts to its rooms, and can do nothing else. The server has to run with --web and --hooks; --socket is the " +
       "path of its --control.",
-    "`add ID` makes a webhook and prints its secret, which is shown only now. Its sender posts to `/hook/ID` of the --web " +
+    "`add ID` makes a webhook and prints its secret, which is never shown again. Its sender posts to `/hook/ID` of the --web " +
       "port; the id is no secret. With github, give the secret to GitHub, which signs with it. GitLab sends it in " +
       "`X-Gitlab-Token`, and all others in `Authorization: Bearer SECRET`. `remove ID` ends a webhook, and `list` prints " +
       "all of them.",
-    "Each event becomes one line, by a table of the server for the kind; other events are ignored. --template takes its " +
-      "place: text with fields in braces. `{repository.name}` is a value of the payload, `{alerts.0.status}` that of the " +
-      "first of several, `{alerts.*.labels.instance}` lists all, and `{title|message}` is the first that is there. After a " +
-      "colon: `first` is the first line, `short` the first 7 characters, `ref` a Git reference without refs/heads/, " +
-      "`upper` in capitals, `count commit` the number of elements, such as 3 commits. `{{` is a brace.",
-    "The lines come under --name. Where an account has this name they come as its lines, and nobody else can have it; a " +
-      "webhook without an account posts as a guest, and cannot while somebody with this name is present."
+    "The server has a table for each kind, which turns an event into one line; events that are not in the table " +
+      "are ignored. --template replaces the table: a text with fields in braces. `{repository.name}` is a value " +
+      "of the payload, `{alerts.0.status}` that of the first of several, `{alerts.*.labels.instance}` lists all, " +
+      "and `{title|message}` is the first that is there. After a colon: `first` is the first line, `short` the " +
+      "first 7 characters, `ref` a Git reference without refs/heads/, `upper` in capitals, `count commit` the " +
+      "number of elements, such as 3 commits. `{{` is a brace.",
+    "The lines come under --name. Where an account has this name they come as its lines, and nobody else can " +
+      "have it; a webhook without an account posts as a guest, and cannot post while a client with this name is " +
+      "present."
   ],
   statuses: [
     ["0", "It was done."],

@@ -5,13 +5,13 @@ import { accounts, interrupted, reading, unreachable, type ManualPage } from "./
 export const history: ManualPage = {
   summary: "Prints what was said in a room or a direct conversation.",
   description: [
-    "The last 50 lines are printed, or as many as --limit says, the oldest first: `2026-11-27T08:00:00.000Z alice: hi`, in " +
-      "UTC. With --since the command begins with a line of that number, or at a time, and prints everything from there on: " +
-      "`--since 1` is all that is kept. A time is `10m` or `2d` ago, `2026-11-27`, or `2026-11-27T08:00`, here or with a " +
-      "zone such as `Z`. --until ends with a line, or at a time. To continue with what is said next, see `a-chat listen " +
-      "--since`.",
-    "With --json each line is an object: `from`, `text`, `at`, `room` or, in a direct conversation, `with`, `seq`, and where " +
-      "they apply `guest`, `auto` and `to`, as of `a-chat listen`.",
+    "The last 50 lines are printed, or as many as --limit says, the oldest first: `2026-11-27T08:00:00.000Z " +
+      "alice: hi`, in UTC. With --since the command begins at the line with that number, or at a time, and prints " +
+      "everything from there on: `--since 1` is all that is kept. A time is `10m` or `2d` ago, `2026-11-27`, or " +
+      "`2026-11-27T08:00`, here or with a zone such as `Z`. --until ends at a line or a time. To continue with " +
+      "new lines, see `a-chat listen --since`.",
+    "With --json each line is an object: `from`, `text`, `at`, `room` or, in a direct conversation, `with`, " +
+      "`seq`, and where they apply `guest`, `auto` and `to`, as in `a-chat listen`.",
     reading,
     "A room's name needs quotes in a shell, where # begins a comment.",
     accounts
@@ -37,9 +37,9 @@ export const history: ManualPage = {
 export const search: ManualPage = {
   summary: "Prints the lines that have all of the given words, newest first.",
   description: [
-    "Words are compared without regard to their case. All conversations of the login are searched, or with --in one of them; " +
-      "a guest has to name a room. Each line is `2026-11-27T08:00:00.000Z #ops alice: hi`, without the room where --in names " +
-      "it. With --json it is an object as of `a-chat history`.",
+    "Words are compared without regard to their case. All conversations of the login are searched, or with --in " +
+      "one of them; a guest has to name a room. Each line is `2026-11-27T08:00:00.000Z #ops alice: hi`, without " +
+      "the room where --in names it. With --json it is an object as in `a-chat history`.",
     reading,
     accounts
   ],
@@ -73,9 +73,9 @@ export const who: ManualPage = {
 export const ping: ManualPage = {
   summary: "Measures the round-trip time to the server.",
   description: [
-    "Each ping is a command. The server replies to it after everything else that it has to do for this connection. The " +
-      "next ping is sent after --interval, once the previous one was answered or has timed out. The command does not log in. " +
-      "Ctrl-C ends it early, with the summary so far."
+    "Each ping is a command. The server replies to it after everything else that it has to do for this " +
+      "connection. The next ping is sent after --interval, once the previous one was answered or has timed out. " +
+      "The command does not log in. Ctrl-C ends it early, with the summary so far."
   ],
   statuses: [
     ["0", "All pings were answered."],

@@ -26,11 +26,12 @@ export const accounts =
 export const interrupted = ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it."] as const
 
 export const reconnects =
-  "When the connection is lost, the command says so on standard error and reconnects: after 1 s at first, then after twice " +
-  "as long each time, up to 30 s. Each delay is shortened at random, so that clients do not reconnect all together. With " +
-  "--no-reconnect the command exits instead."
+  "When the connection is lost, the command says so on standard error and reconnects: after 1 s at first, " +
+  "then after twice as long each time, up to 30 s. Each delay is shortened at random, so that clients do not " +
+  "all reconnect at once. With --no-reconnect the command exits instead."
 
 export const reading =
-  "The command does not show up in the chat: it only sends commands, and takes no messages away from other devices. " +
-  "Without --login it reads as a guest, which may read every room that is not locked, and enters it for the moment. An " +
-  "account reads its direct conversations and the rooms that it is in; with --join it enters a room first, and stays in it."
+  "The command does not show up in the chat: it only sends commands, and takes no messages away from other " +
+  "devices. Without --login it reads as a guest, which may read every room that is not locked, and is in it " +
+  "only while the command runs. An account reads its direct conversations and the rooms that it is in; with " +
+  "--join it enters a room first, and stays in it."

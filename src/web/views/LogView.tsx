@@ -106,7 +106,7 @@ export const LogView = ({
       const row = key === undefined ? null : box.querySelector<HTMLElement>(`li[data-key="${CSS.escape(key)}"]`)
       if (row !== null) box.scrollTop = row.offsetTop - (anchor.current?.offset ?? 0)
     }
-    // At the very top, no more scroll events would report that.
+    // At the very top there are no more scroll events.
     extend(box)
   })
 
