@@ -13,17 +13,21 @@ export const built = fileURLToPath(new URL("../../dist/main.js", import.meta.url
 export class KilledServer {
   process = undefined
 
-  constructor(program, store, port, flags) {
+  constructor(program, store, port, flags, disk) {
     this.program = program
     this.store = store
     this.port = port
     this.flags = flags
+    this.disk = disk
     process.on("exit", () => this.process?.kill("SIGKILL"))
   }
 
-  /** @param store a file, or the URL of a database */
-  static async on(program, store, flags = []) {
-    return new KilledServer(program, store, await freePort(), flags)
+  /**
+   * @param store a file, or the URL of a database
+   * @param disk the environment of a simulated disk (`environment`), and what happens to it after a kill (`killed`)
+   */
+  static async on(program, store, flags = [], disk = { environment: {}, killed: () => {} }) {
+    return new KilledServer(program, store, await freePort(), flags, disk)
   }
 
   /** Resolves when it accepts connections. */
@@ -31,7 +35,7 @@ export class KilledServer {
     const args = [this.program, "serve", "--port", String(this.port), "--store", this.store, ...this.flags]
     this.process = spawn(process.execPath, args, {
       stdio: ["ignore", "ignore", "inherit"],
-      env: { ...neutral(), ACHAT_LOG_LEVEL: "error" }
+      env: { ...neutral(), ...this.disk.environment, ACHAT_LOG_LEVEL: "error" }
     })
     while (!(await answers(this.port))) {
       const { exitCode } = this.process
@@ -44,6 +48,7 @@ export class KilledServer {
     const ended = once(this.process, "exit")
     this.process.kill("SIGKILL")
     await ended
+    this.disk.killed()
   }
 
   /** Ends it in order, and returns its exit status: 1 if its ledger does not balance. */

@@ -24,6 +24,8 @@ const { rows: restartRows } = (await load("restart/report.mjs")) as {
   readonly rows: ReadonlyArray<readonly [string, unknown]>
 }
 
+const { rows: killRows } = (await load("kills/report.mjs")) as { readonly rows: ReadonlyArray<string> }
+
 const generated = (name: string) => {
   const [begin, end] = markers(name)
   const document = Documents.text(parts[name]?.file ?? "")
@@ -47,6 +49,10 @@ describe("The figures in the documents", () => {
       titles(generated("restart")),
       restartRows.map(([title]) => title.trim())
     )
+  })
+
+  it("have the rows of a server that is killed", () => {
+    assert.deepStrictEqual(titles(generated("kills")), [...killRows, "faults"])
   })
 
   it("break down loads that the benchmark has", () => {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import * as SimulatedDisk from "../support/SimulatedDisk.js"
 
 const main = fileURLToPath(new URL("../../scripts/kills/main.mjs", import.meta.url))
 
@@ -25,6 +26,13 @@ describe("a server that is killed again and again", () => {
       assert.match(output, /^sent again by alice +[1-9]\d*$/mu)
       assert.match(output, /^copies of hers +[1-9]\d*$/mu)
       assert.match(output, /^receipts for her, up to +[1-9]\d*$/mu)
+    })
+  )
+
+  it.live.skipIf(SimulatedDisk.missing !== undefined)("nor where the power fails, and each flush takes 3 ms", () =>
+    Effect.map(kills(3, "--power-cuts", "--flush-millis", "3"), ({ output, status }) => {
+      assert.strictEqual(status, 0, output)
+      assert.match(output, /^lines reported as stored +[1-9]\d*$/mu)
     })
   )
 

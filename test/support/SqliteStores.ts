@@ -9,6 +9,7 @@ import * as Sqlite from "../../src/store/Sqlite.js"
 import * as SqliteDriver from "../../src/store/SqliteDriver.js"
 import { append, defaults, device, line, register } from "../ports/StoreFixtures.js"
 import { storeThread } from "./Bundled.js"
+import { refusalOf } from "./StoreRefusal.js"
 import { temporaryFolder } from "./TemporaryFolder.js"
 
 export const open = (path: string, limits: StoreLimits = defaults) =>
@@ -57,9 +58,4 @@ export const carolWrites = (store: StoreService) =>
     return result
   })
 
-/** Why a store is not opened. A store that is opened is not to become an error, which the test runner would print for minutes. */
-export const refusal = (path: string) =>
-  Effect.match(Effect.scoped(open(path)), {
-    onFailure: ({ message, reason }) => [reason, message],
-    onSuccess: () => ["it was opened"]
-  })
+export const refusal = (path: string) => refusalOf(open(path))

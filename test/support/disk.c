@@ -3,6 +3,7 @@
 // FOLDER   the folder that it watches
 // SHADOW   a folder that gets what a power cut could not take from FOLDER: `SHADOW/=NAME` is the content of a file when it
 //          was last flushed, and `SHADOW/@NAME` exists if the folder was flushed while it had that file
+// DELAY    how many milliseconds each flush in FOLDER takes longer
 // FAILING  the path of a file: while it exists, flushes in FOLDER fail with EIO, and so does nothing else
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -63,7 +64,7 @@ static void flushed(const char *path, const char *folder) {
 
 static int flush(int descriptor, const char *function) {
   int (*original)(int) = (int (*)(int))dlsym(RTLD_NEXT, function);
-  const char *folder = getenv("FOLDER"), *failing = getenv("FAILING");
+  const char *folder = getenv("FOLDER"), *failing = getenv("FAILING"), *delay = getenv("DELAY");
   char link[64], path[PATH_MAX];
   snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
   ssize_t length = readlink(link, path, sizeof path - 1);
@@ -73,6 +74,7 @@ static int flush(int descriptor, const char *function) {
     errno = EIO;
     return -1;
   }
+  if (delay != NULL) usleep(1000 * atoi(delay));
   int result = original(descriptor);
   if (result == 0) flushed(path, folder);
   return result;
