@@ -289,5 +289,19 @@ export const mutants = [
     search: "setPriority(Number(thread), nice)",
     replace: "setPriority(Number(thread), getPriority())",
     test: "test/accounts/HashThreads.test.ts"
+  },
+  {
+    name: "a token is enough to forget another device",
+    file: "accounts/AccountCommands.ts",
+    search: 'if (!isOwn && device.proof !== "password") return refuse("token")',
+    replace: "",
+    test: "test/accounts/commands.test.ts"
+  },
+  {
+    name: "a device that forgets itself gets no reply",
+    file: "accounts/AccountCommands.ts",
+    search: "device.account, argument, before)",
+    replace: "device.account, argument)",
+    test: "test/accounts/commands.test.ts"
   }
 ]

@@ -72,16 +72,19 @@ export const setPassword = (
     return true
   })
 
-/** Forgets a device with its token and its cursors, and disconnects it. */
+/** Forgets a device with its token and its cursors, and disconnects it after `before`. */
 export const forget = (
   accounts: AccountsContext,
   account: KnownAccount,
-  device: string
+  device: string,
+  before: Effect.Effect<void> = Effect.void
 ): Effect.Effect<void, StoreError> =>
-  Effect.zipRight(
-    accounts.store.accounts.forget(account.id, device),
-    logOut(accounts, account, "forgotten", (peer) => peer.device?.name === device)
-  )
+  accounts.store.accounts
+    .forget(account.id, device)
+    .pipe(
+      Effect.zipRight(before),
+      Effect.zipRight(logOut(accounts, account, "forgotten", (peer) => peer.device?.name === device))
+    )
 
 /**
  * Finds or creates a device; with `isKnown` it only finds one. The device that the store forgets to make room for it may

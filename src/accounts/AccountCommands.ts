@@ -8,7 +8,7 @@ import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
 import { KnownAccount } from "./AccountIndex.js"
 import { type AccountsContext, presentDevices, retryStoreMillis } from "./AccountsContext.js"
-import { refusing, unlessStoreFails } from "./CommandAnswers.js"
+import { answerNow, refusing, unlessStoreFails } from "./CommandAnswers.js"
 import * as AccountChanges from "./AccountChanges.js"
 import * as Credentials from "./Credentials.js"
 import { ProvenDevice } from "./ProvenDevice.js"
@@ -127,17 +127,19 @@ const devices: Row = {
 const forget: Row = {
   name: "forget",
   usage: "/forget DEVICE",
-  about: "forgets a device of yours, with its token, and logs it out",
+  about: "forgets a device of yours, with its token, and logs it out; a token is enough for its own device",
   run: ({ argument, label, peer }, accounts) => {
     const refuse = refusing("forget", label)
     const device = ownDevice(peer.device)
     if (device === undefined) return refuse("guest")
-    if (device.proof !== "password") return refuse("token")
+    const isOwn = argument === device.name
+    if (!isOwn && device.proof !== "password") return refuse("token")
     if (!LoginLine.isDevice(argument)) return [badDevice("forget", label)]
-    if (argument === device.name) {
-      return refuse("policy", { text: "you are using this device; forget it from another one" })
-    }
-    return Effect.as(AccountChanges.forget(accounts, device.account, argument), [Reply.forgot(argument, label)]).pipe(
+    const reply = [Reply.forgot(argument, label)]
+    // The end of this connection would return a reply that came after it.
+    const before = isOwn ? accounts.broker().inTurn(() => void answerNow(accounts.broker(), peer, reply)) : Effect.void
+    return AccountChanges.forget(accounts, device.account, argument, before).pipe(
+      Effect.as(isOwn ? [] : reply),
       unlessStoreFails("forget", label)
     )
   }

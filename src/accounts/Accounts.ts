@@ -83,6 +83,7 @@ export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreEr
   const time = Time.of(yield* Effect.clock)
   const nobody: AccountsBroker = {
     inTurn: (run) => Effect.sync(run),
+    put: () => {},
     changed: () => {},
     expel: () => {},
     adopt: () => {},

@@ -43,7 +43,10 @@ const chat = () => {
 effect(() => {
   const stage = page.stage.value
   if (stage._tag === "Chat") Badge.show(stage.chat.unread.value, stage.chat.current.value)
-  else Badge.show(0, undefined)
+  else {
+    Badge.show(0, undefined)
+    view.reset()
+  }
 })
 
 for (const event of ["focus", "blur", "visibilitychange"]) addEventListener(event, look, true)

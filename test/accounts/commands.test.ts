@@ -132,14 +132,29 @@ describe("/forget", () => {
     })
   )
 
-  it.scoped("does not forget the device that asks, and says the same of one that does not exist", () =>
+  it.scoped("says the same of a device that does not exist, and forgets none without a name", () =>
     Effect.gen(function* () {
       const main = yield* logIn(yield* start(), `alice: ${password}`)
-      assert.deepStrictEqual(heads(yield* ask(main, "/forget main", "/forget nothing", "/forget")), [
-        "! refused forget reason=policy",
-        "* forgot nothing",
-        "! bad-line"
-      ])
+      assert.deepStrictEqual(heads(yield* ask(main, "/forget nothing", "/forget")), ["* forgot nothing", "! bad-line"])
+    })
+  )
+
+  it.scoped("forgets the device that asks, also with its token, and logs out all of its clients", () =>
+    Effect.gen(function* () {
+      const chat = yield* start()
+      const main = yield* logIn(chat, `alice: ${password}`)
+      const token = yield* makeToken(main, "web")
+      const web = yield* logIn(chat, `alice/web: ${token}`)
+      const sender = yield* Effect.tap(chat.connect, (client) => ask(client, "/hello send-only", `alice/web: ${token}`))
+      web.say("/hello", "@k1 /forget web", "/quit")
+      for (const client of [web, sender]) yield* client.ended
+      assert.deepStrictEqual(heads(web.received).slice(-2), ["* forgot @k1 web", "! logged-out reason=forgotten fatal"])
+      assert.strictEqual(last(sender), "! logged-out reason=forgotten fatal")
+      assert.strictEqual(yield* answerTo(chat, `alice/web: ${token}`), "! wrong-password fatal")
+      assert.deepStrictEqual(heads(yield* ask(main, "/devices")).at(-1), "* end devices count=1")
+      main.say("/forget main")
+      yield* main.ended
+      assert.deepStrictEqual(heads(main.received).slice(-2), ["* forgot main", "! logged-out reason=forgotten fatal"])
     })
   )
 })

@@ -91,6 +91,20 @@ export const accountSuite = (open: OpenStore) => {
       })
     )
 
+    it.scoped("start a further device where the furthest one was, although it is forgotten", () =>
+      Effect.gen(function* () {
+        const store = yield* open(defaults)
+        const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+        const { conversation } = stored((yield* store.append(numbered(Keys.between(alice, bob), alice, 5)))[0])
+        yield* device(store, bob)
+        yield* device(store, bob, "web")
+        yield* store.saveCursors([{ account: bob, device: "web", conversation, seq: 3 }])
+        assert.isTrue(yield* store.accounts.forget(bob, "web"))
+        yield* device(store, bob, "web")
+        assert.strictEqual((yield* store.waiting(bob, "web"))[0]?.cursor, 3)
+      })
+    )
+
     it.scoped("forget the device that was away longest when there are too many, but none that is present", () =>
       Effect.gen(function* () {
         const store = yield* open(defaults)

@@ -39,4 +39,37 @@ describe("Connection", () => {
       connection.drop()
     }
   })
+
+  it("leaves once the server has forgotten its device, or has said nothing for a while", async () => {
+    for (const reply of ["* forgot @page.1 web: forgotten", "! refused @page.1 forget reason=token: no", undefined]) {
+      const timers = new PlayedTimers()
+      const sent: Array<string> = []
+      let closed = 0
+      let link: LinkEvents | undefined
+      const say = (line: string) => link?.lines([line])
+      const connection = new Connection(
+        (events) => {
+          link = events
+          timers.after(0, events.opened)
+          return { send: (text) => void sent.push(text), close: () => void (closed += 1) }
+        },
+        { name: "alice", device: "web", secret: "achat_0" },
+        timers,
+        { greeted: () => {}, up: () => {}, line: () => {}, ended: () => {} }
+      )
+      timers.pass(0)
+      say("* hello achat=1 accounts=open: hello")
+      say("* hello achat=1 name=alice device=web: hello")
+      sent.length = 0
+      const forgotten = connection.forgetDevice("web").then(
+        () => true,
+        () => false
+      )
+      assert.deepStrictEqual([sent, closed], [["@page.1 /forget web\n"], 0])
+      if (reply !== undefined) say(reply)
+      else timers.pass(5_000)
+      assert.strictEqual(await forgotten, reply?.startsWith("*") === true)
+      assert.isAbove(closed, 0)
+    }
+  })
 })

@@ -75,6 +75,40 @@ describe.skipIf(!B.isInstalled)("accounts in the page", () => {
     await first.context().close()
   }, 60_000)
 
+  it("has the server forget the browser whose user logs out, and says so if the server is away", async () => {
+    const own = await B.WebServer.start()
+    const page = await browsers.open(own.web)
+    await B.register(page, "gina", "correct horse")
+    const statusOf = async ({ device, token }: { readonly device: string; readonly token: string }) => {
+      const headers = { Authorization: `Bearer ${token}` }
+      return (await fetch(`http://127.0.0.1:${own.web}/history/gina?from=gina/${device}`, { headers })).status
+    }
+    const kept = async () =>
+      JSON.parse(await page.evaluate(() => localStorage.getItem("a-chat.token.gina") ?? "{}")) as Parameters<
+        typeof statusOf
+      >[0]
+    const first = await kept()
+    assert.strictEqual(await statusOf(first), 200)
+    await page.click(".you")
+    await page.click("text=Log out")
+    await page.waitForSelector("input[name=username]")
+    const deadline = Date.now() + 10_000
+    while ((await statusOf(first)) !== 401) assert.isBelow(Date.now(), deadline)
+    assert.strictEqual(await page.textContent("[role=alert]"), "")
+
+    await B.logIn(page, "gina", "correct horse")
+    await B.online(page)
+    assert.strictEqual(await page.locator("dialog").count(), 0)
+    const { device } = await kept()
+    await own.stop()
+    await page.waitForSelector(".link")
+    await page.click(".you")
+    await page.click("text=Log out")
+    await page.waitForSelector(`[role=alert] >> text=/forget ${device}`)
+    assert.deepStrictEqual(await kept(), {} as never)
+    await page.context().close()
+  }, 60_000)
+
   it("keeps drafts and what is not sent in all tabs of a browser whose token is revoked", async () => {
     const first = await browsers.open(server.web)
     await B.register(first, "erin", "correct horse")

@@ -141,7 +141,7 @@ check(
   [
     "A token is `achat_` and 32 hexadecimal digits, and belongs to one device.",
     "the device logs in with this token from now on, and no longer with the one before",
-    "`/password`, `/token` or `/forget`, and the client has not logged in with the password"
+    "`/password`, `/token`, or `/forget` of another device, by a client that did not log in with the password"
   ],
   async (t) => {
     const server = await open(t)
@@ -218,7 +218,7 @@ check(
   "a changed password and a forgotten device log out",
   [
     "another device, or the operator, has changed the password",
-    "another device has forgotten this one",
+    "the device was forgotten, by itself or by another one",
     "the account's other clients are logged out, and its N tokens still work",
     "the device is gone with its token, and its clients are logged out",
     "`* device NAME [here=yes] [token=yes] seen=MS: …` for each device, then `* end devices count=N: …`; `seen` is since 1970"
@@ -244,6 +244,34 @@ check(
     same(heads(await ask(main, "/forget bot")), ["* forgot bot"])
     await back.ends(/^! logged-out reason=forgotten fatal: /u)
     await refuses(server, `alice/bot: ${token}`, /^! wrong-password fatal: /u)
+  }
+)
+
+check(
+  "a device forgets itself with its token",
+  [
+    "A device can forget itself, also with its token: its client gets the reply, and is then logged out as well.",
+    "What the device was given is not given to a later device again."
+  ],
+  async (t) => {
+    const server = await open(t)
+    const main = await register(server)
+    const token = await tokenOf(main, "web")
+    main.send("/quit")
+    await main.until("the end of the stream", () => main.ending)
+    const [web, other] = [await login(server, `alice/web: ${token}`), await login(server, "bob")]
+    other.send("alice: read at the web")
+    equal(await web.line(), "from bob: read at the web")
+    await web.answers()
+    web.send("/forget web", "/quit")
+    await web.ends(/^\* forgot web: /u, /^! logged-out reason=forgotten fatal: /u)
+    await refuses(server, `alice/web: ${token}`, /^! wrong-password fatal: /u)
+    other.send("alice: later")
+    await other.answers()
+    const later = await server.connect()
+    later.send(`alice/new: ${password}`)
+    equal(await later.line(), "from bob: later")
+    same(await later.answers(), [])
   }
 )
 

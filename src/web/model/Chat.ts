@@ -92,6 +92,26 @@ export class Chat extends ChatState {
     this.link.value = { _tag: "Stopped", why, code }
   }
 
+  /**
+   * Leaves for good, and removes what the browser has kept of the user, before it returns. Fails if the server does not say
+   * that it has forgotten this device.
+   */
+  logOut(): Promise<void> {
+    const { connection } = this
+    const { device } = this
+    const isAsked = connection !== undefined && device !== undefined && this.isOnline
+    if (isAsked) this.connection = undefined // it ends by itself
+    this.stop("", "logged-out")
+    this.forget()
+    if (isAsked) return connection.forgetDevice(device)
+    return device === undefined ? Promise.resolve() : Promise.reject(new RequestFailed("cut-off", "no connection"))
+  }
+
+  /** The device of the account that this browser is; undefined for a guest. */
+  get device(): string | undefined {
+    return this.login.device
+  }
+
   /** Whether the chat has stopped for good. It stops now if another tab has logged out. */
   isOver(): boolean {
     if (!this.isStopped && this.own.hasLoggedOut()) {

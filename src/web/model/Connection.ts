@@ -152,6 +152,19 @@ export class Connection {
     this.drop()
   }
 
+  /** Leaves once the server has forgotten this device. Fails if it does not say so. */
+  async forgetDevice(device: string): Promise<void> {
+    this.giveUpRequests()
+    this.acknowledgement.flush()
+    const cancel = this.timers.after(wakeMillis, () => this.drop())
+    try {
+      await this.ask(`forget ${device}`, "line")
+    } finally {
+      cancel()
+      this.quit()
+    }
+  }
+
   /** Ends the connection as if it were lost. */
   drop(): void {
     this.link.close()
@@ -165,10 +178,14 @@ export class Connection {
     this.cancelGreeting()
     this.acknowledgement.stop()
     const upMillis = this.upAt === undefined ? 0 : this.timers.now() - this.upAt
-    for (const { fail } of this.pending.values()) fail(cutOff())
-    this.pending.clear()
+    this.giveUpRequests()
     const { refused, returnMillis } = this
     this.events.ended({ upMillis, returnMillis, retryMillis: refused?.retryMillis, refused })
+  }
+
+  private giveUpRequests() {
+    for (const { fail } of this.pending.values()) fail(cutOff())
+    this.pending.clear()
   }
 
   private listen() {

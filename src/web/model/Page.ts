@@ -141,11 +141,19 @@ export class Page {
 
   /** Leaves, and forgets what the browser has kept of the user. Nothing else removes what is not delivered yet. */
   logOut(chat: Chat): void {
-    chat.stop("", "logged-out")
-    chat.forget()
-    this.identities.logOut({ name: chat.me })
+    const { device, me } = chat
+    const forgotten = chat.logOut()
+    this.identities.logOut({ name: me })
     this.options.tabs.release()
     this.showLogin("")
+    forgotten.catch(() => {
+      const stage = this.stage.peek()
+      if (stage._tag !== "Login" || stage.isBusy || stage.why !== undefined) return
+      const why =
+        `You are logged out, but the server has not confirmed that it has forgotten this browser, the device ${device}. ` +
+        `To make sure, log in with your password and write “/forget ${device}”.`
+      this.stage.value = { ...stage, why }
+    })
   }
 
   /** Shows the form again for a user whose connection has stopped. */

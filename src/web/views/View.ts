@@ -18,6 +18,14 @@ export class View {
   /** Whether the user looks at the page. */
   readonly isLooking = signal(true)
 
+  /** Closes everything: the next user must not see what this one has searched for. */
+  reset(): void {
+    this.panel.value = undefined
+    this.dialog.value = undefined
+    this.query.value = ""
+    this.target.value = undefined
+  }
+
   toggle(panel: Panel): void {
     this.panel.value = this.panel.value === panel ? undefined : panel
   }
