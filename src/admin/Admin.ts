@@ -39,6 +39,8 @@ export interface AdminOptions {
   readonly version: string
   /** The limit on open file descriptors, which the metrics show. */
   readonly descriptorLimit: number
+  /** Connections at once; a further one closes the one that is idle for longest. */
+  readonly maxConnections: number
 }
 
 /** Serves until the scope ends. Returns the address it listens on. */
@@ -55,7 +57,7 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
       HttpLimits.options(timeout),
       HttpLimits.oneAtATime(handler, { from: "request", millis: timeout })
     )
-    HttpLimits.makeRoom(http, maxConnections)
+    HttpLimits.makeRoom(http, options.maxConnections)
     // Malformed requests and broken connections are the client's problem; without a listener, Node answers with 400.
     http.on("clientError", (_, socket) => socket.destroy())
     return yield* listening(http, options)
@@ -63,9 +65,6 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
 
 /** How long a request may take to arrive, an answer to be read, and the next request to begin. */
 const timeout = 10_000
-
-/** Room for supervisors, a Prometheus or two, and several browsers. */
-const maxConnections = 64
 
 const listening = (http: Http.Server, { host, port }: AdminOptions) =>
   Effect.acquireRelease(

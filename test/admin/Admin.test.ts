@@ -25,7 +25,7 @@ interface Answer {
 /** The admin endpoint of a server, and a request to it. */
 const endpoint = (server: Server.ServerHandle, rooms?: Admin.AdminOptions["rooms"]) =>
   Effect.gen(function* () {
-    const options = { host: "127.0.0.1", port: 0, version: "1.2.3", descriptorLimit: 99 }
+    const options = { host: "127.0.0.1", port: 0, version: "1.2.3", descriptorLimit: 99, maxConnections: 64 }
     const { port = 0 } = yield* Admin.serve({ ...options, server, rooms })
     const ask = (path: string, more: { readonly host?: string; readonly method?: string } = {}) =>
       Effect.async<Answer>((resume) => {
@@ -343,7 +343,7 @@ describe("Admin", () => {
     Effect.gen(function* () {
       const { port, server } = yield* watched()
       const error = yield* Effect.flip(
-        Admin.serve({ host: "127.0.0.1", port, server, version: "1", descriptorLimit: 1 })
+        Admin.serve({ host: "127.0.0.1", port, server, version: "1", descriptorLimit: 1, maxConnections: 64 })
       )
       assert.strictEqual(error.hint, "port-in-use")
       assert.match(error.message, /^cannot listen on 127\.0\.0\.1:\d+: the address is in use/u)

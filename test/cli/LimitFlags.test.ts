@@ -8,6 +8,7 @@ import * as Sources from "../../src/cli/settings/Sources.js"
 
 describe("LimitFlags.connections", () => {
   const descriptors = { limit: 1024, open: 24 }
+  const none = { http: 0, admin: 0, control: 0 }
   const table: ReadonlyArray<readonly [string, number | undefined, { limit: number; open: number }, number]> = [
     ["what the descriptors leave", undefined, descriptors, 923],
     ["what is wanted, if there are descriptors for it", 923, descriptors, 923],
@@ -17,18 +18,30 @@ describe("LimitFlags.connections", () => {
   ]
   for (const [name, wanted, available, expected] of table) {
     it(`returns ${name}`, () =>
-      assert.deepStrictEqual(LimitFlags.connections(wanted, 0, available), { chat: expected, http: 0 }))
+      assert.deepStrictEqual(LimitFlags.connections(wanted, none, available), { chat: expected, ...none }))
+  }
+
+  const others = (wanted: number | undefined, more: object, available = descriptors) => {
+    const { admin, chat, control, http } = LimitFlags.connections(wanted, { ...none, ...more }, available)
+    return [chat, http, admin, control]
   }
 
   it("sets descriptors aside for HTTP, at most a quarter", () => {
-    assert.deepStrictEqual(LimitFlags.connections(undefined, 200, descriptors), { chat: 735, http: 200 })
-    assert.deepStrictEqual(LimitFlags.connections(undefined, 512, descriptors), { chat: 692, http: 246 })
-    assert.deepStrictEqual(LimitFlags.connections(500, 246, descriptors), { chat: 500, http: 246 })
-    assert.deepStrictEqual(LimitFlags.connections(undefined, 512, { limit: 20, open: 24 }), { chat: 1, http: 1 })
-    assert.deepStrictEqual(LimitFlags.connections(undefined, 512, { limit: Infinity, open: 0 }), {
-      chat: 100_000,
-      http: 512
-    })
+    assert.deepStrictEqual(others(undefined, { http: 200 }), [735, 200, 0, 0])
+    assert.deepStrictEqual(others(undefined, { http: 512 }), [692, 246, 0, 0])
+    assert.deepStrictEqual(others(500, { http: 246 }), [500, 246, 0, 0])
+    assert.deepStrictEqual(others(undefined, { http: 512 }, { limit: 20, open: 24 }), [1, 1, 0, 0])
+    assert.deepStrictEqual(others(undefined, { http: 512 }, { limit: Infinity, open: 0 }), [100_000, 512, 0, 0])
+  })
+
+  it("sets descriptors aside for the operators, at most an eighth for each port", () => {
+    const operators = { admin: 64, control: 16 }
+    assert.deepStrictEqual(others(undefined, operators), [848, 0, 64, 16])
+    assert.deepStrictEqual(others(848, operators), [848, 0, 64, 16])
+    assert.deepStrictEqual(others(849, operators), [848, 0, 64, 16])
+    assert.deepStrictEqual(others(848, { ...operators, http: 1 }), [847, 1, 64, 16])
+    assert.deepStrictEqual(others(undefined, { ...operators, http: 512 }, { limit: 120, open: 24 }), [24, 20, 10, 10])
+    assert.deepStrictEqual(others(undefined, operators, { limit: 20, open: 24 }), [1, 0, 1, 1])
   })
 })
 

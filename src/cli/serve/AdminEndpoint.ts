@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { AdminOptions } from "../../admin/Admin.js"
 import { Server } from "../../chat/Server.js"
 import { isLoopback } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -7,21 +8,23 @@ import * as TransportAdvice from "../TransportAdvice.js"
 import { RunningRooms } from "./RunningServer.js"
 import type * as AdminFlag from "./AdminFlag.js"
 
+type AdminLimits = Pick<AdminOptions, "descriptorLimit" | "maxConnections">
+
 /** Starts the admin server, or nothing where it is off. */
 export const start = (
   at: AdminFlag.HostPort | undefined,
-  descriptorLimit: number
+  limits: AdminLimits
 ): Effect.Effect<void, ExitStatus.Failure, Server | RunningRooms | Scope.Scope> =>
-  at === undefined ? Effect.void : serving(at, descriptorLimit)
+  at === undefined ? Effect.void : serving(at, limits)
 
-const serving = (at: AdminFlag.HostPort, descriptorLimit: number) =>
+const serving = (at: AdminFlag.HostPort, limits: AdminLimits) =>
   Effect.gen(function* () {
     const server = yield* Server
     const rooms = yield* RunningRooms
     // Imported only here: loading HTTP takes as long as the rest of the program's start.
     const Admin = yield* Effect.promise(() => import("../../admin/Admin.js"))
     const address = yield* Effect.mapError(
-      Admin.serve({ ...at, server, rooms: rooms?.list, version: ACHAT_VERSION, descriptorLimit }),
+      Admin.serve({ ...at, server, rooms: rooms?.list, version: ACHAT_VERSION, ...limits }),
       (error) => ExitStatus.asMisuse(TransportAdvice.toListenForAdmin(error))
     )
     yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: address.text })

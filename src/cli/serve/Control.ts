@@ -21,9 +21,6 @@ import * as Reload from "./Reload.js"
 
 /** `--control`: a Unix socket through which the server's owner disconnects and bans clients, reloads and drains. */
 
-/** Connections to the control socket at once. The operating system drops more. */
-const maxConnections = 16
-
 /** Longest request, in bytes. */
 const maxRequestBytes = 1024
 
@@ -34,8 +31,15 @@ const linger = Duration.seconds(1)
 
 type Services = Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | HookAnswers.RunningHooks
 
-/** Listens on the control socket. */
-export const start = (path: string): Effect.Effect<void, ExitStatus.Failure, Services | Scope.Scope> =>
+/**
+ * Listens on the control socket.
+ *
+ * @param maxConnections at once; the operating system drops more
+ */
+export const start = (
+  path: string,
+  maxConnections: number
+): Effect.Effect<void, ExitStatus.Failure, Services | Scope.Scope> =>
   Effect.gen(function* () {
     const answer = yield* answering
     const fork = yield* FiberSet.makeRuntime<never>()

@@ -64,15 +64,23 @@ export const conflict = ({ holdTimeout, stallTimeout }: Pick<GivenLimits, "holdT
 /** Descriptors not available to connections: for listeners, probes, a file being read. */
 const reservedDescriptors = 16
 
-/** The most of the descriptors that HTTP connections may have. */
-const httpPart = 0.25
+/** Connections beside those to the chat: how many are wanted, or 0 where the port is off. */
+export interface OtherConnections {
+  /** With HTTP, to `--web`. */
+  readonly http: number
+  /** To `--admin`. */
+  readonly admin: number
+  /** To `--control`. */
+  readonly control: number
+}
+
+/** The most of the descriptors that each of them may have. */
+const parts: OtherConnections = { http: 1 / 4, admin: 1 / 8, control: 1 / 8 }
 
 /** Connections for which there are descriptors. */
-export interface ConnectionCounts {
+export interface ConnectionCounts extends OtherConnections {
   /** To the chat, also over WebSocket. */
   readonly chat: number
-  /** With HTTP. */
-  readonly http: number
 }
 
 /**
@@ -80,16 +88,17 @@ export interface ConnectionCounts {
  * Beyond those, the operating system would close connections silently.
  *
  * @param wanted for the chat; undefined: as many as possible
- * @param wantedHttp with HTTP; 0 where `--web` is off
  */
 export const connections = (
   wanted: number | undefined,
-  wantedHttp: number,
+  others: OtherConnections,
   descriptors: Pick<ProcessDescriptors, "limit" | "open">
 ): ConnectionCounts => {
   const left = descriptors.limit - descriptors.open - reservedDescriptors
-  const http = Math.min(wantedHttp, Math.max(1, Math.floor(left * httpPart)))
-  const leftForChat = left - http
+  const allowed = (kind: keyof OtherConnections) => Math.min(others[kind], Math.max(1, Math.floor(left * parts[kind])))
+  const [http, admin, control] = [allowed("http"), allowed("admin"), allowed("control")]
+  const leftForChat = left - http - admin - control
   const most = leftForChat - refusalSlots(leftForChat)
-  return { http, chat: Math.max(limits.maxConnections.min, Math.min(wanted ?? limits.maxConnections.max, most)) }
+  const chat = Math.max(limits.maxConnections.min, Math.min(wanted ?? limits.maxConnections.max, most))
+  return { http, admin, control, chat }
 }

@@ -41,7 +41,8 @@ const start = (parts: Parts) =>
     const started = yield* StoreFlags.startThread(values.store)
     yield* V8Heap.keepSmall
     const descriptors = ProcessDescriptors.read()
-    const { chat: maxConnections, http: webMaxConnections } = yield* connections(parts.given, descriptors)
+    const allowed = yield* connections(parts.given, descriptors)
+    const { chat: maxConnections, http: webMaxConnections } = allowed
     const listeners = yield* ListenFlags.resolve(
       { ...parts.given, values: { ...values, webMaxConnections } },
       values.loginTimeout
@@ -63,20 +64,34 @@ const start = (parts: Parts) =>
       )
     )
     const reloading = { ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates }
-    yield* around(reloading, listeners, descriptors.limit).pipe(Effect.provide(running))
+    yield* around(reloading, listeners, { allowed, descriptorLimit: descriptors.limit }).pipe(Effect.provide(running))
   })
 
+interface Room {
+  readonly allowed: LimitFlags.ConnectionCounts
+  readonly descriptorLimit: number
+}
+
+/** Supervisors, a Prometheus or two, and several browsers. */
+const maxAdminConnections = 64
+
+const maxControlConnections = 16
+
 /** What a server has around it once it listens. A part that is off does nothing. */
-const around = (reloading: Reload.ReloadOptions, listeners: ListenFlags.Listeners, descriptorLimit: number) =>
+const around = (
+  reloading: Reload.ReloadOptions,
+  listeners: ListenFlags.Listeners,
+  { allowed, descriptorLimit }: Room
+) =>
   Effect.gen(function* () {
     const { drain, addresses } = yield* Server.Server
     const { values } = reloading.given
     yield* listeners.checkCertificate(addresses)
-    yield* AdminEndpoint.start(values.admin, descriptorLimit)
+    yield* AdminEndpoint.start(values.admin, { descriptorLimit, maxConnections: allowed.admin })
     yield* Signals.logUnused
     yield* Effect.forkScoped(onceListening)
     const reload = yield* Reload.make(reloading)
-    yield* control(values.control).pipe(
+    yield* control(values.control, allowed.control).pipe(
       Effect.provideService(RunningHooks, listeners.hooks),
       Effect.provideService(Reload.Reload, reload)
     )
@@ -84,12 +99,12 @@ const around = (reloading: Reload.ReloadOptions, listeners: ListenFlags.Listener
   })
 
 /** The control socket, or nothing where it is off. Imported only then: its client's side of the protocol takes time to load. */
-const control = (path: string | undefined) =>
+const control = (path: string | undefined, maxConnections: number) =>
   path === undefined
     ? Effect.void
     : Effect.flatMap(
         Effect.promise(() => import("./Control.js")),
-        (Control) => Control.start(path)
+        (Control) => Control.start(path, maxConnections)
       )
 
 /**
@@ -109,7 +124,12 @@ const connections = (
   descriptors: ProcessDescriptors.ProcessDescriptors
 ): Effect.Effect<LimitFlags.ConnectionCounts> => {
   const wantedHttp = values.web === undefined ? 0 : values.webMaxConnections
-  const allowed = LimitFlags.connections(values.maxConnections, wantedHttp, descriptors)
+  const others = {
+    http: wantedHttp,
+    admin: values.admin === undefined ? 0 : maxAdminConnections,
+    control: values.control === undefined ? 0 : maxControlConnections
+  }
+  const allowed = LimitFlags.connections(values.maxConnections, others, descriptors)
   const isHttpReduced = allowed.http < wantedHttp && origins.webMaxConnections !== "default"
   const reduced = [
     ...(allowed.chat < (values.maxConnections ?? 0) ? [["max-connections", allowed.chat] as const] : []),
