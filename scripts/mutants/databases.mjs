@@ -37,6 +37,13 @@ export const mutants = [
     test: rescue
   },
   {
+    name: "an export loses the lines beside those that are damaged",
+    file: "store/SqlExport.ts",
+    search: 'isTogether ? "l.id > ?" : "l.id = ?"',
+    replace: 'isTogether ? "l.id > ?" : "l.id >= ?"',
+    test: damage
+  },
+  {
     name: "lines are rescued of a conversation that is not",
     file: "store/SqlExport.ts",
     search: " && !position.lost.includes(line.conversation)",

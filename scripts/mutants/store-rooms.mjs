@@ -202,8 +202,8 @@ export const mutants = [
   {
     name: "the lines of a room are exported after its end",
     file: "store/SqlExport.ts",
-    search: "where l.id > ? and l.id <= ? and c.kind < ${endedKind} order by",
-    replace: "where l.id > ? and l.id <= ? order by",
+    search: '"l.id = ?"} and c.kind < ${endedKind} order by',
+    replace: '"l.id = ?"} order by',
     test: suite
   },
   {

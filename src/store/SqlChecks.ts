@@ -6,7 +6,7 @@ import * as SqlGaps from "./SqlGaps.js"
 import * as SqlIndex from "./SqlIndex.js"
 import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import * as SqlRooms from "./SqlRooms.js"
-import type { SqlState } from "./SqlState.js"
+import type { Meta, SqlState } from "./SqlState.js"
 
 /**
  * What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. What cannot be read is a fault,
@@ -15,27 +15,47 @@ import type { SqlState } from "./SqlState.js"
 export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   state.forget()
   const faults: Array<StoreFault> = [...(yield* unreadableTables())]
-  const found = { lines: 0, bytes: 0, waiting: 0 }
+  const found = { lines: 0, bytes: 0, waiting: 0, isWhole: true }
   const ids = yield* unlessDamaged(rows<{ id: ConversationId }>("select id from conversation order by id"))
+  if (ids === damage) found.isWhole = false
   for (const { id } of ids === damage ? [] : ids) {
     state.trim() // nothing is written here
     const isRead = yield* unlessDamaged(checkConversation(state, id, found, faults))
-    if (isRead === damage) faults.push(`conversation ${id} cannot be read`)
+    if (isRead !== damage) continue
+    faults.push(`conversation ${id} cannot be read`)
+    found.isWhole = false
   }
   for (const part of [SharedTexts.check(), SqlRooms.check()]) {
     const more = yield* unlessDamaged(part)
     if (more !== damage) faults.push(...more)
   }
   const meta = yield* state.meta()
-  const { bytes, lines, waiting } = found
-  if (lines !== meta.lines) faults.push(`${lines} lines are stored, and ${meta.lines} should be`)
-  if (bytes !== meta.bytes) faults.push(`${bytes} bytes of text are stored, and ${meta.bytes} should be`)
-  const { expired, given, stored } = meta
+  const { bytes, isWhole, lines, waiting } = found
+  // What cannot be read cannot be counted, and is a fault already.
+  if (isWhole) faults.push(...totals(meta, { bytes, lines, waiting }))
+  const words = yield* unlessDamaged(SqlIndex.check())
+  faults.push(...(words === damage ? ["the index of words cannot be read"] : words))
+  return faults
+}
+
+interface Found {
+  lines: number
+  bytes: number
+  waiting: number
+  /** Everything could be read. */
+  isWhole: boolean
+}
+
+const totals = (
+  { bytes: allBytes, expired, given, lines: allLines, stored }: Meta,
+  { bytes, lines, waiting }: Omit<Found, "isWhole">
+): ReadonlyArray<StoreFault> => {
+  const faults: Array<StoreFault> = []
+  if (lines !== allLines) faults.push(`${lines} lines are stored, and ${allLines} should be`)
+  if (bytes !== allBytes) faults.push(`${bytes} bytes of text are stored, and ${allBytes} should be`)
   if (stored !== given + waiting + expired) {
     faults.push(`${stored} direct lines were stored, but ${given} were given, ${waiting} wait and ${expired} expired`)
   }
-  const words = yield* unlessDamaged(SqlIndex.check())
-  faults.push(...(words === damage ? ["the index of words cannot be read"] : words))
   return faults
 }
 
@@ -65,26 +85,37 @@ function* unreadableTables(): Sql<ReadonlyArray<StoreFault>> {
   return faults
 }
 
-function* checkConversation(
-  state: SqlState,
-  id: ConversationId,
-  found: { lines: number; bytes: number; waiting: number },
-  faults: Array<StoreFault>
-): Sql<void> {
+function* checkConversation(state: SqlState, id: ConversationId, found: Found, faults: Array<StoreFault>): Sql<void> {
   const head = yield* state.head(id)
   if (head === undefined) return
   for (const member of head.members.values()) found.waiting += member.waiting
   const gaps = yield* SqlGaps.of(id)
   let expected = head.first
-  for (let after = 0; ;) {
-    const page = yield* rows<LineRow>(
-      `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}
-       where l.conversation = ? and l.seq > ? order by l.seq limit ?`,
-      id,
-      after,
-      checkedLines
+  let unreadable: number | undefined
+  const reportUnreadable = (upTo: number) => {
+    if (unreadable !== undefined) faults.push(`lines ${unreadable} to ${upTo} of conversation ${id} cannot be read`)
+    unreadable = undefined
+  }
+  for (let after = 0, isOver = false; !isOver;) {
+    const together = yield* unlessDamaged(
+      rows<LineRow>(
+        `${selectLine} where l.conversation = ? and l.seq > ? order by l.seq limit ?`,
+        id,
+        after,
+        checkedLines
+      )
     )
+    const from = Math.max(after + 1, head.first)
+    const page = together === damage ? yield* oneByOne(id, from, Math.min(head.next, from + checkedLines)) : together
     for (const line of page) {
+      if (typeof line === "number") {
+        unreadable ??= line
+        found.isWhole = false
+        expected = line + 1
+        after = line
+        continue
+      }
+      reportUnreadable(expected - 1)
       found.lines += 1
       found.bytes += line.size
       const isAfterGap = line.seq > expected && (gaps.get(line.seq) ?? Infinity) <= expected
@@ -97,8 +128,21 @@ function* checkConversation(
       expected = line.seq + 1
       after = line.seq
     }
-    if (page.length < checkedLines) return
+    isOver = page.length === 0 || (together === damage ? after + 1 >= head.next : page.length < checkedLines)
   }
+  reportUnreadable(expected - 1)
+}
+
+const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}`
+
+/** The lines from a number on, before another one; in the place of those that cannot be read, or are missing, their numbers. */
+function* oneByOne(id: ConversationId, from: number, end: number): Sql<ReadonlyArray<LineRow | number>> {
+  const found: Array<LineRow | number> = []
+  for (let seq = from; seq < end; seq++) {
+    const line = yield* unlessDamaged(row<LineRow>(`${selectLine} where l.conversation = ? and l.seq = ?`, id, seq))
+    found.push(line === damage || line === undefined ? seq : line)
+  }
+  return found
 }
 
 const checkedLines = 500

@@ -181,13 +181,14 @@ function* roomOf(id: ConversationId, likeness: string): Sql<ExportedRoom> {
 /** In the order in which they were stored, which is that of their age. */
 function* lines(state: SqlState, position: ExportPosition, running: number): Sql<ExportPiece> {
   const { id: after, oneByOneTo } = position
+  const isTogether = oneByOneTo === undefined
   const found = yield* rows<LineRow>(
     `select l.id, l.conversation, l.seq, l.at, l.ran, l.account, l.author, l.flags, l.recipients, ${text},
             l.crc, l.device, l.label
      from ${linesWithText} join conversation c on c.id = l.conversation
-     where l.id > ? and l.id <= ? and c.kind < ${endedKind} order by l.id limit ?`,
-    after,
-    oneByOneTo === undefined ? Number.MAX_SAFE_INTEGER : after + 1,
+     where ${isTogether ? "l.id > ?" : "l.id = ?"} and c.kind < ${endedKind} order by l.id limit ?`,
+    // For the end of a range, SQLite would read on to the line after it, which may be damaged.
+    isTogether ? after : after + 1,
     exportedLines
   )
   const records = found
@@ -207,11 +208,11 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
       label: line.label
     }))
   const intact = position.intact + records.length
-  const end = oneByOneTo === undefined ? found.at(-1)?.id : after + 1
+  const end = isTogether ? found.at(-1)?.id : after + 1
   const { lastLine } = yield* state.meta()
   const next = { ...position, intact }
   if (end === undefined || end > lastLine) return { records, next: { ...next, part: "cursors", id: 0 } }
-  const isAgainTogether = oneByOneTo === undefined || end >= oneByOneTo
+  const isAgainTogether = isTogether || end >= oneByOneTo
   return { records, next: { ...next, id: end, oneByOneTo: isAgainTogether ? undefined : oneByOneTo } }
 }
 

@@ -94,10 +94,6 @@ describe("The documents", () => {
 
   it("keep the README short", () => assert.isAtMost(Documents.text("README.md").split("\n").length, 201))
 
-  it("have no marks of a merge that was not finished", () => {
-    for (const name of names) assert.notMatch(Documents.text(name), /^(?:<{7}|>{7}|={7}$)/mu, name)
-  })
-
   it("notices a command, a flag, a script and a file that do not exist", () => {
     for (const wrong of ["a-chat sing", "a-chat send bob --max-line 1", "npm run dance", "npm run bench -- --slowly"])
       assert.lengthOf(mistakes([wrong]), 1, wrong)

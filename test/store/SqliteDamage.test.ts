@@ -156,6 +156,18 @@ describe("damage in the file of a store", () => {
       const intact = Array.from({ length: 1000 }, (_, index) => index + 1).filter((seq) => seq < first || seq > last)
       assert.deepStrictEqual(numbersOf(all), intact)
       assert.deepStrictEqual(numbersOf(yield* ask({})), intact)
+      // The check finds the same, and so does an export.
+      const faults = yield* store.check
+      assert.deepStrictEqual(
+        faults.filter((fault) => fault.includes("conversation 1")),
+        [`lines ${first} to ${last} of conversation 1 cannot be read`]
+      )
+      assert.notInclude(faults.join(), "should be")
+      const exported = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
+      assert.deepStrictEqual(
+        exported.flatMap((record) => (record.type === "line" ? [record.seq] : [])),
+        intact
+      )
       // Page by page, in both directions, everything is met once.
       const met: Array<number> = []
       for (let after = 0, hasMore = true; hasMore;) {
