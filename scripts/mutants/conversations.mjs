@@ -152,7 +152,14 @@ export const mutants = [
   {
     name: "a device with a guest's many conversations remembers all of them",
     file: "conversations/RecentNumbers.ts",
-    search: "if (this.numbers.size > this.most) this.forgetOldest()\n",
+    search: "if (this.numbers.size + (this.numbers.has(key) ? 0 : 1) > this.most) this.forgetOldest()\n",
+    replace: "",
+    test: "test/conversations/RecentNumbers.test.ts"
+  },
+  {
+    name: "what a device was given last is forgotten once it is given a line of another conversation",
+    file: "conversations/RecentNumbers.ts",
+    search: "if (this.lastKey !== undefined) this.numbers = this.numbers.put(this.lastKey, this.lastNumber)\n",
     replace: "",
     test: "test/conversations/RecentNumbers.test.ts"
   },

@@ -69,24 +69,24 @@ export const mutants = [
   {
     name: "a killed server has saved that members were given lines which they have not acknowledged",
     file: "conversations/FeedWindow.ts",
-    search: "    this.lines += line.lines\n",
+    search: "    this.lines += lines\n    this.bytes += bytes\n",
     replace:
-      "    this.lines += line.lines\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, line.conversation, line.key, line.seq)\n",
+      "    this.lines += lines\n    this.bytes += bytes\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)\n",
     test: "test/faults/kills.test.ts",
     build: true
   },
   {
-    name: "what one member of a room has acknowledged counts for all of them",
+    name: "lines of which a device has taken some keep their place in its window",
     file: "conversations/FeedWindow.ts",
-    search: "const rest = { ...line, lines: line.lines - left }",
-    replace: "const rest = Object.assign(line, { lines: line.lines - left })",
+    search: "Math.floor((line.bytes * lines) / line.lines)",
+    replace: "0",
     test: "test/conversations/Feed.test.ts"
   },
   {
-    name: "a member that leaves a room keeps what the others have taken from being saved",
+    name: "a line that is not for a device waits for the next one, although it has taken all before",
     file: "conversations/FeedWindow.ts",
-    search: "this.underWay[index] = { ...line, key: undefined }",
-    replace: "Object.assign(line, { key: undefined })",
+    search: "line.key === undefined || line.lines === 0) continue\n      line.upTo",
+    replace: "line.key === undefined) continue\n      line.upTo",
     test: "test/conversations/Feed.test.ts"
   },
   {

@@ -224,26 +224,28 @@ export class Feed implements Source {
    * a line to many members costs (benchmark: a room of 1,000).
    */
   storedAll(run: RoomRun) {
-    const { accounts, by, conversation, first, key, last, lines, senders } = run
+    const { conversation, lines } = run
     const { device, peer } = this
     const isPlain =
+      run.isWhole &&
       this.isReady &&
       !this.behind.has(conversation) &&
-      last - first + 1 === lines.length &&
-      this.given?.get(conversation) === first - 1 &&
+      this.given?.get(conversation) === run.first - 1 &&
       this.window.hasRoom &&
-      !senders.has(peer) &&
-      (device === undefined || !accounts.has(device.account))
+      !run.isBy(peer) &&
+      (device === undefined || !run.accounts.has(device.account))
     if (!isPlain) {
+      const { by, key } = run
       for (let index = 0; index < lines.length; index++) {
         this.stored(conversation, key, lines[index] as StoredLine, by[index] as Peer) // in range: parallel
       }
       return
     }
-    const { shared, underWay } = this.broker.rendering.run(peer, run)
-    this.numbers.set(conversation, last)
-    this.window.addShared(underWay)
-    this.broker.give(peer, shared.text, lines.length, this, shared)
+    const shared = this.broker.rendering.run(peer, run)
+    const { text } = shared
+    this.numbers.set(conversation, run.last)
+    this.window.add(conversation, run.key, lines.length, run.last, text.length, false)
+    this.broker.give(peer, text, lines.length, this, shared)
   }
 
   private noteOwn(conversation: ConversationId, { account, seq }: StoredLine, by: Peer) {

@@ -14,18 +14,19 @@ export const pageBytes = 65_536
 /** The entries of a window that are taken, after which it makes room for others. */
 const passedEntries = 16
 
-/** A line in the outbox, or several that follow each other. The members of a room share one record. */
-export interface UnderWay {
+/** Lines in the outbox that follow each other in a conversation, without a number between them that is not for this device. */
+interface UnderWay {
   readonly conversation: ConversationId
   /** Undefined once the client has left the room. */
-  readonly key: ConversationKey | undefined
+  key: ConversationKey | undefined
   /** The lines that are not taken yet. */
-  readonly lines: number
+  lines: number
   /** The number of the last of them. */
-  readonly seq: number
+  seq: number
   /** The same, or the number of the last line after it that is not for this device. */
-  readonly upTo: number
-  readonly bytes: number
+  upTo: number
+  /** The bytes of these lines; where some of a run were taken, about so many. */
+  bytes: number
   /** It reports a gap, of which the last line has this number. It is taken before the lines that follow it. */
   readonly isGap: boolean
 }
@@ -35,6 +36,10 @@ export interface UnderWay {
  * takes; a guest has none.
  */
 export class FeedWindow {
+  /**
+   * Once all lines are taken, the last entry stays, with none: for most devices the next lines continue it, and then it
+   * takes neither memory nor time to make another one (benchmark: room-1000).
+   */
   private underWay: Array<UnderWay | undefined> = []
   /** The entries of `underWay`, from the first, that are taken. */
   private passed = 0
@@ -64,29 +69,36 @@ export class FeedWindow {
     const first = new Map<ConversationId, number>()
     for (let index = this.passed; index < this.underWay.length; index++) {
       const line = this.underWay[index]
-      if (line === undefined || line.isGap || line.key === undefined || first.has(line.conversation)) continue
+      if (line === undefined || line.isGap || line.lines === 0 || line.key === undefined) continue
+      if (first.has(line.conversation)) continue
       first.set(line.conversation, line.seq - line.lines)
     }
     return Array.from(first, ([conversation, after]) => ({ conversation, after }))
   }
 
-  /** Lines of a conversation, of which the last has the number `seq`, were put into the device's outbox. */
+  /** Lines of a conversation without a hole, of which the last has the number `seq`, were put into the device's outbox. */
   add(conversation: ConversationId, key: ConversationKey, lines: number, seq: number, bytes: number, isGap: boolean) {
-    this.addShared({ conversation, key, lines, seq, upTo: seq, bytes, isGap })
-  }
-
-  addShared(line: UnderWay) {
-    this.lines += line.lines
-    this.bytes += line.bytes
-    this.underWay.push(line)
+    this.lines += lines
+    this.bytes += bytes
+    const { underWay } = this
+    const last = underWay[underWay.length - 1]
+    if (last !== undefined && !isGap && last.upTo === seq - lines && isContinued(last, conversation)) {
+      last.lines += lines
+      last.bytes += bytes
+      last.seq = seq
+      last.upTo = seq
+      return
+    }
+    if (last?.lines === 0) underWay.pop()
+    underWay.push({ conversation, key, lines, seq, upTo: seq, bytes, isGap })
   }
 
   /** A line is not for this device. The cursor passes it together with the line before it, if that is under way. */
   passOver(conversation: ConversationId, key: ConversationKey, seq: number) {
     for (let index = this.underWay.length - 1; index >= this.passed; index--) {
       const line = this.underWay[index]
-      if (line?.conversation !== conversation || line.key === undefined) continue
-      this.underWay[index] = { ...line, upTo: seq }
+      if (line?.conversation !== conversation || line.key === undefined || line.lines === 0) continue
+      line.upTo = seq
       return
     }
     if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)
@@ -96,7 +108,7 @@ export class FeedWindow {
   forget(conversation: ConversationId) {
     for (let index = this.passed; index < this.underWay.length; index++) {
       const line = this.underWay[index]
-      if (line?.conversation === conversation) this.underWay[index] = { ...line, key: undefined }
+      if (line?.conversation === conversation) line.key = undefined
     }
   }
 
@@ -111,32 +123,42 @@ export class FeedWindow {
       const line = this.underWay[this.passed]
       const isWrittenGap = line?.isGap === true && this.writtenGaps > 0
       if (left === 0 && !isWrittenGap) break
-      if (line === undefined || (line.isGap && !isWrittenGap)) throw new Error("more lines were taken than given")
+      if (line === undefined || line.lines === 0 || (line.isGap && !isWrittenGap)) {
+        throw new Error("more lines were taken than given")
+      }
       if (!isWrittenGap && line.lines > left) {
-        const rest = { ...line, lines: line.lines - left }
-        this.underWay[this.passed] = rest
-        this.lines -= left
-        this.hasTaken(line, line.seq - rest.lines)
+        this.takePart(line, left)
+        this.hasTaken(line, line.seq - line.lines)
         break
       }
-      this.underWay[this.passed] = undefined
-      this.passed += 1
-      this.lines -= line.lines
-      this.bytes -= line.bytes
+      const { lines: taken } = line
+      this.takePart(line, taken)
+      if (isWrittenGap || this.passed < this.underWay.length - 1) {
+        this.underWay[this.passed] = undefined
+        this.passed += 1
+      }
       if (isWrittenGap) {
         this.writtenGaps -= 1
         this.hasTakenGap(line)
         continue
       }
-      left -= line.lines
+      left -= taken
       const next = this.underWay[this.passed]
       const isLastOfRun = left === 0 || next?.conversation !== line.conversation || next.isGap
       if (isLastOfRun) this.hasTaken(line, line.upTo)
     }
     // Not as soon as all are taken, which most are at once: V8 makes room for 17 entries for the first (benchmark: room-1000).
-    if (this.passed < passedEntries || (this.passed < windowLines && this.passed < this.underWay.length)) return
+    if (this.passed < passedEntries || (this.passed < windowLines && this.lines > 0)) return
     this.underWay = this.underWay.slice(this.passed)
     this.passed = 0
+  }
+
+  private takePart(line: UnderWay, lines: number) {
+    const bytes = lines === line.lines ? line.bytes : Math.floor((line.bytes * lines) / line.lines)
+    line.lines -= lines
+    line.bytes -= bytes
+    this.lines -= lines
+    this.bytes -= bytes
   }
 
   /** The device has taken a line with this number, and all those before it. */
@@ -150,8 +172,13 @@ export class FeedWindow {
   private hasTakenGap({ conversation, key, upTo }: UnderWay) {
     if (this.device === undefined || key === undefined) return
     for (let index = this.passed; index < this.underWay.length; index++) {
-      if (this.underWay[index]?.conversation === conversation) return
+      const line = this.underWay[index]
+      if (line?.conversation === conversation && line.lines > 0) return
     }
     this.broker.cursors.moved(this.device, conversation, key, upTo)
   }
 }
+
+/** Whether the next lines of this conversation go on with this entry, given that their numbers do. */
+const isContinued = ({ conversation: last, isGap, key, seq, upTo }: UnderWay, conversation: ConversationId) =>
+  last === conversation && key !== undefined && !isGap && seq === upTo

@@ -1,4 +1,5 @@
 import type { Peer } from "../chat/Peer.js"
+import type { SharedText } from "../chat/SharedText.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey, StoredLine } from "../ports/StoreLines.js"
 import type { HelloWord } from "../protocol/HelloWord.js"
@@ -6,14 +7,14 @@ import * as PastReply from "../protocol/PastReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as Wire from "../protocol/Wire.js"
-import type { RoomRun, RunText } from "./RoomRun.js"
+import type { RoomRun } from "./RoomRun.js"
 import { isSelf, otherAccount } from "./Parties.js"
 
 /** ` seq=17 at=1764151201123` for clients that said `seq`, otherwise nothing. */
 export const numbers = (words: ReadonlySet<HelloWord>, seq: number, at: number): string =>
   words.has("seq") ? ` seq=${seq} at=${at}` : ""
 
-/** A number for the words that change how a message looks. */
+/** A number for the words that change how a message looks; 0 without any. */
 const formOf = (words: ReadonlySet<HelloWord>): number =>
   words.size === 0 ? 0 : (words.has("auto") ? 1 : 0) + (words.has("seq") ? 2 : 0) + (words.has("to") ? 4 : 0)
 
@@ -39,7 +40,7 @@ export class Rendering {
   }
 
   /** Lines of a room as clients get them that have sent none of them. Rendered once for each form. */
-  run({ words }: Peer, run: RoomRun): RunText {
+  run({ words }: Peer, run: RoomRun): SharedText {
     return run.textOf(formOf(words), () => run.lines.map((line) => this.message(words, run.key, line)).join(""))
   }
 

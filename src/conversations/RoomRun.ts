@@ -2,22 +2,22 @@ import type { Peer } from "../chat/Peer.js"
 import { SharedText } from "../chat/SharedText.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import { ofRoom, type ConversationId, type ConversationKey, type StoredLine } from "../ports/StoreLines.js"
-import type { UnderWay } from "./FeedWindow.js"
-
-/** The lines as most members get them, and as the entry of their windows: one of each for all of these members. */
-export interface RunText {
-  readonly shared: SharedText
-  readonly underWay: UnderWay
-}
 
 /** Lines of a room that were stored together, in order: each member gets them at once. */
 export class RoomRun {
   readonly key: ConversationKey
-  /** The connections that sent them, and their accounts, which do not get all of them. */
-  readonly senders: ReadonlySet<Peer>
+  /** The accounts of those that sent them, who do not get all of them. */
   readonly accounts: ReadonlySet<AccountId | undefined>
-  /** By the form in which members want messages (benchmark: room-1000). */
-  private readonly texts = new Map<number, RunText>()
+  readonly first: number
+  readonly last: number
+  /** No line is missing between the first and the last. */
+  readonly isWhole: boolean
+  /** The connection that sent them all; undefined if several did. */
+  private readonly sender: Peer | undefined
+  private readonly senders: ReadonlySet<Peer>
+  /** The lines as members want them that have said nothing about it; each is asked (benchmark: room-1000). */
+  private plain: SharedText | undefined = undefined
+  private readonly others = new Map<number, SharedText>()
 
   constructor(
     readonly conversation: ConversationId,
@@ -27,29 +27,29 @@ export class RoomRun {
   ) {
     this.key = ofRoom(conversation)
     this.senders = new Set(by)
+    this.sender = this.senders.size === 1 ? by[0] : undefined
     this.accounts = new Set(lines.map(({ account }) => account))
+    this.first = lines[0]?.seq ?? 0
+    this.last = lines.at(-1)?.seq ?? 0
+    this.isWhole = this.last - this.first + 1 === lines.length
   }
 
-  /** The lines in a form, of which `render` makes the text when it is wanted first. */
-  textOf(form: number, render: () => string): RunText {
-    const known = this.texts.get(form)
+  /** Whether this connection has sent any of them. */
+  isBy(peer: Peer): boolean {
+    return this.sender === undefined ? this.senders.has(peer) : this.sender === peer
+  }
+
+  /**
+   * The lines in a form, of which `render` makes the text when it is wanted first.
+   *
+   * @param form 0 for those that have said nothing about it
+   */
+  textOf(form: number, render: () => string): SharedText {
+    if (form === 0) return (this.plain ??= new SharedText(render()))
+    const known = this.others.get(form)
     if (known !== undefined) return known
-    const { conversation, key, last, lines } = this
-    const shared = new SharedText(render())
-    const bytes = shared.text.length
-    const made = {
-      shared,
-      underWay: { conversation, key, lines: lines.length, seq: last, upTo: last, bytes, isGap: false }
-    }
-    this.texts.set(form, made)
+    const made = new SharedText(render())
+    this.others.set(form, made)
     return made
-  }
-
-  get first(): number {
-    return this.lines[0]?.seq ?? 0
-  }
-
-  get last(): number {
-    return this.lines.at(-1)?.seq ?? 0
   }
 }

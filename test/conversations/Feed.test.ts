@@ -110,6 +110,34 @@ describe("Feed", () => {
     assert.deepStrictEqual([one.cursor(), gone.cursor(), other.cursor()], [3, undefined, 3])
   })
 
+  it("has room for lines without end while the device takes all but the last few", () => {
+    const { feed, given, openNow } = open()
+    openNow()
+    for (let seq = 1; seq <= 40_000; seq++) {
+      stored(feed, seq)
+      if (seq > 3) feed.delivered(1)
+    }
+    assert.lengthOf(given, 40_000)
+    assert.isTrue(feed.isLive(key))
+    assert.deepStrictEqual(feed.held, [{ conversation: talk, after: 39_997 }])
+  })
+
+  it("passes lines that are not for the device as soon as it has taken those before", () => {
+    const own = { ...device, words: new Set() } as unknown as Peer
+    const { cursor, feed, openNow } = openAs(own)
+    const between = Keys.between(account, 2 as AccountId)
+    const write = (seq: number) => feed.stored(talk, between, { ...line(seq), account, author: "bob" }, own)
+    openNow()
+    feed.stored(talk, between, line(1), guest)
+    write(2)
+    assert.isUndefined(cursor())
+    feed.delivered(1)
+    assert.strictEqual(cursor(), 2)
+    write(3)
+    assert.strictEqual(cursor(), 3)
+    assert.deepStrictEqual(feed.held, [])
+  })
+
   it("begins with what waits, and is live after a page that is the last", () => {
     const { feed, given, openNow } = open([talk, 4, 6])
     openNow()
