@@ -208,7 +208,7 @@ export const help = (
 
 /** Why a command did nothing. */
 const refusedTexts = {
-  guest: "only for accounts; /register makes one of your name",
+  guest: "only for accounts; where a server has them, /register makes one of your name",
   token: "only after a login with the password",
   policy: "not allowed here",
   limit: "too many",

@@ -226,6 +226,8 @@ describe.concurrent("a-chat control", () => {
     Effect.gen(function* () {
       for (const [words, mistake] of [
         [["kik", "bob"], `"kik" is not a request; did you mean kick?`],
+        [["rooms"], `"rooms" is not a request; did you mean room?`],
+        [["what"], `"what" is not a request; there are kick NAME,`],
         [["kick"], "write kick NAME"],
         [["kick", "bob", "carol"], "write kick NAME"],
         [["kick", "bob", "--for", "1h"], "write kick NAME"],

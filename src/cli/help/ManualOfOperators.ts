@@ -70,6 +70,9 @@ export const control: ManualPage = {
       "the same. Digits and dots are an address; name=10.0.0.1 is a name. `unban` lifts a ban. `list` prints the clients " +
       "and the bans. `reload` does what SIGHUP does, and `drain` what SIGTERM does. " +
       "`backup FILE` writes a copy of the store, like `a-chat store backup`; the path is absolute.",
+    "`room list` prints the rooms, `room create #ROOM [OWNER]` makes one and `room remove #ROOM` ends one with its lines. " +
+      "After `room`, everything that owners do works without its slash, such as `room silence #ROOM NAME 10m`. `account` " +
+      "and `hook` do what the commands of these names do.",
     "Bans survive a reload and end with the server. With --json the answer is one object: `ok` is true or false, and " +
       "`error` says what is wrong. `list` has `bans` and `connections`, with the fields of /connections on the admin port."
   ],
@@ -84,6 +87,7 @@ export const control: ManualPage = {
     ["Everyone who is connected, and all bans:", "a-chat control --socket ./control.sock list"],
     ["Disconnect bob, and keep him out for an hour:", "a-chat control --socket ./control.sock ban bob --for 1h"],
     ["Keep a network out:", "a-chat control --socket ./control.sock ban 192.0.2.0/24 --json"],
+    ["The rooms, and their owners:", "a-chat control --socket ./control.sock room list"],
     ["Stop in order, like SIGTERM:", "a-chat control --socket ./control.sock drain"]
   ]
 }

@@ -227,8 +227,14 @@ const forms: Readonly<Record<Verb, Form>> = {
   }
 }
 
+/** Requests with a second word, of which each alone is answered with what it takes. */
+const groups = ["room", "account", "hook"]
+
 /** The requests and their arguments, for people. */
-export const usages: ReadonlyArray<string> = Object.values(forms).map(({ usage }) => usage)
+export const usages: ReadonlyArray<string> = [
+  ...Object.values(forms).map(({ usage }) => usage),
+  ...groups.map((group) => `${group} …`)
+]
 
 const parseTime = (word: string): Either.Either<Duration.Duration, string> => {
   const [, text = ""] = /^for=(.*)$/su.exec(word) ?? []
@@ -240,4 +246,5 @@ const parseTime = (word: string): Either.Either<Duration.Duration, string> => {
     : Either.left(`${JSON.stringify(word)} is out of range; allowed: ${range}`)
 }
 
-const unknown = (verb: string) => DidYouMean.unknownRequest(verb, Object.keys(forms), `there are ${usages.join(", ")}`)
+const unknown = (verb: string) =>
+  DidYouMean.unknownRequest(verb, [...Object.keys(forms), ...groups], `there are ${usages.join(", ")}`)
