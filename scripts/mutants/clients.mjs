@@ -214,7 +214,7 @@ export const mutants = [
     file: "client/Acknowledgement.ts",
     search: "this.flush()\n    this.hasStopped = true",
     replace: "this.hasStopped = true",
-    test: "test/client/acknowledgement.test.ts"
+    test: "test/client/acknowledgement-output.test.ts"
   },
   {
     name: "a client that waits for messages ends its sending half, and cannot acknowledge",

@@ -20,7 +20,7 @@ export const unlessStoreFails =
   (command: string, label: string | undefined) =>
   (answer: Effect.Effect<ReadonlyArray<string>, StoreError>): Effect.Effect<Answer> =>
     Effect.catchTag(answer, "StoreError", ({ message }) =>
-      Effect.logWarning("a command failed, because the store did").pipe(
+      Effect.logWarning("a command failed because the store failed").pipe(
         Effect.annotateLogs({ command, reason: message }),
         Effect.as(refusing(command, label)("unavailable", { retryMillis: retryStoreMillis }))
       )

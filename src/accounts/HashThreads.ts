@@ -26,7 +26,7 @@ export const make = (options: HashThreadsOptions): Effect.Effect<Credentials.Der
     (threads): Credentials.Derive =>
       (...work) =>
         Effect.catchTag(threads.hash(...work), "HashThreadEnded", ({ why }) =>
-          Effect.logWarning("a thread for passwords has ended; its hashes are made elsewhere").pipe(
+          Effect.logWarning("a thread for passwords has ended; other threads make its hashes").pipe(
             Effect.annotateLogs({ reason: why }),
             Effect.zipRight(Credentials.inLibuv(...work))
           )

@@ -45,7 +45,7 @@ export class StoreTrouble {
 
   /** Logs that lines cannot be read, and are passed over. */
   readonly unreadable = (error: StoreError): Effect.Effect<void> =>
-    this.log("the store is damaged; what cannot be read of it is left out, and devices are told", error)
+    this.log("the store is damaged; lines that cannot be read are left out, and reported to devices as gaps", error)
 
   /** Logs that the store works, if it did not before. */
   get works(): Effect.Effect<void> {

@@ -101,9 +101,8 @@ export const open = (path: string): Effect.Effect<Hooks, HookFile.HookFileError>
       add: (wanted) =>
         turn.withPermits(1)(
           Effect.gen(function* () {
-            if (kept.has(wanted.id)) return yield* Effect.fail(`there is a hook ${wanted.id} already`)
-            if (kept.size >= maxHooks)
-              return yield* Effect.fail(`there are ${maxHooks} hooks, and there may be no more`)
+            if (kept.has(wanted.id)) return yield* Effect.fail(`there already is a hook ${wanted.id}`)
+            if (kept.size >= maxHooks) return yield* Effect.fail(`there are ${maxHooks} hooks, which is the maximum`)
             const { proof = HookKinds.kinds[wanted.kind].proof } = wanted
             const secret = `${secretPrefix}${randomBytes(16).toString("hex")}`
             const stored: HookFile.StoredHook = {

@@ -47,7 +47,7 @@ const gauges = {
 const oldest = gauge("achat_store_oldest_line_seconds", "Running time since the oldest kept line was stored")
 
 const roomEnds = Metric.counter("achat_store_room_ends_failed_total", {
-  description: "Attempts to end a room that nobody is in which failed because the store did",
+  description: "Attempts to end an empty room that failed because the store failed",
   incremental: true
 })
 

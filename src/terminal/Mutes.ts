@@ -61,7 +61,7 @@ export class Mutes {
   }
 
   private warn(message: string) {
-    if (!this.hasWarned) this.options.warn(`what you have muted is not kept: ${message}`)
+    if (!this.hasWarned) this.options.warn(`your mutes are not saved: ${message}`)
     this.hasWarned = true
   }
 }

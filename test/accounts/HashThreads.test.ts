@@ -69,7 +69,7 @@ const endsOnce = (real: string) => `
   if (fs.readFileSync(__filename + ".starts", "utf8") === "x") parentPort.on("message", () => process.exit(3))
   else require(${real})`
 
-const ended = "a thread for passwords has ended; its hashes are made elsewhere"
+const ended = "a thread for passwords has ended; other threads make its hashes"
 
 describe("threads that hash passwords", () => {
   it.scopedLive("make the same hashes as libuv's, and check them", () =>

@@ -35,7 +35,7 @@ describe("a-chat hook", () => {
       assert.match(listed.output, /^ci +custom +ci +#ops, #dev +secret +\S+ +built: \{text\} \{\{$/mu)
       assert.notInclude(listed.output, secret)
       const again = yield* run("add", "ci", ...about)
-      assert.deepStrictEqual([again.status, again.errors], [1, "a-chat: there is a hook ci already\n"])
+      assert.deepStrictEqual([again.status, again.errors], [1, "a-chat: there already is a hook ci\n"])
       const removed = yield* run("remove", "ci", "--json")
       assert.deepStrictEqual(JSON.parse(removed.output), { ok: true, hook: "ci" })
       assert.strictEqual(yield* post(secret), 401)

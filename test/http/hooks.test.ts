@@ -242,7 +242,7 @@ describe("The file of webhooks", () => {
             ...hook
           })
         )
-      assert.match(yield* why({ id: "ci" }), /there is a hook ci already/u)
+      assert.match(yield* why({ id: "ci" }), /there already is a hook ci/u)
       assert.match(yield* why({ id: "A/b" }), /an id has/u)
       assert.match(yield* why({ name: "a b" }), /not a name/u)
       assert.match(yield* why({ rooms: [] }), /needs a room/u)

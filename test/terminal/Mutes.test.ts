@@ -68,14 +68,14 @@ describe("muted conversations", () => {
       const { alice } = yield* open({ mutes: (login) => MutesFile.make({ XDG_STATE_HOME: path }, "one", login) })
       yield* alice.sees("\nbob 1 · #ops 1 · #web 2 —")
       yield* alice.types(`/mute web${enter}`)
-      yield* alice.sees("✗ what you have muted is not kept: ")
+      yield* alice.sees("✗ your mutes are not saved: ")
       yield* alice.types(`/mute ops${enter}`)
       yield* alice.sees(/#ops is muted; [^]*\nbob 1 —/u)
       assert.lengthOf(
         alice
           .rows()
           .join("\n")
-          .match(/is not kept/gu) ?? [],
+          .match(/are not saved/gu) ?? [],
         1
       )
     })
