@@ -63,6 +63,13 @@ export const internals: ReadonlyArray<Internal> = [
     without: "see the previous one"
   },
   {
+    path: ["_parent"],
+    of: "TLS socket",
+    type: "object", // null without a socket below, as in a client
+    why: "finds the connection whose handshake has finished",
+    without: "its addresses find it among all that are in their handshakes, which takes system calls (benchmark: churn)"
+  },
+  {
     path: ["_handle", "setNoDelay"],
     of: "TCP server",
     type: "function",
@@ -89,7 +96,7 @@ export interface Internal {
   /** The property, as seen from a `net.Socket` or a `net.Server`. */
   readonly path: ReadonlyArray<string>
   readonly of: "TCP socket" | "TLS socket" | "TCP server"
-  readonly type: "function" | "number" | "boolean"
+  readonly type: "function" | "number" | "boolean" | "object"
   /** What it is read for. */
   readonly why: string
   /** What is lost where it does not exist. */
@@ -176,6 +183,12 @@ export const hasTcpEnded = (tls: Net.Socket): boolean => {
   const readStart = carrier?.["readStart"]
   if (handle?.["reading"] !== true || typeof readStart !== "function") return false
   return Reflect.apply(readStart, carrier, []) === 0
+}
+
+/** The socket around which a TLS socket was made. */
+export const socketBelow = (tls: Net.Socket): Net.Socket | undefined => {
+  const below: unknown = Reflect.get(tls, "_parent")
+  return below instanceof Net.Socket ? below : undefined
 }
 
 interface InheritedOptions {

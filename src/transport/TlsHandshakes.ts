@@ -5,6 +5,7 @@ import type * as NodeTls from "node:tls"
 import { TransportError, type ListenerEvents } from "../ports/Transport.js"
 import * as Certificates from "./Certificates.js"
 import * as FirstBytes from "./FirstBytes.js"
+import * as NodeInternals from "./NodeInternals.js"
 import { socketOptions, type Remote } from "./NetSocket.js"
 import type { TlsListenOptions } from "./Tls.js"
 import * as TlsConnect from "./TlsConnect.js"
@@ -34,15 +35,23 @@ const isHandshake = (bytes: Uint8Array): FirstBytes.Verdict<boolean> => ({
   found: bytes[0] === handshakeRecord
 })
 
-/** Identifies a connection: no other open connection has the same two ends. */
-const keyOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Socket) =>
+/** No other open connection has the same two ends. */
+const endsOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Socket) =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+
+/** The connection whose handshake has finished, among those in their handshakes. */
+const below = (tls: NodeTls.TLSSocket, handshaking: ReadonlyMap<Net.Socket, unknown>): Net.Socket | undefined => {
+  const known = NodeInternals.socketBelow(tls)
+  if (known !== undefined) return known
+  const ends = endsOf(tls)
+  return [...handshaking.keys()].find((raw) => endsOf(raw) === ends)
+}
 
 export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy">) =>
   Effect.gen(function* () {
     const { tls } = yield* Certificates.modules
     const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? TlsConnect.handshakeTimeout)
-    const handshaking = new Map<string, (tls: NodeTls.TLSSocket) => unknown>()
+    const handshaking = new Map<Net.Socket, (tls: NodeTls.TLSSocket) => unknown>()
     // This server never listens: it gets connections whose first bytes have been checked. It requests certificates but
     // accepts a handshake without a valid one, so that it can send the client the reason for the refusal.
     const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })
@@ -51,7 +60,8 @@ export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy"
       (undo) => Effect.sync(undo)
     )
     server.on("secureConnection", (socket) => {
-      const secure = handshaking.get(keyOf(socket))
+      const raw = below(socket, handshaking)
+      const secure = raw && handshaking.get(raw)
       if (secure === undefined) return socket.destroy() // reset in the meantime
       socket.allowHalfOpen = socketOptions.allowHalfOpen
       return secure(socket)
@@ -62,14 +72,13 @@ export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy"
         events.failed(new TransportError({ during: "Listen", reason: `no TLS with ${remote.remote}: ${why}` }))
       // Registered first: an 'error' event without a listener ends the process.
       raw.on("error", () => {})
-      const key = keyOf(raw)
       const deadline = setTimeout(() => {
         failed("the handshake took too long")
         events.late()
       }, timeoutMillis)
       const done = () => {
         clearTimeout(deadline)
-        handshaking.delete(key)
+        handshaking.delete(raw)
       }
       raw.once("close", done)
       FirstBytes.read(raw, isHandshake, (isTls) => {
@@ -77,7 +86,7 @@ export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy"
           failed("the client does not speak TLS")
           return events.plain()
         }
-        handshaking.set(key, (secured) => {
+        handshaking.set(raw, (secured) => {
           done()
           if (!credentials.identifies) return events.secured(secured, undefined)
           const { common, why } = identityOf(secured)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
+import { TLSSocket } from "node:tls"
 import * as NodeInternals from "../../src/transport/NodeInternals.js"
 import { socketOptions } from "../../src/transport/NetSocket.js"
 import { client, dial, listening } from "../support/TlsConnections.js"
@@ -55,6 +56,9 @@ describe(`Node ${process.version} has the internals that we read:`, () => {
       const taken = NodeInternals.takenBytes(tcp) ?? 0
       tcp.write("hi")
       assert.strictEqual(NodeInternals.takenBytes(tcp), taken + 2)
+      const above = new TLSSocket(tcp, { isServer: true }).on("error", () => {})
+      assert.strictEqual(NodeInternals.socketBelow(above), tcp)
+      above.destroy()
     })
   )
 })
