@@ -11,8 +11,10 @@ export const formOf = (values) => {
 /** The rows: the title in the figures of a run, which has as many as it counts. */
 export const rows = [
   "kills",
+  "members, and their devices",
   "lines reported as stored",
   "stored, and not reported",
+  "given to members",
   "given again after a kill",
   "sent again by alice",
   "lost"
