@@ -249,6 +249,26 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
       .locator(".line")
       .evaluateAll((all) => all.filter(({ clientHeight }) => clientHeight > 900).length)
     assert.strictEqual(tall, 0)
+    // In the list, each is the beginning of one line.
+    await page.waitForSelector('.item .preview:has-text("mallory: the end")')
+    for (const text of [...hostileTexts, "\u05e9\u05dc\u05d5\u05dd ".repeat(200)]) mallory.say(`kate: ${text}`)
+    await page.waitForSelector('.item .preview:has-text("\u05e9\u05dc\u05d5\u05dd")')
+    const previews = await page.locator(".item .preview").evaluateAll((all) =>
+      all.map((one) => ({
+        height: one.clientHeight,
+        length: one.textContent?.length ?? 0,
+        direction: getComputedStyle(one).direction,
+        elements: one.querySelectorAll(":not(bdi)").length
+      }))
+    )
+    assert.isAbove(previews.length, hostileNames.length)
+    for (const { elements, height, length } of previews) {
+      assert.isBelow(height, 30)
+      assert.isAtMost(length, 240)
+      assert.strictEqual(elements, 0)
+    }
+    assert.isTrue(previews.some(({ direction }) => direction === "rtl"))
+    assert.isTrue(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth))
     assert.deepStrictEqual(await B.problems(page), [])
     mallory.end()
     await page.context().close()

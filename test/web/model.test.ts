@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Conversation } from "../../src/web/model/Conversation.js"
 import { Outbox } from "../../src/web/model/Outbox.js"
 import { Reconnection } from "../../src/web/model/Reconnection.js"
 import { Settings } from "../../src/web/model/Settings.js"
@@ -302,5 +303,26 @@ describe("Times", () => {
     assert.match(times.day(at("2026-03-28T23:59:59"), now), /^Saturday,? 28 March$/u)
     assert.match(times.day(at("2025-12-31T12:00:00"), now), /^Wednesday,? 31 December 2025$/u)
     assert.strictEqual(times.time(at("2026-03-30T09:05:59")), "09:05")
+  })
+})
+
+describe("the last message of a conversation", () => {
+  it("is the last one that has come, also while the user reads others, and no note", () => {
+    const one = new Conversation("#ops")
+    const text = () => one.lastMessage.peek()?.text
+    const change = (by: (timeline: Timeline) => void) => {
+      by(one.timeline)
+      one.show()
+    }
+    assert.isUndefined(text())
+    change((timeline) => timeline.showLatest(page(8, 9, true)))
+    change((timeline) => timeline.add({ ...note("bob has joined"), kind: "note" }))
+    assert.strictEqual(text(), "line 9")
+    change((timeline) => timeline.showPart(page(1, 3, true), false))
+    assert.strictEqual(text(), "line 9")
+    change((timeline) => timeline.showLater(page(4, 10, false)))
+    assert.strictEqual(text(), "line 10")
+    one.restart()
+    assert.isUndefined(text())
   })
 })

@@ -64,6 +64,8 @@ export class Conversation {
   readonly timeline = new Timeline()
   /** The lines that are shown: those of the timeline. */
   readonly lines = signal<ReadonlyArray<ShownLine>>([])
+  /** The last message, as far as it has come; undefined if none has. */
+  readonly lastMessage = signal<ShownLine | undefined>(undefined)
   readonly state = signal(initial)
 
   constructor(readonly name: string) {
@@ -76,7 +78,10 @@ export class Conversation {
 
   /** The timeline has changed. */
   show(): void {
-    this.lines.value = this.timeline.lines
+    const { isAtEnd, lines } = this.timeline
+    this.lines.value = lines
+    // After a jump the last line is another one, of which the list says nothing.
+    if (isAtEnd) this.lastMessage.value = lines.findLast(({ kind }) => kind === "message")
   }
 
   /** The server says how far the conversation goes, and how far the user has read it. */

@@ -30,6 +30,25 @@ const facts = ({ draft, isMuted, mentions, unread }: ConversationState): string 
 
 const maxCount = 999
 
+/** More than a wide list shows of a message. */
+const maxPreview = 200
+
+/** The beginning of the last message, in its own direction, and who has said it. */
+const Preview = ({ conversation: { isRoom, lastMessage } }: { readonly conversation: Conversation }) => {
+  const line = lastMessage.value
+  if (line === undefined) return null
+  const { from, isOwn, text } = line
+  const who = isOwn ? "You" : isRoom ? from : undefined
+  return (
+    <span class="preview" dir="auto">
+      {who !== undefined && <bdi>{who}</bdi>}
+      {who !== undefined && ": "}
+      {/* Without half of a character at its end. */}
+      {text.length > maxPreview ? text.slice(0, maxPreview).replace(/[\ud800-\udbff]$/u, "") : text}
+    </span>
+  )
+}
+
 const Item = ({ chat, conversation }: { readonly chat: Chat; readonly conversation: Conversation }) => {
   const { isRoom, name, state } = conversation
   const { draft, isLocked, isMuted, mentions, unread } = state.value
@@ -45,7 +64,10 @@ const Item = ({ chat, conversation }: { readonly chat: Chat; readonly conversati
         onClick={() => chat.reading.open(name)}
       >
         <Avatar name={name} isLocked={isLocked} {...(isRoom ? {} : { isHere: chat.present.value.has(name) })} />
-        <NameText name={isRoom ? name.slice(1) : name} />
+        <span class="what">
+          <NameText name={isRoom ? name.slice(1) : name} />
+          <Preview conversation={conversation} />
+        </span>
         {!isCurrent && draft.trim() !== "" && count === 0 && (
           <span class="mark" aria-hidden="true">
             draft
