@@ -83,10 +83,13 @@ describe.skipIf(!B.isInstalled)("accounts in the page", () => {
       const headers = { Authorization: `Bearer ${token}` }
       return (await fetch(`http://127.0.0.1:${own.web}/history/gina?from=gina/${device}`, { headers })).status
     }
+    // The page is online before it has exchanged the password for a token.
+    const hasToken = () => page.waitForFunction(() => localStorage.getItem("a-chat.token.gina") !== null)
     const kept = async () =>
       JSON.parse(await page.evaluate(() => localStorage.getItem("a-chat.token.gina") ?? "{}")) as Parameters<
         typeof statusOf
       >[0]
+    await hasToken()
     const first = await kept()
     assert.strictEqual(await statusOf(first), 200)
     await page.click(".you")
@@ -99,6 +102,7 @@ describe.skipIf(!B.isInstalled)("accounts in the page", () => {
     await B.logIn(page, "gina", "correct horse")
     await B.online(page)
     assert.strictEqual(await page.locator("dialog").count(), 0)
+    await hasToken()
     const { device } = await kept()
     await own.stop()
     await page.waitForSelector(".link")
