@@ -10,7 +10,8 @@ export interface NodesEvents {
   /** Another node can be written to, and may claim names, from now on. */
   readonly appeared: (node: OtherNode) => void
   /**
-   * A content of this node: each exactly once, in the order in which it was sent. It is acknowledged when this returns.
+   * A content of this node, without its first `headerBytes`: each exactly once, in the order in which it was sent. It is
+   * acknowledged when this returns. The handler owns the array.
    */
   readonly received: (node: OtherNode, content: Uint8Array) => void
   /** `Nodes.send` to this node takes contents again. */
@@ -31,9 +32,15 @@ export interface NodesEvents {
   readonly resumed: () => void
   /**
    * The other nodes took this node for lost, and it is a new one now. Follows `suspended`, before `resumed`; `lost` was
-   * reported for every other node first, and `appeared` follows for them. All names have to be claimed again.
+   * reported for every other node first, and `appeared` follows for them. This node claims its names again by itself, and
+   * stays suspended until that is done.
    */
   readonly reborn: () => void
+  /**
+   * After `reborn`, before `resumed`: a name that this node had is no longer its own, because another node has claimed it
+   * meanwhile. Its clients here have to go.
+   */
+  readonly nameTaken: (likeness: string, name: string) => void
 }
 
 /** The result of a claim: whose the name is. `taken` has the name that the client elsewhere goes by, which may look the same only. */
