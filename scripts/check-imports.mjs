@@ -22,6 +22,7 @@ const allowed = {
   store: "ports protocol telemetry",
   transport: "ports process protocol telemetry",
   chat: "ports protocol telemetry",
+  cluster: "chat ports protocol telemetry",
   accounts: "chat concurrency ports protocol telemetry",
   conversations: "accounts chat concurrency ports protocol telemetry",
   rooms: "accounts chat concurrency conversations ports protocol telemetry",

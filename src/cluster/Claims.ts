@@ -1,0 +1,223 @@
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { ClusterUnavailable, type Directory, type Entry } from "../ports/Cluster.js"
+import * as Claim from "./Claim.js"
+import type { Claimed } from "./Nodes.js"
+
+export interface ClaimsOptions {
+  /** The name of this node. */
+  readonly self: string
+  readonly directory: Directory
+  /** The incarnation of this node. */
+  readonly incarnation: () => string
+  /** Whether it may claim names. */
+  readonly canClaim: () => boolean
+  /** Whether this incarnation of a node is part of the cluster; asks the directory if this node does not know it. */
+  readonly isAlive: (node: string, incarnation: string) => Effect.Effect<boolean, ClusterUnavailable>
+}
+
+interface Held {
+  readonly name: string
+  readonly revision: number
+  readonly incarnation: string
+}
+
+/** What happens to one likeness, one after the other. */
+interface Slot {
+  readonly turn: Effect.Semaphore
+  users: number
+  /**
+   * The revision at which a removal was asked for, if it is not known whether it was done. It may still be on its way: the
+   * entry must not be kept at this revision.
+   */
+  removing: number | undefined
+}
+
+/** A swap fails if another node was faster. It is not likely to be so again and again. */
+const maxAttempts = 8
+
+/** Releases at the same time. */
+const concurrency = 16
+
+/** The names of this node in the directory. */
+export class Claims {
+  private readonly held = new Map<string, Held>()
+  private readonly slots = new Map<string, Slot>()
+  /** To be released. */
+  private readonly pending = new Set<string>()
+  /** How many claims run for a likeness. */
+  private readonly claiming = new Map<string, number>()
+  private isReleasing = false
+  readonly counts = { yours: 0, taken: 0, unavailable: 0 }
+
+  constructor(private readonly options: ClaimsOptions) {}
+
+  /** As in `Nodes.claim`. */
+  claim(likeness: string, name: string): Effect.Effect<Claimed, ClusterUnavailable> {
+    return Effect.suspend(() => {
+      this.pending.delete(likeness)
+      this.claiming.set(likeness, (this.claiming.get(likeness) ?? 0) + 1)
+      return this.inTurn(likeness, (slot) => this.take(likeness, name, slot)).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            const left = (this.claiming.get(likeness) ?? 1) - 1
+            if (left === 0) this.claiming.delete(likeness)
+            else this.claiming.set(likeness, left)
+            this.counts[exit._tag === "Success" ? (exit.value._tag === "Yours" ? "yours" : "taken") : "unavailable"] +=
+              1
+            // Nobody knows whether the directory has it.
+            if (exit._tag === "Failure" && !this.isWanted(likeness)) this.pending.add(likeness)
+          })
+        )
+      )
+    })
+  }
+
+  private isWanted(likeness: string): boolean {
+    return this.held.has(likeness) || this.claiming.has(likeness)
+  }
+
+  private inTurn<A>(likeness: string, act: (slot: Slot) => Effect.Effect<A, ClusterUnavailable>) {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const slot = this.slots.get(likeness) ?? {
+          turn: Effect.unsafeMakeSemaphore(1),
+          users: 0,
+          removing: undefined
+        }
+        slot.users += 1
+        this.slots.set(likeness, slot)
+        return slot
+      }),
+      (slot) => slot.turn.withPermits(1)(Effect.suspend(() => act(slot))),
+      (slot) =>
+        Effect.sync(() => {
+          slot.users -= 1
+          if (slot.users === 0 && slot.removing === undefined) this.slots.delete(likeness)
+        })
+    )
+  }
+
+  private take(likeness: string, name: string, slot: Slot): Effect.Effect<Claimed, ClusterUnavailable> {
+    const { canClaim, directory, self } = this.options
+    const key = Claim.keyOf(likeness)
+    return Effect.gen(this, function* () {
+      if (!canClaim()) return yield* suspended
+      const incarnation = this.options.incarnation()
+      const before = this.held.get(likeness)
+      if (before?.incarnation === incarnation && before.name === name) return yours
+      let revision = before?.revision ?? 0
+      for (let attempt = 0; attempt < maxAttempts; attempt++) {
+        const written = yield* Effect.either(
+          directory.swap("names", key, revision, Claim.show({ node: self, incarnation, name }))
+        )
+        // A claim of a dead incarnation is void.
+        if (this.options.incarnation() !== incarnation || !canClaim()) return yield* suspended
+        if (Either.isRight(written) && written.right !== undefined)
+          return this.keep(likeness, { name, revision: written.right, incarnation })
+        const entry = yield* directory.get("names", key)
+        const owner = entry === undefined ? undefined : Claim.parse(entry.value)
+        const isOwn = owner?.node === self && owner.incarnation === incarnation
+        if (Either.isLeft(written)) {
+          // The swap may have been done, or may still be.
+          if (!isOwn || owner.name !== name || entry?.revision === slot.removing) return yield* written.left
+          return this.keep(likeness, { name, revision: entry?.revision ?? 0, incarnation })
+        }
+        if (owner !== undefined && !isOwn && (yield* this.options.isAlive(owner.node, owner.incarnation))) {
+          this.held.delete(likeness)
+          return { _tag: "Taken", by: owner.name } as const
+        }
+        revision = entry?.revision ?? 0
+      }
+      return yield* contended
+    })
+  }
+
+  private keep(likeness: string, held: Held): Claimed {
+    this.held.set(likeness, held)
+    return yours
+  }
+
+  /** As in `Nodes.release`. `work` does it. */
+  release(likeness: string) {
+    this.held.delete(likeness)
+    this.pending.add(likeness)
+  }
+
+  /** An entry of this node in the directory: frees it if no client has it, such as one whose claim was given up. */
+  found({ key }: Entry) {
+    const likeness = Claim.likenessOf(key)
+    if (!this.isWanted(likeness)) this.pending.add(likeness)
+  }
+
+  /** Whether there is something for `work`. */
+  get hasWork(): boolean {
+    return this.pending.size > 0 && !this.isReleasing
+  }
+
+  /** Frees what has to be freed. What fails is left for the next time. */
+  readonly work: Effect.Effect<void> = Effect.suspend(() => {
+    this.isReleasing = true
+    const some = Array.from(this.pending)
+    return Effect.forEach(some, (likeness) => Effect.ignore(this.free(likeness)), { concurrency, discard: true })
+  }).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        this.isReleasing = false
+      })
+    )
+  )
+
+  private free(likeness: string) {
+    const { directory, self } = this.options
+    const key = Claim.keyOf(likeness)
+    return this.inTurn(likeness, (slot) =>
+      Effect.gen(this, function* () {
+        const isCalledOff = () => !this.pending.has(likeness) || this.isWanted(likeness)
+        if (isCalledOff()) return
+        const entry = yield* directory.get("names", key)
+        if (isCalledOff()) return
+        if (entry !== undefined && Claim.parse(entry.value)?.node === self) {
+          slot.removing = entry.revision
+          if ((yield* directory.swap("names", key, entry.revision, undefined)) === undefined) return
+        }
+        slot.removing = undefined
+        if (!this.isWanted(likeness)) this.pending.delete(likeness)
+      })
+    )
+  }
+
+  /**
+   * Claims all names again, for a new incarnation. Waits as long as the directory cannot be reached; succeeds early if
+   * there is a newer incarnation still.
+   *
+   * @param taken called for each name that another node has meanwhile
+   */
+  reclaim(taken: (likeness: string, name: string) => void): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const incarnation = this.options.incarnation()
+      const claimAgain = (likeness: string, name: string): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          if (this.options.incarnation() !== incarnation || this.held.get(likeness)?.name !== name) return Effect.void
+          return this.claim(likeness, name).pipe(
+            Effect.flatMap((claimed) => Effect.sync(() => claimed._tag === "Taken" && taken(likeness, name))),
+            Effect.catchAll(() => Effect.delay(claimAgain(likeness, name), retryEvery))
+          )
+        })
+      return Effect.forEach(this.held, ([likeness, { name }]) => claimAgain(likeness, name), {
+        concurrency: reclaimConcurrency,
+        discard: true
+      })
+    })
+  }
+}
+
+const retryEvery = "250 millis"
+
+const reclaimConcurrency = 64
+
+const yours: Claimed = { _tag: "Yours" }
+
+const suspended = new ClusterUnavailable({ reason: "this node is cut off from the others" })
+
+const contended = new ClusterUnavailable({ reason: "other nodes claim the same name" })
