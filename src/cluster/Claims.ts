@@ -36,18 +36,18 @@ interface Slot {
 /** A swap fails if another node was faster. It is not likely to be so again and again. */
 const maxAttempts = 8
 
-/** Releases at the same time. */
+/** Entries put right at the same time. */
 const concurrency = 16
 
 /** The names of this node in the directory. */
 export class Claims {
   private readonly held = new Map<string, Held>()
   private readonly slots = new Map<string, Slot>()
-  /** To be released. */
+  /** Likenesses of which the directory has something else than this node, or may have. */
   private readonly pending = new Set<string>()
   /** How many claims run for a likeness. */
   private readonly claiming = new Map<string, number>()
-  private isReleasing = false
+  private isWorking = false
   readonly counts = { yours: 0, taken: 0, unavailable: 0 }
 
   constructor(private readonly options: ClaimsOptions) {}
@@ -65,8 +65,8 @@ export class Claims {
             else this.claiming.set(likeness, left)
             this.counts[exit._tag === "Success" ? (exit.value._tag === "Yours" ? "yours" : "taken") : "unavailable"] +=
               1
-            // Nobody knows whether the directory has it.
-            if (exit._tag === "Failure" && !this.isWanted(likeness)) this.pending.add(likeness)
+            // Nobody knows what the directory has.
+            if (exit._tag === "Failure") this.pending.add(likeness)
           })
         )
       )
@@ -144,29 +144,61 @@ export class Claims {
     this.pending.add(likeness)
   }
 
-  /** An entry of this node in the directory: frees it if no client has it, such as one whose claim was given up. */
-  found({ key }: Entry) {
+  /**
+   * What the watch tells of an entry of this node. It is put right if it is not what this node has: a swap may be carried
+   * out long after it was given up.
+   */
+  found({ key, revision, value }: Entry) {
     const likeness = Claim.likenessOf(key)
-    if (!this.isWanted(likeness)) this.pending.add(likeness)
+    const held = this.held.get(likeness)
+    const claim = Claim.parse(value)
+    if (this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
+    if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) this.pending.add(likeness)
+    else if (held !== undefined) this.held.set(likeness, { ...held, revision })
+  }
+
+  /** The watch has told every entry of this node since it began: these. What is missing was lost by the engine. */
+  current(keys: ReadonlySet<string>) {
+    for (const likeness of this.held.keys()) if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)
   }
 
   /** Whether there is something for `work`. */
   get hasWork(): boolean {
-    return this.pending.size > 0 && !this.isReleasing
+    return this.pending.size > 0 && !this.isWorking
   }
 
-  /** Frees what has to be freed. What fails is left for the next time. */
-  readonly work: Effect.Effect<void> = Effect.suspend(() => {
-    this.isReleasing = true
-    const some = Array.from(this.pending)
-    return Effect.forEach(some, (likeness) => Effect.ignore(this.free(likeness)), { concurrency, discard: true })
-  }).pipe(
-    Effect.ensuring(
-      Effect.sync(() => {
-        this.isReleasing = false
+  /**
+   * Puts right what has to be. What fails is left for the next time.
+   *
+   * @param taken called for each name that another node has meanwhile
+   */
+  work(taken: (likeness: string, name: string) => void): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.isWorking = true
+      return Effect.forEach(Array.from(this.pending), (likeness) => Effect.ignore(this.putRight(likeness, taken)), {
+        concurrency,
+        discard: true
       })
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.isWorking = false
+        })
+      )
     )
-  )
+  }
+
+  private putRight(likeness: string, taken: (likeness: string, name: string) => void) {
+    return Effect.suspend(() => {
+      const held = this.held.get(likeness)
+      if (held === undefined) return this.free(likeness)
+      // `claim` does not ask the directory for a name that this node has.
+      this.held.set(likeness, { ...held, incarnation: "" })
+      return Effect.map(this.claim(likeness, held.name), ({ _tag }) => {
+        if (_tag === "Taken") taken(likeness, held.name)
+      })
+    })
+  }
 
   private free(likeness: string) {
     const { directory, self } = this.options

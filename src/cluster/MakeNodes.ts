@@ -104,7 +104,8 @@ class ConnectedNodes implements Nodes {
       self: node,
       peerOf: (incarnation) => this.membership.peerOf(incarnation),
       moved: (name, peer) => options.events.nameMoved(name, peer),
-      own: (entry) => this.claims.found(entry)
+      own: (entry) => this.claims.found(entry),
+      ownKeys: (keys) => this.claims.current(keys)
     })
   }
 
@@ -226,7 +227,7 @@ class ConnectedNodes implements Nodes {
   }
 
   private workOnClaims() {
-    if (this.claims.hasWork && this.link.isUp()) this.fork(this.claims.work)
+    if (this.claims.hasWork && this.link.isUp()) this.fork(this.claims.work(this.taken))
   }
 
   private readonly up = () => {
@@ -288,12 +289,14 @@ class ConnectedNodes implements Nodes {
     for (const link of this.links.values()) link.recover()
   }
 
+  private readonly taken = (likeness: string, name: string) =>
+    this.report(() => this.options.events.nameTaken(likeness, name))
+
   private readonly reborn = () => {
     const { incarnation } = this.membership
     this.options.events.reborn()
-    const taken = (likeness: string, name: string) => this.report(() => this.options.events.nameTaken(likeness, name))
     const done = Effect.sync(() => this.report(() => this.membership.reclaimed(incarnation)))
-    this.fork(Effect.zipRight(this.claims.reclaim(taken), done))
+    this.fork(Effect.zipRight(this.claims.reclaim(this.taken), done))
   }
 }
 

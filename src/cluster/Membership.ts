@@ -79,7 +79,7 @@ export class Membership {
     private readonly options: MembershipOptions,
     private readonly events: MembershipEvents
   ) {
-    this.wakeUp = new WakeUp(options.now, options.wall)
+    this.wakeUp = new WakeUp(options.now, options.wall, options.term.bury, options.term.nap)
   }
 
   get peers(): Iterable<Peer> {
@@ -252,8 +252,8 @@ export class Membership {
       return this.renew()
     }
     if (!this.isSuspended) this.suspend()
-    if (lease?.isAlive !== true) return this.beReborn(entry)
-    return lease.incarnation === this.attempted ? this.beReborn(entry, this.attempted) : this.beReplaced()
+    if (lease?.isAlive !== true) return this.beReborn(entry, lease?.incarnation)
+    return lease.incarnation === this.attempted ? this.beReborn(entry, undefined) : this.beReplaced()
   }
 
   private beReplaced() {
@@ -261,24 +261,19 @@ export class Membership {
     this.events.replaced()
   }
 
-  /**
-   * This node was buried: what the others were sent is settled, and it starts again as a new one.
-   *
-   * @param incarnation the one that an earlier attempt took without learning of it
-   */
-  private beReborn(entry: Entry | undefined, incarnation = this.nextIncarnation()) {
+  /** This node was buried: what the others were sent is settled, and it starts again as a new one. */
+  private beReborn(entry: Entry | undefined, buried: string | undefined) {
+    // An attempt of which nothing is known may still be carried out: it is repeated, until it succeeded or was buried too.
+    if (this.attempted === undefined || this.attempted === buried)
+      this.attempted = Incarnation.after(buried ?? this.incarnation, this.options.wall(), this.options.random)
+    const incarnation = this.attempted
     const started = this.options.now()
-    this.attempted = incarnation
     this.isRenewing = true
     this.swapLease(entry?.revision ?? 0, { incarnation, isAlive: true }, (answer) => {
       this.isRenewing = false
       // Otherwise the next renewal fails, and reads the lease again.
       if (Either.isRight(answer) && answer.right !== undefined) this.born(incarnation, answer.right, started)
     })
-  }
-
-  private nextIncarnation() {
-    return Incarnation.after(this.incarnation, this.options.wall(), this.options.random)
   }
 
   private born(incarnation: string, revision: number, started: number) {

@@ -26,6 +26,8 @@ export interface MemoryClusterOptions {
   readonly request?: (node: string) => RequestFate
   /** The delay of a change of a table until a node learns of it, in milliseconds. 0 by default. */
   readonly watchDelay?: (node: string) => number
+  /** Called when a swap was carried out. */
+  readonly swapped?: (by: string, table: Table, key: string, value: string | undefined) => void
   /** How long a request waits for its answer, in milliseconds. 400 by default. */
   readonly timeoutMillis?: number
   /** Calls back later, in the order of time and then of the calls; returns what calls it off. By default Effect's clock. */
@@ -84,7 +86,10 @@ export class MemoryCluster {
         swap: (table, key, revision, value) =>
           this.request(member, () => {
             const done = this.tables.swap(table, key, revision, value)
-            if (done !== undefined) this.announce(table, key)
+            if (done !== undefined) {
+              this.announce(table, key)
+              this.options.swapped?.(node, table, key, value)
+            }
             return done
           }),
         watch: (table, events) => this.watch(member, table, events)

@@ -23,9 +23,8 @@ export class MemoryTables {
     return this.revision
   }
 
-  /** All entries are lost, and revisions start again. */
+  /** All entries are lost. */
   clear() {
     for (const entries of Object.values(this.tables)) entries.clear()
-    this.revision = 0
   }
 }

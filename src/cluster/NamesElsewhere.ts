@@ -9,6 +9,8 @@ export interface NamesElsewhereOptions {
   readonly moved: (name: string, peer: Peer | undefined) => void
   /** An entry of this node. */
   readonly own: (entry: Entry) => void
+  /** Every entry of this node that there was since the watch started again has this key. */
+  readonly ownKeys: (keys: ReadonlySet<string>) => void
 }
 
 interface Known extends Claim.Claim {
@@ -25,6 +27,8 @@ export class NamesElsewhere {
   private readonly present = new Map<string, Peer>()
   /** The keys that the watch has not told again since it started again. */
   private stale: Set<string> | undefined = undefined
+  /** The keys of this node that it has told since. */
+  private readonly own = new Set<string>()
 
   constructor(private readonly options: NamesElsewhereOptions) {}
 
@@ -44,23 +48,29 @@ export class NamesElsewhere {
   /** The watch starts again: entries that do not come until `current` are gone. */
   restarted() {
     this.stale = new Set(this.known.keys())
+    this.own.clear()
   }
 
   current() {
     const { stale } = this
     this.stale = undefined
-    if (stale !== undefined) for (const key of stale) this.removed(key)
+    for (const key of stale ?? []) this.removed(key)
+    this.options.ownKeys(this.own)
+    this.own.clear()
   }
 
   put(entry: Entry) {
     const { key, revision, value } = entry
-    const isFirst = this.stale?.delete(key) === true
+    const isAgain = this.stale?.delete(key) === true
     const before = this.known.get(key)
-    // What `find` has read may be newer.
-    if (before !== undefined && before.revision >= revision && !isFirst) return
+    // What `find` has read may be newer. An engine that has lost its entries counts anew.
+    if (before !== undefined && before.revision >= revision && !isAgain) return
     const claim = Claim.parse(value)
     const isOwn = claim?.node === this.options.self
-    if (isOwn) this.options.own(entry)
+    if (isOwn) {
+      if (this.stale !== undefined) this.own.add(key)
+      this.options.own(entry)
+    }
     this.set(key, claim === undefined || isOwn ? undefined : { ...claim, revision })
   }
 

@@ -37,8 +37,8 @@ export interface NodesEvents {
    */
   readonly reborn: () => void
   /**
-   * After `reborn`, before `resumed`: a name that this node had is no longer its own, because another node has claimed it
-   * meanwhile. Its clients here have to go.
+   * A name that this node had is no longer its own, because another node has claimed it meanwhile: between `reborn` and
+   * `resumed`, or after an engine has lost its entries. Its clients here have to go.
    */
   readonly nameTaken: (likeness: string, name: string) => void
 }
@@ -61,7 +61,10 @@ export interface Nodes {
    * @param likeness the key of the name for look-alikes (`Names.likenessOf`)
    */
   readonly claim: (likeness: string, name: string) => Effect.Effect<Claimed, ClusterUnavailable>
-  /** Frees a name, now or when the engine can be reached. A claim that follows waits for it. */
+  /**
+   * Frees a name, now or when the engine can be reached. After the end of its last claim, or after that was interrupted; a
+   * claim that follows calls it off.
+   */
   readonly release: (likeness: string) => void
   /** Where a client of this name is, by what this node knows. Undefined: nowhere, or not known yet (`find`). */
   readonly where: (name: string) => OtherNode | undefined

@@ -18,6 +18,8 @@ export interface Term {
   readonly slowRenew: number
   /** How long a node may write after its last renewal, whoever has heard it. */
   readonly slowWrite: number
+  /** How long the machine may sleep without its monotonic clock noticing, before the node trusts no clock any more. */
+  readonly nap: number
   /** How long a lease must stand still before it can be buried by a node which its owner may not know. */
   readonly slowBury: number
 }
@@ -31,5 +33,6 @@ export const of = (bury: number): Term => ({
   renew: bury / 3,
   slowRenew: bury,
   slowWrite: (bury * 8) / 3,
+  nap: bury / 6,
   slowBury: bury * 4
 })

@@ -30,7 +30,10 @@ export interface Entry {
   /** ASCII letters, digits, `-` and `_`, up to 1,024. */
   readonly key: string
   readonly value: string
-  /** Grows with every change of the table. Never 0. */
+  /**
+   * Grows with every change of the table. Never 0, and never one that was used before: not even if the engine has lost its
+   * entries, because a swap that was asked for before would then succeed.
+   */
   readonly revision: number
 }
 
