@@ -100,6 +100,7 @@ const chat = [
   "Settlement",
   "Lifecycle",
   "LineSettlement",
+  "LinesElsewhere",
   "PeerInput",
   "Moderation",
   "Drain",

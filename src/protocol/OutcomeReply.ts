@@ -19,6 +19,7 @@ export type UndeliveredReason =
   | "not-member"
   | "silenced"
   | "slow-mode"
+  | "node-lost"
 
 /** Why a line to a name that leads nowhere returns. */
 export type AbsentReason = "offline" | "no-room"
@@ -42,7 +43,8 @@ const undeliveredText: Record<UndeliveredReason, string> = {
   "no-room": "there is no such room",
   "not-member": "you are not in this room; /join it first",
   silenced: "you may not write in this room for now",
-  "slow-mode": "this room is in slow mode; wait before your next line"
+  "slow-mode": "this room is in slow mode; wait before your next line",
+  "node-lost": "the server that had the line was lost; the line may have arrived"
 }
 
 export const undeliveredReasons = Object.keys(undeliveredText)
