@@ -74,6 +74,8 @@ export class Membership {
   /** Whether names have yet to be claimed again. */
   private isReclaiming = false
   private readonly wakeUp: WakeUp
+  /** How often the machine has slept. */
+  private sleeps = 0
 
   constructor(
     private readonly options: MembershipOptions,
@@ -128,7 +130,7 @@ export class Membership {
   /** Whether this node must not write. Finds out by itself: the timers of a process that slept are late. */
   get isSuspended(): boolean {
     if (this.state !== "active") return true
-    if (this.wakeUp.hasSlept()) this.forgetGrants()
+    this.noticeSleep()
     if (this.options.now() < this.writesUntil) return false
     this.suspend()
     return true
@@ -147,8 +149,10 @@ export class Membership {
     return oldest
   }
 
-  /** For the time in which the machine slept, no clock of this process can tell how old they are. */
-  private forgetGrants() {
+  /** After a sleep, no clock of this process can tell how old grants and renewals are; nor those that were asked for before. */
+  private noticeSleep() {
+    if (!this.wakeUp.hasSlept()) return
+    this.sleeps += 1
     this.renewedAt = -Infinity
     this.beatTimes.clear()
     for (const peer of this.peers) peer.grantedAt = -Infinity
@@ -201,23 +205,30 @@ export class Membership {
 
   private renew() {
     this.isRenewing = true
-    const started = this.options.now()
+    const started = this.start()
     const { incarnation } = this
     this.swapLease(this.revision, { incarnation, isAlive: true }, (answer) => {
       this.isRenewing = false
       if (Either.isLeft(answer)) return // it may have been done: the next one finds another revision then
       if (answer.right === undefined) return this.readOwnLease()
       this.revision = answer.right
-      this.renewed(started)
+      this.renewedAt = started()
+      if (this.state === "suspended" && !this.isReclaiming) this.resume()
     })
   }
 
-  private renewed(started: number) {
-    this.renewedAt = started
-    if (this.state === "suspended" && !this.isReclaiming) this.resume()
+  /** A renewal begins: returns when it began, by the time that it is done. */
+  private start(): () => number {
+    const started = this.options.now()
+    const { sleeps } = this
+    return () => {
+      this.noticeSleep()
+      return sleeps === this.sleeps ? started : -Infinity
+    }
   }
 
   private resume() {
+    this.noticeSleep()
     if (this.state !== "suspended" || this.options.now() >= this.writesUntil) return
     this.state = "active"
     // The silence of the others may have been the own one.
@@ -267,12 +278,12 @@ export class Membership {
     if (this.attempted === undefined || this.attempted === buried)
       this.attempted = Incarnation.after(buried ?? this.incarnation, this.options.wall(), this.options.random)
     const incarnation = this.attempted
-    const started = this.options.now()
+    const started = this.start()
     this.isRenewing = true
     this.swapLease(entry?.revision ?? 0, { incarnation, isAlive: true }, (answer) => {
       this.isRenewing = false
       // Otherwise the next renewal fails, and reads the lease again.
-      if (Either.isRight(answer) && answer.right !== undefined) this.born(incarnation, answer.right, started)
+      if (Either.isRight(answer) && answer.right !== undefined) this.born(incarnation, answer.right, started())
     })
   }
 

@@ -67,6 +67,26 @@ describe("MakeNodes", () => {
     })
   )
 
+  it.scopedLive(
+    "frees the names of a node that leaves, and takes that of a buried one whose node this one never met",
+    () =>
+      Effect.gen(function* () {
+        const memory = yield* Memory.make()
+        const a = yield* join(memory, "a")
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const b = yield* join(memory, "b")
+            yield* b.nodes.claim("bob", "bob")
+            yield* until(() => a.told.includes("nameMoved bob b"))
+          })
+        )
+        yield* until(() => a.told.includes("lost b"))
+        assert.deepStrictEqual(a.told, ["appeared b", "nameMoved bob b", "lost b", "nameMoved bob nowhere"])
+        const c = yield* join(memory, "c")
+        assert.deepStrictEqual(yield* c.nodes.claim("bob", "Bob"), { _tag: "Yours" })
+      })
+  )
+
   it.scopedLive("heals a node that was cut off for less than the term", () =>
     Effect.gen(function* () {
       const memory = yield* Memory.make()
