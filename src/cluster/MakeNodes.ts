@@ -90,7 +90,8 @@ class ConnectedNodes implements Nodes {
         suspended: this.suspended,
         resumed: this.resumed,
         reborn: this.reborn,
-        replaced: () => {}
+        replaced: () =>
+          fork(Effect.annotateLogs(Effect.logError("another process has the name of this node"), { node }))
       }
     )
     this.claims = new Claims({
@@ -133,8 +134,10 @@ class ConnectedNodes implements Nodes {
       const claim = entry === undefined ? undefined : Claim.parse(entry.value)
       if (entry === undefined || claim?.name !== name || claim.node === this.self) return undefined
       if (!(yield* this.isAlive(claim.node, claim.incarnation))) return undefined
-      this.report(() => this.elsewhere.put(entry))
-      return this.membership.peerOf(claim.incarnation)
+      return yield* this.inTurn(() => {
+        this.elsewhere.put(entry)
+        return this.membership.peerOf(claim.incarnation)
+      })
     })
 
   readonly send = (node: OtherNode, content: Uint8Array): boolean => this.links.get(node)?.send(content) ?? true
@@ -151,9 +154,16 @@ class ConnectedNodes implements Nodes {
       const known = this.membership.isAlive(node, incarnation)
       if (known !== undefined) return known
       const entry = yield* this.cluster.directory.get("nodes", node)
-      if (entry !== undefined) this.membership.learnt(entry)
-      return this.membership.isAlive(node, incarnation) ?? true
+      return yield* this.inTurn(() => {
+        if (entry !== undefined) this.membership.learnt(entry)
+        return this.membership.isAlive(node, incarnation) ?? true
+      })
     })
+  }
+
+  /** Runs something in the broker's turn, and waits for it. */
+  private inTurn<A>(run: () => A): Effect.Effect<A> {
+    return Effect.async((resume) => this.report(() => resume(Effect.succeed(run()))))
   }
 
   /** Takes the lease, watches both tables and starts the heartbeats. */
@@ -285,8 +295,8 @@ class ConnectedNodes implements Nodes {
   }
 
   private readonly resumed = () => {
-    this.options.events.resumed()
     for (const link of this.links.values()) link.recover()
+    this.options.events.resumed()
   }
 
   private readonly taken = (likeness: string, name: string) =>

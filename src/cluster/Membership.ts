@@ -98,9 +98,9 @@ export class Membership {
     return this.options.now() - Math.max(this.oldestGrant, this.renewedAt)
   }
 
-  /** Whether the lease was taken: names can be claimed for this incarnation. */
+  /** Whether names can be claimed for this incarnation. Not only in the broker's turn. */
   get canClaim(): boolean {
-    return this.isReclaiming || !this.isSuspended
+    return this.isReclaiming || !this.hasLapsed
   }
 
   /** After the lease of this incarnation was written: `started` is the time before that. */
@@ -129,11 +129,15 @@ export class Membership {
 
   /** Whether this node must not write. Finds out by itself: the timers of a process that slept are late. */
   get isSuspended(): boolean {
+    const hasLapsed = this.hasLapsed
+    if (hasLapsed && this.state === "active") this.suspend()
+    return hasLapsed
+  }
+
+  private get hasLapsed(): boolean {
     if (this.state !== "active") return true
     this.noticeSleep()
-    if (this.options.now() < this.writesUntil) return false
-    this.suspend()
-    return true
+    return this.options.now() >= this.writesUntil
   }
 
   private get writesUntil(): number {

@@ -107,7 +107,7 @@ export class NodeLink {
   take({ ack, kind, number }: Frame.Header, frame: Uint8Array) {
     this.settle(ack)
     if (kind === Frame.Kind.content) this.takeContent(number, frame)
-    else if (kind === Frame.Kind.resume) this.resend()
+    else if (kind === Frame.Kind.resume) this.resend(number)
     else if (kind === Frame.Kind.probe) {
       if (number > this.taken) this.ask()
       else this.owe()
@@ -157,21 +157,30 @@ export class NodeLink {
   private ask() {
     const now = this.options.now()
     if (now - this.askedAt < resumeEvery) return
-    this.askedAt = now
-    this.say(Frame.Kind.resume)
+    this.askForMissing(now)
   }
 
-  private resend() {
-    this.counts.resent += this.unacknowledged.length
-    for (const sent of this.unacknowledged) this.transmit(sent)
+  private askForMissing(now: number) {
+    this.askedAt = now
+    let end = 0
+    for (const number of this.early.keys()) if (end === 0 || number < end) end = number
+    this.say(Frame.Kind.resume, end)
+  }
+
+  /** @param end the number of the first content that the other node has already; 0: it has none of them */
+  private resend(end: number) {
+    for (const sent of this.unacknowledged) {
+      if (end > 0 && sent.number >= end) return
+      this.counts.resent += 1
+      this.transmit(sent)
+    }
   }
 
   /** Frames may have been lost in both directions: the engine can be reached again, or this node writes again. */
   recover() {
     this.isSilent = false
-    this.askedAt = this.options.now()
-    this.say(Frame.Kind.resume)
-    this.resend()
+    this.askForMissing(this.options.now())
+    if (this.unacknowledged.length > 0) this.probe()
   }
 
   /** This node is suspended: it says nothing until `recover`. */
@@ -182,9 +191,12 @@ export class NodeLink {
   /** Asks for what is missing, and whether something is missing there. */
   tick() {
     if (this.early.size > 0) this.ask()
-    const now = this.options.now()
-    if (this.unacknowledged.length === 0 || now - this.movedAt < probeAfter) return
-    this.movedAt = now
+    if (this.unacknowledged.length > 0 && this.options.now() - this.movedAt >= probeAfter) this.probe()
+  }
+
+  /** Asks which contents have arrived. */
+  private probe() {
+    this.movedAt = this.options.now()
     this.say(Frame.Kind.probe, this.last)
   }
 }

@@ -65,11 +65,7 @@ export class ChatNode {
   private readonly scope = Effect.runSync(Scope.make())
 
   constructor(private readonly options: ChatNodeOptions) {
-    this.process = new NodeProcess(
-      options.timeline,
-      () => void this.nodes?.isSuspended(),
-      () => {}
-    )
+    this.process = new NodeProcess(options.timeline, () => void this.nodes?.isSuspended())
   }
 
   get name(): string {
@@ -87,6 +83,10 @@ export class ChatNode {
 
   private broken(rule: string, detail = "") {
     this.options.watcher.broken(rule, `${this.identity} ${detail}`)
+  }
+
+  private inTurn(event: string) {
+    if (!this.process.isInTurn) this.broken("the chat was told outside of its turn", event)
   }
 
   /** The directory, of which the own leases are noted. */
@@ -110,29 +110,34 @@ export class ChatNode {
       report: this.process.report,
       events: {
         appeared: (other) => {
+          this.inTurn("appeared")
           if (this.others.has(other)) this.broken("a node appeared twice", other.name)
           this.others.add(other)
           this.outgoing.set(other, { sent: 0, waiting: [], isHeld: false })
           this.note(`appeared ${other.name} ${other.incarnation}`)
         },
         received: (other, content) => {
+          this.inTurn("received")
           if (!this.others.has(other)) this.broken("a content came from a node that is not there", other.name)
           if (this.isSuspended) this.broken("a suspended node took a content")
           watcher.received(this, other, Buffer.from(content).toString("latin1"))
         },
         hasRoom: (other) => {
+          this.inTurn("hasRoom")
           const outgoing = this.outgoing.get(other)
           if (outgoing?.isHeld !== true) return this.broken("there was room already", other.name)
           outgoing.isHeld = false
           return this.flush(other, outgoing)
         },
         lost: (other) => {
+          this.inTurn("lost")
           if (!this.others.delete(other)) this.broken("a node was lost twice", other.name)
           this.outgoing.delete(other)
           this.note(`lost ${other.name} ${other.incarnation}`)
           watcher.lost(this, other)
         },
         nameMoved: (name, other) => {
+          this.inTurn("nameMoved")
           if (this.places.get(name) === other) this.broken("a name moved to where it was", name)
           if (other === undefined) this.places.delete(name)
           else this.places.set(name, other)
@@ -144,17 +149,20 @@ export class ChatNode {
           this.note("suspended")
         },
         resumed: () => {
+          this.inTurn("resumed")
           if (!this.isSuspended) this.broken("resumed without being suspended")
           this.isSuspended = false
           this.note("resumed")
         },
         reborn: () => {
+          this.inTurn("reborn")
           if (!this.isSuspended) this.broken("reborn without being suspended")
           if (this.others.size > 0) this.broken("reborn before the others were lost")
           this.rebirths += 1
           this.note("reborn")
         },
         nameTaken: (likeness, name) => {
+          this.inTurn("nameTaken")
           if (!this.isSuspended && !watcher.mayLoseNames())
             this.broken("a name was taken from a node that writes", name)
           this.note(`taken ${name}`)

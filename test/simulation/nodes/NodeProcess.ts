@@ -24,20 +24,18 @@ export class NodeProcess {
   private reports: Array<Task> = []
   private isSettling = false
   private hasTurn = false
+  /** Whether the broker has its turn. */
+  isInTurn = false
   /** How long its machine has slept: the monotonic clock does not have this. */
   private slept = 0
   /** How far somebody has set the wall clock forward. */
   private wallAhead = 0
   private readonly runtime: Runtime.Runtime<never>
 
-  /**
-   * @param began called at the beginning of each of the broker's turns
-   * @param ended called at the end of each
-   */
+  /** @param began called at the beginning of each of the broker's turns */
   constructor(
     private readonly timeline: Timeline,
-    private readonly began: Task,
-    private readonly ended: Task
+    private readonly began: Task
   ) {
     this.runtime = Effect.runSync(Effect.withClock(Effect.runtime<never>(), this.clock))
   }
@@ -127,6 +125,7 @@ export class NodeProcess {
     this.hasTurn = false
     const { reports } = this
     this.reports = []
+    this.isInTurn = true
     this.began()
     for (const report of reports) {
       try {
@@ -135,7 +134,7 @@ export class NodeProcess {
         this.defects.push(String(defect instanceof Error ? defect.stack : defect))
       }
     }
-    this.ended()
+    this.isInTurn = false
   }
 
   stop() {
