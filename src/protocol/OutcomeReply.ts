@@ -37,7 +37,7 @@ const undeliveredText: Record<UndeliveredReason, string> = {
   slow: "disconnected by the server because it was not reading",
   unreachable: "disconnected by the server because it did not answer; it may have read the line",
   full: "too many lines wait for this account; it must read some first",
-  unavailable: "the server cannot store lines at the moment",
+  unavailable: "the server cannot store or deliver lines at the moment",
   expired: "was not read in time",
   removed: "the account was removed",
   "no-room": "there is no such room",

@@ -82,9 +82,9 @@ describe("a node that is suspended", () => {
       carol.say("bob: later", "alice: later", "nobody: later", "/ping on")
       yield* settle
       assert.deepStrictEqual(replies(carol), [
-        "! undelivered bob reason=unavailable retry=1000: the server cannot store lines at the moment",
-        "! undelivered alice reason=unavailable retry=1000: the server cannot store lines at the moment",
-        "! undelivered nobody reason=unavailable retry=1000: the server cannot store lines at the moment"
+        "! undelivered bob reason=unavailable retry=1000: the server cannot store or deliver lines at the moment",
+        "! undelivered alice reason=unavailable retry=1000: the server cannot store or deliver lines at the moment",
+        "! undelivered nobody reason=unavailable retry=1000: the server cannot store or deliver lines at the moment"
       ])
       assert.include(carol.received, "* pong: on")
       const dave = yield* b.connect
