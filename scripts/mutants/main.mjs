@@ -43,6 +43,7 @@ import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
 import { mutants as nodes } from "./nodes.mjs"
+import { mutants as nodesChat } from "./nodes-chat.mjs"
 import { mutants as rooms } from "./rooms.mjs"
 import { mutants as search } from "./search.mjs"
 import { mutants as sending } from "./sending.mjs"
@@ -87,7 +88,8 @@ const mutants = [
   rooms,
   search,
   page,
-  nodes
+  nodes,
+  nodesChat
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

@@ -117,6 +117,7 @@ class Chat {
     this.recipients = new RemoteRecipients({
       broker,
       trafficTo,
+      isHere: (node) => [...(this.nodes?.others ?? [])].includes(node),
       where: (name) => this.nodes?.where(name),
       find: (name) => (this.nodes === undefined ? Effect.succeed(undefined) : this.nodes.find(name)),
       fork: (effect) => void this.fork(effect)

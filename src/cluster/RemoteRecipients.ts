@@ -4,6 +4,7 @@ import type { FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { ClusterUnavailable } from "../ports/Cluster.js"
+import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
 import * as Name from "../protocol/Name.js"
 import type { Report } from "./Contents.js"
 import type { NodeTraffic } from "./NodeTraffic.js"
@@ -16,6 +17,8 @@ interface Collaborators {
     "cameBack" | "changed" | "discard" | "handedOn" | "outbox" | "recall" | "soon" | "time"
   >
   readonly trafficTo: (node: OtherNode) => NodeTraffic
+  /** Whether the node is one of the others at the moment. */
+  readonly isHere: (node: OtherNode) => boolean
   readonly where: (name: string) => OtherNode | undefined
   readonly find: (name: string) => Effect.Effect<OtherNode | undefined, ClusterUnavailable>
   /** Runs in a fiber of its own. */
@@ -85,10 +88,11 @@ export class RemoteRecipients implements Resolver {
           const recipient = this.byName.get(name)
           // The watch may have been faster, and is never older than what it showed before.
           if (recipient === undefined || recipient.node !== undefined) return
-          if (found._tag === "Left") return recipient.isNowhere({ _tag: "Returned", reason: "unavailable" })
-          if (found.right !== undefined) return recipient.leadTo(found.right)
+          if (found._tag === "Left") return this.isNowhere(recipient, "unavailable")
+          const node = found.right
+          if (node !== undefined && this.cluster.isHere(node)) return recipient.leadTo(node)
           this.remember(name)
-          recipient.isNowhere({ _tag: "Returned", reason: "offline" })
+          this.isNowhere(recipient, "offline")
         })
       )
     )
@@ -96,9 +100,10 @@ export class RemoteRecipients implements Resolver {
   }
 
   private remember(name: string) {
+    // Not now, since the address that is being resolved may have a name that is forgotten.
+    if (this.unknown.size === maxUnknown) this.cluster.broker.soon(() => this.forgetUnknown(Infinity))
     this.unknown.set(name, this.cluster.broker.time.now() + unknownMillis)
     this.cluster.broker.changed(name)
-    if (this.unknown.size > maxUnknown) this.forgetUnknown(-Infinity)
     if (this.isSweeping) return
     this.isSweeping = true
     this.sweepLater()
@@ -122,7 +127,7 @@ export class RemoteRecipients implements Resolver {
 
   private forgetUnknown(now: number) {
     for (const [name, until] of this.unknown) {
-      if (until > now && this.unknown.size <= maxUnknown) return
+      if (until > now) return
       this.unknown.delete(name)
       this.cluster.broker.changed(name)
     }
@@ -135,7 +140,13 @@ export class RemoteRecipients implements Resolver {
     const recipient = this.byName.get(name)
     if (recipient === undefined) return
     if (node !== undefined) recipient.leadTo(node)
-    else if (recipient.node !== undefined) recipient.isNowhere({ _tag: "Returned", reason: "disconnected" })
+    else if (recipient.node !== undefined) this.isNowhere(recipient, "disconnected")
+  }
+
+  /** The next line to the name resolves it again: nothing else would ask where the recipient is. */
+  private isNowhere(recipient: RemoteRecipient, reason: UndeliveredReason) {
+    this.cluster.broker.changed(recipient.name)
+    recipient.isNowhere({ _tag: "Returned", reason })
   }
 
   report(node: OtherNode, reports: ReadonlyArray<Report>) {

@@ -135,6 +135,25 @@ describe("a slow recipient at another node", () => {
     })
   )
 
+  it.scoped("gets more in one batch than a content holds", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* twoNodes({ outboxBytes: 64 * 1_048_576, outboxLines: 1_000_000 })
+      const name = "a".repeat(32)
+      const [alice, bob] = [yield* a.join(name), yield* b.join("b")]
+      yield* settle
+      const count = 60_000
+      alice.say(...numbered("b", 0, count))
+      yield* turnsUntil(
+        () => bob.received.length === count + 1,
+        () => "all lines"
+      )
+      const got = messages(bob)
+      for (let index = 0; index < count; index++) assert.strictEqual(got[index], `from ${name}: ${index}`)
+      yield* settle
+      assert.strictEqual((yield* a.server.ledger).written, count)
+    })
+  )
+
   it.scoped("is one of a thousand that a line has", () =>
     Effect.gen(function* () {
       const { a, b } = yield* twoNodes()

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { startNode } from "../support/ClusterServers.js"
 import { pass } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
@@ -164,19 +165,31 @@ describe("lines that wait at another node", () => {
 
   it.scoped("do not overtake each other when their recipient moves to another node", () =>
     Effect.gen(function* () {
-      const { a, alice, b, bob, cluster } = yield* stuck
-      cluster.node("a").hold() // what becomes of the lines is not known at a yet
-      bob.socket.destroy()
+      const { a, b, cluster } = yield* twoNodes(small)
+      const c = yield* startNode(cluster.join("c"))
+      const [alice, bob] = [yield* a.join("alice"), yield* b.join("bob")]
+      alice.say("/hello")
       yield* settle
-      const { join } = b
+      cluster.node("a").hold() // what becomes of the first line is not known there
+      bob.socket.pause()
+      alice.say(`bob: ${"x".repeat(100)}`)
+      yield* settle
+      bob.socket.reset()
+      yield* settle
+      const again = yield* c.join("bob")
+      yield* settle
+      alice.say("@2 bob: two")
+      yield* settle
+      assert.deepStrictEqual(messages(again), [])
       cluster.node("a").letGo()
       yield* settle
-      const again = yield* join("bob")
-      yield* settle
-      alice.say("bob: new")
-      yield* settle
-      assert.deepStrictEqual(messages(again), ["from alice: new"])
-      assert.strictEqual((yield* a.server.ledger).inFlight, 0)
+      assert.deepStrictEqual(messages(again), ["from alice: two"])
+      assert.deepStrictEqual(
+        replies(alice).map((line) => line.split(":")[0]),
+        ["! undelivered bob reason=disconnected count=1", "* written @2 bob"]
+      )
+      const { inFlight, returned, written } = yield* a.server.ledger
+      assert.deepStrictEqual({ inFlight, returned, written }, { inFlight: 0, returned: 1, written: 1 })
     })
   )
 })

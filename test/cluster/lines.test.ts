@@ -47,6 +47,25 @@ describe("lines to a client at another node", () => {
     })
   )
 
+  it.scoped("return as unavailable while nobody can tell where the name is, also those that were held", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* twoNodes({ outboxLines: 64 })
+      const alice = yield* a.join("alice")
+      cluster.isUnavailable = true
+      alice.say(...Array.from({ length: 100 }, (_, index) => `bob: ${index}`))
+      yield* settle
+      const { inFlight, returned } = yield* a.server.ledger
+      assert.deepStrictEqual({ inFlight, returned }, { inFlight: 0, returned: 100 })
+      for (const line of replies(alice)) assert.match(line, /^! undelivered bob reason=unavailable retry=1000/u)
+      cluster.isUnavailable = false
+      const bob = yield* b.join("bob")
+      yield* settle
+      alice.say("bob: now")
+      yield* settle
+      assert.deepStrictEqual(messages(bob), ["from alice: now"])
+    })
+  )
+
   it.scoped("reach a name that was unknown a second ago", () =>
     Effect.gen(function* () {
       const { a, b } = yield* twoNodes()
