@@ -70,8 +70,10 @@ describe("lines to a client at another node", () => {
     Effect.gen(function* () {
       const { a, b } = yield* twoNodes()
       const alice = yield* a.join("alice")
-      alice.say("bob: one")
-      yield* settle
+      for (const text of ["one", "one more"]) {
+        alice.say(`bob: ${text}`)
+        yield* settle
+      }
       const bob = yield* b.join("bob")
       yield* settle
       alice.say("bob: two")

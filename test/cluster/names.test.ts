@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { likenessOf } from "../../src/chat/Names.js"
 import { pass } from "../support/MemoryServer.js"
-import { settle } from "../support/Turns.js"
+import { settle, turns } from "../support/Turns.js"
 import { replies, twoNodes } from "../support/TwoNodes.js"
 
 describe("a name in a cluster", () => {
@@ -45,7 +45,8 @@ describe("a name in a cluster", () => {
       const { a, b, cluster } = yield* twoNodes()
       const bob = yield* a.connect
       bob.say("bob")
-      bob.socket.destroy()
+      yield* turns(3)
+      bob.socket.reset()
       yield* settle
       assert.strictEqual(cluster.entries.size, 0)
       yield* b.join("bob")
