@@ -76,8 +76,8 @@ const play = (seed: number) =>
       else if (chance(0.2)) {
         one.isOpen = false
         one.client.socket.destroy()
-      } else if (chance(0.2)) yield* pick(nodes).server.kick(one.name)
-      else if (chance(0.3) && away.size === 0) {
+      } else if (chance(0.25)) yield* pick(nodes).server.kick(one.name)
+      else if (away.size === 0 && chance(0.3)) {
         away.add(node)
         engine.disconnect(node)
       } else if (chance(0.5)) {

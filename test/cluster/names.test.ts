@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { likenessOf } from "../../src/chat/Names.js"
 import { pass } from "../support/MemoryServer.js"
-import { settle, turns } from "../support/Turns.js"
+import { settle } from "../support/Turns.js"
 import { replies, twoNodes } from "../support/TwoNodes.js"
 
 describe("a name in a cluster", () => {
@@ -44,9 +44,13 @@ describe("a name in a cluster", () => {
     Effect.gen(function* () {
       const { a, b, cluster } = yield* twoNodes()
       const bob = yield* a.connect
+      cluster.answers.unsafeClose()
       bob.say("bob")
-      yield* turns(3)
+      yield* settle
+      assert.strictEqual(cluster.entries.size, 1)
       bob.socket.reset()
+      yield* settle
+      cluster.answers.unsafeOpen()
       yield* settle
       assert.strictEqual(cluster.entries.size, 0)
       yield* b.join("bob")

@@ -18,6 +18,8 @@ export class FakeCluster {
   /** By likeness. */
   readonly entries = new Map<string, Entry>()
   isUnavailable = false
+  /** While closed, claims are carried out and not answered. */
+  readonly answers = Effect.unsafeMakeLatch(true)
   incarnations = 0
 
   /** Bytes on the way to one node, beyond which `send` refuses. */
@@ -105,7 +107,7 @@ export class FakeNode implements Nodes {
       if (entry !== undefined && entry.node !== this) return Effect.succeed({ _tag: "Taken", by: entry.name } as const)
       entries.set(likeness, { node: this, name })
       this.cluster.tellAll(this, (other) => other.learns(name, this.as))
-      return Effect.succeed({ _tag: "Yours" } as const)
+      return Effect.as(this.cluster.answers.await, { _tag: "Yours" } as const)
     })
   }
 
