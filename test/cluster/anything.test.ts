@@ -77,7 +77,7 @@ const play = (seed: number) =>
         one.isOpen = false
         one.client.socket.destroy()
       } else if (chance(0.25)) yield* pick(nodes).server.kick(one.name)
-      else if (away.size === 0 && chance(0.3)) {
+      else if (away.size === 0 && chance(0.35)) {
         away.add(node)
         engine.disconnect(node)
       } else if (chance(0.5)) {
