@@ -5,6 +5,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { Cluster, type ClusterService, ClusterUnavailable, type Link } from "../ports/Cluster.js"
 import * as Time from "../ports/Time.js"
+import type { NodesState } from "../telemetry/ClusterMetrics.js"
 import * as Claim from "./Claim.js"
 import { Claims } from "./Claims.js"
 import * as Frame from "./Frame.js"
@@ -31,8 +32,14 @@ export interface NodesOptions {
   readonly random?: () => number
 }
 
+/** Nodes that show what they know. */
+export interface VisibleNodes extends Nodes {
+  /** For operators. */
+  readonly inspect: () => NodesState
+}
+
 /** Joins the cluster, and leaves it when the scope closes. */
-export const make = (options: NodesOptions): Effect.Effect<Nodes, ClusterUnavailable, Cluster | Scope.Scope> =>
+export const make = (options: NodesOptions): Effect.Effect<VisibleNodes, ClusterUnavailable, Cluster | Scope.Scope> =>
   Effect.gen(function* () {
     const cluster = yield* Cluster
     const time = Time.of(yield* Clock.clockWith(Effect.succeed))
@@ -42,7 +49,7 @@ export const make = (options: NodesOptions): Effect.Effect<Nodes, ClusterUnavail
     return nodes
   })
 
-class ConnectedNodes implements Nodes {
+class ConnectedNodes implements VisibleNodes {
   readonly self: string
   private readonly term: Term.Term
   private readonly membership: Membership
@@ -53,6 +60,8 @@ class ConnectedNodes implements Nodes {
   private readonly owing = new Set<NodeLink>()
   private link: Link = { maxFrameBytes: 0, isUp: () => false, send: () => {}, broadcast: () => {} }
   private isClosed = false
+  /** The same as `isSuspended` was when it was last asked, which reports what it finds out. */
+  private isShut = false
 
   constructor(
     private readonly cluster: ClusterService,
@@ -90,8 +99,7 @@ class ConnectedNodes implements Nodes {
         suspended: this.suspended,
         resumed: this.resumed,
         reborn: this.reborn,
-        replaced: () =>
-          fork(Effect.annotateLogs(Effect.logError("another process has the name of this node"), { node }))
+        replaced: () => fork(anotherProcess)
       }
     )
     this.claims = new Claims({
@@ -141,6 +149,25 @@ class ConnectedNodes implements Nodes {
     })
 
   readonly send = (node: OtherNode, content: Uint8Array): boolean => this.links.get(node)?.send(content) ?? true
+
+  readonly inspect = (): NodesState => ({
+    node: this.self,
+    incarnation: this.membership.incarnation,
+    isSuspended: this.isShut,
+    grantMillis: this.membership.grantAge,
+    claims: this.claims.counts,
+    names: this.elsewhere.size,
+    others: Array.from(this.membership.peers, (peer) => {
+      const link = this.links.get(peer)
+      return {
+        name: peer.name,
+        incarnation: peer.incarnation,
+        silentMillis: this.time.now() - peer.heardAt,
+        inFlightBytes: link?.inFlight ?? 0,
+        ...(link?.counts ?? { resent: 0, repeated: 0, gaps: 0 })
+      }
+    })
+  })
 
   private report(run: () => void) {
     this.options.report(() => {
@@ -290,11 +317,13 @@ class ConnectedNodes implements Nodes {
   }
 
   private readonly suspended = () => {
+    this.isShut = true
     for (const link of this.links.values()) link.silence()
     this.options.events.suspended()
   }
 
   private readonly resumed = () => {
+    this.isShut = false
     for (const link of this.links.values()) link.recover()
     this.options.events.resumed()
   }
@@ -311,3 +340,7 @@ class ConnectedNodes implements Nodes {
 }
 
 const maxJoinAttempts = 8
+
+const anotherProcess = Effect.logError(
+  "another process has taken the name of this node, which stays suspended: give each server a --node of its own"
+)

@@ -40,6 +40,10 @@ export class NamesElsewhere {
     return this.present.keys()
   }
 
+  get size(): number {
+    return this.present.size
+  }
+
   alike(likeness: string): string | undefined {
     const known = this.known.get(Claim.keyOf(likeness))
     return known !== undefined && this.present.has(known.name) ? known.name : undefined

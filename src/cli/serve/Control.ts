@@ -14,6 +14,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AccountAnswers from "./AccountAnswers.js"
 import { RunningAccounts, RunningRooms, RunningStore } from "./AccountsLayer.js"
+import { RunningCluster } from "./ClusterLayer.js"
 import * as ControlRequest from "./ControlRequest.js"
 import * as HookAnswers from "./HookAnswers.js"
 import * as RoomAnswers from "./RoomAnswers.js"
@@ -32,7 +33,8 @@ const idleTime = Duration.minutes(1)
 
 const linger = Duration.seconds(1)
 
-type Services = Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | HookAnswers.RunningHooks
+type Services =
+  Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | RunningCluster | HookAnswers.RunningHooks
 
 /** The control socket. */
 export const layer = (path: string): Layer.Layer<never, ExitStatus.Failure, Services> =>
@@ -87,6 +89,7 @@ const answering = Effect.gen(function* () {
   const rooms = yield* RunningRooms
   const store = yield* RunningStore
   const hooks = yield* HookAnswers.RunningHooks
+  const cluster = yield* RunningCluster
   const run = (request: ControlRequest.ControlRequest): Effect.Effect<Answer, Refused> => {
     switch (request._tag) {
       case "Kick":
@@ -137,6 +140,10 @@ const answering = Effect.gen(function* () {
             })
       case "List":
         return list
+      case "ListNodes":
+        return cluster === undefined
+          ? refused("this server is alone; it needs --cluster")
+          : Effect.map(cluster, (state) => object({ ok: true, cluster: state }))
       case "Reload":
         return reload.run === undefined
           ? refused("there is neither a settings file nor a certificate to read again")
@@ -171,7 +178,8 @@ const answering = Effect.gen(function* () {
     const request = ControlRequest.parse(line)
     const answer = Either.isLeft(request) ? refused(request.left) : run(request.right)
     const isLogged =
-      Either.isLeft(request) || !["List", "ListAccounts", "ListRooms", "ListHooks"].includes(request.right._tag)
+      Either.isLeft(request) ||
+      !["List", "ListAccounts", "ListRooms", "ListHooks", "ListNodes"].includes(request.right._tag)
     const log = (fields: object) =>
       isLogged
         ? Effect.annotateLogs(Effect.logInfo("control request"), { request: ControlRequest.shown(line), ...fields })

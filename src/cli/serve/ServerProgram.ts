@@ -14,6 +14,7 @@ import * as V8Heap from "../V8Heap.js"
 import * as AccountFlags from "./AccountFlags.js"
 import * as AccountsLayer from "./AccountsLayer.js"
 import * as AdminEndpoint from "./AdminEndpoint.js"
+import * as ClusterLayer from "./ClusterLayer.js"
 import { RunningHooks } from "./HookAnswers.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
@@ -42,12 +43,15 @@ export const layer = (parts: Parts) =>
       )
       const accounts = new LiveSource(AccountFlags.of(given.values))
       const rooms = new LiveSource(RoomFlags.of(given.values))
+      const cluster = yield* ClusterLayer.open(given.values)
       const limits = LimitFlags.limitsOf(given.values, maxConnections)
       const store = { limits: StoreFlags.limitsOf(given.values), started }
-      const chat = AccountsLayer.serving(given.values.store, store, { accounts, rooms }, limits).pipe(
-        Layer.provide(Endpoints.layer(...listeners.listen)),
+      const [first, ...others] = listeners.listen
+      const endpoints = Endpoints.layer(cluster.listen(first), ...others.map(cluster.listen))
+      const chat = AccountsLayer.serving(given.values.store, store, { accounts, rooms }, cluster.options(limits)).pipe(
+        Layer.provide(endpoints),
         Layer.provide(Layer.succeed(Descriptors, descriptors)),
-        Layer.provide(KernelReachability.layer),
+        Layer.provide(cluster.reachability(KernelReachability.layer)),
         Layer.provide(Server.standalone),
         Layer.mapError((error) =>
           error._tag === "Failure" ? error : ExitStatus.asMisuse(TransportAdvice.toListen(error))
@@ -62,7 +66,8 @@ export const layer = (parts: Parts) =>
         Layer.provideMerge(Signals.logUnused),
         Layer.provideMerge(AdminEndpoint.layer(given.values.admin, descriptors.limit)),
         Layer.provideMerge(certificateCheck(listeners)),
-        Layer.provide(chat)
+        Layer.provide(chat),
+        Layer.provide(Layer.succeed(ClusterLayer.RunningCluster, cluster.state))
       )
     })
   )
