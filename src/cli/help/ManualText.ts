@@ -613,10 +613,7 @@ const nodes: ManualPage = {
   ],
   examples: [
     ["The nodes:", "a-chat nodes --socket ./control.sock"],
-    [
-      "Whether this one may write, for a script:",
-      "a-chat nodes --json --socket ./control.sock | jq '.cluster.isSuspended'"
-    ]
+    ["The same for a program:", "a-chat nodes --json --socket ./control.sock"]
   ]
 }
 
