@@ -17,6 +17,7 @@ interface Client {
   /** Its texts are `ID.NUMBER`. */
   readonly id: string
   /** By label: the recipients. */
+  readonly acknowledges: boolean
   readonly sent: Map<string, ReadonlyArray<string>>
   isOpen: boolean
 }
@@ -48,12 +49,17 @@ const play = (seed: number) =>
     const join = Effect.gen(function* () {
       const name = pick(names)
       const client = yield* pick(nodes).connect
-      client.say("/hello", name)
+      const acknowledges = chance(0.3)
+      client.say(acknowledges ? "/hello ack" : "/hello", name)
       yield* settle
       const isOpen = client.received.every((line) => !line.includes(" fatal"))
-      clients.push({ name, client, id: `${clients.length}`, sent: new Map(), isOpen })
+      clients.push({ name, client, id: `${clients.length}`, sent: new Map(), acknowledges, isOpen })
       if (isOpen && chance(0.3)) client.say("/hello to auto")
     })
+
+    const acknowledge = ({ acknowledges, client: { received, say: sayTo } }: Client) => {
+      if (acknowledges) sayTo(`/ack ${received.filter((line) => line.startsWith("from ")).length}`)
+    }
 
     const say = (from: Client) => {
       const to = names.filter(() => chance(0.4))
@@ -71,6 +77,7 @@ const play = (seed: number) =>
       const node = pick(nodeNames)
       if (one === undefined || (open.length < 6 && chance(0.4))) yield* join
       else if (chance(0.6)) say(one)
+      else if (chance(0.33)) acknowledge(one)
       else if (chance(0.3)) one.client.socket.pause()
       else if (chance(0.4)) one.client.socket.resume()
       else if (chance(0.2)) {
@@ -90,7 +97,10 @@ const play = (seed: number) =>
     }
     for (const other of away) engine.connect(other)
     for (const { client } of clients) client.socket.resume()
-    for (let wait = 0; wait < 30; wait++) yield* pass(500)
+    for (let wait = 0; wait < 30; wait++) {
+      yield* pass(500)
+      for (const one of all()) acknowledge(one)
+    }
 
     for (const { server } of nodes) {
       const { inFlight } = yield* server.ledger
