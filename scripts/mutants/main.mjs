@@ -42,6 +42,7 @@ import { mutants as page } from "./page.mjs"
 import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
+import { mutants as nats } from "./nats.mjs"
 import { mutants as nodes } from "./nodes.mjs"
 import { mutants as nodesChat } from "./nodes-chat.mjs"
 import { mutants as rooms } from "./rooms.mjs"
@@ -88,6 +89,7 @@ const mutants = [
   rooms,
   search,
   page,
+  nats,
   nodes,
   nodesChat
 ].flat()

@@ -30,6 +30,13 @@ export class JetStreamError extends Error {
 export const isRefused = (error: unknown, ...of: ReadonlyArray<number>): boolean =>
   error instanceof JetStreamError && of.includes(error.code)
 
+/** The number in a refusal because of a wrong last sequence; undefined if it is another error. */
+export const lastSequenceIn = (error: unknown): number | undefined => {
+  if (!isRefused(error, codes.wrongLastSequence)) return undefined
+  const [, digits] = /: (\d+)$/u.exec((error as JetStreamError).message) ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
+
 export interface StreamInfo {
   readonly config: { readonly subjects: ReadonlyArray<string> }
 }
@@ -96,10 +103,15 @@ export class NatsJetStream {
     }
   }
 
-  /** Writes a message, or a marker (undefined), if the last one of its subject has this number. Returns its number. */
-  async write(subject: string, value: string | undefined, expected: number): Promise<number> {
+  /**
+   * Writes a message, or a marker (undefined), if the last one of its subject has this number. Returns its number.
+   *
+   * @param last also required: the number of the last message of the whole stream
+   */
+  async write(subject: string, value: string | undefined, expected: number, last?: number): Promise<number> {
     const headers = {
       "Nats-Expected-Last-Subject-Sequence": String(expected),
+      ...(last !== undefined && { "Nats-Expected-Last-Sequence": String(last) }),
       ...(value === undefined && { [operation]: removal })
     }
     const answer = await this.connection.request(subject, value ?? "", this.timeoutMillis, headers)

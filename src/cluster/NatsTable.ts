@@ -1,13 +1,16 @@
 import { randomBytes } from "node:crypto"
 import type { Entry, Table } from "../ports/Cluster.js"
 import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
-import { codes, isRefused, type NatsJetStream } from "./NatsJetStream.js"
+import { codes, isRefused, lastSequenceIn, type NatsJetStream } from "./NatsJetStream.js"
 
 /** How long a marker of a removed entry stays: every watch has seen it by then, or has been found broken and started again. */
 const markerMillis = 60_000
 
 /** Markers that wait to be deleted. Those beyond stay until a server reads the table from its start. */
 const maxMarkers = 100_000
+
+/** How often a write is tried again because another entry of the table was changed meanwhile. */
+const maxWrites = 50
 
 /** How many markers are deleted at once. */
 const deletions = 16
@@ -123,11 +126,35 @@ export class NatsTable {
   }
 
   private async write(key: string, subject: string, value: string | undefined, expected: number): Promise<number> {
-    const sequence = await this.asking(() => this.jetStream.write(subject, value, expected))
+    const sequence = await this.asking(() => this.writeExactly(subject, value, expected))
     const revision = this.revisionOf(sequence)
     this.remember(key, revision)
     if (value === undefined) this.sawMarker(sequence)
     return revision
+  }
+
+  /**
+   * A stream of several servers compares the last number of a subject when its leader proposes a write, and not when the
+   * servers carry it out, unless the number is 0: of two writes at the same moment both would succeed (nats-server 2.9.10:
+   * 185 of 300 times). The last number of the whole stream is compared when a write is carried out. If it is still the one
+   * that the leader saw, so is that of the subject.
+   */
+  private async writeExactly(subject: string, value: string | undefined, expected: number): Promise<number> {
+    if (expected === 0 || !this.connection.isClustered) return this.jetStream.write(subject, value, expected)
+    let last = Math.max(expected, this.highest - this.base)
+    for (let i = 0; i < maxWrites; i++) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- the next one needs the answer
+        return await this.jetStream.write(subject, value, expected, last)
+      } catch (error) {
+        const found = lastSequenceIn(error)
+        // A number that is not greater can only be that of the subject.
+        if (found === undefined || found <= last) throw error
+        last = found
+        this.revisionOf(found)
+      }
+    }
+    throw new Error("other nodes change the directory all the time")
   }
 
   private remember(key: string, revision: number): void {

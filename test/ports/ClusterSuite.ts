@@ -82,6 +82,12 @@ const linked = (service: ClusterService) => {
 export const retrying = <A>(effect: Effect.Effect<A, ClusterUnavailable>) =>
   Effect.orDie(Effect.retry(effect, Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(100))))
 
+/** All nodes swap an entry at the same moment. Returns the revisions of those that succeed. */
+const racing = (nodes: ReadonlyArray<ClusterService>, key: string, revision: number) =>
+  Effect.forEach(nodes, ({ directory, node }) => directory.swap("names", key, revision, node), {
+    concurrency: "unbounded"
+  }).pipe(Effect.map((all) => all.filter((won) => won !== undefined)))
+
 /** Three nodes of one cluster. */
 const withNodesOf =
   (open: OpenEngine) =>
@@ -176,6 +182,32 @@ export const clusterSuite = (name: string, open: OpenEngine) => {
             }
           })
         )
+      )
+
+      it.scopedLive(
+        "lets one of the nodes change an entry of the same revision, and one take a name that was removed",
+        () =>
+          withNodes((a, b, c) =>
+            Effect.gen(function* () {
+              const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`)
+              const won = yield* Effect.forEach(
+                keys,
+                (key) =>
+                  Effect.gen(function* () {
+                    const first = (yield* a.directory.swap("names", key, 0, "first")) ?? 0
+                    const [second = 0, ...others] = yield* racing([a, b, c], key, first)
+                    yield* b.directory.swap("names", key, second, undefined)
+                    const again = yield* racing([a, b, c], key, 0)
+                    return [1 + others.length, again.length]
+                  }),
+                { concurrency: 4 }
+              )
+              assert.deepStrictEqual(
+                won,
+                keys.map(() => [1, 1])
+              )
+            })
+          )
       )
 
       it.scopedLive("keeps its tables apart", () =>
