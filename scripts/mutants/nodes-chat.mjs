@@ -51,8 +51,8 @@ export const mutants = [
   {
     name: "lines that arrive at a suspended node are given to its clients",
     file: "cluster/ForeignLines.ts",
-    search: "if (!this.cluster.isOpen())",
-    replace: "if (lines < 0)",
+    search: "|| !this.cluster.isOpen())",
+    replace: "|| lines < 0)",
     test: foreign
   },
   {

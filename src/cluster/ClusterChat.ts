@@ -183,6 +183,7 @@ class Chat {
     if (known !== undefined) return known
     const traffic = new NodeTraffic(node, {
       flushSoon: () => this.broker.atEnd(this.flush),
+      maxContentBytes: () => this.nodes?.maxContentBytes ?? 0,
       send: (content) => this.nodes?.send(node, content) === true
     })
     this.traffic.set(node, traffic)

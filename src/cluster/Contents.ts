@@ -5,6 +5,7 @@ export interface Piece {
   /** The recipient, in wire form. */
   readonly name: string
   readonly lines: number
+  /** Empty if the line is longer than the engine carries: it returns. */
   readonly text: string
 }
 
@@ -23,10 +24,7 @@ export interface Content {
   readonly pieces: ReadonlyArray<Piece>
 }
 
-/**
- * About the most bytes of lines in one content. A content with a line that is longer has that line alone, so the frames of
- * the engine must hold the longest line.
- */
+/** About the most bytes of lines in one content. A line that is longer has a content for itself. */
 export const maxTextBytes = 262_144
 
 const lengthBytes = 4

@@ -115,7 +115,7 @@ export class ForeignLines {
     const arrival: Arrival = new Arrival(lines, peer, this.ledger, () => this.hasChanged(arrival, arrivals))
     arrivals.queue.push(arrival)
     this.ledger.received += lines
-    if (!this.cluster.isOpen()) return arrival.returned(lines, "unavailable")
+    if (text === "" || !this.cluster.isOpen()) return arrival.returned(lines, "unavailable")
     if (peer === undefined || peer.outbox.ended !== undefined) return arrival.returned(lines, "offline")
     if (peer.outbox.isJammed) return arrival.returned(lines, peer.outbox.jamReason)
     this.unsettled.add(arrival)

@@ -122,6 +122,10 @@ class ConnectedNodes implements VisibleNodes {
     return this.membership.peers
   }
 
+  get maxContentBytes(): number {
+    return this.link.maxFrameBytes
+  }
+
   get names(): Iterable<string> {
     return this.elsewhere.names
   }

@@ -74,6 +74,8 @@ export interface Nodes {
   readonly names: Iterable<string>
   /** The name at another node that looks the same, by what this node knows. */
   readonly alike: (likeness: string) => string | undefined
+  /** The largest content that can be sent, in bytes. */
+  readonly maxContentBytes: number
   /**
    * Sends a content, whose first `headerBytes` are free. It is sent again until it has arrived, or the node is lost. False,
    * and nothing is sent, while so many bytes are unacknowledged that the window is used up: `hasRoom` follows.

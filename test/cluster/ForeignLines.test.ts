@@ -82,6 +82,13 @@ describe("ForeignLines", () => {
     assert.deepStrictEqual(reports.slice(2), ["bob: 1 written, 2 unavailable"])
   })
 
+  it("returns a line of which only the number has come", () => {
+    const { given, lines, reports, turn } = start()
+    lines.receive(node, [{ name: "bob", lines: 1, text: "" }])
+    turn()
+    assert.deepStrictEqual([given.length, reports], [0, ["bob: 1 unavailable"]])
+  })
+
   it("reports nothing to a node that is lost, and knows whose queues have lines of others", () => {
     const { lines, receive, reports, source, turn } = start()
     receive(1)

@@ -17,11 +17,13 @@ const batchOf = (text: string): Batch<Peer> => {
 const start = (most = Infinity) => {
   const contents: Array<ReturnType<typeof decode>> = []
   const sent: Array<string> = []
-  const state = { most }
+  const state = { most, maxContentBytes: 1_048_576 }
   const traffic = new NodeTraffic(node, {
     flushSoon: () => {},
+    maxContentBytes: () => state.maxContentBytes,
     send: (content) => {
       if (contents.length >= state.most) return false
+      assert.isAtMost(content.length, state.maxContentBytes)
       contents.push(decode(content.subarray(headerBytes)))
       return true
     }
@@ -92,6 +94,30 @@ describe("NodeTraffic", () => {
     assert.deepStrictEqual(
       contents.map(({ pieces }) => pieces.map(({ name }) => name)),
       [["bob"], ["carol"]]
+    )
+  })
+
+  it("sends no content that is too large for the engine, and of a line that is, only that there was one", () => {
+    const { contents, offer, sent, state, textOf, traffic } = start()
+    state.maxContentBytes = 8_192
+    const names = Array.from({ length: 1_000 }, (_, index) => `recipient-with-a-long-name-${index}`)
+    offer("bob", [`${lines(3, 10)}${lines(1, 10_000)}${lines(1, 5_000)}${lines(2, 10)}`])
+    for (const name of names) {
+      traffic.report(name, [[1, "written"]])
+      offer(name, [lines(2, 10)])
+    }
+    traffic.flush()
+    assert.lengthOf(sent, 1_001)
+    assert.strictEqual(textOf("bob"), `${lines(3, 10)}${lines(1, 5_000)}${lines(2, 10)}`)
+    const pieces = contents.flatMap((content) => content.pieces)
+    assert.deepStrictEqual(
+      pieces.filter(({ text }) => text === ""),
+      [{ name: "bob", lines: 1, text: "" }]
+    )
+    for (const name of names) assert.strictEqual(textOf(name), lines(2, 10))
+    assert.deepStrictEqual(
+      contents.flatMap(({ reports }) => reports.map(({ name }) => name)),
+      names
     )
   })
 

@@ -62,6 +62,7 @@ export class FakeCluster {
 
 export class FakeNode implements Nodes {
   as: OtherNode
+  readonly maxContentBytes = 1_048_576
   private suspended = false
   /** The contents that other nodes have sent and that this node has not got. */
   private readonly inbox: Array<{ readonly from: FakeNode; readonly content: Uint8Array }> = []
