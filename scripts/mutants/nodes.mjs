@@ -173,8 +173,8 @@ export const mutants = [
   {
     name: "a node that leaves keeps its lease",
     file: wiring,
-    search: "    if (revision === undefined) return Effect.void\n",
-    replace: "    if (revision !== -1) return Effect.void\n",
+    search: '      if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return\n',
+    replace: "      if (dead !== entry.value) return\n",
     test: "test/cluster/MakeNodes.test.ts"
   },
   {
@@ -208,7 +208,7 @@ export const mutants = [
     file: link,
     search: "    if (this.unacknowledged.length > 0 && this.options.now()",
     replace: "    if (this.unacknowledged.length < 0 && this.options.now()",
-    nodes
+    test: "test/cluster/NodeLink.test.ts"
   },
   {
     name: "a link that goes on after a suspension stays silent",
@@ -271,14 +271,14 @@ export const mutants = [
     file: elsewhere,
     search: "    for (const key of stale ?? []) this.removed(key)\n",
     replace: "",
-    nodes
+    test: "test/cluster/NamesElsewhere.test.ts"
   },
   {
     name: "a name of a node that is not known yet is free",
     file: wiring,
     search: "      const known = this.membership.isAlive(node, incarnation)\n",
     replace: "      const known = this.membership.isAlive(node, incarnation) ?? false\n",
-    nodes
+    test: "test/cluster/MakeNodes.test.ts"
   },
   {
     name: "a name is taken from whoever has it",
@@ -331,7 +331,16 @@ export const mutants = [
     file: claims,
     search: "if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)",
     replace: "if (keys.has(likeness)) this.pending.add(likeness)",
-    nodes
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "an earlier name is put right over a later one",
+    file: claims,
+    search: "      return Effect.map(this.claimAgain(likeness), (claimed) => {",
+    replace:
+      '      this.held.set(likeness, { ...held, incarnation: "" })\n' +
+      "      return Effect.map(this.claim(likeness, held.name), (claimed) => {",
+    test: "test/simulation/nodes.test.ts"
   },
   {
     name: "names are not claimed again by a node that was buried",

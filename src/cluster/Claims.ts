@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Exit from "effect/Exit"
 import { ClusterUnavailable, type Directory, type Entry } from "../ports/Cluster.js"
 import * as Claim from "./Claim.js"
 import type { Claimed } from "./Nodes.js"
@@ -54,23 +55,46 @@ export class Claims {
 
   /** As in `Nodes.claim`. */
   claim(likeness: string, name: string): Effect.Effect<Claimed, ClusterUnavailable> {
+    return this.inClaim(likeness, (slot) => this.take(likeness, name, slot))
+  }
+
+  /** Claims a name of this node again, under the name that it has by then; undefined if it was released. */
+  private claimAgain(likeness: string): Effect.Effect<Claimed | undefined, ClusterUnavailable> {
+    return this.inClaim(likeness, (slot) => {
+      const held = this.held.get(likeness)
+      if (held === undefined) return Effect.succeed(undefined)
+      // `take` does not ask the directory for a name that this incarnation has.
+      this.held.set(likeness, { ...held, incarnation: "" })
+      return this.take(likeness, held.name, slot)
+    })
+  }
+
+  private inClaim<A extends Claimed | undefined>(
+    likeness: string,
+    act: (slot: Slot) => Effect.Effect<A, ClusterUnavailable>
+  ) {
     return Effect.suspend(() => {
       this.pending.delete(likeness)
       this.claiming.set(likeness, (this.claiming.get(likeness) ?? 0) + 1)
-      return this.inTurn(likeness, (slot) => this.take(likeness, name, slot)).pipe(
+      return this.inTurn(likeness, act).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
             const left = (this.claiming.get(likeness) ?? 1) - 1
             if (left === 0) this.claiming.delete(likeness)
             else this.claiming.set(likeness, left)
-            this.counts[exit._tag === "Success" ? (exit.value._tag === "Yours" ? "yours" : "taken") : "unavailable"] +=
-              1
+            this.count(exit)
             // Nobody knows what the directory has.
             if (exit._tag === "Failure") this.pending.add(likeness)
           })
         )
       )
     })
+  }
+
+  private count(exit: Exit.Exit<Claimed | undefined, ClusterUnavailable>) {
+    if (exit._tag === "Failure") this.counts.unavailable += 1
+    else if (exit.value?._tag === "Yours") this.counts.yours += 1
+    else if (exit.value?._tag === "Taken") this.counts.taken += 1
   }
 
   private isWanted(likeness: string): boolean {
@@ -192,10 +216,8 @@ export class Claims {
     return Effect.suspend(() => {
       const held = this.held.get(likeness)
       if (held === undefined) return this.free(likeness)
-      // `claim` does not ask the directory for a name that this node has.
-      this.held.set(likeness, { ...held, incarnation: "" })
-      return Effect.map(this.claim(likeness, held.name), ({ _tag }) => {
-        if (_tag === "Taken") taken(likeness, held.name)
+      return Effect.map(this.claimAgain(likeness), (claimed) => {
+        if (claimed?._tag === "Taken") taken(likeness, held.name)
       })
     })
   }
@@ -228,15 +250,16 @@ export class Claims {
   reclaim(taken: (likeness: string, name: string) => void): Effect.Effect<void> {
     return Effect.suspend(() => {
       const incarnation = this.options.incarnation()
-      const claimAgain = (likeness: string, name: string): Effect.Effect<void> =>
+      const isOver = () => this.options.incarnation() !== incarnation
+      const untilClaimed = (likeness: string, name: string): Effect.Effect<void> =>
         Effect.suspend(() => {
-          if (this.options.incarnation() !== incarnation || this.held.get(likeness)?.name !== name) return Effect.void
-          return this.claim(likeness, name).pipe(
-            Effect.flatMap((claimed) => Effect.sync(() => claimed._tag === "Taken" && taken(likeness, name))),
-            Effect.catchAll(() => Effect.delay(claimAgain(likeness, name), retryEvery))
+          if (isOver() || !this.held.has(likeness)) return Effect.void
+          return this.claimAgain(likeness).pipe(
+            Effect.flatMap((claimed) => Effect.sync(() => claimed?._tag === "Taken" && taken(likeness, name))),
+            Effect.catchAll(() => Effect.delay(untilClaimed(likeness, name), retryEvery))
           )
         })
-      return Effect.forEach(this.held, ([likeness, { name }]) => claimAgain(likeness, name), {
+      return Effect.forEach(this.held, ([likeness, { name }]) => untilClaimed(likeness, name), {
         concurrency: reclaimConcurrency,
         discard: true
       })

@@ -249,15 +249,24 @@ class ConnectedNodes implements VisibleNodes {
     return yield* new ClusterUnavailable({ reason: `the lease of the node ${this.self} could not be taken` })
   })
 
-  /** The others need not wait for the end of the lease. */
-  private readonly leave = Effect.suspend(() => {
+  /** The others need not wait for the end of the lease. If the directory does not answer, they bury this node. */
+  private readonly leave = Effect.suspend(() =>
+    this.membership.leave()
+      ? this.dropLease.pipe(Effect.interruptible, Effect.timeoutOption("1 second"), Effect.ignore)
+      : Effect.void
+  )
+
+  private readonly dropLease = Effect.gen(this, function* () {
+    const { directory } = this.cluster
     const { incarnation } = this.membership
-    const revision = this.membership.leave()
-    if (revision === undefined) return Effect.void
-    const value = Incarnation.showLease({ incarnation, isAlive: false })
-    return this.cluster.directory
-      .swap("nodes", this.self, revision, value)
-      .pipe(Effect.interruptible, Effect.timeoutOption("1 second"), Effect.ignore) // otherwise they bury this node
+    const dead = Incarnation.showLease({ incarnation, isAlive: false })
+    for (let attempt = 0; attempt < maxJoinAttempts; attempt++) {
+      // The last renewal may be on its way.
+      const entry = yield* directory.get("nodes", this.self)
+      const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+      if (entry === undefined || lease?.incarnation !== incarnation || !lease.isAlive) return
+      if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return
+    }
   })
 
   private readonly tick = () => {

@@ -93,9 +93,10 @@ export class Membership {
     return this.byIncarnation.get(incarnation)
   }
 
-  /** The age of the oldest grant, or of the last renewal if this is better, in milliseconds. */
+  /** The age of the oldest grant, or of the last renewal if that is later, in milliseconds. */
   get grantAge(): number {
-    return this.options.now() - Math.max(this.oldestGrant, this.renewedAt)
+    const granted = this.byIncarnation.size === 0 ? this.renewedAt : Math.max(this.oldestGrant, this.renewedAt)
+    return this.options.now() - granted
   }
 
   /** Whether names can be claimed for this incarnation. Not only in the broker's turn. */
@@ -111,11 +112,11 @@ export class Membership {
     this.state = "active"
   }
 
-  /** This node writes nothing any more. Returns its lease, to be swapped for a dead one; undefined if it has none. */
-  leave(): number | undefined {
+  /** This node writes nothing any more. Returns whether it has a lease, to be swapped for a dead one. */
+  leave(): boolean {
     const hasLease = this.state === "active" || this.state === "suspended"
     this.state = "left"
-    return hasLease ? this.revision : undefined
+    return hasLease
   }
 
   /**

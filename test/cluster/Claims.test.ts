@@ -193,6 +193,23 @@ describe("Claims", () => {
     })
   )
 
+  it.effect("keeps the name of the latest claim, although an earlier one is put right meanwhile", () =>
+    Effect.gen(function* () {
+      const { claims, entry, fates, work } = world()
+      yield* claims.claim("bob", "Bob")
+      fates.push("unanswered", "lost")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(claims.claim("bob", "bob"))))
+      // Both wait for their turn.
+      const claim = yield* Effect.fork(claims.claim("bob", "BOB"))
+      const repair = yield* Effect.fork(work)
+      assert.deepStrictEqual(yield* Fiber.join(claim), { _tag: "Yours" })
+      yield* Fiber.join(repair)
+      yield* work
+      assert.strictEqual(entry(), `a ${mine} BOB`)
+      assert.isFalse(claims.hasWork)
+    })
+  )
+
   it.effect("claims names again that the engine has lost", () =>
     Effect.gen(function* () {
       const { claims, entry, tables, work } = world()

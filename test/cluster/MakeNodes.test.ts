@@ -80,11 +80,28 @@ describe("MakeNodes", () => {
             yield* until(() => a.told.includes("nameMoved bob b"))
           })
         )
+        assert.match(memory.entries("nodes").find(({ key }) => key === "b")?.value ?? "", /^dead /u)
         yield* until(() => a.told.includes("lost b"))
         assert.deepStrictEqual(a.told, ["appeared b", "nameMoved bob b", "lost b", "nameMoved bob nowhere"])
         const c = yield* join(memory, "c")
         assert.deepStrictEqual(yield* c.nodes.claim("bob", "Bob"), { _tag: "Yours" })
       })
+  )
+
+  it.scopedLive("asks the directory about nodes that it does not know yet", () =>
+    Effect.gen(function* () {
+      // The watch of c is late.
+      const memory = yield* Memory.make({ watchDelay: (node) => (node === "c" ? 3_600_000 : 0) })
+      const b = yield* join(memory, "b")
+      yield* b.nodes.claim("bob", "Bob")
+      const c = yield* join(memory, "c")
+      assert.deepStrictEqual(yield* c.nodes.claim("bob", "bob"), { _tag: "Taken", by: "Bob" })
+      assert.deepStrictEqual(c.told, ["appeared b"])
+      assert.isUndefined(c.nodes.where("Bob"))
+      assert.strictEqual(yield* c.nodes.find("Bob"), c.other("b"))
+      assert.strictEqual(c.nodes.where("Bob"), c.other("b"))
+      assert.isUndefined(yield* c.nodes.find("eve"))
+    })
   )
 
   it.scopedLive("heals a node that was cut off for less than the term", () =>

@@ -35,7 +35,11 @@ const ends = (windowBytes = 1_000) => {
     const send = (...texts: ReadonlyArray<string>) => texts.map((text) => link.send(content(text)))
     return { link, told, flush, take, send }
   }
-  return { time, a: end("00000000000000aa", "00000000000000bb"), b: end("00000000000000bb", "00000000000000aa") }
+  return {
+    time,
+    a: end("00000000000000aa", "00000000000000bb"),
+    b: end("00000000000000bb", "00000000000000aa")
+  }
 }
 
 const shown = (frames: ReadonlyArray<{ readonly what: string }>) => frames.map(({ what }) => what)
@@ -60,6 +64,7 @@ describe("NodeLink", () => {
     assert.deepStrictEqual(shown(acks), ["ack 0 ack 3"])
     a.take(...acks)
     assert.strictEqual(a.link.inFlight, 0)
+    assert.deepStrictEqual(b.link.counts, { resent: 0, repeated: 3, gaps: 1 })
   })
 
   it("acknowledges with a content of its own, and then not again", () => {
