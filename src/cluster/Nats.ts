@@ -130,6 +130,11 @@ const starting = (
   let isSaid = false
   const once = attempt(async () => {
     if (!connection.isUp) await connection.open()
+    if (connection.maxPayload < maxFrameBytes) {
+      throw new Error(
+        `its max_payload is ${connection.maxPayload}; it has to be ${maxFrameBytes}, the default, or more`
+      )
+    }
     for (const table of Object.values(tables)) await table.get("start") // oxlint-disable-line no-await-in-loop
   }).pipe(
     Effect.tapError(({ reason }) => {

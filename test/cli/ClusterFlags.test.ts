@@ -87,6 +87,7 @@ describe("ClusterFlags.conflict", () => {
       { store: "chat.db" },
       node,
       { ...node, rooms: "off" },
+      { ...node, "max-line": "512KiB" },
       { ...node, cluster: "tls://a", "cluster-ca": "ca.pem", "cluster-cert": "c.pem", "cluster-key": "k.pem" }
     ]) {
       assert.strictEqual(conflict(given), undefined, JSON.stringify(given))
@@ -98,6 +99,7 @@ describe("ClusterFlags.conflict", () => {
       [{ ...node, store: "chat.db" }, "--cluster and --store exclude each other"],
       [{ cluster: "nats://a" }, "--cluster needs --node"],
       [{ node: "a" }, "--node has no effect without --cluster"],
+      [{ ...node, "max-line": "524289" }, "--max-line is at most 512 KiB with --cluster"],
       [{ ...node, rooms: "open" }, "--rooms: open is not possible with --cluster"],
       [{ ...node, "cluster-ca": "ca.pem" }, "write tls:// in --cluster"],
       [{ ...node, cluster: "tls://a", "cluster-cert": "c.pem" }, "--cluster-cert and --cluster-key belong together"],

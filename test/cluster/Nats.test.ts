@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { rmSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import * as Nats from "../../src/cluster/Nats.js"
 import { NatsConnection, driver as load } from "../../src/cluster/NatsConnection.js"
@@ -11,6 +12,7 @@ import { NatsTable } from "../../src/cluster/NatsTable.js"
 import { clusterSuite, recording, retrying, watching } from "../ports/ClusterSuite.js"
 import { eventually } from "../support/Eventually.js"
 import * as NatsServers from "../support/NatsServers.js"
+import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const driver = NatsServers.driver
 const options = { driver, term: "6 seconds" } as const
@@ -189,6 +191,16 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
       const { message } = yield* Effect.flip(make)
       assert.strictEqual(message, "no NATS server of nats://127.0.0.1:9 can be used: connection refused")
       assert.isBelow(performance.now() - started, 3_000)
+    })
+  )
+
+  it.scopedLive("does not start with a server that takes no messages of 1 MiB", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "nats.conf")
+      writeFileSync(file, "max_payload: 1048575\n")
+      const server = yield* NatsServers.one("-c", file)
+      const make = Nats.make({ ...options, servers: [server.url], node: "a", startTimeout: 0 })
+      assert.include((yield* Effect.flip(make)).message, "its max_payload is 1048575; it has to be 1048576")
     })
   )
 

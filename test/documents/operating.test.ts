@@ -116,7 +116,7 @@ describe("Watching in OPERATING", () => {
     Effect.gen(function* () {
       const { get } = yield* watched
       const paths = Documents.rows(Documents.section(document, "Watching")).flatMap(([cell]) => quoted(cell))
-      assert.lengthOf(paths, 6)
+      assert.lengthOf(paths, 7)
       for (const path of paths) assert.strictEqual((yield* get(path)).status, 200, path)
     })
   )

@@ -3,6 +3,7 @@ import * as Either from "effect/Either"
 import { readFileSync } from "node:fs"
 import * as Setting from "../settings/Setting.js"
 import type { Origin, Values } from "../settings/Sources.js"
+import type * as LimitFlags from "./LimitFlags.js"
 import type * as RoomFlags from "./RoomFlags.js"
 import type * as StoreFlags from "./StoreFlags.js"
 
@@ -131,7 +132,8 @@ export const settings = {
 
 type Given = Values<typeof settings> &
   Pick<Values<typeof StoreFlags.settings>, "store"> &
-  Pick<Values<typeof RoomFlags.settings>, "rooms">
+  Pick<Values<typeof RoomFlags.settings>, "rooms"> &
+  Pick<LimitFlags.GivenLimits, "maxLineBytes">
 
 type Origins = { readonly [Key in keyof Given]: Origin }
 
@@ -148,9 +150,15 @@ export const conflict = (given: Given, origins: Origins): string | undefined => 
   if (given.rooms !== "off" && origins.rooms !== "default") {
     return `--rooms: ${given.rooms} is not possible with --cluster; a cluster has no rooms yet`
   }
+  if (given.maxLineBytes > maxLineBytes) {
+    return "--max-line is at most 512 KiB with --cluster: a line and its recipients are one message of NATS"
+  }
   if (given.node === undefined) return "--cluster needs --node: a name for this server that no other one has"
   return credentialsConflict(given, cluster, origins) ?? tlsConflict(given, cluster)
 }
+
+/** A frame has at most 256 KiB of lines or one line, besides names and outcomes; NATS takes 1 MiB. */
+const maxLineBytes = 512 * 1024
 
 const keysOfCluster = ["node", "clusterCredentials", "clusterCa", "clusterCert", "clusterKey"] as const
 
