@@ -102,13 +102,6 @@ export const mutants = [
     test: parts
   },
   {
-    name: "a node acknowledges the heartbeats of one that it is burying",
-    file: membership,
-    search: "heard.set(incarnation, burial === undefined ? beat : 0)",
-    replace: "heard.set(incarnation, burial === undefined ? beat : beat)",
-    test: parts
-  },
-  {
     name: "a grant counts from when it came",
     file: membership,
     search: "this.beatTimes.get(beat) ?? -Infinity)",
@@ -139,8 +132,8 @@ export const mutants = [
   {
     name: "a node that was lost comes back with its old lease",
     file: membership,
-    search: "      if (!known.isAlive) return // the dead stay dead\n",
-    replace: "",
+    search: "lease.incarnation < known.incarnation) return // an old entry",
+    replace: "lease.incarnation < known.incarnation && revision > 1e9) return // an old entry",
     test: parts
   },
   {
