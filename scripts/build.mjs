@@ -11,6 +11,7 @@
 //   dist/hash-thread.cjs
 //                   a thread that hashes passwords
 //   dist/pg.cjs     the package pg, which the program loads for a store in Postgres only
+//   dist/nats.cjs   the package @nats-io/transport-node, which the program loads for a cluster only
 //   dist/web/       the page for browsers: see page.mjs
 //   dist/library/   the library, with its declarations. It imports the application's own `effect`, since two copies
 //                   of Effect in one process do not share fibers, contexts and metrics.
@@ -93,6 +94,17 @@ const postgresDriver = () =>
     legalComments: "none", // licenses() carries them
     metafile: true,
     external: ["pg-native", "pg-cloudflare"] // which pg loads only if they are installed
+  })
+
+const natsDriver = () =>
+  bundle({
+    entryPoints: ["node_modules/@nats-io/transport-node/index.js"],
+    outfile: `${aside}/nats.cjs`,
+    format: "cjs",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "none", // licenses() carries them
+    metafile: true
   })
 
 const library = () =>
@@ -204,12 +216,13 @@ const adminPage = async (folder) => {
 }
 
 try {
-  const [main, index, thread, hashing, driver, page] = await Promise.all([
+  const [main, index, thread, hashing, driver, nats, page] = await Promise.all([
     program(),
     library(),
     storeThread(),
     hashThread(),
     postgresDriver(),
+    natsDriver(),
     buildPage(`${aside}/web`),
     declarations(),
     launcher()
@@ -218,9 +231,12 @@ try {
   checkImports(thread.metafile, [])
   checkImports(hashing.metafile, [])
   checkImports(driver.metafile, ["pg-native", "pg-cloudflare"])
+  checkImports(nats.metafile, [])
   checkImports(page, [])
   checkImports(index.metafile, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
-  await licenses({ inputs: { ...main.metafile.inputs, ...driver.metafile.inputs, ...page.inputs } })
+  await licenses({
+    inputs: { ...main.metafile.inputs, ...driver.metafile.inputs, ...nats.metafile.inputs, ...page.inputs }
+  })
   await adminPage(`${aside}/page`)
   await chmod(`${aside}/main.js`, 0o755)
   await appendFile(`${aside}/program.cjs`, `// ${sha256(await readFile(`${aside}/program.cjs`))}`)

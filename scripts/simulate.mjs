@@ -1,7 +1,8 @@
-// Runs the deterministic simulation: `npm run simulate -- [--store | --send | --terminal | --real] [--seconds N | --schedules N] [--seed S]`
+// Runs the deterministic simulation: `npm run simulate -- [--store | --nodes | --send | --terminal | --real] [--seconds N | --schedules N] [--seed S]`
 // or `npm run simulate -- --replay SPEC`.
 //
 //   --store         of the server with accounts, a store and crashes
+//   --nodes         of the protocol between the nodes of a cluster
 //   --send          of the command `send` against hostile servers; by default of the server
 //   --terminal      of the client at a terminal against hostile servers
 //   --real          not simulated: clients that do random things on real sockets (TCP, TLS, Unix) to the real server

@@ -23,6 +23,7 @@ const long = [
   "soak/faults", // waits
   "admin/Admin", // waits
   "ports/Store", // waits
+  "cluster/Nats", // waits
   "restart/restart",
   "cli/young-generation", // waits
   "packaging/packages",

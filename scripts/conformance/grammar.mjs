@@ -11,6 +11,7 @@ const reasons = [
   "disconnected(?: count=\\d+)?",
   "slow(?: count=\\d+)?",
   "unreachable(?: count=\\d+)?",
+  "node-lost(?: count=\\d+)?",
   "full(?: count=\\d+)?",
   "unavailable retry=\\d+(?: count=\\d+)?",
   "(?:expired|removed) first=\\d+ last=\\d+ count=\\d+",

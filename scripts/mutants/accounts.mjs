@@ -201,15 +201,15 @@ export const mutants = [
   {
     name: "each device of an account is announced",
     file: "chat/Lifecycle.ts",
-    search: "if (isFirst) notices.notify(Reply.joined(name), peer)",
-    replace: "if (isFirst || peer.device !== undefined) notices.notify(Reply.joined(name), peer)",
+    search: "if (isFirst) notices.notify(Reply.joined(name), name)",
+    replace: "if (isFirst || peer.device !== undefined) notices.notify(Reply.joined(name), name)",
     test: devices
   },
   {
     name: "an account is announced as gone when its first device leaves",
     file: "chat/Lifecycle.ts",
-    search: "if (names.find(peer.name) === undefined) notices.notify(Reply.left(peer.name), peer)",
-    replace: "if (names !== undefined) notices.notify(Reply.left(peer.name), peer)",
+    search: "if (names.find(peer.name) === undefined) notices.notify(Reply.left(peer.name), peer.name)",
+    replace: "if (names !== undefined) notices.notify(Reply.left(peer.name), peer.name)",
     test: devices
   },
   {

@@ -12,6 +12,7 @@
 //   test      optional: the test file that must fail, such as "test/client/Bot.test.ts"; without it, the simulation
 //             must find the bug
 //   store     optional: true if the simulation of a server with a store must find the bug, and not that of one without
+//   nodes     optional: true if the simulation of the nodes of a cluster must find it
 //   send      optional: true if the simulation of `send` must find it
 //   terminal  optional: true if the simulation of the client at a terminal must find it
 //   real      optional: true if clients on real sockets must find it
@@ -43,6 +44,9 @@ import { mutants as page } from "./page.mjs"
 import { mutants as parameters } from "./parameters.mjs"
 import { mutants as questions } from "./questions.mjs"
 import { mutants as names } from "./names.mjs"
+import { mutants as nats } from "./nats.mjs"
+import { mutants as nodes } from "./nodes.mjs"
+import { mutants as nodesChat } from "./nodes-chat.mjs"
 import { mutants as rooms } from "./rooms.mjs"
 import { mutants as search } from "./search.mjs"
 import { mutants as sending } from "./sending.mjs"
@@ -88,7 +92,10 @@ const mutants = [
   storeRooms,
   rooms,
   search,
-  page
+  page,
+  nats,
+  nodes,
+  nodesChat
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -147,7 +154,7 @@ const simulate = async (mutant, directory) => {
       })
   }
   await bundleSimulation(outfile, [plugin])
-  const flags = ["store", "send", "terminal", "real"].flatMap((client) =>
+  const flags = ["store", "nodes", "send", "terminal", "real"].flatMap((client) =>
     mutant[client] === true ? [`--${client}`] : []
   )
   const options = ["--seconds", String(seconds), "--seed", "1", ...flags]

@@ -209,8 +209,8 @@ export const mutants = [
   {
     name: "a subscriber is notified of the end of an earlier client of its name",
     file: "chat/Notices.ts",
-    search: "about: about.name",
-    replace: 'about: line.startsWith("* left ") ? "" : about.name',
+    search: "this.collected.push({ line, about })",
+    replace: 'this.collected.push({ line, about: line.startsWith("* left ") ? "" : about })',
     test: notices
   },
   {

@@ -17,6 +17,7 @@ const program = [
   "store-thread.cjs",
   "hash-thread.cjs",
   "pg.cjs",
+  "nats.cjs",
   "page",
   "web"
 ]

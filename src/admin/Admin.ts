@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import type { ServerHandle } from "../chat/Server.js"
 import * as CloseReason from "../protocol/CloseReason.js"
+import * as ClusterMetrics from "../telemetry/ClusterMetrics.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Metrics from "../telemetry/Metrics.js"
@@ -36,6 +37,8 @@ export interface AdminOptions {
   readonly server: ServerHandle
   /** All rooms; undefined if the server has none. */
   readonly rooms?: Effect.Effect<ReadonlyArray<RoomList.RoomInfo>> | undefined
+  /** What this node knows; undefined in a server that is alone. */
+  readonly cluster?: Effect.Effect<ClusterMetrics.ClusterState> | undefined
   readonly version: string
   /** The limit on open file descriptors, which the metrics show. */
   readonly descriptorLimit: number
@@ -85,12 +88,12 @@ const listening = (http: Http.Server, { host, port }: AdminOptions) =>
       })
   )
 
-const routes = ({ rooms, server, version }: AdminOptions, process: ProcessMetrics.ProcessMetrics) =>
+const routes = ({ cluster, rooms, server, version }: AdminOptions, process: ProcessMetrics.ProcessMetrics) =>
   HttpRouter.fromIterable([
     HttpRouter.makeRoute(
       "GET",
       "/metrics",
-      Effect.map(server.measure, () =>
+      Effect.map(Effect.zipRight(server.measure, published(cluster)), () =>
         HttpServerResponse.text(
           Prometheus.render([
             buildInfo(version),
@@ -107,9 +110,13 @@ const routes = ({ rooms, server, version }: AdminOptions, process: ProcessMetric
     HttpRouter.makeRoute(
       "GET",
       "/readyz",
-      Effect.map(server.isDraining, (isDraining) =>
-        isDraining ? HttpServerResponse.text("draining\n", { status: 503 }) : HttpServerResponse.text("ready\n")
-      )
+      Effect.gen(function* () {
+        if (yield* server.isDraining) return HttpServerResponse.text("draining\n", { status: 503 })
+        const isSuspended = cluster !== undefined && (yield* cluster).isSuspended
+        return isSuspended
+          ? HttpServerResponse.text("suspended: cut off from the other nodes\n", { status: 503 })
+          : HttpServerResponse.text("ready\n")
+      })
     ),
     HttpRouter.makeRoute(
       "GET",
@@ -125,6 +132,11 @@ const routes = ({ rooms, server, version }: AdminOptions, process: ProcessMetric
     ),
     HttpRouter.makeRoute(
       "GET",
+      "/nodes",
+      Effect.map(cluster ?? Effect.succeed(undefined), (state) => HttpServerResponse.unsafeJson({ cluster: state }))
+    ),
+    HttpRouter.makeRoute(
+      "GET",
       "/rooms",
       Effect.gen(function* () {
         const limit = RoomList.parse(yield* HttpServerRequest.ParsedSearchParams)
@@ -136,6 +148,9 @@ const routes = ({ rooms, server, version }: AdminOptions, process: ProcessMetric
       HttpRouter.makeRoute("GET", path, Effect.succeed(HttpServerResponse.text(text, { contentType })))
     )
   ])
+
+const published = (cluster: AdminOptions["cluster"]) =>
+  cluster === undefined ? Effect.void : Effect.map(cluster, ClusterMetrics.publish)
 
 const headers = {
   ...SecurityHeaders.always,
@@ -161,7 +176,7 @@ const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
     Effect.map(HttpServerResponse.setHeaders(headers))
   )
 
-const paths = "/, /metrics, /healthz, /readyz, /connections"
+const paths = "/, /metrics, /healthz, /readyz, /connections, /nodes"
 
 const storeHistograms = () => [
   Prometheus.histogram(

@@ -13,6 +13,8 @@ export interface Claim extends LoginLine {
   readonly host: string
   /** Whether nobody else can read what the client and the server send each other. */
   readonly isPrivate: boolean
+  /** The client only sends: no line can be addressed to it. */
+  readonly isSendOnly: boolean
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import type { AbsentReason } from "../protocol/OutcomeReply.js"
-import type { Facts } from "../protocol/Reply.js"
+import * as Reply from "../protocol/Reply.js"
 import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Admission from "./Admission.js"
 import { Arrivals } from "./Arrivals.js"
@@ -19,6 +19,7 @@ import { HostLimits } from "./HostLimits.js"
 import { Inspector } from "./Inspection.js"
 import { Ledger } from "./Ledger.js"
 import { Lifecycle } from "./Lifecycle.js"
+import * as LinesElsewhere from "./LinesElsewhere.js"
 import * as LineSettlement from "./LineSettlement.js"
 import type { Live } from "./Live.js"
 import { Moderation } from "./Moderation.js"
@@ -26,7 +27,7 @@ import { Names } from "./Names.js"
 import { Notices } from "./Notices.js"
 import type { Options } from "./Options.js"
 import { Outbox } from "./Outbox.js"
-import type { Bounds } from "./OutboxLoad.js"
+import { PartOfBounds, type Bounds } from "./OutboxLoad.js"
 import type { Peer } from "./Peer.js"
 import { PeerInput } from "./PeerInput.js"
 import { Predecessors } from "./Predecessors.js"
@@ -84,14 +85,18 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   const changed = (name: string) => directory.changed(name)
   const features = (extensions.features ?? []).map((makeFeature) =>
     makeFeature({
-      outbox: (name, writer) => {
-        const outbox = new Outbox<Peer>(bounds, name, writer)
+      outbox: (name, writer, part = 1) => {
+        const outbox = new Outbox<Peer>(part === 1 ? bounds : new PartOfBounds(bounds, part), name, writer)
         outboxes.add(outbox)
         return outbox
       },
       discard: (outbox) => void outboxes.delete(outbox),
       settled,
       settledEach: (outbox, batch, outcomes) => settledEach(outbox, batch, outcomes),
+      handedOn: (outbox, batch) => linesElsewhere.handedOn(outbox, batch),
+      cameBack: (outbox, lines, outcome) => linesElsewhere.cameBack(outbox, lines, outcome),
+      recall: (outbox, outcome) => linesElsewhere.recall(outbox, outcome),
+      soon: (run) => events.report({ _tag: "Look", look: run }),
       inTurn: (run) => events.inTurn(run),
       atEnd: (run) => turn.atEnd(run),
       put: (peer, text, lines = 1) => (lines === 1 ? replies.reply(peer, text) : replies.notices(peer, text, lines)),
@@ -101,6 +106,12 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
         peer.outbox.put(text, lines, source, undefined, shared)
       },
       changed,
+      divert: (resolver) => directory.divert(resolver),
+      present: (name) => names.find(name),
+      elsewhere: (name, isThere) => {
+        if (names.setElsewhere(name, isThere)) notices.notify(isThere ? Reply.joined(name) : Reply.left(name), name)
+      },
+      breakOff,
       expel: (peer, fatal) => moderation.expel(peer, fatal),
       adopt: (peer, device) => lifecycle.adopt(peer, device),
       alike: (name) => moderation.alike(name),
@@ -136,6 +147,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
     watch
   })
   const settledEach = LineSettlement.make({ hasRoom, ledger, lifecycle, replies, turn })
+  const linesElsewhere = LinesElsewhere.make({ hasRoom, lifecycle })
   const acknowledge = (peer: Peer, messages: number) => lifecycle.acknowledge(peer, messages)
   const routing = new Routing({ acknowledge, directory, replies, ledger, turn, options, now })
   const defects: Array<unknown> = []
@@ -204,7 +216,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
 /** What `/hello` announces to a client. */
 const announced =
   (options: Live<Options>, hostLimits: HostLimits, features: ReadonlyArray<Feature>) =>
-  (peer: Peer): Facts => {
+  (peer: Peer): Reply.Facts => {
     const { maxRecipients, rate } = options.current
     return {
       name: peer.name === "" ? undefined : peer.name,

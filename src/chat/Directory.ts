@@ -79,12 +79,15 @@ export class Directory {
   private readonly routes = new Map<string, KnownRoute>()
   private readonly byName = new Map<string, RoutesOfName>()
   private used = 0
+  private current: ReadonlyArray<Resolver>
 
   constructor(
     private readonly budget: Budget,
     /** Tried in this order; the first that resolves a name wins. */
     private readonly resolvers: ReadonlyArray<Resolver>
-  ) {}
+  ) {
+    this.current = resolvers
+  }
 
   /** The memory of all remembered routes. */
   get cost(): number {
@@ -118,7 +121,7 @@ export class Directory {
   }
 
   private find(name: string): Destination<Peer> | undefined {
-    for (const resolver of this.resolvers) {
+    for (const resolver of this.current) {
       const destination = resolver.resolve(name)
       if (destination !== undefined) return destination
     }
@@ -152,9 +155,15 @@ export class Directory {
     for (const route of allOf(this.byName.get(name))) this.forget(route)
   }
 
-  /** Forgets all routes. For when no client is left to use them. */
+  /** Forgets all routes. */
   clear() {
     for (const route of this.routes.values()) this.forget(route)
+  }
+
+  /** Resolves all names by this resolver alone until further notice; undefined: by those that there are. */
+  divert(resolver: Resolver | undefined) {
+    this.current = resolver === undefined ? this.resolvers : [resolver]
+    this.clear()
   }
 
   private forget(route: KnownRoute) {

@@ -1,4 +1,5 @@
 import type * as Effect from "effect/Effect"
+import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import type { HelloWord } from "../protocol/HelloWord.js"
 import type * as FatalReply from "../protocol/FatalReply.js"
@@ -8,7 +9,7 @@ import type { Batch } from "./Batch.js"
 import type { Command } from "./Commands.js"
 import type { Account, Device } from "./Device.js"
 import type { Resolver } from "./Directory.js"
-import type { SettledEach } from "./LineOutcome.js"
+import type { HandedOn, SettledEach } from "./LineOutcome.js"
 import type { Live } from "./Live.js"
 import type { Options } from "./Options.js"
 import type { Outbox, WriterKind } from "./Outbox.js"
@@ -49,14 +50,22 @@ export interface FeatureContext {
   /**
    * Creates a recipient with this name, in wire form. The feature provides its writer, by default one like that of a
    * socket.
+   *
+   * @param part of the bounds of a client's outbox. Default: 1.
    */
-  readonly outbox: (name: string, writer?: WriterKind) => Outbox<Peer>
+  readonly outbox: (name: string, writer?: WriterKind, part?: number) => Outbox<Peer>
   /** Forgets a recipient that is empty and that no name leads to any more. */
   readonly discard: (outbox: Outbox<Peer>) => void
   /** Called by a writer: all lines of the batch have met this fate. */
   readonly settled: (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => void
   /** The same, in the broker's turn, where the lines of a batch have met different fates. */
   readonly settledEach: SettledEach
+  /** For writers that hand lines on, in the broker's turn. */
+  readonly handedOn: HandedOn["handedOn"]
+  readonly cameBack: HandedOn["cameBack"]
+  readonly recall: HandedOn["recall"]
+  /** Runs a function in a later turn of the broker. May be called anywhere. */
+  readonly soon: (run: () => void) => void
   /** Runs a function in the broker's turn, the only place where peers and outboxes may be touched. */
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /**
@@ -75,6 +84,14 @@ export interface FeatureContext {
   readonly give: (peer: Peer, text: string, lines: number, source: Source, shared?: SharedText) => void
   /** In the broker's turn: reports that the destination of this name has changed. */
   readonly changed: (name: string) => void
+  /** In the broker's turn: resolves all names by this resolver alone; undefined: as before. */
+  readonly divert: (resolver: Resolver | undefined) => void
+  /** In the broker's turn: the client of this name that lines can be addressed to. */
+  readonly present: (name: string) => Peer | undefined
+  /** In the broker's turn: lists a name that is present at another node, and notifies clients; or that no longer is. */
+  readonly elsewhere: (name: string, isThere: boolean) => void
+  /** In the broker's turn: breaks a connection. */
+  readonly breakOff: (peer: Peer, reason: CloseReason) => void
   /** In the broker's turn: ends a connection with this last line, and returns the rest of its queue. */
   readonly expel: (peer: Peer, fatal: FatalReply.Fatal) => void
   /** In the broker's turn: makes a guest that is logged in a device of the account that has the guest's name. */

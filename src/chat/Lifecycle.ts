@@ -117,7 +117,7 @@ export class Lifecycle {
       at: time.wall()
     })
     if (peer.isSendOnly) return
-    if (isFirst) notices.notify(Reply.joined(name), peer)
+    if (isFirst) notices.notify(Reply.joined(name), name)
     for (const { joined } of presence) joined?.(peer)
   }
 
@@ -317,7 +317,7 @@ export class Lifecycle {
   /** Notifies the others, unless another device of the same account is still present. */
   private announceLeft(peer: Peer) {
     const { names, notices } = this.broker
-    if (names.find(peer.name) === undefined) notices.notify(Reply.left(peer.name), peer)
+    if (names.find(peer.name) === undefined) notices.notify(Reply.left(peer.name), peer.name)
   }
 
   private absent(peer: Peer) {

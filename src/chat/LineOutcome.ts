@@ -14,5 +14,24 @@ export type LineOutcome =
   /** Returned as well, with a line that says what the sender did wrong. `refusal` gets the name of the recipient. */
   | { readonly _tag: "Refused"; readonly refusal: (recipient: string) => Refusal }
 
+type Returned = LineOutcome & { readonly _tag: "Returned" }
+
+/**
+ * For writers that hand lines on to something which reports later what has become of them, such as another node. Until then,
+ * the lines count in the outbox as those do that were written to a client with `ack`.
+ */
+export interface HandedOn {
+  /** The batch in hand has been handed on. The outbox expects outcomes (`Outbox.expectOutcomes`). */
+  readonly handedOn: (outbox: Outbox<Peer>, batch: Batch<Peer>) => void
+  /** The first lines that were handed on, this many, have met this fate. */
+  readonly cameBack: (
+    outbox: Outbox<Peer>,
+    lines: number,
+    outcome: (LineOutcome & { readonly _tag: "Delivered" }) | Returned
+  ) => void
+  /** Returns everything that was not handed on, with the batch in hand. The writer waits for none then. */
+  readonly recall: (outbox: Outbox<Peer>, outcome: Returned) => void
+}
+
 /** Called by a writer in the broker's turn: the lines of its batch have met these fates, in order. */
 export type SettledEach = (outbox: Outbox<Peer>, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void

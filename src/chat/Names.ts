@@ -31,6 +31,8 @@ export class Names implements Resolver {
   /** Made by the first `/who`, and kept up to date from then on: sorting thousands of names takes milliseconds. */
   private sorted: Array<string> | undefined = undefined
   private whoParts: ReadonlyArray<string> | undefined = undefined
+  /** Those that can be addressed at other nodes. Only for `/who`: a resolver finds them. */
+  private readonly elsewhere = new Set<string>()
 
   /** @param changed called with a name when its destination has changed */
   constructor(private readonly changed: (name: string) => void) {}
@@ -167,7 +169,16 @@ export class Names implements Resolver {
 
   /** The names of all clients that can be addressed, sorted. Valid until the next of them joins or leaves. */
   all(): ReadonlyArray<string> {
-    return (this.sorted ??= Array.from(HashMap.keys(this.present)).toSorted())
+    return (this.sorted ??= [...new Set([...HashMap.keys(this.present), ...this.elsewhere])].toSorted())
+  }
+
+  /** A client of this name can be addressed at another node, or no longer. Returns whether that is new. */
+  setElsewhere(name: string, isThere: boolean): boolean {
+    if (this.elsewhere.has(name) === isThere) return false
+    if (isThere) this.elsewhere.add(name)
+    else this.elsewhere.delete(name)
+    this.list(name)
+    return true
   }
 
   /** The reply to `/who`. Its names are cached, because they are many and many clients ask for them. */
@@ -178,9 +189,14 @@ export class Names implements Resolver {
 
   private become(present: Members, name: string) {
     this.present = present
-    this.whoParts = undefined
-    if (this.sorted !== undefined) update(this.sorted, name, HashMap.has(present, name))
+    this.list(name)
     this.changed(name)
+  }
+
+  private list(name: string) {
+    this.whoParts = undefined
+    const isThere = HashMap.has(this.present, name) || this.elsewhere.has(name)
+    if (this.sorted !== undefined) update(this.sorted, name, isThere)
   }
 }
 

@@ -57,10 +57,10 @@ export class Notices {
     this.subscribers.delete(peer)
   }
 
-  /** Sends a line to all subscribers but the one it is about: the first line immediately, further lines collected. */
-  notify(line: string, about: Peer) {
+  /** Sends a line to all subscribers but those of the name that it is about: the first line immediately, further lines collected. */
+  notify(line: string, about: string) {
     if (this.subscribers.size === 0) return
-    this.collected.push({ line, about: about.name })
+    this.collected.push({ line, about })
     if (this.sending !== undefined) return
     if (this.broker.now() - this.sentAt < collectMillis) return this.collecting.unsafeOpen()
     this.send()

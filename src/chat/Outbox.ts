@@ -113,6 +113,15 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
     return batches
   }
 
+  /** Takes back everything, with the batch in hand: the writer has not begun with it, and waits for none now. */
+  recall(): ReadonlyArray<Batch<Sender>> {
+    const { handed } = this
+    if (handed === undefined) return this.retract()
+    this.handed = undefined
+    this.uncount(handed)
+    return [handed, ...this.retract()]
+  }
+
   /** Ends the outbox after the lines already queued. Only the first call counts. */
   end(reason: CloseReason) {
     if (this.endReason !== undefined) return

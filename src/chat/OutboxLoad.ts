@@ -12,6 +12,30 @@ export interface Bounds {
   readonly budget: Budget
 }
 
+/** A part of other bounds, which may change. */
+export class PartOfBounds implements Bounds {
+  constructor(
+    private readonly whole: Bounds,
+    private readonly part: number
+  ) {}
+
+  get lines(): number {
+    return this.whole.lines * this.part
+  }
+
+  get bytes(): number {
+    return this.whole.bytes * this.part
+  }
+
+  get outcomes(): number {
+    return this.whole.outcomes
+  }
+
+  get budget(): Budget {
+    return this.whole.budget
+  }
+}
+
 const none: ReadonlyArray<never> = []
 
 /**
@@ -48,6 +72,11 @@ export abstract class OutboxLoad<Sender> {
   /** Queued bytes, including those in the writer's hands. */
   get bytes(): number {
     return this.bytesHere
+  }
+
+  /** The same, with those that wait for their acknowledgement. Smaller than before: the writer makes progress. */
+  get bytesLeft(): number {
+    return this.bytesHere + (this.written === undefined ? 0 : this.written.bytes)
   }
 
   /** Returned pairs that queued lines report to the owner. */
@@ -214,6 +243,11 @@ export abstract class OutboxLoad<Sender> {
   /** The owner has said `ack`: messages put from now on wait for its acknowledgement once they are written. */
   expectAcknowledgements(owner: Sender) {
     this.written ??= new Unacknowledged(owner, this.linesHere, this.bounds.budget)
+  }
+
+  /** The writer hands lines on: from now on, they count here until their outcomes are known (`HandedOn`). */
+  expectOutcomes() {
+    this.written ??= new Unacknowledged<Sender>(undefined, 0, this.bounds.budget)
   }
 
   /**

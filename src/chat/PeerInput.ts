@@ -277,11 +277,11 @@ export class PeerInput {
     }
     this.broker.watch.loginEnds(peer)
     const { name } = claim
-    const { socket } = peer
+    const { isSendOnly, socket } = peer
     const { host, identity } = socket
     // Without a secret it does not matter, and finding out may take a system call.
     const isPrivate = claim.secret === undefined || socket.isPrivate === true
-    const decision = admission.decide({ ...claim, identity, host, isPrivate })
+    const decision = admission.decide({ ...claim, identity, host, isPrivate, isSendOnly })
     if (!Effect.isEffect(decision)) return this.decided(peer, name, label, decision)
     return Question.make({
       ask: decision,

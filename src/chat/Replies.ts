@@ -154,7 +154,7 @@ export class Replies {
     for (const { counts, labels, senders: owners } of lines) {
       owners.forEach((sender, run) => {
         const count = counts[run] as number // in range: parallel to the senders
-        if (!(sender instanceof Peer)) return
+        if (!(sender instanceof Peer)) return sender?.returned?.(count, reason)
         sender.inFlight -= count
         senders.add(sender)
         const label = labels?.[run]

@@ -9,7 +9,7 @@ import type { Runs } from "./Runs.js"
 import type { Unacknowledged } from "./Unacknowledged.js"
 import type { Watch } from "./Watch.js"
 
-/** Records delivered lines in the ledger, or reports them to the logs that they come from. Calls `settled` with each leaving sender that has nothing left in flight. */
+/** Records delivered lines in the ledger, or reports them to the sources that they come from. Calls `settled` with each leaving sender that has nothing left in flight. */
 export const settle = (
   ledger: Ledger,
   { counts, senders }: Runs<Peer>,
@@ -22,7 +22,7 @@ export const settle = (
     if (sender === undefined) continue
     const count = counts[run] as number // in range: parallel to the senders
     if (!(sender instanceof Peer)) {
-      sender.delivered(count)
+      sender.delivered(count, fate)
       continue
     }
     lines += count
@@ -52,7 +52,8 @@ export const make = ({ events, ledger, watch }: Collaborators): Settled => {
 
   /** The messages settle when the client acknowledges them. */
   const wait = (outbox: Outbox<Peer>, batch: Batch<Peer>, unacknowledged: Unacknowledged<Peer>, fate: Delivered) => {
-    const { lines, owner } = unacknowledged
+    const { lines } = unacknowledged
+    const owner = unacknowledged.owner as Peer // only the writers of sockets report here
     const earlier = unacknowledged.wrote(batch)
     if (earlier !== undefined) settleNow(outbox, earlier, fate)
     if (lines === 0 && unacknowledged.lines > 0) watch.unresponsive.begins(owner)

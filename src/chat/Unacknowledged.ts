@@ -44,7 +44,8 @@ export class Unacknowledged<Sender> {
   private readonly waiting: Array<WrittenLines<Sender>> = []
 
   constructor(
-    readonly owner: Sender,
+    /** The client; undefined if the writer is not that of a socket. */
+    readonly owner: Sender | undefined,
     /** Lines in the queue that were put before the client said `ack`: they settle as written. */
     private earlier: number,
     private readonly budget: Budget
@@ -151,7 +152,8 @@ export class Unacknowledged<Sender> {
     return this.take(this.lines)
   }
 
-  private take(lines: number): ReadonlyArray<Runs<Sender>> {
+  /** Removes and returns the first lines, of which there are at least this many. */
+  take(lines: number): ReadonlyArray<Runs<Sender>> {
     const taken: Array<Runs<Sender>> = []
     for (let left = lines; left > 0;) {
       const first = this.waiting[0] as WrittenLines<Sender> // there are as many lines in it as in `lines`

@@ -311,9 +311,9 @@ export class Watch {
     const jammed: Array<Outbox<Peer>> = []
     for (const outbox of this.outboxes) {
       const last = this.lagging.get(outbox)
-      if (!outbox.isFull || last === undefined || outbox.bytes < last.bytes) {
+      if (!outbox.isFull || last === undefined || outbox.bytesLeft < last.bytes) {
         outbox.unjam()
-        if (outbox.isFull) this.lagging.set(outbox, { movedAt: now, bytes: outbox.bytes })
+        if (outbox.isFull) this.lagging.set(outbox, { movedAt: now, bytes: outbox.bytesLeft })
         else this.lagging.delete(outbox)
       } else if (!outbox.isJammed && now - last.movedAt >= this.currentHoldMillis) {
         outbox.jam()

@@ -128,6 +128,10 @@ export const tooManyDevices = unauthorized(
 export const accountsUnavailable = (retryMillis: number): Fatal =>
   notNow(retryMillis, "the server cannot look up accounts at the moment")
 
+/** No server of the cluster can tell whether another one has the name. */
+export const namesUnavailable = (retryMillis: number): Fatal =>
+  notNow(retryMillis, "the server cannot find out at the moment whether that name is free")
+
 /** What is stored for a device that is connected cannot be read, or this program has a defect. */
 export const cannotGive = (retryMillis: number): Fatal => ({
   reason: "internal-error",

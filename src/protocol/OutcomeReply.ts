@@ -19,6 +19,7 @@ export type UndeliveredReason =
   | "not-member"
   | "silenced"
   | "slow-mode"
+  | "node-lost"
 
 /** Why a line to a name that leads nowhere returns. */
 export type AbsentReason = "offline" | "no-room"
@@ -36,13 +37,14 @@ const undeliveredText: Record<UndeliveredReason, string> = {
   slow: "disconnected by the server because it was not reading",
   unreachable: "disconnected by the server because it did not answer; it may have read the line",
   full: "too many lines wait for this account; it must read some first",
-  unavailable: "the server cannot store lines at the moment",
+  unavailable: "the server cannot store or deliver lines at the moment",
   expired: "was not read in time",
   removed: "the account was removed",
   "no-room": "there is no such room",
   "not-member": "you are not in this room; /join it first",
   silenced: "you may not write in this room for now",
-  "slow-mode": "this room is in slow mode; wait before your next line"
+  "slow-mode": "this room is in slow mode; wait before your next line",
+  "node-lost": "the server that had the line was lost; the line may have arrived"
 }
 
 export const undeliveredReasons = Object.keys(undeliveredText)

@@ -22,7 +22,8 @@ describe("many logins with passwords at once", () => {
         secret: "battery staple",
         identity: undefined,
         host: "192.0.2.1",
-        isPrivate: true
+        isPrivate: true,
+        isSendOnly: false
       }
       for (let count = 0; count < maxPendingPerAddress; count++) {
         const decision = accounts.admission.decide(claim)

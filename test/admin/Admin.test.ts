@@ -146,7 +146,7 @@ describe("Admin", () => {
       const ofLines = ["offline", "disconnected", "busy", "slow", "unreachable"]
       const ofKeptLines = ["full", "unavailable", "expired", "removed"]
       const ofRooms = ["no-room", "not-member", "silenced", "slow-mode"]
-      assert.sameMembers(undelivered, [...ofLines, ...ofKeptLines, ...ofRooms])
+      assert.sameMembers(undelivered, [...ofLines, ...ofKeptLines, ...ofRooms, "node-lost"])
       for (const name of ["logins", "connections_opened", "connections_dropped", "pairs_accepted", "pairs_dead"]) {
         assert.isDefined(value(body, `achat_${name}_total`), name)
       }

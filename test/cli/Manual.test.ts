@@ -10,6 +10,7 @@ import * as Help from "../../src/cli/help/HelpText.js"
 import { exampleIndent } from "../../src/cli/help/Manual.js"
 import { pages } from "../../src/cli/help/ManualText.js"
 import * as WatchedServer from "../support/WatchedServer.js"
+import * as NatsServers from "../support/NatsServers.js"
 import * as Program from "../support/Program.js"
 import { eventually } from "../support/Eventually.js"
 
@@ -137,7 +138,11 @@ describe.concurrent("Every example of the manual", () => {
             const serving = yield* run(script, home, script.includes("--unix") ? {} : { ACHAT_PORT: "0" })
             return yield* eventually(() => /listening/u.test(serving.said.errors), "the server does not listen")
           }
-          if (script.includes("--socket")) {
+          if (command === "nodes") {
+            if (NatsServers.missing !== undefined) return undefined
+            const { url } = yield* NatsServers.one()
+            yield* Program.startServer(["--control", join(home, "control.sock"), "--cluster", url, "--node", "a"])
+          } else if (script.includes("--socket")) {
             const hooks = ["--web", "0", "--hooks", join(home, "hooks.json")]
             const control = ["--control", join(home, "control.sock")]
             yield* Program.startServer([...control, "--store", join(home, "used.db"), ...hooks])

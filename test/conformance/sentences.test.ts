@@ -62,6 +62,31 @@ const unproved: Record<string, string> = {
     "test/server/websocket-upgrade.test.ts: is not for pages of other origins",
   "A server on loopback answers only to":
     "test/server/websocket-upgrade.test.ts: is only for hosts that are the server's own",
+  "A server may be one of several _nodes_ that are one chat.":
+    "the suite has one server; test/cluster/ has several nodes: three-nodes.test.ts, are one chat",
+  "A client connects to any of them.": "as above",
+  "All of the above holds for the clients of all nodes together,": "as above",
+  "A client that has just logged in at another node":
+    "test/cluster/lines.test.ts: return at once if nobody has the name",
+  "So a line to a name that a node does not know": "as above",
+  "Two messages that both go to the same two recipients may reach them in different orders if":
+    "no promise, and about other nodes",
+  "`to=` may list a recipient that has left meanwhile.":
+    "test/cluster/lines.test.ts: go to recipients at several nodes",
+  "Clients that only send may have one name at once if they":
+    "test/cluster/three-nodes.test.ts: let several clients that only send have one name",
+  "The ledger with a line is that of its sender's node.":
+    "test/cluster/lines.test.ts: arrive, and are written in the ledger of their sender's node",
+  "If a node is lost, the others know that": "test/cluster/faults.test.ts: may have delivered what it was sent",
+  "Then the names of its clients are free,": "as above",
+  "| `node-lost` |": "as above; test/cluster/leaving.test.ts: return as lost when their sender's node stops",
+  "| `unavailable` | with `retry`: this node cannot reach": "test/cluster/faults.test.ts: writes no message",
+  "A node that cannot reach the others might be taken for lost.":
+    "test/cluster/three-nodes.test.ts: go on as two while one is cut off",
+  "Before that can happen, it stops": "as above",
+  "Connections stay, and what waits": "test/cluster/faults.test.ts: writes no message, and goes on where it stood",
+  "When the node reaches the others again": "as above",
+  "If it was taken for lost meanwhile,": "test/cluster/faults.test.ts: writes nothing more of the others",
   "A connection is a stream of bytes over TCP, TLS or a Unix socket.":
     "not a promise; the suite runs over each with --tls and --unix",
   "Codes and params are the contract;": "about what may change in later versions",

@@ -18,8 +18,8 @@ describe("a store that does not work", () => {
       carol.say("/hello", "@a bob, dave: one", "bob: two")
       yield* passes(1_000)
       assert.deepStrictEqual((yield* seen(carol, "! undelivered")).toSorted(), [
-        "! undelivered @a bob reason=unavailable retry=1000: the server cannot store lines at the moment",
-        "! undelivered bob reason=unavailable retry=1000: the server cannot store lines at the moment"
+        "! undelivered @a bob reason=unavailable retry=1000: the server cannot store or deliver lines at the moment",
+        "! undelivered bob reason=unavailable retry=1000: the server cannot store or deliver lines at the moment"
       ])
       assert.deepStrictEqual(messages(dave), ["from carol: one"])
       state.fails = false
@@ -117,7 +117,7 @@ describe("a shutdown", () => {
       const drained = yield* Effect.fork(server.drain)
       yield* passes(500)
       assert.deepStrictEqual(yield* seen(carol, "! undelivered @c"), [
-        "! undelivered @c bob reason=unavailable retry=1000: the server cannot store lines at the moment"
+        "! undelivered @c bob reason=unavailable retry=1000: the server cannot store or deliver lines at the moment"
       ])
       carol.socket.end()
       yield* passes(2_000)

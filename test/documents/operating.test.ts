@@ -116,7 +116,7 @@ describe("Watching in OPERATING", () => {
     Effect.gen(function* () {
       const { get } = yield* watched
       const paths = Documents.rows(Documents.section(document, "Watching")).flatMap(([cell]) => quoted(cell))
-      assert.lengthOf(paths, 6)
+      assert.lengthOf(paths, 7)
       for (const path of paths) assert.strictEqual((yield* get(path)).status, 200, path)
     })
   )
@@ -166,6 +166,7 @@ describe("Watching in OPERATING", () => {
       assert.isAtLeast(table.length, 8)
       for (const [message = "", level, fields] of table) {
         if (message === "`the store works again`") continue // there was no trouble; conversations/damaged logs it
+        if (message === "`node joined`" || message === "`resumed`") continue // of a cluster; cluster/serve logs them
         const event = events.find((event) => `\`${String(event["message"])}\`` === message)
         const { fiber, level: found, message: _, timestamp, ...own } = event ?? {}
         for (const common of [fiber, timestamp]) assert.isString(common, message)

@@ -3,6 +3,8 @@ import type { Search } from "./clients/Search.js"
 import * as SendRun from "./clients/SendRun.js"
 import * as TerminalRun from "./clients/TerminalRun.js"
 import { Coverage } from "./Coverage.js"
+import { NodesCoverage } from "./nodes/NodesCoverage.js"
+import * as NodesRun from "./nodes/NodesRun.js"
 import * as Replay from "./Replay.js"
 import { run } from "./Run.js"
 import { make, type Schedule } from "./Schedule.js"
@@ -15,7 +17,7 @@ import type { Violation } from "./Checks.js"
 /** Bundled and started by scripts/simulate.mjs, which documents its options. */
 
 const usage =
-  "usage: npm run simulate -- [--store | --send | --terminal | --real] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
+  "usage: npm run simulate -- [--store | --nodes | --send | --terminal | --real] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
 
 const misuse = (): never => {
   console.error(usage)
@@ -36,6 +38,7 @@ const given = () => {
         replay: text,
         send: toggle,
         store: toggle,
+        nodes: toggle,
         terminal: toggle,
         real: toggle
       }
@@ -105,19 +108,37 @@ const simulateClient =
     }
   }
 
+/** Runs what has a coverage of its own: all of it has to occur in a number of schedules. */
+const simulateCovered =
+  (
+    client: string,
+    coverage: { readonly show: () => string; readonly missing: ReadonlyArray<string> },
+    search: Search
+  ) =>
+  async (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
+    await simulateClient(client, search)(limits, firstSeed)
+    if (process.exitCode === 1) return
+    console.log(coverage.show())
+    if (coverage.missing.length === 0) return
+    console.log(`never occurred: ${coverage.missing.join("; ")}`)
+    if (limits.schedules < Infinity) process.exitCode = 1
+  }
+
 /** Runs the server with a store, and crashes. */
-const simulateStore = async (limits: { readonly seconds: number; readonly schedules: number }, firstSeed: number) => {
+const simulateStore = () => {
   const coverage = new StoreCoverage()
-  await simulateClient("the server with a store", StoreRun.search(coverage))(limits, firstSeed)
-  if (process.exitCode === 1) return
-  console.log(coverage.show())
-  if (coverage.missing.length === 0) return
-  console.log(`never occurred: ${coverage.missing.join("; ")}`)
-  if (limits.schedules < Infinity) process.exitCode = 1
+  return simulateCovered("the server with a store", coverage, StoreRun.search(coverage))
 }
 
-const replayStore = (text: string) => {
-  const found = StoreRun.replay(text)
+/** Runs the nodes of a cluster. */
+const simulateNodes = () => {
+  const coverage = new NodesCoverage()
+  return simulateCovered("the nodes", coverage, NodesRun.search(coverage))
+}
+
+/** Runs one schedule of the store or of the nodes again. */
+const replayOne = (run: typeof StoreRun.replay, text: string) => {
+  const found = run(text)
   if (found === undefined) return misuse()
   console.log(found.story)
   process.exitCode = found.isBroken ? 1 : 0
@@ -132,8 +153,11 @@ const replay = (text: string) => {
 }
 
 const values = given()
-if (values.replay !== undefined) (values.store === true ? replayStore : replay)(values.replay)
-else {
+if (values.replay !== undefined) {
+  if (values.store === true) replayOne(StoreRun.replay, values.replay)
+  else if (values.nodes === true) replayOne(NodesRun.replay, values.replay)
+  else replay(values.replay)
+} else {
   const schedules = number(values.schedules, Infinity)
   const seconds = number(values.seconds, schedules < Infinity ? Infinity : 10)
   const runAll =
@@ -144,7 +168,9 @@ else {
         : values.real === true
           ? simulateClient("clients on real sockets", RealRun.search)
           : values.store === true
-            ? simulateStore
-            : simulate
+            ? simulateStore()
+            : values.nodes === true
+              ? simulateNodes()
+              : simulate
   await runAll({ seconds, schedules }, number(values.seed, Date.now() % 1_000_000_000))
 }

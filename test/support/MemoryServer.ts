@@ -112,6 +112,8 @@ export interface MemoryServerOptions extends Server.ServerOptions {
   readonly unanswered?: number
   /** Wraps each accepted socket before the server gets it. */
   readonly wrap?: (socket: Socket) => Socket
+  /** Wraps the place to listen. */
+  readonly gate?: (listen: Listen) => Listen
 }
 
 /** Gives each connection the next address of a list. */
@@ -182,7 +184,7 @@ export const startMemoryServer = (
     const network = yield* Memory.make(options.memory)
     const chat = makeClients(network, options)
     const server = yield* Server.make(options).pipe(
-      Effect.provideService(Endpoints, [chat.listen]),
+      Effect.provideService(Endpoints, [options.gate?.(chat.listen) ?? chat.listen]),
       Effect.provideService(Descriptors.Descriptors, options.descriptors ?? Descriptors.unlimited),
       Effect.provideService(Reachability.Reachability, options.reachability ?? Reachability.unknown),
       Effect.orDie

@@ -152,6 +152,40 @@ const store = (metrics, now, before) => {
   ])
 }
 
+/** Hidden in a server that is alone. */
+const nodes = ({ cluster }) => {
+  byId("cluster").hidden = cluster === undefined
+  if (cluster === undefined) return
+  const { claims, foreign, grantMillis, inDoubt, isSuspended, names, node, others, queued, windowBytes } = cluster
+  counts("cluster-figures", [
+    ["this node", node],
+    ["state", isSuspended ? "suspended" : "ok", isSuspended ? "bad" : "good"],
+    ["age of grants", `${(grantMillis / 1000).toFixed(1)} s`],
+    ["names elsewhere", names],
+    ["names claimed", claims.yours],
+    ["taken", claims.taken],
+    ["no answer", claims.unavailable],
+    ["lines came", foreign.received],
+    ["delivered", foreign.delivered],
+    ["returned", foreign.returned],
+    ["waiting", queued],
+    ["in doubt", inDoubt]
+  ])
+  table(
+    "nodes",
+    [
+      { name: "node", of: (one) => one.name, kind: "text name" },
+      { name: "silent for", of: (one) => `${(one.silentMillis / 1000).toFixed(1)} s` },
+      { name: "on the way", of: (one) => bytes(one.inFlightBytes) },
+      { name: "of the window", of: (one) => `${Math.round((100 * one.inFlightBytes) / windowBytes)} %` },
+      { name: "sent again", of: (one) => count(one.resent), kind: "extra" },
+      { name: "incarnation", of: (one) => one.incarnation, kind: "text extra" }
+    ],
+    others,
+    "none"
+  )
+}
+
 const label = (labels, name) => new RegExp(`${name}="([^"]*)"`, "u").exec(labels)?.[1] ?? ""
 
 /** Hidden in a server without `--web`. */
@@ -327,10 +361,11 @@ const get = async (path) => {
 }
 
 const look = async () => {
-  const [metrics, connections, rooms] = await Promise.all([
+  const [metrics, connections, rooms, known] = await Promise.all([
     get("/metrics").then((answer) => answer.text()),
     get(`/connections?limit=${rows()}&sort=${sort.value}`).then((answer) => answer.json()),
-    get(`/rooms?limit=${rows()}`).then((answer) => answer.json())
+    get(`/rooms?limit=${rows()}`).then((answer) => answer.json()),
+    get("/nodes").then((answer) => answer.json())
   ])
   const now = parse(metrics)
   const at = performance.now()
@@ -352,6 +387,7 @@ const look = async () => {
   refusals(metrics)
   lists(connections)
   roomList(rooms)
+  nodes(known)
   const version = /^achat_build_info\{.*version="([^"]*)"/mu.exec(metrics)?.[1]
   const uptime = time(Date.now() - started * 1000)
   if (connections.isDraining) state("draining: the server is shutting down", "bad")

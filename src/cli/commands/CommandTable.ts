@@ -22,7 +22,8 @@ const table = {
   control: { takes: "words", load: () => import("./control.js") },
   store: { takes: "words", load: () => import("./store.js") },
   account: { takes: "words", load: () => import("./account.js") },
-  hook: { takes: "words", load: () => import("./hook.js") }
+  hook: { takes: "words", load: () => import("./hook.js") },
+  nodes: { takes: "flags", load: () => import("./nodes.js") }
 } as const satisfies Readonly<Record<CommandName, unknown>>
 
 /** The modules of commands. */

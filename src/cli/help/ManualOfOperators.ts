@@ -191,3 +191,27 @@ export const hook: ManualPage = {
     ["All webhooks:", "a-chat hook list --socket ./control.sock"]
   ]
 }
+
+export const nodes: ManualPage = {
+  summary: "Shows the nodes of a cluster as one of them sees them.",
+  description: [
+    "--socket is the path of the server's --control; the server has to run with --cluster. Each node that this one knows " +
+      "has a row: how long it has been silent, how much of --cluster-window is on its way to it, and how many frames were " +
+      "sent to it again because they, or their acknowledgements, were lost. A silence of some seconds is not normal: the " +
+      "node is stopped or cut off, and after --cluster-term it is taken for lost.",
+    "A suspended node writes no messages, because the others may take it for lost. Its clients stay connected, lines from " +
+      "them return as unavailable, and logins are refused until it reaches NATS again.",
+    "With --json the answer is one object, in which `cluster` has the same and more; times are in milliseconds."
+  ],
+  statuses: [
+    ["0", "The nodes were printed, also if this one is suspended."],
+    ["1", "The server is not part of a cluster."],
+    unreachable,
+    ["3", "The connection was lost before the answer."],
+    interrupted
+  ],
+  examples: [
+    ["The nodes:", "a-chat nodes --socket ./control.sock"],
+    ["The same for a program:", "a-chat nodes --json --socket ./control.sock"]
+  ]
+}

@@ -1,5 +1,5 @@
 import { ask, connect, exec, listen, send } from "./ManualOfClients.js"
-import { account, config, control, hook, serve, store } from "./ManualOfOperators.js"
+import { account, config, control, hook, nodes, serve, store } from "./ManualOfOperators.js"
 import { history, ping, search, who } from "./ManualOfReaders.js"
 import type { ManualPage } from "./ManualPage.js"
 
@@ -19,7 +19,8 @@ export const pages = {
   control,
   store,
   account,
-  hook
+  hook,
+  nodes
 } satisfies Record<string, ManualPage>
 
 export type CommandName = keyof typeof pages

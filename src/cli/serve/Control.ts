@@ -13,11 +13,12 @@ import * as Unix from "../../transport/Unix.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as TransportAdvice from "../TransportAdvice.js"
 import * as AccountAnswers from "./AccountAnswers.js"
-import { RunningAccounts, RunningRooms, RunningStore } from "./RunningServer.js"
 import * as ControlRequest from "./ControlRequest.js"
 import * as HookAnswers from "./HookAnswers.js"
 import * as RoomAnswers from "./RoomAnswers.js"
 import * as Reload from "./Reload.js"
+import { RunningCluster } from "./RunningCluster.js"
+import { RunningAccounts, RunningRooms, RunningStore } from "./RunningServer.js"
 
 /** `--control`: a Unix socket through which the server's owner disconnects and bans clients, reloads and drains. */
 
@@ -29,7 +30,8 @@ const idleTime = Duration.minutes(1)
 
 const linger = Duration.seconds(1)
 
-type Services = Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | HookAnswers.RunningHooks
+type Services =
+  Server | Reload.Reload | RunningAccounts | RunningRooms | RunningStore | RunningCluster | HookAnswers.RunningHooks
 
 /**
  * Listens on the control socket.
@@ -89,6 +91,7 @@ const answering = Effect.gen(function* () {
   const rooms = yield* RunningRooms
   const store = yield* RunningStore
   const hooks = yield* HookAnswers.RunningHooks
+  const cluster = yield* RunningCluster
   const run = (request: ControlRequest.ControlRequest): Effect.Effect<Answer, Refused> => {
     switch (request._tag) {
       case "Kick":
@@ -139,6 +142,10 @@ const answering = Effect.gen(function* () {
             })
       case "List":
         return list
+      case "ListNodes":
+        return cluster === undefined
+          ? refused("this server is alone; it needs --cluster")
+          : Effect.map(cluster, (state) => object({ ok: true, cluster: state }))
       case "Reload":
         return reload.run === undefined
           ? refused("there is neither a settings file nor a certificate to read again")
@@ -173,7 +180,8 @@ const answering = Effect.gen(function* () {
     const request = ControlRequest.parse(line)
     const answer = Either.isLeft(request) ? refused(request.left) : run(request.right)
     const isLogged =
-      Either.isLeft(request) || !["List", "ListAccounts", "ListRooms", "ListHooks"].includes(request.right._tag)
+      Either.isLeft(request) ||
+      !["List", "ListAccounts", "ListRooms", "ListHooks", "ListNodes"].includes(request.right._tag)
     const log = (fields: object) =>
       isLogged
         ? Effect.annotateLogs(Effect.logInfo("control request"), { request: ControlRequest.shown(line), ...fields })

@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Escape from "../../client/Escape.js"
 import type { ListedHook } from "../../http/Hooks.js"
+import type { ClusterState } from "../../telemetry/ClusterMetrics.js"
 import type * as RoomOperations from "../../rooms/RoomOperations.js"
 import * as Units from "../settings/Units.js"
 
@@ -38,6 +39,8 @@ export interface ControlAnswer {
   /** The secret of a new webhook. */
   readonly secret?: string
   readonly hooks?: ReadonlyArray<ListedHook>
+  /** What a node of a cluster knows of itself and the others. */
+  readonly cluster?: ClusterState
 }
 
 /** A room as it is listed, in JSON. */
@@ -91,7 +94,8 @@ const parseObject = (line: string): Record<string, unknown> | undefined => {
 /** The answer for people. */
 export const text = (answer: ControlAnswer): string => {
   const { account, accounts, backup, bans, changed, connections, disconnected, kicked, unbanned } = answer
-  const { done, hook, hooks, room, rooms, secret } = answer
+  const { cluster, done, hook, hooks, room, rooms, secret } = answer
+  if (cluster !== undefined) return nodeTable(cluster)
   if (connections !== undefined) return lists(connections, bans ?? [])
   if (accounts !== undefined) return accountTable(accounts)
   if (account !== undefined) return `${accountTexts[account]} ${Escape.show(answer.name ?? "")}\n`
@@ -138,6 +142,31 @@ const roomTable = (rooms: ReadonlyArray<ListedRoom>) => {
   ])
   return Escape.show(table([["ROOM", "MEMBERS", "HERE", "LAST LINE", "OWNER", "STATE", "TOPIC"], ...rows]))
 }
+
+const nodeTable = (cluster: ClusterState) => {
+  const { claims, foreign, grantMillis, inDoubt, isSuspended, names, node, others, queued, windowBytes } = cluster
+  const self = [node, isSuspended ? "this, suspended" : "this", cluster.incarnation || "-", "-", "-", "-"]
+  const rows = others.map(({ inFlightBytes, incarnation, name, resent, silentMillis }) => [
+    name,
+    "here",
+    incarnation,
+    seconds(silentMillis),
+    `${percent(inFlightBytes, windowBytes)} %`,
+    String(resent)
+  ])
+  const lines = [
+    `may write: ${isSuspended ? "no" : `yes, for the last ${seconds(grantMillis)}`}`,
+    `names elsewhere: ${names}; asked for: ${claims.yours} got, ${claims.taken} taken, ${claims.unavailable} without an answer`,
+    `lines from other nodes: ${foreign.received} came, ${foreign.delivered} delivered, ${foreign.returned} returned, ${queued} waiting`,
+    `lines to lost nodes that may have arrived: ${inDoubt}`
+  ]
+  const header = ["NODE", "STATE", "INCARNATION", "SILENT FOR", "WINDOW USED", "SENT AGAIN"]
+  return Escape.show(`${table([header, self, ...rows])}\n${lines.join("\n")}\n`)
+}
+
+const seconds = (millis: number) => `${(millis / 1000).toFixed(1)} s`
+
+const percent = (part: number, whole: number) => Math.round((100 * part) / whole)
 
 /** The secret is on a line of its own, to be copied. */
 const hookText = (hook: string, secret: string | undefined) =>

@@ -18,6 +18,7 @@ export type ControlRequest =
     }
   | { readonly _tag: "Unban"; readonly subject: BanSubject.BanSubject }
   | { readonly _tag: "List" }
+  | { readonly _tag: "ListNodes" }
   | { readonly _tag: "Reload" }
   | { readonly _tag: "Drain" }
   /** The path is absolute. */
@@ -174,7 +175,7 @@ export const shown = (line: string): string => {
   return (isShort ? words.slice(0, 3) : words).join(" ")
 }
 
-type Verb = "kick" | "ban" | "unban" | "list" | "reload" | "drain" | "backup"
+type Verb = "kick" | "ban" | "unban" | "list" | "nodes" | "reload" | "drain" | "backup"
 
 interface Form {
   readonly usage: string
@@ -216,6 +217,7 @@ const forms: Readonly<Record<Verb, Form>> = {
     parse: ([who = ""]) => Either.map(BanSubject.parse(who), (subject): ControlRequest => ({ _tag: "Unban", subject }))
   },
   list: alone("list", { _tag: "List" }),
+  nodes: alone("nodes", { _tag: "ListNodes" }),
   reload: alone("reload", { _tag: "Reload" }),
   drain: alone("drain", { _tag: "Drain" }),
   backup: {

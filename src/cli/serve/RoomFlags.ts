@@ -2,6 +2,7 @@ import * as RoomsSettings from "../../rooms/RoomsSettings.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
+import type * as ClusterFlags from "./ClusterFlags.js"
 
 /** The flags about rooms. */
 
@@ -39,13 +40,16 @@ export const settings = {
   })
 }
 
+type Given = Values<typeof settings> & Pick<Values<typeof ClusterFlags.settings>, "cluster">
+
 export const of = ({
+  cluster,
   maxRoomMembers,
   maxRooms,
   maxRoomsPerClient,
   rooms
-}: Values<typeof settings>): RoomsSettings.RoomsSettings => ({
-  mode: rooms,
+}: Given): RoomsSettings.RoomsSettings => ({
+  mode: cluster === undefined ? rooms : "off", // a cluster has none yet
   maxRooms,
   maxRoomsPerClient,
   maxMembers: maxRoomMembers

@@ -1,3 +1,4 @@
+import * as Array from "effect/Array"
 import * as Effect from "effect/Effect"
 import { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
@@ -19,6 +20,7 @@ import * as ListenFlags from "./ListenFlags.js"
 import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 import * as Reload from "./Reload.js"
+import * as RunningCluster from "./RunningCluster.js"
 import * as RunningServer from "./RunningServer.js"
 import type * as ServerSettings from "./ServerSettings.js"
 
@@ -49,22 +51,26 @@ const start = (parts: Parts) =>
     )
     const accounts = new LiveSource(AccountFlags.of(values))
     const rooms = new LiveSource(RoomFlags.of(values))
+    const cluster = yield* RunningCluster.open(values)
     const store = { limits: StoreFlags.limitsOf(values), started }
     const running = yield* RunningServer.start(
       values.store,
       store,
       { accounts, rooms },
-      LimitFlags.limitsOf(values, maxConnections)
+      cluster.options(LimitFlags.limitsOf(values, maxConnections))
     ).pipe(
-      Effect.provideService(Endpoints, listeners.listen),
+      Effect.provideService(Endpoints, Array.map(listeners.listen, cluster.listen)),
       Effect.provideService(Descriptors, descriptors),
-      Effect.provideService(Reachability, KernelReachability.available()),
+      Effect.provideService(Reachability, cluster.probe(KernelReachability.available())),
       Effect.mapError((error) =>
         error._tag === "Failure" ? error : ExitStatus.asMisuse(TransportAdvice.toListen(error))
       )
     )
     const reloading = { ...parts, accounts, rooms, maxConnections, certificates: listeners.reloadCertificates }
-    yield* around(reloading, listeners, { allowed, descriptorLimit: descriptors.limit }).pipe(Effect.provide(running))
+    yield* around(reloading, listeners, { allowed, descriptorLimit: descriptors.limit }).pipe(
+      Effect.provideService(RunningCluster.RunningCluster, cluster.state),
+      Effect.provide(running)
+    )
   })
 
 interface Room {

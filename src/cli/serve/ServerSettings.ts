@@ -10,6 +10,7 @@ import * as SettingsFile from "../settings/SettingsFile.js"
 import * as Sources from "../settings/Sources.js"
 import * as AccountFlags from "./AccountFlags.js"
 import * as AdminFlag from "./AdminFlag.js"
+import * as ClusterFlags from "./ClusterFlags.js"
 import * as LimitFlags from "./LimitFlags.js"
 import * as ListenFlags from "./ListenFlags.js"
 import * as RoomFlags from "./RoomFlags.js"
@@ -29,6 +30,7 @@ export const settings = {
   ...StoreFlags.settings,
   ...AccountFlags.settings,
   ...RoomFlags.settings,
+  ...ClusterFlags.settings,
   logLevel: Setting.choice(
     "log-level",
     { about: "The least severe events that are logged", default: "info", live: true },
@@ -64,7 +66,8 @@ export type GivenSettings = Sources.Resolved<typeof settings>
 const names = Object.values(settings).map(({ name }) => name)
 
 /** The conflict between settings that are valid on their own; undefined if there is none. */
-const conflictOf = ({ values }: GivenSettings) => LimitFlags.conflict(values) ?? AccountFlags.conflict(values)
+const conflictOf = ({ origins, values }: GivenSettings) =>
+  LimitFlags.conflict(values) ?? AccountFlags.conflict(values) ?? ClusterFlags.conflict(values, origins)
 
 export interface ServerSources {
   readonly flags?: Sources.Source | undefined

@@ -1,0 +1,27 @@
+// Bugs in the adapter of NATS, which only nats-server shows. Imported by main.mjs.
+const test = "test/cluster/Nats.test.ts"
+const table = "cluster/NatsTable.ts"
+
+export const mutants = [
+  {
+    name: "several nodes change an entry of the same revision",
+    file: table,
+    search: "if (expected === 0 || !this.connection.isClustered) return",
+    replace: "if (expected >= 0 || !this.connection.isClustered) return",
+    test
+  },
+  {
+    name: "a swap meant for a directory that was lost changes the new one",
+    file: table,
+    search: "    this.base = this.highest\n",
+    replace: "    this.base = 0\n",
+    test
+  },
+  {
+    name: "what a stopped engine does not take is kept without a bound",
+    file: "cluster/NatsConnection.ts",
+    search: "    if (this.published - this.confirmed >= this.options.maxUnconfirmedBytes) return\n",
+    replace: "",
+    test
+  }
+]

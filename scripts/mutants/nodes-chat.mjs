@@ -1,0 +1,86 @@
+// The chat over several nodes. Imported, not run.
+const lines = "test/cluster/lines.test.ts"
+const leaving = "test/cluster/leaving.test.ts"
+const faults = "test/cluster/faults.test.ts"
+const threeNodes = "test/cluster/three-nodes.test.ts"
+const foreign = "test/cluster/ForeignLines.test.ts"
+
+export const mutants = [
+  {
+    name: "lines go on to a recipient that nobody could find",
+    file: "cluster/RemoteRecipients.ts",
+    search: "    this.cluster.broker.changed(recipient.name)\n    recipient.isNowhere",
+    replace: "    recipient.isNowhere",
+    test: lines
+  },
+  {
+    name: "a name that was unknown once stays unknown",
+    file: "cluster/RemoteRecipients.ts",
+    search: "    this.unknown.delete(name)\n    this.cluster.broker.changed(name)\n    const",
+    replace: "    const",
+    test: lines
+  },
+  {
+    name: "lines to a recipient that has moved overtake those that were sent to its old node",
+    file: "cluster/RemoteRecipient.ts",
+    search: "    if (sentTo !== undefined && sentTo !== target) return\n",
+    replace: "",
+    test: leaving
+  },
+  {
+    name: "what was sent to a lost node returns as if it had not been",
+    file: "cluster/RemoteRecipient.ts",
+    search: 'return this.cameBack(this.linesSent, { _tag: "Returned", reason: "node-lost" })',
+    replace: 'return this.cameBack(this.linesSent, { _tag: "Returned", reason: "disconnected" })',
+    test: faults
+  },
+  {
+    name: "each part of a large batch counts as the whole",
+    file: "cluster/NodeTraffic.ts",
+    search: "if (end !== undefined && sentBytes === 0)",
+    replace: "if (end !== undefined)",
+    test: "test/cluster/NodeTraffic.test.ts"
+  },
+  {
+    name: "lines that a kick takes back are reported as the first ones",
+    file: "cluster/ForeignLines.ts",
+    search: "this.last = [...this.fresh, ...this.last]",
+    replace: "this.last = [...this.last, ...this.fresh]",
+    test: foreign
+  },
+  {
+    name: "lines that arrive at a suspended node are given to its clients",
+    file: "cluster/ForeignLines.ts",
+    search: "|| !this.cluster.isOpen())",
+    replace: "|| lines < 0)",
+    test: foreign
+  },
+  {
+    name: "a suspended node writes messages",
+    file: "cluster/Gate.ts",
+    search: "if (!hasMessages(bytes) || !this.gate.isShut())",
+    replace: "if (!hasMessages(bytes) || this.held === bytes)",
+    test: faults
+  },
+  {
+    name: "a node that is another one now writes what the others have returned",
+    file: "cluster/ClusterChat.ts",
+    search: 'for (const peer of this.foreign.unwritten) this.broker.breakOff(peer, "connection-lost")',
+    replace: "void this.foreign.unwritten",
+    test: faults
+  },
+  {
+    name: "a client that only sends is listed at other nodes",
+    file: "cluster/LocalNames.ts",
+    search: "claim.isSendOnly ? hidden(name) : name",
+    replace: "name",
+    test: threeNodes
+  },
+  {
+    name: "a name whose login was not completed is kept",
+    file: "cluster/LocalNames.ts",
+    search: "        held.pending -= 1\n        this.releaseIfFree(name)",
+    replace: "        held.pending -= 1",
+    test: "test/cluster/names.test.ts"
+  }
+]

@@ -1,0 +1,345 @@
+// Bugs in the protocol between the nodes of a cluster. Imported by main.mjs.
+const nodes = true
+const membership = "cluster/Membership.ts"
+const link = "cluster/NodeLink.ts"
+const claims = "cluster/Claims.ts"
+const wiring = "cluster/MakeNodes.ts"
+/** Where a bug needs a rare order of events, the test of that. */
+const parts = "test/cluster/Membership.test.ts"
+const elsewhere = "cluster/NamesElsewhere.ts"
+
+export const mutants = [
+  {
+    name: "a node that nobody hears is never suspended",
+    file: membership,
+    search: "    return this.options.now() >= this.writesUntil\n",
+    replace: "    return this.options.now() >= this.writesUntil * Infinity\n",
+    nodes
+  },
+  {
+    name: "a suspended node takes contents",
+    file: wiring,
+    search: "if (header.to !== this.membership.incarnation || this.membership.isSuspended) return",
+    replace: "if (header.to !== this.membership.incarnation) return",
+    nodes
+  },
+  {
+    name: "a node writes again before its renewal is confirmed",
+    file: membership,
+    search: "      if (Either.isLeft(answer)) return // it may",
+    replace:
+      '      if (this.state === "suspended") this.renewedAt = this.options.now()\n      this.resume()\n' +
+      "      if (Either.isLeft(answer)) return // it may",
+    nodes
+  },
+  {
+    name: "a lease that was read counts as renewed",
+    file: membership,
+    search: "      this.revision = entry?.revision ?? 0\n      return this.renew()",
+    replace:
+      "      this.revision = entry?.revision ?? 0\n      this.renewedAt = this.options.now()\n" +
+      "      this.resume()\n      return this.renew()",
+    test: parts
+  },
+  {
+    name: "a renewal counts from its answer",
+    file: membership,
+    search: "      return sleeps === this.sleeps ? started : -Infinity",
+    replace: "      return sleeps === this.sleeps ? this.options.now() : started - started - Infinity",
+    test: parts
+  },
+  {
+    name: "a renewal counts although the machine slept meanwhile",
+    file: membership,
+    search: "      return sleeps === this.sleeps ? started : -Infinity",
+    replace: "      return sleeps >= 0 ? started : -Infinity",
+    test: parts
+  },
+  {
+    name: "a machine that slept is not noticed",
+    file: membership,
+    search: "    if (!this.wakeUp.hasSlept()) return\n",
+    replace: "    if (this.sleeps >= 0) return\n",
+    nodes
+  },
+  {
+    name: "short naps of a machine do not add up",
+    file: "cluster/WakeUp.ts",
+    search: "this.span = around(this.span, ahead)",
+    replace: "{\n      this.span = only(ahead)\n      this.spanBefore = this.span\n    }",
+    test: "test/cluster/WakeUp.test.ts"
+  },
+  {
+    name: "a node is buried at whatever revision its lease has",
+    file: membership,
+    search: "    peer.burial = { revision: suspicion.revision, isAsked: false }\n    this.bury(peer, peer.burial)",
+    replace:
+      "    this.readLease(peer.name, (answer) => {\n" +
+      "      if (Either.isLeft(answer)) return\n" +
+      "      peer.burial = { revision: answer.right?.revision ?? 0, isAsked: false }\n" +
+      "      this.bury(peer, peer.burial)\n    })",
+    nodes
+  },
+  {
+    name: "a node is buried that has never heard of this one",
+    file: membership,
+    search: "(peer.knowsUs ? write + beat : slowBury)",
+    replace: "(peer.knowsUs ? write + beat : write + beat + 0 * slowBury)",
+    test: parts
+  },
+  {
+    name: "a node is buried as soon as its lease was read",
+    file: membership,
+    search: "still < (peer.knowsUs ? write + beat : slowBury)",
+    replace: "still < (peer.knowsUs ? 0 * (write + beat) : slowBury)",
+    nodes
+  },
+  {
+    name: "a suspended node buries others",
+    file: membership,
+    search: "if (isSuspended || silence < bury ||",
+    replace: "if (silence < bury ||",
+    test: parts
+  },
+  {
+    name: "a grant counts from when it came",
+    file: membership,
+    search: "this.beatTimes.get(beat) ?? -Infinity)",
+    replace: "this.options.now())",
+    nodes
+  },
+  {
+    name: "a lone node may write for ever",
+    file: membership,
+    search: "Math.min(this.oldestGrant + write, this.renewedAt + slowWrite)",
+    replace: "Math.min(this.oldestGrant + write, Infinity * slowWrite)",
+    test: parts
+  },
+  {
+    name: "a node that is heard never renews its lease",
+    file: membership,
+    search: "(renew * 2) / 3 : slowRenew)",
+    replace: "(renew * 2) / 3 : slowRenew * 1e9)",
+    nodes
+  },
+  {
+    name: "the grants of a lost node are not replaced by a renewal",
+    file: membership,
+    search: "    this.lossAt = this.options.now()\n",
+    replace: "",
+    test: parts
+  },
+  {
+    name: "a node that was lost comes back with its old lease",
+    file: membership,
+    search: "lease.incarnation < known.incarnation) return // an old entry",
+    replace: "lease.incarnation < known.incarnation && revision > 1e9) return // an old entry",
+    test: parts
+  },
+  {
+    name: "a rebirth is repeated under another incarnation",
+    file: membership,
+    search: "if (this.attempted === undefined || this.attempted === buried)",
+    replace: "if (this.incarnation !== undefined)",
+    nodes
+  },
+  {
+    name: "the old incarnation of a node goes on where it stood",
+    file: membership,
+    search: "    if (lease?.isAlive !== true) return this.beReborn(entry, lease?.incarnation)\n",
+    replace:
+      "    if (lease?.isAlive !== true) {\n      this.revision = entry?.revision ?? 0\n      return this.renew()\n    }\n",
+    nodes
+  },
+  {
+    name: "a node writes before its names are its own again",
+    file: membership,
+    search: 'if (this.state === "suspended" && !this.isReclaiming) this.resume()',
+    replace: 'if (this.state === "suspended") this.resume()',
+    also: {
+      file: membership,
+      search: "    this.isReclaiming = true\n    this.events.reborn()\n",
+      replace: "    this.isReclaiming = true\n    this.events.reborn()\n    this.resume()\n"
+    },
+    nodes
+  },
+  {
+    name: "a node that leaves keeps its lease",
+    file: wiring,
+    search: '      if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return\n',
+    replace: "      if (dead !== entry.value) return\n",
+    test: "test/cluster/MakeNodes.test.ts"
+  },
+  {
+    name: "contents that come twice are taken twice",
+    file: link,
+    search: "if (number <= this.taken || this.early.has(number)) {",
+    replace: "if (this.early.has(number)) {",
+    also: {
+      file: link,
+      search: "if (number > this.taken + 1) {",
+      replace: "if (number > this.taken + 1 && number > 0) {"
+    },
+    nodes
+  },
+  {
+    name: "contents are taken in the order in which they come",
+    file: link,
+    search: "    if (number > this.taken + 1) {\n",
+    replace: "    if (number > this.taken + 1e9) {\n",
+    nodes
+  },
+  {
+    name: "nothing is sent again",
+    file: link,
+    search: "      this.transmit(sent)\n    }\n",
+    replace: "    }\n",
+    nodes
+  },
+  {
+    name: "nobody asks when nothing is acknowledged",
+    file: link,
+    search: "    if (this.unacknowledged.length > 0 && this.options.now()",
+    replace: "    if (this.unacknowledged.length < 0 && this.options.now()",
+    test: "test/cluster/NodeLink.test.ts"
+  },
+  {
+    name: "a link that goes on after a suspension stays silent",
+    file: link,
+    search: "    this.isSilent = false\n",
+    replace: "",
+    nodes
+  },
+  {
+    name: "contents are acknowledged that have not been taken",
+    file: link,
+    search: "number: 0, ack: this.taken }",
+    replace: "number: 0, ack: this.taken + this.early.size }",
+    nodes
+  },
+  {
+    name: "the window of a link never opens again",
+    file: link,
+    search: "      this.bytes -= frame.length\n",
+    replace: "",
+    nodes
+  },
+  {
+    name: "nobody is told that a window has room",
+    file: link,
+    search: "    this.actions.hasRoom()\n",
+    replace: "",
+    nodes
+  },
+  {
+    name: "a link sends whatever its window is",
+    file: link,
+    search: "    if (this.bytes >= this.options.windowBytes) {\n",
+    replace: "    if (this.bytes >= this.options.windowBytes * 1e9) {\n",
+    test: "test/cluster/NodeLink.test.ts"
+  },
+  {
+    name: "frames to another incarnation of a node are taken",
+    file: wiring,
+    search: "header.to !== this.membership.incarnation ||",
+    replace: "header.to === Frame.everyone ||",
+    nodes
+  },
+  {
+    name: "the names of a lost node can still be addressed",
+    file: elsewhere,
+    search: "      if (known !== undefined) this.show(known.name, undefined)\n",
+    replace: "",
+    nodes
+  },
+  {
+    name: "names that were claimed before their node appeared are not known",
+    file: elsewhere,
+    search: "      if (known !== undefined) this.show(known.name, peer)\n",
+    replace: "",
+    nodes
+  },
+  {
+    name: "names that were released while the engine was away stay",
+    file: elsewhere,
+    search: "    for (const key of stale ?? []) this.removed(key)\n",
+    replace: "",
+    test: "test/cluster/NamesElsewhere.test.ts"
+  },
+  {
+    name: "a name of a node that is not known yet is free",
+    file: wiring,
+    search: "      const known = this.membership.isAlive(node, incarnation)\n",
+    replace: "      const known = this.membership.isAlive(node, incarnation) ?? false\n",
+    test: "test/cluster/MakeNodes.test.ts"
+  },
+  {
+    name: "a name is taken from whoever has it",
+    file: claims,
+    search: "if (owner !== undefined && !isOwn && (yield* this",
+    replace: "if (owner !== undefined && !isOwn && attempt > 9 && (yield* this",
+    nodes
+  },
+  {
+    name: "the names of a buried node are never free",
+    file: membership,
+    search: "    return latest.incarnation === incarnation && latest.isAlive\n",
+    replace: "    return latest.incarnation >= incarnation\n",
+    test: "test/cluster/MakeNodes.test.ts"
+  },
+  {
+    name: "a claim that was carried out late is kept without a client",
+    file: claims,
+    search:
+      "    if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) this.pending.add(likeness)\n",
+    replace: "    if (claim?.name === undefined) this.pending.add(likeness)\n",
+    also: {
+      file: claims,
+      search: '            if (exit._tag === "Failure") this.pending.add(likeness)\n',
+      replace: ""
+    },
+    nodes
+  },
+  {
+    name: "a release that fails is forgotten",
+    file: claims,
+    search: "        if (isCalledOff()) return\n        const entry",
+    replace: "        if (isCalledOff()) return\n        this.pending.delete(likeness)\n        const entry",
+    also: {
+      file: claims,
+      search: "        if (isCalledOff()) return\n        if (entry !== undefined",
+      replace: "        if (entry !== undefined"
+    },
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a name is kept at a revision at which its removal is on its way",
+    file: claims,
+    search: "entry?.revision === slot.removing",
+    replace: "entry?.revision === -1",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "names that the engine has lost are not claimed again",
+    file: claims,
+    search: "if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)",
+    replace: "if (keys.has(likeness)) this.pending.add(likeness)",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "an earlier name is put right over a later one",
+    file: claims,
+    search: "      return Effect.map(this.claimAgain(likeness), (claimed) => {",
+    replace:
+      '      this.held.set(likeness, { ...held, incarnation: "" })\n' +
+      "      return Effect.map(this.claim(likeness, held.name), (claimed) => {",
+    test: "test/simulation/nodes.test.ts"
+  },
+  {
+    name: "names are not claimed again by a node that was buried",
+    file: wiring,
+    search: "    this.fork(Effect.zipRight(this.claims.reclaim(this.taken), done))\n",
+    replace: "    this.fork(done)\n",
+    nodes
+  }
+]

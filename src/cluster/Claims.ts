@@ -1,0 +1,278 @@
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Exit from "effect/Exit"
+import { ClusterUnavailable, type Directory, type Entry } from "../ports/Cluster.js"
+import * as Claim from "./Claim.js"
+import type { Claimed } from "./Nodes.js"
+
+export interface ClaimsOptions {
+  /** The name of this node. */
+  readonly self: string
+  readonly directory: Directory
+  /** The incarnation of this node. */
+  readonly incarnation: () => string
+  /** Whether it may claim names. */
+  readonly canClaim: () => boolean
+  /** Whether this incarnation of a node is part of the cluster; asks the directory if this node does not know it. */
+  readonly isAlive: (node: string, incarnation: string) => Effect.Effect<boolean, ClusterUnavailable>
+}
+
+interface Held {
+  readonly name: string
+  readonly revision: number
+  readonly incarnation: string
+}
+
+/** What happens to one likeness, one after the other. */
+interface Slot {
+  readonly turn: Effect.Semaphore
+  users: number
+  /**
+   * The revision at which a removal was asked for, if it is not known whether it was done. It may still be on its way: the
+   * entry must not be kept at this revision.
+   */
+  removing: number | undefined
+}
+
+/** A swap fails if another node was faster. It is not likely to be so again and again. */
+const maxAttempts = 8
+
+/** Entries put right at the same time. */
+const concurrency = 16
+
+/** The names of this node in the directory. */
+export class Claims {
+  private readonly held = new Map<string, Held>()
+  private readonly slots = new Map<string, Slot>()
+  /** Likenesses of which the directory has something else than this node, or may have. */
+  private readonly pending = new Set<string>()
+  /** How many claims run for a likeness. */
+  private readonly claiming = new Map<string, number>()
+  private isWorking = false
+  readonly counts = { yours: 0, taken: 0, unavailable: 0 }
+
+  constructor(private readonly options: ClaimsOptions) {}
+
+  /** As in `Nodes.claim`. */
+  claim(likeness: string, name: string): Effect.Effect<Claimed, ClusterUnavailable> {
+    return this.inClaim(likeness, (slot) => this.take(likeness, name, slot))
+  }
+
+  /** Claims a name of this node again, under the name that it has by then; undefined if it was released. */
+  private claimAgain(likeness: string): Effect.Effect<Claimed | undefined, ClusterUnavailable> {
+    return this.inClaim(likeness, (slot) => {
+      const held = this.held.get(likeness)
+      if (held === undefined) return Effect.succeed(undefined)
+      // `take` does not ask the directory for a name that this incarnation has.
+      this.held.set(likeness, { ...held, incarnation: "" })
+      return this.take(likeness, held.name, slot)
+    })
+  }
+
+  private inClaim<A extends Claimed | undefined>(
+    likeness: string,
+    act: (slot: Slot) => Effect.Effect<A, ClusterUnavailable>
+  ) {
+    return Effect.suspend(() => {
+      this.pending.delete(likeness)
+      this.claiming.set(likeness, (this.claiming.get(likeness) ?? 0) + 1)
+      return this.inTurn(likeness, act).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            const left = (this.claiming.get(likeness) ?? 1) - 1
+            if (left === 0) this.claiming.delete(likeness)
+            else this.claiming.set(likeness, left)
+            this.count(exit)
+            // Nobody knows what the directory has.
+            if (exit._tag === "Failure") this.pending.add(likeness)
+          })
+        )
+      )
+    })
+  }
+
+  private count(exit: Exit.Exit<Claimed | undefined, ClusterUnavailable>) {
+    if (exit._tag === "Failure") this.counts.unavailable += 1
+    else if (exit.value?._tag === "Yours") this.counts.yours += 1
+    else if (exit.value?._tag === "Taken") this.counts.taken += 1
+  }
+
+  private isWanted(likeness: string): boolean {
+    return this.held.has(likeness) || this.claiming.has(likeness)
+  }
+
+  private inTurn<A>(likeness: string, act: (slot: Slot) => Effect.Effect<A, ClusterUnavailable>) {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const slot = this.slots.get(likeness) ?? {
+          turn: Effect.unsafeMakeSemaphore(1),
+          users: 0,
+          removing: undefined
+        }
+        slot.users += 1
+        this.slots.set(likeness, slot)
+        return slot
+      }),
+      (slot) => slot.turn.withPermits(1)(Effect.suspend(() => act(slot))),
+      (slot) =>
+        Effect.sync(() => {
+          slot.users -= 1
+          if (slot.users === 0 && slot.removing === undefined) this.slots.delete(likeness)
+        })
+    )
+  }
+
+  private take(likeness: string, name: string, slot: Slot): Effect.Effect<Claimed, ClusterUnavailable> {
+    const { canClaim, directory, self } = this.options
+    const key = Claim.keyOf(likeness)
+    return Effect.gen(this, function* () {
+      if (!canClaim()) return yield* suspended
+      const incarnation = this.options.incarnation()
+      const before = this.held.get(likeness)
+      if (before?.incarnation === incarnation && before.name === name) return yours
+      let revision = before?.revision ?? 0
+      for (let attempt = 0; attempt < maxAttempts; attempt++) {
+        const written = yield* Effect.either(
+          directory.swap("names", key, revision, Claim.show({ node: self, incarnation, name }))
+        )
+        // A claim of a dead incarnation is void.
+        if (this.options.incarnation() !== incarnation || !canClaim()) return yield* suspended
+        if (Either.isRight(written) && written.right !== undefined)
+          return this.keep(likeness, { name, revision: written.right, incarnation })
+        const entry = yield* directory.get("names", key)
+        const owner = entry === undefined ? undefined : Claim.parse(entry.value)
+        const isOwn = owner?.node === self && owner.incarnation === incarnation
+        if (Either.isLeft(written)) {
+          // The swap may have been done, or may still be.
+          if (!isOwn || owner.name !== name || entry?.revision === slot.removing) return yield* written.left
+          return this.keep(likeness, { name, revision: entry?.revision ?? 0, incarnation })
+        }
+        if (owner !== undefined && !isOwn && (yield* this.options.isAlive(owner.node, owner.incarnation))) {
+          this.held.delete(likeness)
+          return { _tag: "Taken", by: owner.name } as const
+        }
+        revision = entry?.revision ?? 0
+      }
+      return yield* contended
+    })
+  }
+
+  private keep(likeness: string, held: Held): Claimed {
+    this.held.set(likeness, held)
+    return yours
+  }
+
+  /** As in `Nodes.release`. `work` does it. */
+  release(likeness: string) {
+    this.held.delete(likeness)
+    this.pending.add(likeness)
+  }
+
+  /**
+   * What the watch tells of an entry of this node. It is put right if it is not what this node has: a swap may be carried
+   * out long after it was given up.
+   */
+  found({ key, revision, value }: Entry) {
+    const likeness = Claim.likenessOf(key)
+    const held = this.held.get(likeness)
+    const claim = Claim.parse(value)
+    if (this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
+    if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) this.pending.add(likeness)
+    else if (held !== undefined) this.held.set(likeness, { ...held, revision })
+  }
+
+  /** The watch has told every entry of this node since it began: these. What is missing was lost by the engine. */
+  current(keys: ReadonlySet<string>) {
+    for (const likeness of this.held.keys()) if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)
+  }
+
+  /** Whether there is something for `work`. */
+  get hasWork(): boolean {
+    return this.pending.size > 0 && !this.isWorking
+  }
+
+  /**
+   * Puts right what has to be. What fails is left for the next time.
+   *
+   * @param taken called for each name that another node has meanwhile
+   */
+  work(taken: (likeness: string, name: string) => void): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.isWorking = true
+      return Effect.forEach(Array.from(this.pending), (likeness) => Effect.ignore(this.putRight(likeness, taken)), {
+        concurrency,
+        discard: true
+      })
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.isWorking = false
+        })
+      )
+    )
+  }
+
+  private putRight(likeness: string, taken: (likeness: string, name: string) => void) {
+    return Effect.suspend(() => {
+      const held = this.held.get(likeness)
+      if (held === undefined) return this.free(likeness)
+      return Effect.map(this.claimAgain(likeness), (claimed) => {
+        if (claimed?._tag === "Taken") taken(likeness, held.name)
+      })
+    })
+  }
+
+  private free(likeness: string) {
+    const { directory, self } = this.options
+    const key = Claim.keyOf(likeness)
+    return this.inTurn(likeness, (slot) =>
+      Effect.gen(this, function* () {
+        const isCalledOff = () => !this.pending.has(likeness) || this.isWanted(likeness)
+        if (isCalledOff()) return
+        const entry = yield* directory.get("names", key)
+        if (isCalledOff()) return
+        if (entry !== undefined && Claim.parse(entry.value)?.node === self) {
+          slot.removing = entry.revision
+          if ((yield* directory.swap("names", key, entry.revision, undefined)) === undefined) return
+        }
+        slot.removing = undefined
+        if (!this.isWanted(likeness)) this.pending.delete(likeness)
+      })
+    )
+  }
+
+  /**
+   * Claims all names again, for a new incarnation. Waits as long as the directory cannot be reached; succeeds early if
+   * there is a newer incarnation still.
+   *
+   * @param taken called for each name that another node has meanwhile
+   */
+  reclaim(taken: (likeness: string, name: string) => void): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const incarnation = this.options.incarnation()
+      const isOver = () => this.options.incarnation() !== incarnation
+      const untilClaimed = (likeness: string, name: string): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          if (isOver() || !this.held.has(likeness)) return Effect.void
+          return this.claimAgain(likeness).pipe(
+            Effect.flatMap((claimed) => Effect.sync(() => claimed?._tag === "Taken" && taken(likeness, name))),
+            Effect.catchAll(() => Effect.delay(untilClaimed(likeness, name), retryEvery))
+          )
+        })
+      return Effect.forEach(this.held, ([likeness, { name }]) => untilClaimed(likeness, name), {
+        concurrency: reclaimConcurrency,
+        discard: true
+      })
+    })
+  }
+}
+
+const retryEvery = "250 millis"
+
+const reclaimConcurrency = 64
+
+const yours: Claimed = { _tag: "Yours" }
+
+const suspended = new ClusterUnavailable({ reason: "this node is cut off from the others" })
+
+const contended = new ClusterUnavailable({ reason: "other nodes claim the same name" })

@@ -1,0 +1,246 @@
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Scope from "effect/Scope"
+import type { Admission } from "../chat/Admission.js"
+import type { Resolver } from "../chat/Directory.js"
+import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
+import { likenessOf } from "../chat/Names.js"
+import type { WriterKind } from "../chat/Outbox.js"
+import type { ReachabilityProbe } from "../ports/Reachability.js"
+import type { Listen } from "../ports/Transport.js"
+import * as Name from "../protocol/Name.js"
+import { Cluster, type ClusterService, type ClusterUnavailable } from "../ports/Cluster.js"
+import { decode } from "./Contents.js"
+import { ForeignLines, type ForeignLedger } from "./ForeignLines.js"
+import { Gate } from "./Gate.js"
+import { isHidden, LocalNames } from "./LocalNames.js"
+import * as MakeNodes from "./MakeNodes.js"
+import type { NodesOptions } from "./MakeNodes.js"
+import { NodeTraffic } from "./NodeTraffic.js"
+import type { Nodes, NodesEvents } from "./Nodes.js"
+import type { OtherNode } from "./OtherNode.js"
+import { RemoteRecipients } from "./RemoteRecipients.js"
+
+/** What joins this node to the others. */
+export interface NodesHost {
+  readonly events: NodesEvents
+  /** Runs a function in the broker's turn, and all of them in order. May be called anywhere. */
+  readonly inTurn: (run: () => void) => void
+}
+
+/** Joins this node to the others, and leaves them when the scope closes. */
+export type JoinNodes = (host: NodesHost) => Effect.Effect<Nodes, ClusterUnavailable, Scope.Scope>
+
+export interface JoinOptions extends Pick<NodesOptions, "termMillis" | "windowBytes"> {}
+
+/** Joins the cluster of an engine. */
+export const joining =
+  (cluster: ClusterService, options: JoinOptions): JoinNodes =>
+  ({ events, inTurn }) =>
+    MakeNodes.make({ ...options, events, likenessOf, report: inTurn }).pipe(Effect.provideService(Cluster, cluster))
+
+/** What the chat over several nodes has done since the start. */
+export interface ClusterCounts {
+  /** The lines that came from other nodes. */
+  readonly foreign: Readonly<ForeignLedger>
+  /** Lines of other nodes that have no fate yet. */
+  readonly queued: number
+  /** Pairs that returned although they may have been delivered, because a node was lost. */
+  readonly inDoubt: number
+}
+
+/** One chat over several nodes: the parts of a server that make it so. All of them have to be used. */
+export interface ClusterChat {
+  readonly feature: MakeFeature
+  /** Lets in whom the other one lets in, under names that no other node has. */
+  readonly admission: (inner: Admission) => Admission
+  /** Keeps messages from clients while this node must not write any. */
+  readonly listen: (listen: Listen) => Listen
+  readonly probe: (probe: ReachabilityProbe) => ReachabilityProbe
+  readonly counts: () => ClusterCounts
+}
+
+export const make = (join: JoinNodes): ClusterChat => {
+  let started: Chat | undefined = undefined
+  const gate = new Gate(() => started?.isOpen !== true)
+  return {
+    feature: (broker) => {
+      const chat = new Chat(broker, gate, join)
+      started = chat
+      return chat.feature
+    },
+    admission: (inner) => ({
+      takesSecrets: inner.takesSecrets === true,
+      // A server has its features before its first client.
+      decide: (claim) => (started === undefined ? inner : started.names.admission(inner)).decide(claim)
+    }),
+    listen: (listen) => gate.listen(listen),
+    probe: (probe) => gate.probe(probe),
+    counts: () => ({
+      foreign: { received: 0, delivered: 0, returned: 0, ...started?.foreign.ledger },
+      queued: started?.foreign.queued ?? 0,
+      inDoubt: started?.recipients.inDoubt ?? 0
+    })
+  }
+}
+
+/** Between two attempts to join the cluster. Until then, lines return and logins are refused. */
+const joinDelay = "1 second"
+
+const closedWriter: WriterKind = { jamReason: "unavailable", decidesAlone: false, isFirst: false }
+
+class Chat {
+  readonly names: LocalNames
+  readonly recipients: RemoteRecipients
+  readonly foreign: ForeignLines
+  private readonly traffic = new Map<OtherNode, NodeTraffic>()
+  private nodes: Nodes | undefined = undefined
+  private isSuspended = false
+  private fork: (effect: Effect.Effect<void>) => unknown = () => {}
+
+  constructor(
+    private readonly broker: FeatureContext,
+    private readonly gate: Gate,
+    private readonly join: JoinNodes
+  ) {
+    const isOpen = () => this.isOpen
+    const trafficTo = (node: OtherNode) => this.trafficTo(node)
+    this.names = new LocalNames({ broker, nodes: () => this.nodes, isOpen })
+    this.foreign = new ForeignLines({
+      broker,
+      isOpen,
+      report: (node, name, fates) => trafficTo(node).report(name, fates)
+    })
+    this.recipients = new RemoteRecipients({
+      broker,
+      trafficTo,
+      isHere: (node) => [...(this.nodes?.others ?? [])].includes(node),
+      where: (name) => this.nodes?.where(name),
+      find: (name) => (this.nodes === undefined ? Effect.succeed(undefined) : this.nodes.find(name)),
+      fork: (effect) => void this.fork(effect)
+    })
+    // Later, since the broker is not complete yet.
+    broker.soon(() => this.close())
+  }
+
+  /** Whether this node is one of the cluster, and may write. */
+  get isOpen(): boolean {
+    return this.nodes !== undefined && !this.isSuspended && !this.nodes.isSuspended()
+  }
+
+  get feature(): Feature {
+    return {
+      resolvers: [this.recipients],
+      lookAlike: (name) => this.lookAlike(name),
+      ended: (peer) => this.names.ended(peer),
+      cutOff: () => this.recipients.cutOff(),
+      run: this.run
+    }
+  }
+
+  private get run(): Effect.Effect<void> {
+    return Effect.scoped(
+      Effect.gen(this, function* () {
+        this.fork = yield* FiberSet.makeRuntime<never>()
+        const nodes = yield* this.joined
+        yield* this.broker.inTurn(() => {
+          this.nodes = nodes
+          if (!nodes.isSuspended()) this.open()
+        })
+        yield* Effect.never
+      })
+    )
+  }
+
+  /** Tries until it succeeds. */
+  private get joined(): Effect.Effect<Nodes, never, Scope.Scope> {
+    const { broker, events } = this
+    const join = this.join({ events, inTurn: (run) => broker.soon(run) })
+    return Effect.gen(function* () {
+      for (;;) {
+        const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+        const joined = yield* Effect.either(Scope.extend(join, scope))
+        if (Either.isRight(joined)) return joined.right
+        yield* Scope.close(scope, Exit.void)
+        const { reason } = joined.left
+        yield* Effect.annotateLogs(Effect.logWarning("the cluster cannot be joined"), { reason })
+        yield* Effect.sleep(joinDelay)
+      }
+    })
+  }
+
+  private lookAlike(name: string): string | undefined {
+    if (name.length > Name.maxWireLength) return undefined
+    const alike = this.nodes?.alike(likenessOf(name))
+    return alike === undefined || alike === name || isHidden(alike) ? undefined : alike
+  }
+
+  private trafficTo(node: OtherNode): NodeTraffic {
+    const known = this.traffic.get(node)
+    if (known !== undefined) return known
+    const traffic = new NodeTraffic(node, {
+      flushSoon: () => this.broker.atEnd(this.flush),
+      maxContentBytes: () => this.nodes?.maxContentBytes ?? 0,
+      send: (content) => this.nodes?.send(node, content) === true
+    })
+    this.traffic.set(node, traffic)
+    return traffic
+  }
+
+  private readonly flush = () => {
+    if (!this.isOpen) return
+    for (const traffic of this.traffic.values()) traffic.flush()
+  }
+
+  private readonly events: NodesEvents = {
+    appeared: () => {},
+    received: (node, content) => {
+      const { pieces, reports } = decode(content)
+      this.recipients.report(node, reports)
+      this.foreign.receive(node, pieces)
+    },
+    hasRoom: (node) => this.traffic.get(node)?.hasRoom(),
+    lost: (node) => {
+      this.foreign.lost(node)
+      this.recipients.lost(node)
+      this.traffic.delete(node)
+    },
+    nameMoved: (name, node) => {
+      if (isHidden(name)) return
+      this.broker.elsewhere(name, node !== undefined)
+      this.recipients.moved(name, node)
+    },
+    suspended: () => this.close(),
+    resumed: () => this.open(),
+    // Lines of nodes that have returned them by now must not be written any more.
+    reborn: () => {
+      for (const peer of this.foreign.unwritten) this.broker.breakOff(peer, "connection-lost")
+    },
+    nameTaken: (likeness, name) => this.names.taken(likeness, name)
+  }
+
+  private close() {
+    this.isSuspended = true
+    this.broker.divert(this.nobody)
+  }
+
+  private open() {
+    this.isSuspended = false
+    this.broker.divert(undefined)
+    this.gate.open()
+    this.broker.atEnd(this.flush)
+  }
+
+  /** Returns all lines as `unavailable`: every name leads to an outbox that takes none. */
+  private readonly nobody: Resolver = {
+    resolve: (name) => {
+      const outbox = this.broker.outbox(name, closedWriter)
+      this.broker.discard(outbox)
+      outbox.surrender("cut-off")
+      return { outboxes: [outbox], suffix: "" }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { headerBytes } from "./Nodes.js"
+
+/** Whole lines for one recipient at the receiving node, as they were routed: each with its head, in the form `all`. */
+export interface Piece {
+  /** The recipient, in wire form. */
+  readonly name: string
+  readonly lines: number
+  /** Empty if the line is longer than the engine carries: it returns. */
+  readonly text: string
+}
+
+/** What has become of lines: so many of them, and their fate or the reason for which they return. */
+export type Fates = ReadonlyArray<readonly [lines: number, word: string]>
+
+/** The fates of the first lines to a recipient that have not been reported yet. */
+export interface Report {
+  readonly name: string
+  readonly fates: Fates
+}
+
+/** What one node sends another at the end of a turn. */
+export interface Content {
+  readonly reports: ReadonlyArray<Report>
+  readonly pieces: ReadonlyArray<Piece>
+}
+
+/** About the most bytes of lines in one content. A line that is longer has a content for itself. */
+export const maxTextBytes = 262_144
+
+const lengthBytes = 4
+
+/**
+ * Writes a content behind the bytes that `Nodes.send` fills in: the length of its head, the head, and the text of all
+ * pieces. The head has one line for each report (`<bob 3 written 1 disconnected`) and for each piece (`>bob 3 57`: lines
+ * and bytes). No name has a space.
+ */
+export const encode = ({ pieces, reports }: Content): Uint8Array => {
+  let head = ""
+  let text = ""
+  for (const { fates, name } of reports) head += `<${name} ${fates.map((fate) => fate.join(" ")).join(" ")}\n`
+  for (const piece of pieces) {
+    head += `>${piece.name} ${piece.lines} ${piece.text.length}\n`
+    text += piece.text
+  }
+  const textAt = headerBytes + lengthBytes + head.length
+  const content = Buffer.allocUnsafe(textAt + text.length)
+  content.writeUInt32LE(head.length, headerBytes)
+  content.write(head, headerBytes + lengthBytes, "latin1")
+  content.write(text, textAt, "latin1")
+  return content
+}
+
+/** Reads a content, without the bytes that `Nodes.send` fills in. */
+export const decode = (content: Uint8Array): Content => {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
+  let at = lengthBytes + bytes.readUInt32LE(0)
+  const reports: Array<Report> = []
+  const pieces: Array<Piece> = []
+  for (const line of bytes.toString("latin1", lengthBytes, at).split("\n")) {
+    const [name = "", ...words] = line.slice(1).split(" ")
+    if (line.startsWith("<")) reports.push({ name, fates: fatesOf(words) })
+    else if (line !== "") {
+      const end = at + Number(words[1])
+      pieces.push({ name, lines: Number(words[0]), text: bytes.toString("latin1", at, end) })
+      at = end
+    }
+  }
+  return { reports, pieces }
+}
+
+const fatesOf = (words: ReadonlyArray<string>): Fates => {
+  const fates: Array<readonly [number, string]> = []
+  for (let at = 0; at + 1 < words.length; at += 2) fates.push([Number(words[at]), words[at + 1] as string])
+  return fates
+}
+
+/** The end of the first whole lines of a text from `start` on that are within a number of bytes, but at least of one line. */
+export const endOfLines = (text: string, start: number, bytes: number): number => {
+  if (text.length - start <= bytes) return text.length
+  const last = text.lastIndexOf("\n", start + bytes - 1)
+  return (last >= start ? last : text.indexOf("\n", start)) + 1
+}
+
+export const countLines = (text: string, start: number, end: number): number => {
+  let lines = 0
+  for (let at = start; at < end; at = text.indexOf("\n", at) + 1) lines += 1
+  return lines
+}

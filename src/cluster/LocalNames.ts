@@ -1,0 +1,112 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Admission, Claim, Decision } from "../chat/Admission.js"
+import type { FeatureContext } from "../chat/Feature.js"
+import { likenessOf } from "../chat/Names.js"
+import { retryBusy } from "../chat/Options.js"
+import type { Peer } from "../chat/Peer.js"
+import * as FatalReply from "../protocol/FatalReply.js"
+import type { Nodes } from "./Nodes.js"
+
+interface Collaborators {
+  readonly broker: Pick<FeatureContext, "alike" | "expel" | "soon">
+  readonly nodes: () => Pick<Nodes, "claim" | "release"> | undefined
+  /** Whether logins can be decided at the moment. */
+  readonly isOpen: () => boolean
+}
+
+/** A name of clients here. */
+interface Held {
+  /** The logins that are being decided. */
+  pending: number
+  isOurs: boolean
+}
+
+/** A name in the directory that no client can have. */
+export const isHidden = (name: string): boolean => name.startsWith("-")
+
+/** What the directory has for a name that no line can be addressed to. */
+const hidden = (name: string) => `-${name}`
+
+const unavailable = FatalReply.namesUnavailable(Duration.toMillis(retryBusy))
+
+/**
+ * The names of this node's clients, which no other node may give to its own. A name is claimed before its first client logs
+ * in, and released when its last connection has ended.
+ */
+export class LocalNames {
+  /** By likeness. */
+  private readonly held = new Map<string, Held>()
+
+  constructor(private readonly cluster: Collaborators) {}
+
+  /** Lets those in whom `inner` lets in, unless another node has their name. */
+  admit(claim: Claim, decision: Decision): Decision | Effect.Effect<Decision> {
+    if (decision !== undefined) return decision
+    const { broker, isOpen, nodes } = this.cluster
+    const current = nodes()
+    if (!isOpen() || current === undefined) return unavailable
+    const { name } = claim
+    const likeness = likenessOf(name)
+    const held = this.held.get(likeness) ?? { pending: 0, isOurs: false }
+    // A connection of this name keeps it for the node, and whether it is free here is checked next.
+    if (held.isOurs && broker.alike(name).length > 0) return undefined
+    this.held.set(likeness, held)
+    held.pending += 1
+    return current.claim(likeness, claim.isSendOnly ? hidden(name) : name).pipe(
+      Effect.map((claimed): Decision => {
+        held.isOurs = claimed._tag === "Yours"
+        return held.isOurs ? undefined : FatalReply.loginInUse(name)
+      }),
+      Effect.catchAll(() => Effect.succeed<Decision>(unavailable)),
+      Effect.ensuring(Effect.sync(() => this.decided(name, held)))
+    )
+  }
+
+  /** The broker learns the decision in a turn from now, and the client has the name after that, or has it not. */
+  private decided(name: string, held: Held) {
+    const { soon } = this.cluster.broker
+    soon(() =>
+      soon(() => {
+        held.pending -= 1
+        this.releaseIfFree(name)
+      })
+    )
+  }
+
+  /** The connection of a peer has ended. */
+  ended({ name }: Peer) {
+    if (name !== "") this.releaseIfFree(name)
+  }
+
+  private releaseIfFree(name: string) {
+    const likeness = likenessOf(name)
+    const held = this.held.get(likeness)
+    if (held === undefined || held.pending > 0 || this.cluster.broker.alike(name).length > 0) return
+    this.held.delete(likeness)
+    if (held.isOurs) this.cluster.nodes()?.release(likeness)
+  }
+
+  /** Another node has the name: its clients here have to go. */
+  taken(likeness: string, name: string) {
+    const { broker } = this.cluster
+    const held = this.held.get(likeness)
+    if (held !== undefined) held.isOurs = false
+    for (const peer of broker.alike(name)) broker.expel(peer, FatalReply.loginInUse(peer.name))
+  }
+
+  /** The same admission, for the names of the whole cluster. */
+  admission(inner: Admission): Admission {
+    return {
+      takesSecrets: inner.takesSecrets === true,
+      decide: (claim) => {
+        const decision = inner.decide(claim)
+        if (!Effect.isEffect(decision)) return this.admit(claim, decision)
+        return Effect.flatMap(decision, (decided) => {
+          const admitted = this.admit(claim, decided)
+          return Effect.isEffect(admitted) ? admitted : Effect.succeed(admitted)
+        })
+      }
+    }
+  }
+}

@@ -1,0 +1,359 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import { Cluster, type ClusterService, ClusterUnavailable, type Link } from "../ports/Cluster.js"
+import * as Time from "../ports/Time.js"
+import type { NodesState } from "../telemetry/ClusterMetrics.js"
+import * as Claim from "./Claim.js"
+import { Claims } from "./Claims.js"
+import * as Frame from "./Frame.js"
+import * as Incarnation from "./Incarnation.js"
+import { type Ask, Membership } from "./Membership.js"
+import { NamesElsewhere } from "./NamesElsewhere.js"
+import { NodeLink } from "./NodeLink.js"
+import type { Nodes, NodesEvents } from "./Nodes.js"
+import type { OtherNode } from "./OtherNode.js"
+import type { Peer } from "./Peer.js"
+import * as Term from "./Term.js"
+
+export interface NodesOptions {
+  /** A node is taken for lost after this silence, in milliseconds; it stops to write after two thirds of it. */
+  readonly termMillis: number
+  /** Bytes to one other node without an acknowledgement. */
+  readonly windowBytes: number
+  /** The key of a name for look-alikes (`Names.likenessOf`). */
+  readonly likenessOf: (name: string) => string
+  /** Runs a function in the broker's turn, after everything reported before. */
+  readonly report: (run: () => void) => void
+  readonly events: NodesEvents
+  /** At least 0 and less than 1; by default `Math.random`. */
+  readonly random?: () => number
+}
+
+/** Nodes that show what they know. */
+export interface VisibleNodes extends Nodes {
+  /** For operators. */
+  readonly inspect: () => NodesState
+}
+
+/** Joins the cluster, and leaves it when the scope closes. */
+export const make = (options: NodesOptions): Effect.Effect<VisibleNodes, ClusterUnavailable, Cluster | Scope.Scope> =>
+  Effect.gen(function* () {
+    const cluster = yield* Cluster
+    const time = Time.of(yield* Clock.clockWith(Effect.succeed))
+    const fork = yield* FiberSet.makeRuntime<never>()
+    const nodes = new ConnectedNodes(cluster, time, options, (effect) => void fork(effect))
+    yield* nodes.join
+    return nodes
+  })
+
+class ConnectedNodes implements VisibleNodes {
+  readonly self: string
+  private readonly term: Term.Term
+  private readonly membership: Membership
+  private readonly claims: Claims
+  private readonly elsewhere: NamesElsewhere
+  private readonly links = new Map<OtherNode, NodeLink>()
+  /** Links that owe an acknowledgement. */
+  private readonly owing = new Set<NodeLink>()
+  private link: Link = { maxFrameBytes: 0, isUp: () => false, send: () => {}, broadcast: () => {} }
+  private isClosed = false
+  /** The same as `isSuspended` was when it was last asked, which reports what it finds out. */
+  private isShut = false
+
+  constructor(
+    private readonly cluster: ClusterService,
+    private readonly time: Time.Time,
+    private readonly options: NodesOptions,
+    private readonly fork: (effect: Effect.Effect<unknown>) => void
+  ) {
+    const { directory, node } = cluster
+    const { now, wall } = time
+    this.self = node
+    this.term = Term.of(options.termMillis)
+    const ask: Ask = (effect, then) =>
+      fork(
+        Effect.map(Effect.either(effect), (answer) =>
+          this.report(() => {
+            then(answer)
+          })
+        )
+      )
+    this.membership = new Membership(
+      {
+        self: node,
+        term: this.term,
+        directory,
+        ask,
+        broadcast: (frame) => this.link.broadcast(frame),
+        isUp: () => this.link.isUp(),
+        now,
+        wall,
+        random: options.random ?? Math.random
+      },
+      {
+        appeared: this.appeared,
+        lost: this.lost,
+        suspended: this.suspended,
+        resumed: this.resumed,
+        reborn: this.reborn,
+        replaced: () => fork(anotherProcess)
+      }
+    )
+    this.claims = new Claims({
+      self: node,
+      directory,
+      incarnation: () => this.membership.incarnation,
+      canClaim: () => this.membership.canClaim,
+      isAlive: (name, incarnation) => this.isAlive(name, incarnation)
+    })
+    this.elsewhere = new NamesElsewhere({
+      self: node,
+      peerOf: (incarnation) => this.membership.peerOf(incarnation),
+      moved: (name, peer) => options.events.nameMoved(name, peer),
+      own: (entry) => this.claims.found(entry),
+      ownKeys: (keys) => this.claims.current(keys)
+    })
+  }
+
+  get others(): Iterable<OtherNode> {
+    return this.membership.peers
+  }
+
+  get maxContentBytes(): number {
+    return this.link.maxFrameBytes
+  }
+
+  get names(): Iterable<string> {
+    return this.elsewhere.names
+  }
+
+  readonly isSuspended = () => this.membership.isSuspended
+  readonly claim = (likeness: string, name: string) => this.claims.claim(likeness, name)
+  readonly where = (name: string) => this.elsewhere.where(name)
+  readonly alike = (likeness: string) => this.elsewhere.alike(likeness)
+
+  readonly release = (likeness: string) => {
+    this.claims.release(likeness)
+    this.workOnClaims()
+  }
+
+  readonly find = (name: string): Effect.Effect<OtherNode | undefined, ClusterUnavailable> =>
+    Effect.gen(this, function* () {
+      const entry = yield* this.cluster.directory.get("names", Claim.keyOf(this.options.likenessOf(name)))
+      const claim = entry === undefined ? undefined : Claim.parse(entry.value)
+      if (entry === undefined || claim?.name !== name || claim.node === this.self) return undefined
+      if (!(yield* this.isAlive(claim.node, claim.incarnation))) return undefined
+      return yield* this.inTurn(() => {
+        this.elsewhere.put(entry)
+        return this.membership.peerOf(claim.incarnation)
+      })
+    })
+
+  readonly send = (node: OtherNode, content: Uint8Array): boolean => this.links.get(node)?.send(content) ?? true
+
+  readonly inspect = (): NodesState => ({
+    node: this.self,
+    incarnation: this.membership.incarnation,
+    isSuspended: this.isShut,
+    grantMillis: this.membership.grantAge,
+    claims: this.claims.counts,
+    names: this.elsewhere.size,
+    others: Array.from(this.membership.peers, (peer) => {
+      const link = this.links.get(peer)
+      return {
+        name: peer.name,
+        incarnation: peer.incarnation,
+        silentMillis: this.time.now() - peer.heardAt,
+        inFlightBytes: link?.inFlight ?? 0,
+        ...(link?.counts ?? { resent: 0, repeated: 0, gaps: 0 })
+      }
+    })
+  })
+
+  private report(run: () => void) {
+    this.options.report(() => {
+      if (!this.isClosed) run()
+    })
+  }
+
+  /** Reads the lease of a node that this one does not know. Its claim counts unless the lease says that it is dead. */
+  private isAlive(node: string, incarnation: string): Effect.Effect<boolean, ClusterUnavailable> {
+    return Effect.gen(this, function* () {
+      const known = this.membership.isAlive(node, incarnation)
+      if (known !== undefined) return known
+      const entry = yield* this.cluster.directory.get("nodes", node)
+      return yield* this.inTurn(() => {
+        if (entry !== undefined) this.membership.learnt(entry)
+        return this.membership.isAlive(node, incarnation) ?? true
+      })
+    })
+  }
+
+  /** Runs something in the broker's turn, and waits for it. */
+  private inTurn<A>(run: () => A): Effect.Effect<A> {
+    return Effect.async((resume) => this.report(() => resume(Effect.succeed(run()))))
+  }
+
+  /** Takes the lease, watches both tables and starts the heartbeats. */
+  readonly join: Effect.Effect<void, ClusterUnavailable, Scope.Scope> = Effect.gen(this, function* () {
+    const { directory } = this.cluster
+    yield* Effect.addFinalizer(() => Effect.sync(() => (this.isClosed = true)))
+    this.link = yield* this.cluster.link({
+      frame: (frame) => this.report(() => this.frame(frame)),
+      up: () => this.report(this.up),
+      down: () => {},
+      nobody: () => {}
+    })
+    yield* this.takeLease
+    yield* Effect.addFinalizer(() => this.leave)
+    yield* directory.watch("nodes", {
+      restarted: () => {},
+      put: (entry) => this.report(() => this.membership.learnt(entry)),
+      removed: () => {}, // nobody removes a lease: the engine has lost it, and its node writes it again
+      current: () => {}
+    })
+    yield* directory.watch("names", {
+      restarted: () => this.report(() => this.elsewhere.restarted()),
+      put: (entry) => this.report(() => this.elsewhere.put(entry)),
+      removed: (key) => this.report(() => this.elsewhere.removed(key)),
+      current: () => this.report(() => this.elsewhere.current())
+    })
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Effect.delay(
+          Effect.sync(() => this.report(this.tick)),
+          this.term.beat
+        )
+      )
+    )
+  })
+
+  private readonly takeLease: Effect.Effect<void, ClusterUnavailable> = Effect.gen(this, function* () {
+    const { directory } = this.cluster
+    let incarnation: string | undefined = undefined
+    for (let attempt = 0; attempt < maxJoinAttempts; attempt++) {
+      const entry = yield* directory.get("nodes", this.self)
+      const before = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+      if (incarnation === undefined || before?.incarnation !== incarnation)
+        incarnation = Incarnation.after(before?.incarnation, this.time.wall(), this.options.random ?? Math.random)
+      const started = this.time.now()
+      const written: Either.Either<number | undefined, ClusterUnavailable> = yield* Effect.either(
+        directory.swap("nodes", this.self, entry?.revision ?? 0, Incarnation.showLease({ incarnation, isAlive: true }))
+      )
+      if (Either.isRight(written) && written.right !== undefined)
+        return this.membership.joined(incarnation, written.right, started)
+    }
+    return yield* new ClusterUnavailable({ reason: `the lease of the node ${this.self} could not be taken` })
+  })
+
+  /** The others need not wait for the end of the lease. If the directory does not answer, they bury this node. */
+  private readonly leave = Effect.suspend(() =>
+    this.membership.leave()
+      ? this.dropLease.pipe(Effect.interruptible, Effect.timeoutOption("1 second"), Effect.ignore)
+      : Effect.void
+  )
+
+  private readonly dropLease = Effect.gen(this, function* () {
+    const { directory } = this.cluster
+    const { incarnation } = this.membership
+    const dead = Incarnation.showLease({ incarnation, isAlive: false })
+    for (let attempt = 0; attempt < maxJoinAttempts; attempt++) {
+      // The last renewal may be on its way.
+      const entry = yield* directory.get("nodes", this.self)
+      const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+      if (entry === undefined || lease?.incarnation !== incarnation || !lease.isAlive) return
+      if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return
+    }
+  })
+
+  private readonly tick = () => {
+    this.membership.tick()
+    if (!this.link.isUp()) return
+    for (const link of this.links.values()) link.tick()
+    this.workOnClaims()
+  }
+
+  private workOnClaims() {
+    if (this.claims.hasWork && this.link.isUp()) this.fork(this.claims.work(this.taken))
+  }
+
+  private readonly up = () => {
+    if (!this.membership.isSuspended) for (const link of this.links.values()) link.recover()
+  }
+
+  private frame(frame: Uint8Array) {
+    const header = Frame.read(frame)
+    if (header === undefined) return
+    if (header.kind === Frame.Kind.heartbeat) return this.membership.heard(header, frame)
+    if (header.to !== this.membership.incarnation || this.membership.isSuspended) return
+    const peer = this.membership.peerOf(header.from)
+    if (peer !== undefined) this.links.get(peer)?.take(header, frame)
+  }
+
+  private readonly appeared = (peer: Peer) => {
+    const { events, windowBytes } = this.options
+    const link: NodeLink = new NodeLink(
+      { self: this.membership.incarnation, other: peer.incarnation, windowBytes, now: this.time.now },
+      {
+        transmit: (frame) => this.link.send(peer.name, frame),
+        received: (content) => events.received(peer, content),
+        hasRoom: () => events.hasRoom(peer),
+        owesAck: () => this.owe(link)
+      }
+    )
+    if (this.membership.isSuspended) link.silence()
+    this.links.set(peer, link)
+    events.appeared(peer)
+    this.elsewhere.appeared(peer)
+  }
+
+  /** Contents of this turn may take the acknowledgement along: what is reported now comes after them. */
+  private owe(link: NodeLink) {
+    if (this.owing.size === 0)
+      this.report(() => {
+        const links = Array.from(this.owing)
+        this.owing.clear()
+        for (const link of links) link.acknowledge()
+      })
+    this.owing.add(link)
+  }
+
+  private readonly lost = (peer: Peer) => {
+    const link = this.links.get(peer)
+    this.links.delete(peer)
+    if (link !== undefined) this.owing.delete(link)
+    this.options.events.lost(peer)
+    this.elsewhere.lost(peer)
+  }
+
+  private readonly suspended = () => {
+    this.isShut = true
+    for (const link of this.links.values()) link.silence()
+    this.options.events.suspended()
+  }
+
+  private readonly resumed = () => {
+    this.isShut = false
+    for (const link of this.links.values()) link.recover()
+    this.options.events.resumed()
+  }
+
+  private readonly taken = (likeness: string, name: string) =>
+    this.report(() => this.options.events.nameTaken(likeness, name))
+
+  private readonly reborn = () => {
+    const { incarnation } = this.membership
+    this.options.events.reborn()
+    const done = Effect.sync(() => this.report(() => this.membership.reclaimed(incarnation)))
+    this.fork(Effect.zipRight(this.claims.reclaim(this.taken), done))
+  }
+}
+
+const maxJoinAttempts = 8
+
+const anotherProcess = Effect.logError(
+  "another process has taken the name of this node, which stays suspended: give each server a --node of its own"
+)

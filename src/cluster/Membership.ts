@@ -1,0 +1,438 @@
+import * as Either from "effect/Either"
+import type * as Effect from "effect/Effect"
+import type { ClusterUnavailable, Directory, Entry } from "../ports/Cluster.js"
+import * as Frame from "./Frame.js"
+import * as Incarnation from "./Incarnation.js"
+import { Peer } from "./Peer.js"
+import type { Term } from "./Term.js"
+import { WakeUp } from "./WakeUp.js"
+
+/** Runs an effect on the directory; the answer comes in the broker's turn. */
+export type Ask = <A>(
+  effect: Effect.Effect<A, ClusterUnavailable>,
+  then: (answer: Either.Either<A, ClusterUnavailable>) => void
+) => void
+
+export interface MembershipOptions {
+  /** The name of this node. */
+  readonly self: string
+  readonly term: Term
+  readonly directory: Directory
+  readonly ask: Ask
+  readonly broadcast: (frame: Uint8Array) => void
+  readonly isUp: () => boolean
+  readonly now: () => number
+  readonly wall: () => number
+  readonly random: () => number
+}
+
+export interface MembershipEvents {
+  readonly appeared: (peer: Peer) => void
+  readonly lost: (peer: Peer) => void
+  /** Called in the broker's turn. From now on `isSuspended` is true until `resumed`. */
+  readonly suspended: () => void
+  readonly resumed: () => void
+  /** This node has a new incarnation, and calls `reclaimed` when it may write. */
+  readonly reborn: () => void
+  /** Another process has taken the name of this node: it stays suspended for ever. */
+  readonly replaced: () => void
+}
+
+/** What this node has learnt of another one: its latest incarnation. */
+interface Known extends Incarnation.Lease {
+  readonly peer: Peer | undefined
+}
+
+/** Heartbeats sent, for which an answer still counts: those of more than five terms. */
+const beatsKept = 64
+
+/**
+ * Which nodes are part of the cluster, and whether this one may write.
+ *
+ * A node has a lease, an entry in the directory. It may write while every other node has heard it lately (grants) and its lease
+ * was renewed not too long ago, or while its lease was renewed lately. A node that is silent is buried: its lease is swapped for
+ * a dead one, at the revision that it had while it was silent. So there is one decision about every death, on which all
+ * agree: a renewal in time makes the burial fail, and a burial makes the renewal fail.
+ */
+export class Membership {
+  incarnation = Incarnation.after(undefined, 0, () => 0)
+  private readonly known = new Map<string, Known>()
+  private readonly byIncarnation = new Map<string, Peer>()
+
+  private revision = 0
+  private renewedAt = -Infinity
+  private isRenewing = false
+  /** Grants count only if the lease was renewed after this: when another node was lost. See `lose`. */
+  private lossAt = -Infinity
+
+  private beats = 0
+  private readonly beatTimes = new Map<number, number>()
+
+  private state: "joining" | "active" | "suspended" | "replaced" | "left" = "joining"
+  /** The next incarnation, if it is not known whether the directory has taken it. */
+  private attempted: string | undefined = undefined
+  /** Whether names have yet to be claimed again. */
+  private isReclaiming = false
+  private readonly wakeUp: WakeUp
+  /** How often the machine has slept. */
+  private sleeps = 0
+
+  constructor(
+    private readonly options: MembershipOptions,
+    private readonly events: MembershipEvents
+  ) {
+    this.wakeUp = new WakeUp(options.now, options.wall, options.term.bury, options.term.nap)
+  }
+
+  get peers(): Iterable<Peer> {
+    return this.byIncarnation.values()
+  }
+
+  /** The other node of this incarnation, if it is part of the cluster. */
+  peerOf(incarnation: string): Peer | undefined {
+    return this.byIncarnation.get(incarnation)
+  }
+
+  /** The age of the oldest grant, or of the last renewal if that is later, in milliseconds. */
+  get grantAge(): number {
+    const granted = this.byIncarnation.size === 0 ? this.renewedAt : Math.max(this.oldestGrant, this.renewedAt)
+    return this.options.now() - granted
+  }
+
+  /** Whether names can be claimed for this incarnation. Not only in the broker's turn. */
+  get canClaim(): boolean {
+    return this.isReclaiming || !this.hasLapsed
+  }
+
+  /** After the lease of this incarnation was written: `started` is the time before that. */
+  joined(incarnation: string, revision: number, started: number) {
+    this.incarnation = incarnation
+    this.revision = revision
+    this.renewedAt = started
+    this.state = "active"
+  }
+
+  /** This node writes nothing any more. Returns whether it has a lease, to be swapped for a dead one. */
+  leave(): boolean {
+    const hasLease = this.state === "active" || this.state === "suspended"
+    this.state = "left"
+    return hasLease
+  }
+
+  /**
+   * What is known of an incarnation of a node. Undefined: nothing, and its lease has to be read.
+   */
+  isAlive(node: string, incarnation: string): boolean | undefined {
+    const latest = node === this.options.self ? { incarnation: this.incarnation, isAlive: true } : this.known.get(node)
+    if (latest === undefined || latest.incarnation < incarnation) return undefined
+    return latest.incarnation === incarnation && latest.isAlive
+  }
+
+  /** Whether this node must not write. Finds out by itself: the timers of a process that slept are late. */
+  get isSuspended(): boolean {
+    const hasLapsed = this.hasLapsed
+    if (hasLapsed && this.state === "active") this.suspend()
+    return hasLapsed
+  }
+
+  private get hasLapsed(): boolean {
+    if (this.state !== "active") return true
+    this.noticeSleep()
+    return this.options.now() >= this.writesUntil
+  }
+
+  private get writesUntil(): number {
+    const { slowWrite, write } = this.options.term
+    const byRenewal = this.renewedAt + write
+    if (this.renewedAt <= this.lossAt) return byRenewal
+    return Math.max(byRenewal, Math.min(this.oldestGrant + write, this.renewedAt + slowWrite))
+  }
+
+  private get oldestGrant(): number {
+    let oldest = Infinity
+    for (const { grantedAt } of this.peers) oldest = Math.min(oldest, grantedAt)
+    return oldest
+  }
+
+  /** After a sleep, no clock of this process can tell how old grants and renewals are; nor those that were asked for before. */
+  private noticeSleep() {
+    if (!this.wakeUp.hasSlept()) return
+    this.sleeps += 1
+    this.renewedAt = -Infinity
+    this.beatTimes.clear()
+    for (const peer of this.peers) peer.grantedAt = -Infinity
+  }
+
+  private suspend() {
+    this.state = "suspended"
+    this.events.suspended()
+  }
+
+  /** To be called every `Term.beat`. */
+  tick() {
+    if (this.state !== "active" && this.state !== "suspended") return
+    const { isSuspended } = this
+    if (!this.options.isUp()) return
+    this.sendHeartbeat()
+    for (const peer of Array.from(this.peers)) this.watch(peer, isSuspended)
+    if (this.needsRenewal(isSuspended)) this.renew()
+  }
+
+  private sendHeartbeat() {
+    this.beats += 1
+    this.beatTimes.set(this.beats, this.options.now())
+    this.beatTimes.delete(this.beats - beatsKept)
+    const heard = new Map<string, number>()
+    for (const { beat, burial, incarnation } of this.peers) heard.set(incarnation, burial === undefined ? beat : 0)
+    this.options.broadcast(Frame.heartbeat(this.incarnation, this.beats, heard))
+  }
+
+  /** A heartbeat of another node. */
+  heard({ from, number }: Frame.Header, frame: Uint8Array) {
+    const peer = this.peerOf(from)
+    if (peer === undefined) return
+    peer.heardAt = this.options.now()
+    peer.beat = Math.max(peer.beat, number)
+    if (peer.burial === undefined) peer.suspicion = undefined
+    const beat = Frame.heardOf(frame, this.incarnation)
+    if (beat === undefined) return
+    peer.knowsUs = true
+    peer.grantedAt = Math.max(peer.grantedAt, this.beatTimes.get(beat) ?? -Infinity)
+  }
+
+  private needsRenewal(isSuspended: boolean): boolean {
+    if (this.isRenewing) return false
+    if (isSuspended || this.renewedAt <= this.lossAt) return true
+    const now = this.options.now()
+    const { renew, slowRenew } = this.options.term
+    return now - this.renewedAt >= (now - this.oldestGrant >= renew ? (renew * 2) / 3 : slowRenew)
+  }
+
+  private renew() {
+    this.isRenewing = true
+    const started = this.start()
+    const { incarnation } = this
+    this.swapLease(this.revision, { incarnation, isAlive: true }, (answer) => {
+      this.isRenewing = false
+      if (Either.isLeft(answer)) return // it may have been done: the next one finds another revision then
+      if (answer.right === undefined) return this.readOwnLease()
+      this.revision = answer.right
+      this.renewedAt = started()
+      if (this.state === "suspended" && !this.isReclaiming) this.resume()
+    })
+  }
+
+  /** A renewal begins: returns when it began, by the time that it is done. */
+  private start(): () => number {
+    const started = this.options.now()
+    const { sleeps } = this
+    return () => {
+      this.noticeSleep()
+      return sleeps === this.sleeps ? started : -Infinity
+    }
+  }
+
+  private resume() {
+    this.noticeSleep()
+    if (this.state !== "suspended" || this.options.now() >= this.writesUntil) return
+    this.state = "active"
+    // The silence of the others may have been the own one.
+    for (const peer of this.peers) {
+      peer.heardAt = this.options.now()
+      peer.suspicion = undefined
+    }
+    this.events.resumed()
+  }
+
+  /** The lease has another revision than this node knows. */
+  private readOwnLease() {
+    this.isRenewing = true
+    this.readLease(this.options.self, (answer) => {
+      this.isRenewing = false
+      if (Either.isRight(answer)) this.foundOwnLease(answer.right)
+    })
+  }
+
+  /**
+   * That the lease is alive in the directory is no renewal: only a swap proves that no burial succeeds with an older reading.
+   */
+  private foundOwnLease(entry: Entry | undefined) {
+    const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+    if (entry === undefined && !this.isSuspended) {
+      // The engine has lost its entries. Nobody can have buried a node that may write.
+      this.revision = 0
+      return this.renew()
+    }
+    if (lease?.incarnation === this.incarnation && lease.isAlive) {
+      this.revision = entry?.revision ?? 0
+      return this.renew()
+    }
+    if (!this.isSuspended) this.suspend()
+    if (lease?.isAlive !== true) return this.beReborn(entry, lease?.incarnation)
+    return lease.incarnation === this.attempted ? this.beReborn(entry, undefined) : this.beReplaced()
+  }
+
+  private beReplaced() {
+    this.state = "replaced"
+    this.events.replaced()
+  }
+
+  /** This node was buried: what the others were sent is settled, and it starts again as a new one. */
+  private beReborn(entry: Entry | undefined, buried: string | undefined) {
+    // An attempt of which nothing is known may still be carried out: it is repeated, until it succeeded or was buried too.
+    if (this.attempted === undefined || this.attempted === buried)
+      this.attempted = Incarnation.after(buried ?? this.incarnation, this.options.wall(), this.options.random)
+    const incarnation = this.attempted
+    const started = this.start()
+    this.isRenewing = true
+    this.swapLease(entry?.revision ?? 0, { incarnation, isAlive: true }, (answer) => {
+      this.isRenewing = false
+      // Otherwise the next renewal fails, and reads the lease again.
+      if (Either.isRight(answer) && answer.right !== undefined) this.born(incarnation, answer.right, started())
+    })
+  }
+
+  private born(incarnation: string, revision: number, started: number) {
+    const others = Array.from(this.peers)
+    this.byIncarnation.clear()
+    for (const peer of others) this.events.lost(peer)
+    this.incarnation = incarnation
+    this.attempted = undefined
+    this.revision = revision
+    this.renewedAt = started
+    this.lossAt = -Infinity
+    this.beats = 0
+    this.beatTimes.clear()
+    this.isReclaiming = true
+    this.events.reborn()
+    for (const [name, { incarnation, isAlive }] of Array.from(this.known)) if (isAlive) this.add(name, incarnation)
+  }
+
+  /** The names of the new incarnation were claimed. */
+  reclaimed(incarnation: string) {
+    if (incarnation !== this.incarnation || !this.isReclaiming) return
+    this.isReclaiming = false
+    this.resume()
+  }
+
+  /** An entry of the table of nodes, as the directory or its watch tells it. */
+  learnt({ key, revision, value }: Entry) {
+    const lease = Incarnation.parseLease(value)
+    if (lease === undefined) return
+    if (key === this.options.self) return
+    const known = this.known.get(key)
+    if (known !== undefined && lease.incarnation < known.incarnation) return // an old entry
+    if (known?.incarnation === lease.incarnation) {
+      if (!known.isAlive) return // the dead stay dead
+      if (lease.isAlive) return this.moved(known.peer, revision)
+    }
+    if (known?.peer !== undefined) this.lose(known.peer)
+    this.known.set(key, { ...lease, peer: undefined })
+    if (lease.isAlive) this.add(key, lease.incarnation)
+  }
+
+  private add(name: string, incarnation: string) {
+    const peer = new Peer(name, incarnation, this.options.now())
+    this.known.set(name, { incarnation, isAlive: true, peer })
+    this.byIncarnation.set(incarnation, peer)
+    this.events.appeared(peer)
+  }
+
+  /**
+   * Its grants are no longer waited for. A burial of this node that it began before its death may still arrive at the
+   * directory: a renewal that begins now makes that one fail, and only then the grants of the others are enough again.
+   */
+  private lose(peer: Peer) {
+    if (!this.byIncarnation.delete(peer.incarnation)) return
+    this.lossAt = this.options.now()
+    this.events.lost(peer)
+  }
+
+  /** The lease of another node was renewed. */
+  private moved(peer: Peer | undefined, revision: number) {
+    if (peer === undefined) return
+    if (peer.burial !== undefined && peer.burial.revision !== revision) peer.burial = undefined
+    const { suspicion } = peer
+    if (suspicion !== undefined && suspicion.revision !== revision)
+      peer.suspicion = { revision, since: this.options.now() }
+  }
+
+  /** Buries a node that is silent for long enough. */
+  private watch(peer: Peer, isSuspended: boolean) {
+    const { bury, slowBury, suspect, write, beat } = this.options.term
+    if (peer.burial !== undefined) return this.resolve(peer, peer.burial, isSuspended)
+    const now = this.options.now()
+    const silence = now - peer.heardAt
+    if (silence < suspect) return
+    const { suspicion } = peer
+    if (suspicion === undefined) return this.suspect(peer)
+    const still = now - suspicion.since
+    if (isSuspended || silence < bury || still < (peer.knowsUs ? write + beat : slowBury)) return
+    peer.burial = { revision: suspicion.revision, isAsked: false }
+    this.bury(peer, peer.burial)
+  }
+
+  private suspect(peer: Peer) {
+    if (peer.isBeingRead) return
+    peer.isBeingRead = true
+    this.readLease(peer.name, (answer) => {
+      peer.isBeingRead = false
+      if (Either.isLeft(answer) || this.peerOf(peer.incarnation) !== peer) return
+      const entry = answer.right
+      if (entry !== undefined) this.learnt(entry)
+      const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+      if (lease !== undefined && (lease.incarnation !== peer.incarnation || !lease.isAlive)) return
+      if (this.options.now() - peer.heardAt < this.options.term.suspect) return
+      peer.suspicion = { revision: entry?.revision ?? 0, since: this.options.now() }
+    })
+  }
+
+  private bury(peer: Peer, burial: NonNullable<Peer["burial"]>) {
+    burial.isAsked = true
+    this.swapLease(
+      burial.revision,
+      { incarnation: peer.incarnation, isAlive: false },
+      (answer) => {
+        burial.isAsked = false
+        if (Either.isLeft(answer) || peer.burial !== burial) return // `resolve` reads what became of it
+        if (answer.right === undefined) return this.resolve(peer, burial, true)
+        this.learnt({
+          key: peer.name,
+          value: Incarnation.showLease({ incarnation: peer.incarnation, isAlive: false }),
+          revision: answer.right
+        })
+      },
+      peer.name
+    )
+  }
+
+  /** Reads whether a burial was done. At the same revision it may still be on its way, so it is asked for again. */
+  private resolve(peer: Peer, burial: NonNullable<Peer["burial"]>, isSuspended: boolean) {
+    if (burial.isAsked) return
+    burial.isAsked = true
+    this.readLease(peer.name, (answer) => {
+      burial.isAsked = false
+      if (Either.isLeft(answer) || this.peerOf(peer.incarnation) !== peer || peer.burial !== burial) return
+      const entry = answer.right
+      if (entry !== undefined) this.learnt(entry)
+      if (this.peerOf(peer.incarnation) !== peer) return
+      if ((entry?.revision ?? 0) !== burial.revision) {
+        peer.burial = undefined
+        peer.suspicion = undefined
+      } else if (!isSuspended && !this.isSuspended) this.bury(peer, burial)
+    })
+  }
+
+  private readLease(name: string, then: (answer: Either.Either<Entry | undefined, ClusterUnavailable>) => void) {
+    this.options.ask(this.options.directory.get("nodes", name), then)
+  }
+
+  private swapLease(
+    revision: number,
+    lease: Incarnation.Lease,
+    then: (answer: Either.Either<number | undefined, ClusterUnavailable>) => void,
+    name = this.options.self
+  ) {
+    this.options.ask(this.options.directory.swap("nodes", name, revision, Incarnation.showLease(lease)), then)
+  }
+}

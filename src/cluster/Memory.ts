@@ -1,0 +1,295 @@
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import {
+  ClusterUnavailable,
+  type ClusterService,
+  type Entry,
+  type LinkEvents,
+  type Table,
+  type TableEvents
+} from "../ports/Cluster.js"
+import { MemoryTables } from "./MemoryTables.js"
+
+/** What becomes of a request to the directory, in milliseconds; undefined: never. */
+export interface RequestFate {
+  /** Until it is carried out. It may be later than its answer was waited for. */
+  readonly arrives: number | undefined
+  /** From then until the answer. */
+  readonly answers: number | undefined
+}
+
+export interface MemoryClusterOptions {
+  /** The delay of each copy of a frame in milliseconds: none if it is lost, two if it comes twice. `[0]` by default. */
+  readonly carry?: (from: string, to: string) => ReadonlyArray<number>
+  /** At once by default. */
+  readonly request?: (node: string) => RequestFate
+  /** The delay of a change of a table until a node learns of it, in milliseconds. 0 by default. */
+  readonly watchDelay?: (node: string) => number
+  /** Called when a swap was carried out. */
+  readonly swapped?: (by: string, table: Table, key: string, value: string | undefined) => void
+  /** How long a request waits for its answer, in milliseconds. 400 by default. */
+  readonly timeoutMillis?: number
+  /** Calls back later, in the order of time and then of the calls; returns what calls it off. By default Effect's clock. */
+  readonly after?: (millis: number, run: () => void) => () => void
+}
+
+/** The largest frame, as that of NATS. */
+const maxFrameBytes = 1_048_576
+
+/** Effect's clock. A delay of 0 ends with the turn of the event loop, so that no handler is called by what it does itself. */
+const afterOf =
+  (runtime: Runtime.Runtime<never>) =>
+  (millis: number, run: () => void): (() => void) => {
+    if (millis > 0) return Runtime.runCallback(runtime)(Effect.delay(Effect.sync(run), millis))
+    const immediate = setImmediate(run)
+    return () => clearImmediate(immediate)
+  }
+
+/** An engine in this process, with everything that may happen to a real one. For tests. */
+export const make = (options: MemoryClusterOptions = {}): Effect.Effect<MemoryCluster> =>
+  Effect.map(Effect.runtime<never>(), (runtime) => new MemoryCluster({ after: afterOf(runtime), ...options }))
+
+interface Watcher {
+  readonly table: Table
+  readonly events: TableEvents
+  /** What it will be told, in order. */
+  waiting: Array<() => void>
+}
+
+interface Member {
+  readonly name: string
+  link: LinkEvents | undefined
+  isConnected: boolean
+  /** What happens to it once it goes on; undefined unless it is paused. */
+  paused: Array<() => void> | undefined
+  readonly watchers: Set<Watcher>
+}
+
+export class MemoryCluster {
+  private readonly tables = new MemoryTables()
+  private readonly members = new Map<string, Member>()
+  private readonly cuts = new Set<string>()
+  private isUp = true
+  /** How often the engine went down: what was on its way then is lost. */
+  private life = 0
+
+  constructor(private readonly options: MemoryClusterOptions & Required<Pick<MemoryClusterOptions, "after">>) {}
+
+  /** The engine as a node of this name sees it. */
+  service(node: string): ClusterService {
+    const member = this.member(node)
+    return {
+      node,
+      directory: {
+        get: (table, key) => this.request(member, () => this.tables.get(table, key)),
+        swap: (table, key, revision, value) =>
+          this.request(member, () => {
+            const done = this.tables.swap(table, key, revision, value)
+            if (done !== undefined) {
+              this.announce(table, key)
+              this.options.swapped?.(node, table, key, value)
+            }
+            return done
+          }),
+        watch: (table, events) => this.watch(member, table, events)
+      },
+      link: (events) =>
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            member.link = events
+            return {
+              maxFrameBytes,
+              isUp: () => this.reaches(member),
+              send: (to: string, frame: Uint8Array) => this.send(member, to, frame),
+              broadcast: (frame: Uint8Array) => {
+                for (const to of this.members.keys()) if (to !== node) this.send(member, to, frame)
+              }
+            }
+          }),
+          () => Effect.sync(() => (member.link = undefined))
+        )
+    }
+  }
+
+  /** Frames from one node to another are lost until `mend`. */
+  cut(from: string, to: string) {
+    this.cuts.add(`${from} ${to}`)
+  }
+
+  mend(from: string, to: string) {
+    this.cuts.delete(`${from} ${to}`)
+  }
+
+  /** A node is cut off from the engine, and so from all others. */
+  disconnect(node: string) {
+    const member = this.member(node)
+    if (!member.isConnected) return
+    member.isConnected = false
+    if (this.isUp) this.wentDown(member)
+  }
+
+  connect(node: string) {
+    const member = this.member(node)
+    if (member.isConnected) return
+    member.isConnected = true
+    if (this.isUp) this.cameUp(member)
+  }
+
+  /** The engine stops: what is on its way is lost. */
+  down() {
+    if (!this.isUp) return
+    this.isUp = false
+    this.life += 1
+    for (const member of this.members.values()) if (member.isConnected) this.wentDown(member)
+  }
+
+  /** The engine starts again; without its entries if it `forgets` them. */
+  up(forgets = false) {
+    if (this.isUp) return
+    if (forgets) this.tables.clear()
+    this.isUp = true
+    for (const member of this.members.values()) if (member.isConnected) this.cameUp(member)
+  }
+
+  /** Nothing comes from a node and nothing reaches it until `resume`, as if its process were stopped. */
+  pause(node: string) {
+    this.member(node).paused ??= []
+  }
+
+  resume(node: string) {
+    const member = this.member(node)
+    const held = member.paused ?? []
+    member.paused = undefined
+    for (const run of held) run()
+  }
+
+  /** The process of a node is gone; a new one may have its name. */
+  kill(node: string) {
+    const member = this.members.get(node)
+    if (member === undefined) return
+    member.link = undefined
+    member.watchers.clear()
+    member.paused = undefined
+    this.members.delete(node)
+  }
+
+  /** The entries of a table, for tests. */
+  entries(table: Table): ReadonlyArray<Entry> {
+    return this.tables.entries(table)
+  }
+
+  private member(name: string): Member {
+    const known = this.members.get(name)
+    if (known !== undefined) return known
+    const member = { name, link: undefined, isConnected: true, paused: undefined, watchers: new Set<Watcher>() }
+    this.members.set(name, member)
+    return member
+  }
+
+  private reaches(member: Member) {
+    return this.isUp && member.isConnected
+  }
+
+  /** Lets something happen to a node, now or once it is no longer paused. */
+  private reach(member: Member, run: () => void) {
+    if (member.paused === undefined) run()
+    else member.paused.push(run)
+  }
+
+  private wentDown(member: Member) {
+    for (const watcher of member.watchers) watcher.waiting = []
+    this.options.after(0, () => this.reach(member, () => member.link?.down()))
+  }
+
+  private cameUp(member: Member) {
+    for (const watcher of member.watchers) this.start(member, watcher)
+    this.options.after(0, () => this.reach(member, () => this.reaches(member) && member.link?.up()))
+  }
+
+  private send(from: Member, to: string, frame: Uint8Array) {
+    if (from.paused !== undefined) return void from.paused.push(() => this.send(from, to, frame))
+    if (!this.reaches(from) || from.link === undefined) return
+    const { life } = this
+    const receiver = this.members.get(to)
+    if (receiver?.link === undefined || !receiver.isConnected) {
+      this.options.after(0, () => this.reach(from, () => from.link?.nobody(to)))
+      return
+    }
+    for (const delay of this.options.carry?.(from.name, to) ?? [0]) {
+      const copy = frame.slice()
+      this.options.after(delay, () => {
+        if (life !== this.life || !this.reaches(receiver) || this.cuts.has(`${from.name} ${to}`)) return
+        this.reach(receiver, () => receiver.link?.frame(copy))
+      })
+    }
+  }
+
+  private request<A>(member: Member, run: () => A): Effect.Effect<A, ClusterUnavailable> {
+    return Effect.async<A, ClusterUnavailable>((resume) => {
+      const { after, request, timeoutMillis = 400 } = this.options
+      const answer = (effect: Effect.Effect<A, ClusterUnavailable>) => this.reach(member, () => resume(effect))
+      const { answers, arrives } = request?.(member.name) ?? { arrives: 0, answers: 0 }
+      const { life } = this
+      const timeout = after(timeoutMillis, () => answer(noAnswer))
+      const carryOut = () => {
+        if (life !== this.life || !this.reaches(member)) return
+        const result = run()
+        if (answers === undefined) return
+        after(answers, () => {
+          if (life !== this.life || !this.reaches(member)) return
+          timeout()
+          answer(Effect.succeed(result))
+        })
+      }
+      const isSent = this.reaches(member)
+      if (isSent && arrives !== undefined) after(arrives, carryOut)
+      return Effect.sync(timeout)
+    })
+  }
+
+  private watch(member: Member, table: Table, events: TableEvents): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const watcher = { table, events, waiting: [] }
+          member.watchers.add(watcher)
+          if (this.reaches(member)) this.start(member, watcher)
+          return watcher
+        }),
+        (watcher) => Effect.sync(() => member.watchers.delete(watcher))
+      )
+    )
+  }
+
+  private start(member: Member, watcher: Watcher) {
+    watcher.waiting = []
+    this.tell(member, watcher, () => watcher.events.restarted())
+    for (const entry of this.tables.entries(watcher.table)) this.tell(member, watcher, () => watcher.events.put(entry))
+    this.tell(member, watcher, () => watcher.events.current())
+  }
+
+  private announce(table: Table, key: string) {
+    const entry = this.tables.get(table, key)
+    for (const member of this.members.values())
+      for (const watcher of member.watchers) {
+        if (watcher.table !== table || !this.reaches(member)) continue
+        this.tell(member, watcher, () =>
+          entry === undefined ? watcher.events.removed(key) : watcher.events.put(entry)
+        )
+      }
+  }
+
+  /** Whatever the delays, a watcher is told everything in order. */
+  private tell(member: Member, watcher: Watcher, run: () => void) {
+    const { waiting } = watcher
+    waiting.push(run)
+    this.options.after(this.options.watchDelay?.(member.name) ?? 0, () => {
+      if (watcher.waiting !== waiting) return // started again
+      const next = waiting.shift()
+      if (next !== undefined) this.reach(member, () => member.watchers.has(watcher) && next())
+    })
+  }
+}
+
+const noAnswer = Effect.fail(new ClusterUnavailable({ reason: "the engine has not answered in time" }))

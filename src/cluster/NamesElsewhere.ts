@@ -1,0 +1,126 @@
+import type { Entry } from "../ports/Cluster.js"
+import * as Claim from "./Claim.js"
+import type { Peer } from "./Peer.js"
+
+export interface NamesElsewhereOptions {
+  readonly self: string
+  readonly peerOf: (incarnation: string) => Peer | undefined
+  /** A name can be addressed at this node now, or at none. */
+  readonly moved: (name: string, peer: Peer | undefined) => void
+  /** An entry of this node. */
+  readonly own: (entry: Entry) => void
+  /** Every entry of this node that there was since the watch started again has this key. */
+  readonly ownKeys: (keys: ReadonlySet<string>) => void
+}
+
+interface Known extends Claim.Claim {
+  readonly revision: number
+}
+
+/** The names of other nodes, by what the watch of the directory tells. */
+export class NamesElsewhere {
+  /** By key. With those of nodes that this node does not know yet. */
+  private readonly known = new Map<string, Known>()
+  /** The keys of an incarnation. */
+  private readonly keys = new Map<string, Set<string>>()
+  /** By name. */
+  private readonly present = new Map<string, Peer>()
+  /** The keys that the watch has not told again since it started again. */
+  private stale: Set<string> | undefined = undefined
+  /** The keys of this node that it has told since. */
+  private readonly own = new Set<string>()
+
+  constructor(private readonly options: NamesElsewhereOptions) {}
+
+  where(name: string): Peer | undefined {
+    return this.present.get(name)
+  }
+
+  get names(): Iterable<string> {
+    return this.present.keys()
+  }
+
+  get size(): number {
+    return this.present.size
+  }
+
+  alike(likeness: string): string | undefined {
+    const known = this.known.get(Claim.keyOf(likeness))
+    return known !== undefined && this.present.has(known.name) ? known.name : undefined
+  }
+
+  /** The watch starts again: entries that do not come until `current` are gone. */
+  restarted() {
+    this.stale = new Set(this.known.keys())
+    this.own.clear()
+  }
+
+  current() {
+    const { stale } = this
+    this.stale = undefined
+    for (const key of stale ?? []) this.removed(key)
+    this.options.ownKeys(this.own)
+    this.own.clear()
+  }
+
+  put(entry: Entry) {
+    const { key, revision, value } = entry
+    const isAgain = this.stale?.delete(key) === true
+    const before = this.known.get(key)
+    // What `find` has read may be newer. An engine that has lost its entries counts anew.
+    if (before !== undefined && before.revision >= revision && !isAgain) return
+    const claim = Claim.parse(value)
+    const isOwn = claim?.node === this.options.self
+    if (isOwn) {
+      if (this.stale !== undefined) this.own.add(key)
+      this.options.own(entry)
+    }
+    this.set(key, claim === undefined || isOwn ? undefined : { ...claim, revision })
+  }
+
+  removed(key: string) {
+    this.stale?.delete(key)
+    this.set(key, undefined)
+  }
+
+  private set(key: string, next: Known | undefined) {
+    const before = this.known.get(key)
+    if (before !== undefined) {
+      const keys = this.keys.get(before.incarnation)
+      keys?.delete(key)
+      if (keys?.size === 0) this.keys.delete(before.incarnation)
+    }
+    if (next === undefined) this.known.delete(key)
+    else {
+      this.known.set(key, next)
+      const keys = this.keys.get(next.incarnation)
+      if (keys === undefined) this.keys.set(next.incarnation, new Set([key]))
+      else keys.add(key)
+    }
+    if (before !== undefined && before.name !== next?.name) this.show(before.name, undefined)
+    if (next !== undefined) this.show(next.name, this.options.peerOf(next.incarnation))
+  }
+
+  private show(name: string, peer: Peer | undefined) {
+    if (this.present.get(name) === peer) return
+    if (peer === undefined) this.present.delete(name)
+    else this.present.set(name, peer)
+    this.options.moved(name, peer)
+  }
+
+  /** A node appeared: the names that it has claimed before this node knew it can be addressed. */
+  appeared(peer: Peer) {
+    for (const key of this.keys.get(peer.incarnation) ?? []) {
+      const known = this.known.get(key)
+      if (known !== undefined) this.show(known.name, peer)
+    }
+  }
+
+  /** A node was lost: its names are gone at once, although their entries stay until they are claimed again. */
+  lost(peer: Peer) {
+    for (const key of this.keys.get(peer.incarnation) ?? []) {
+      const known = this.known.get(key)
+      if (known !== undefined) this.show(known.name, undefined)
+    }
+  }
+}

@@ -1,0 +1,271 @@
+import type { ConnectionOptions } from "@nats-io/transport-node"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as ClusterPort from "../ports/Cluster.js"
+import * as Time from "../ports/Time.js"
+import * as NatsConnection from "./NatsConnection.js"
+import type { NatsCredentials } from "./NatsCredentials.js"
+import { NatsJetStream } from "./NatsJetStream.js"
+import { NatsTable } from "./NatsTable.js"
+import { NatsWatch } from "./NatsWatch.js"
+
+export interface NatsOptions {
+  /** `nats://HOST:PORT` or `tls://HOST:PORT` of each server. Others that these know are not used. */
+  readonly servers: ReadonlyArray<string>
+  /** See `ClusterService.node`. */
+  readonly node: string
+  /** What distinguishes several clusters on the same servers: letters, digits, `-` and `_`. By default `achat`. */
+  readonly cluster?: string | undefined
+  /** The file of the driver: `nats.cjs`, which the build makes of the package `@nats-io/transport-node`. */
+  readonly driver: string
+  /**
+   * The term after which other nodes take a silent one for lost. Everything here is a fraction of it: a connection that is
+   * silent is given up after a third, and a request to the directory after a sixth, but at most a second.
+   */
+  readonly term: Duration.DurationInput
+  readonly credentials?: NatsCredentials | undefined
+  readonly tls?: NatsTls | undefined
+  /** How long the first connection is tried. By default 30 s. */
+  readonly startTimeout?: Duration.DurationInput | undefined
+  /** How many bytes may be on their way to a server that does not confirm them; further ones are dropped. By default 64 MiB. */
+  readonly maxUnconfirmedBytes?: number | undefined
+}
+
+/** Files in PEM. */
+export interface NatsTls {
+  readonly ca?: string | undefined
+  readonly certificate?: string | undefined
+  readonly key?: string | undefined
+}
+
+/** The longest wait for an answer of the directory. */
+const maxRequestMillis = 1_000
+
+/** How often markers of removed entries are deleted. */
+const deletionMillis = 10_000
+
+/** How often the first connection is tried. */
+const startRetry = Duration.millis(500)
+
+/** A frame leaves room for the line of the protocol in front of it. The servers' limit is 1 MiB by default. */
+const maxFrameBytes = 1024 * 1024
+
+const tables: ReadonlyArray<ClusterPort.Table> = ["names", "nodes"]
+
+/**
+ * Connects to NATS until the scope closes. Frames go over its core, and the entries of the directory are in JetStream: in the
+ * memory of three servers, or on the disk of one that is alone. Fails if no server can be used within `startTimeout`.
+ */
+export const make = (
+  options: NatsOptions
+): Effect.Effect<ClusterPort.ClusterService, ClusterPort.ClusterUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const time = yield* Effect.clockWith((clock) => Effect.succeed(Time.of(clock)))
+    const { cluster = "achat", maxUnconfirmedBytes = 64 * 1024 * 1024, node, startTimeout = "30 seconds" } = options
+    const term = Duration.toMillis(options.term)
+    const driver = yield* Effect.sync(() => NatsConnection.driver(options.driver))
+    const connection = new NatsConnection.NatsConnection(driver, {
+      connect: connectOptions(driver, options, term),
+      pingMillis: term / 12,
+      maxUnconfirmedBytes
+    })
+    const jetStream = new NatsJetStream(connection, Math.min(maxRequestMillis, term / 6))
+    const watches = new Map<ClusterPort.Table, Set<NatsWatch>>()
+    const make = (table: ClusterPort.Table) =>
+      new NatsTable(
+        connection,
+        jetStream,
+        cluster,
+        table,
+        () => time.now(),
+        () => {
+          for (const watch of watches.get(table) ?? []) watch.begin()
+        }
+      )
+    const byName = { names: make("names"), nodes: make("nodes") }
+    for (const table of tables) watches.set(table, new Set())
+
+    yield* Effect.addFinalizer(() => Effect.promise(() => connection.close()))
+    yield* starting(connection, byName, startTimeout, options.servers)
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        setInterval(() => tables.forEach((table) => void byName[table].deleteMarkers()), deletionMillis)
+      ),
+      (timer) => Effect.sync(() => clearInterval(timer))
+    )
+
+    const directory: ClusterPort.Directory = {
+      get: (table, key) => attempt(() => byName[table].get(key)),
+      swap: (table, key, revision, value) => attempt(() => byName[table].swap(key, revision, value)),
+      watch: (table, events) =>
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const watch = new NatsWatch(connection, byName[table], events, Math.max(100, term / 6))
+            watches.get(table)?.add(watch)
+            return watch
+          }),
+          (watch) =>
+            Effect.sync(() => {
+              watches.get(table)?.delete(watch)
+              watch.close()
+            })
+        )
+    }
+    return { node, directory, link: link(connection, cluster, node) }
+  })
+
+/** `make` as a layer. */
+export const layer = (options: NatsOptions): Layer.Layer<ClusterPort.Cluster, ClusterPort.ClusterUnavailable> =>
+  Layer.scoped(ClusterPort.Cluster, make(options))
+
+/** Connects, and has the tables of the directory made. */
+const starting = (
+  connection: NatsConnection.NatsConnection,
+  tables: Readonly<Record<ClusterPort.Table, NatsTable>>,
+  timeout: Duration.DurationInput,
+  servers: ReadonlyArray<string>
+) => {
+  let isSaid = false
+  const once = attempt(async () => {
+    if (!connection.isUp) await connection.open()
+    if (connection.maxPayload < maxFrameBytes) {
+      throw new Error(
+        `its max_payload is ${connection.maxPayload}; it has to be ${maxFrameBytes}, the default, or more`
+      )
+    }
+    for (const table of Object.values(tables)) await table.get("start") // oxlint-disable-line no-await-in-loop
+  }).pipe(
+    Effect.tapError(({ reason }) => {
+      if (isSaid) return Effect.void
+      isSaid = true
+      return Effect.annotateLogs(Effect.logWarning("cannot reach the other nodes yet"), {
+        reason,
+        servers: servers.join(","),
+        trying: Duration.format(timeout)
+      })
+    })
+  )
+  return Effect.gen(function* () {
+    const end = performance.now() + Duration.toMillis(timeout)
+    while (true) {
+      const result = yield* Effect.either(once)
+      if (result._tag === "Right") return
+      if (performance.now() >= end) {
+        const reason = `no NATS server of ${servers.join(", ")} can be used: ${result.left.reason}`
+        return yield* new ClusterPort.ClusterUnavailable({ reason, cause: result.left.cause })
+      }
+      yield* Effect.sleep(startRetry)
+    }
+  })
+}
+
+const link =
+  (connection: NatsConnection.NatsConnection, cluster: string, node: string) =>
+  (events: ClusterPort.LinkEvents): Effect.Effect<ClusterPort.Link, ClusterPort.ClusterUnavailable, Scope.Scope> =>
+    Effect.gen(function* () {
+      const subject = (name: string) => `${cluster}.node.${name}`
+      const all = `${cluster}.all`
+      const nobody = connection.inbox()
+      let isFirst = true
+      let isUp = false
+      let isClosed = false
+      const subscribe = async () => {
+        connection.subscribe(subject(node), (message) => isClosed || events.frame(message.data))
+        connection.subscribe(all, (message) => isClosed || events.frame(message.data))
+        // The server answers a frame that it delivers to nobody.
+        connection.subscribe(`${nobody}.*`, ({ headers, subject }) => {
+          if (!isClosed && headers?.code === 503) events.nobody(subject.slice(nobody.length + 1))
+        })
+        await connection.flush()
+        if (isClosed) return
+        isUp = true
+        if (!isFirst) events.up()
+        isFirst = false
+      }
+      let subscribed: Promise<void> = Promise.reject(new NatsConnection.NotConnected())
+      subscribed.catch(() => {})
+      yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          connection.use({
+            up: () => {
+              subscribed = subscribe()
+              subscribed.catch(() => {}) // the connection is lost
+            },
+            down: () => {
+              if (isUp && !isClosed) events.down()
+              isUp = false
+            }
+          })
+        ),
+        (end) =>
+          Effect.sync(() => {
+            isClosed = true
+            end()
+          })
+      )
+      yield* attempt(() => subscribed)
+      const result: ClusterPort.Link = {
+        get maxFrameBytes() {
+          return Math.min(maxFrameBytes, connection.maxPayload)
+        },
+        isUp: () => isUp,
+        send: (to, frame) => {
+          if (isUp) connection.publish(subject(to), frame, `${nobody}.${to}`)
+        },
+        broadcast: (frame) => {
+          if (isUp) connection.publish(all, frame)
+        }
+      }
+      return result
+    })
+
+const connectOptions = (
+  driver: NatsConnection.NatsDriver,
+  { credentials, node, servers, tls }: NatsOptions,
+  term: number
+): ConnectionOptions => ({
+  servers: [...servers],
+  name: `a-chat ${node}`,
+  reconnect: false, // see NatsConnection
+  noEcho: true,
+  noAsyncTraces: true,
+  ignoreClusterUpdates: true,
+  timeout: Math.min(2_000, term / 3),
+  pingInterval: 2 ** 30, // NatsConnection asks
+  ...authentication(driver, credentials),
+  ...((tls !== undefined || servers.some((server) => server.startsWith("tls://"))) && {
+    tls: {
+      ...(tls?.ca !== undefined && { caFile: tls.ca }),
+      ...(tls?.certificate !== undefined && { certFile: tls.certificate }),
+      ...(tls?.key !== undefined && { keyFile: tls.key })
+    }
+  })
+})
+
+const authentication = (
+  driver: NatsConnection.NatsDriver,
+  credentials: NatsCredentials | undefined
+): ConnectionOptions => {
+  switch (credentials?._tag) {
+    case undefined:
+      return {}
+    case "User":
+      return { user: credentials.user, pass: credentials.password }
+    case "Token":
+      return { token: credentials.token }
+    case "Key":
+      return { authenticator: driver.nkeyAuthenticator(Buffer.from(credentials.seed)) }
+    case "Creds":
+      return { authenticator: driver.credsAuthenticator(Buffer.from(credentials.text)) }
+  }
+}
+
+const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, ClusterPort.ClusterUnavailable> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => new ClusterPort.ClusterUnavailable({ reason: describe(cause), cause })
+  })
+
+const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))

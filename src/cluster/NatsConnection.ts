@@ -1,0 +1,238 @@
+import type {
+  ConnectionOptions,
+  connect,
+  createInbox,
+  headers,
+  Msg,
+  NatsConnection as Client
+} from "@nats-io/transport-node"
+import type { credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node"
+import { createRequire } from "node:module"
+import { setTimeout } from "node:timers/promises"
+
+/** The part of the package `@nats-io/transport-node` that is used. */
+export interface NatsDriver {
+  readonly connect: typeof connect
+  readonly createInbox: typeof createInbox
+  readonly headers: typeof headers
+  readonly credsAuthenticator: typeof credsAuthenticator
+  readonly nkeyAuthenticator: typeof nkeyAuthenticator
+}
+
+/**
+ * Loads the driver.
+ *
+ * @param file `nats.cjs`, which the build makes of the package
+ */
+export const driver = (file: string): NatsDriver => createRequire(file)(file) as NatsDriver
+
+export interface NatsConnectionOptions {
+  /** Where to connect, and as whom. */
+  readonly connect: ConnectionOptions
+  /** A connection that leaves a ping unanswered for four of these is given up. */
+  readonly pingMillis: number
+  /** What is published beyond this number of bytes that no ping has confirmed is dropped. */
+  readonly maxUnconfirmedBytes: number
+}
+
+/** What is to be done with the connection, while there is one. */
+export interface ConnectionUser {
+  /** A new connection, on which nothing is subscribed yet. */
+  readonly up: () => void
+  readonly down: () => void
+}
+
+/** The connection is not there, or was lost. */
+export class NotConnected extends Error {
+  constructor() {
+    super("the engine cannot be reached")
+  }
+}
+
+/** Nobody has subscribed to the subject of a request: for requests to JetStream, its stream or the leader of that is not there. */
+export class NobodyAnswers extends Error {
+  constructor(subject: string) {
+    super(`nobody answers ${subject}`)
+  }
+}
+
+/** Between two rounds of attempts to connect to each of the servers. */
+const retryMillis = 100
+
+/** How many bytes may be published before a ping asks whether they have arrived. */
+const confirmBytes = 256 * 1024
+
+/** How long a connection that is closed may take to send what was published before. */
+const closeMillis = 500
+
+/**
+ * A connection to NATS that is made anew when it is lost, from nothing: the package's own reconnection keeps what was
+ * published meanwhile in memory without a bound, and never starts while a peer takes no bytes, because it flushes first.
+ */
+export class NatsConnection {
+  private client: Client | undefined
+  private readonly users = new Set<ConnectionUser>()
+  private timer: NodeJS.Timeout | undefined
+  private isClosed = false
+  private published = 0
+  private confirmed = 0
+  /** How many ticks of `timer` the ping in flight has seen; undefined: none is in flight. */
+  private pingTicks: number | undefined
+
+  constructor(
+    private readonly driver: NatsDriver,
+    private readonly options: NatsConnectionOptions
+  ) {}
+
+  /** Connects to one of the servers, once. The promise fails if none can be used. */
+  async open(): Promise<void> {
+    this.begin(await this.driver.connect(this.options.connect))
+  }
+
+  get isUp(): boolean {
+    return this.client !== undefined
+  }
+
+  /** The largest message in bytes, as the server says. */
+  get maxPayload(): number {
+    return this.client?.info?.max_payload ?? 1024 * 1024
+  }
+
+  /** Whether the server is one of several, which elect leaders for their streams. */
+  get isClustered(): boolean {
+    return this.client?.info?.cluster !== undefined
+  }
+
+  /** Adds a user; it learns of the connection that there is already. */
+  use(user: ConnectionUser): () => void {
+    this.users.add(user)
+    if (this.isUp) user.up()
+    return () => this.users.delete(user)
+  }
+
+  /** Subscribes on the present connection only. Returns the end of the subscription. */
+  subscribe(subject: string, callback: (message: Msg) => void): () => void {
+    const subscription = this.client?.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) callback(message)
+      }
+    })
+    return () => {
+      if (subscription?.isClosed() === false) subscription.unsubscribe()
+    }
+  }
+
+  /** Drops the message while the engine takes none. */
+  publish(subject: string, data: Uint8Array, reply?: string): void {
+    if (this.client === undefined || data.length > this.maxPayload) return
+    if (this.published - this.confirmed >= this.options.maxUnconfirmedBytes) return
+    this.client.publish(subject, data, reply === undefined ? {} : { reply })
+    this.published += data.length
+    if (this.pingTicks === undefined && this.published - this.confirmed >= confirmBytes) void this.ping(this.client)
+  }
+
+  /** Sends a request and waits for the answer. Fails with `NotConnected` or `NobodyAnswers`, or because the time is over. */
+  async request(
+    subject: string,
+    data: Uint8Array | string,
+    timeout: number,
+    headers: Readonly<Record<string, string>> = {}
+  ): Promise<Msg> {
+    const client = this.client
+    if (client === undefined) throw new NotConnected()
+    const names = Object.entries(headers)
+    const options = names.length === 0 ? { timeout } : { timeout, headers: this.headersOf(names) }
+    let answer: Msg
+    try {
+      answer = await client.request(subject, data, options)
+    } catch (error) {
+      if (this.client !== client) throw new NotConnected()
+      // The package puts the error of the answer into the cause of one that has a stack.
+      const names = [error, error instanceof Error ? error.cause : undefined].map((error) => (error as Error)?.name)
+      throw names.includes("NoResponders") ? new NobodyAnswers(subject) : error
+    }
+    return answer
+  }
+
+  /** Waits until everything published has arrived at the engine. */
+  async flush(): Promise<void> {
+    if (this.client === undefined) throw new NotConnected()
+    await this.client.flush()
+  }
+
+  inbox(): string {
+    return this.driver.createInbox(this.options.connect.inboxPrefix)
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+    const client = this.client
+    if (client === undefined) return
+    const timeout = new AbortController()
+    await Promise.race([client.flush(), setTimeout(closeMillis, undefined, timeout)]).catch(() => {}) // it is lost
+    timeout.abort()
+    this.end(client)
+  }
+
+  private headersOf(entries: ReadonlyArray<readonly [string, string]>) {
+    const headers = this.driver.headers()
+    for (const [name, value] of entries) headers.set(name, value)
+    return headers
+  }
+
+  private begin(client: Client): void {
+    this.client = client
+    this.published = this.confirmed = 0
+    this.pingTicks = undefined
+    void client.closed().then(() => this.lost(client))
+    this.timer = globalThis.setInterval(() => this.tick(client), this.options.pingMillis)
+    for (const user of this.users) user.up()
+  }
+
+  private tick(client: Client): void {
+    if (this.pingTicks === undefined) return void this.ping(client)
+    // Ticks, not the time: of a process that slept, the answer may be waiting.
+    this.pingTicks += 1
+    if (this.pingTicks >= 4) this.lost(client)
+  }
+
+  private async ping(client: Client): Promise<void> {
+    this.pingTicks = 0
+    const mark = this.published
+    try {
+      await client.flush()
+    } catch {
+      return // it is lost
+    }
+    if (this.client !== client) return
+    this.confirmed = mark
+    this.pingTicks = undefined
+  }
+
+  private lost(client: Client): void {
+    if (!this.end(client)) return
+    if (!this.isClosed) void this.again()
+  }
+
+  private end(client: Client): boolean {
+    if (this.client !== client) return false
+    this.client = undefined
+    globalThis.clearInterval(this.timer)
+    for (const user of this.users) user.down()
+    void client.close().catch(() => {}) // it was lost before
+    return true
+  }
+
+  private async again(): Promise<void> {
+    while (!this.isClosed) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
+        const client = await this.driver.connect(this.options.connect)
+        if (!this.isClosed) return this.begin(client)
+        void client.close()
+      } catch {
+        await setTimeout(retryMillis * (1 + Math.random()), undefined, { ref: false })
+      }
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import type { Msg } from "@nats-io/transport-node"
+import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
+
+/**
+ * The requests to JetStream that the directory needs, as they are on the wire (docs.nats.io, "JetStream wire API
+ * reference"). The package for JetStream is not used: it sends writes again after a time-out, and its watch goes on after
+ * the numbers of a stream that was made anew, so that it never reports anything again.
+ */
+
+/** The codes of errors, from errors.json of nats-server. */
+export const codes = {
+  noMessage: 10037,
+  noSuitablePeers: 10005,
+  notEnoughResources: 10023,
+  streamExists: 10058,
+  streamNotFound: 10059,
+  wrongLastSequence: 10071
+} as const
+
+/** JetStream refuses a request. */
+export class JetStreamError extends Error {
+  constructor(
+    readonly code: number,
+    description: string
+  ) {
+    super(description)
+  }
+}
+
+export const isRefused = (error: unknown, ...of: ReadonlyArray<number>): boolean =>
+  error instanceof JetStreamError && of.includes(error.code)
+
+/** The number in a refusal because of a wrong last sequence; undefined if it is another error. */
+export const lastSequenceIn = (error: unknown): number | undefined => {
+  if (!isRefused(error, codes.wrongLastSequence)) return undefined
+  const [, digits] = /: (\d+)$/u.exec((error as JetStreamError).message) ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
+
+export interface StreamInfo {
+  readonly config: { readonly subjects: ReadonlyArray<string> }
+}
+
+export interface StoredMessage {
+  readonly subject: string
+  readonly sequence: number
+  readonly value: string
+  /** It says that the entry was removed. */
+  readonly isMarker: boolean
+}
+
+interface Answer {
+  readonly error?: { readonly err_code?: number; readonly code?: number; readonly description?: string }
+}
+
+/** What a message must have as a header to be a marker; as in the key-value buckets of NATS. */
+const operation = "KV-Operation"
+const removal = "DEL"
+
+export class NatsJetStream {
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly timeoutMillis: number
+  ) {}
+
+  async streamInfo(stream: string): Promise<StreamInfo> {
+    return this.call(`STREAM.INFO.${stream}`, {})
+  }
+
+  /** Makes a stream with one message for each subject: in the memory of three servers, or on the disk of one. */
+  async makeStream(stream: string, subjects: string, isClustered: boolean): Promise<StreamInfo> {
+    return this.call(`STREAM.CREATE.${stream}`, {
+      name: stream,
+      subjects: [subjects],
+      retention: "limits",
+      discard: "new",
+      max_msgs_per_subject: 1,
+      max_consumers: -1,
+      max_msgs: -1,
+      max_bytes: -1,
+      max_age: 0,
+      storage: isClustered ? "memory" : "file",
+      num_replicas: isClustered ? 3 : 1
+    })
+  }
+
+  /** The last message of a subject, as the leader of the stream has it. */
+  async lastMessage(stream: string, subject: string): Promise<StoredMessage | undefined> {
+    try {
+      const { message } = await this.call<{
+        message: { subject: string; seq: number; data?: string; hdrs?: string }
+      }>(`STREAM.MSG.GET.${stream}`, { last_by_subj: subject })
+      const headers = Buffer.from(message.hdrs ?? "", "base64").toString()
+      return {
+        subject: message.subject,
+        sequence: message.seq,
+        value: Buffer.from(message.data ?? "", "base64").toString(),
+        isMarker: headers.includes(`${operation}: ${removal}`)
+      }
+    } catch (error) {
+      if (isRefused(error, codes.noMessage)) return undefined
+      throw error
+    }
+  }
+
+  /**
+   * Writes a message, or a marker (undefined), if the last one of its subject has this number. Returns its number.
+   *
+   * @param last also required: the number of the last message of the whole stream
+   */
+  async write(subject: string, value: string | undefined, expected: number, last?: number): Promise<number> {
+    const headers = {
+      "Nats-Expected-Last-Subject-Sequence": String(expected),
+      ...(last !== undefined && { "Nats-Expected-Last-Sequence": String(last) }),
+      ...(value === undefined && { [operation]: removal })
+    }
+    const answer = await this.connection.request(subject, value ?? "", this.timeoutMillis, headers)
+    return checked<{ seq: number }>(answer).seq
+  }
+
+  /** Deletes the message of this number. */
+  async deleteMessage(stream: string, sequence: number): Promise<void> {
+    await this.call(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true })
+  }
+
+  /**
+   * Has the last message of each subject delivered to an inbox, and then every new one. Returns the name of the consumer,
+   * and how many messages there are.
+   */
+  async deliver(
+    stream: string,
+    subjects: string,
+    inbox: string,
+    heartbeatMillis: number
+  ): Promise<{ readonly name: string; readonly count: number }> {
+    const { name, num_pending: count } = await this.call<{ name: string; num_pending?: number }>(
+      `CONSUMER.CREATE.${stream}`,
+      {
+        stream_name: stream,
+        config: {
+          deliver_subject: inbox,
+          deliver_policy: "last_per_subject",
+          filter_subject: subjects,
+          ack_policy: "none",
+          replay_policy: "instant",
+          max_deliver: -1,
+          flow_control: true,
+          idle_heartbeat: heartbeatMillis * 1e6,
+          inactive_threshold: 30e9,
+          mem_storage: true,
+          num_replicas: 1
+        }
+      }
+    )
+    return { name, count: count ?? 0 }
+  }
+
+  async deleteConsumer(stream: string, name: string): Promise<void> {
+    await this.call(`CONSUMER.DELETE.${stream}.${name}`, {})
+  }
+
+  private async call<A>(request: string, body: object): Promise<A> {
+    const subject = `$JS.API.${request}`
+    try {
+      return checked<A>(await this.connection.request(subject, JSON.stringify(body), this.timeoutMillis))
+    } catch (error) {
+      if (!(error instanceof NobodyAnswers)) throw error
+      throw new Error("the NATS server has no JetStream, or no leader of it at the moment", { cause: error })
+    }
+  }
+}
+
+const checked = <A>(message: Msg): A => {
+  const answer = message.json<A & Answer>()
+  const { error } = answer
+  if (error !== undefined) throw new JetStreamError(error.err_code ?? 0, error.description ?? "refused")
+  return answer
+}
+
+/** What a consumer delivers. */
+export type Delivery =
+  | { readonly _tag: "Message"; readonly message: StoredMessage; readonly number: number; readonly pending: number }
+  | { readonly _tag: "Heartbeat"; readonly number: number }
+  | { readonly _tag: "FlowControl" }
+  | { readonly _tag: "Ended"; readonly reason: string }
+
+/** Parses what comes into the inbox of a consumer, and answers what wants an answer. */
+export const delivered = (message: Msg, connection: NatsConnection): Delivery => {
+  const { headers } = message
+  if (headers !== undefined && headers.code > 0) {
+    if (headers.code !== 100) return { _tag: "Ended", reason: `${headers.code} ${headers.description}` }
+    if (message.reply) {
+      connection.publish(message.reply, new Uint8Array())
+      return { _tag: "FlowControl" }
+    }
+    const stalled = headers.get("Nats-Consumer-Stalled")
+    if (stalled) connection.publish(stalled, new Uint8Array())
+    return { _tag: "Heartbeat", number: Number(headers.get("Nats-Last-Consumer") || 0) }
+  }
+  // $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>, and later versions put
+  // the domain and the account in front.
+  const [sequence = "", number = "", , pending = ""] = (message.reply ?? "").split(".").slice(-4)
+  return {
+    _tag: "Message",
+    number: Number(number),
+    pending: Number(pending),
+    message: {
+      subject: message.subject,
+      sequence: Number(sequence),
+      value: message.string(),
+      isMarker: headers?.get(operation) === removal
+    }
+  }
+}

@@ -1,0 +1,223 @@
+import { randomBytes } from "node:crypto"
+import type { Entry, Table } from "../ports/Cluster.js"
+import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
+import { codes, isRefused, lastSequenceIn, type NatsJetStream } from "./NatsJetStream.js"
+
+/** How long a marker of a removed entry stays: every watch has seen it by then, or has been found broken and started again. */
+const markerMillis = 60_000
+
+/** Markers that wait to be deleted. Those beyond stay until a server reads the table from its start. */
+const maxMarkers = 100_000
+
+/** How often a write is tried again because another entry of the table was changed meanwhile. */
+const maxWrites = 50
+
+/** How many markers are deleted at once. */
+const deletions = 16
+
+/** How long this node's writes are remembered, to recognize a reading from before them. */
+const ownMillis = 30_000
+
+/**
+ * One table of the directory: a stream with the last message of each subject. Its subjects contain a random word, made with
+ * the stream: a stream that was lost and made anew numbers its messages from 1 again, and what was meant for the old one
+ * must not reach it.
+ */
+export class NatsTable {
+  private readonly stream: string
+  private prefix: string | undefined
+  private finding: Promise<string> | undefined
+  /** What is added to the numbers of the stream, so that revisions also grow when it is made anew. */
+  private base = 0
+  private highest = 0
+  private readonly own = new Map<string, { readonly revision: number; readonly at: number }>()
+  private markers: Array<{ readonly sequence: number; readonly at: number }> = []
+  private isDeleting = false
+
+  /**
+   * @param word what the subjects and streams of the chat begin with
+   * @param remade called after the stream was found to be another one
+   */
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly jetStream: NatsJetStream,
+    private readonly word: string,
+    private readonly table: Table,
+    private readonly now: () => number,
+    private readonly remade: () => void
+  ) {
+    this.stream = `${word}-${table}`
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    const prefix = await this.found()
+    const message = await this.asking(() => this.jetStream.lastMessage(this.stream, prefix + key))
+    // A stream that was made anew has no such subject either.
+    if (message === undefined && (await this.foundAgain()) !== prefix) throw new Error("the directory was lost")
+    const revision = message === undefined ? 0 : this.revisionOf(message.sequence)
+    const own = this.own.get(key)
+    // A leader that was just elected may answer before it has caught up with what the last one confirmed.
+    if (own !== undefined && revision < own.revision && this.now() - own.at < ownMillis) throw new Error("out of date")
+    return message === undefined || message.isMarker ? undefined : { key, value: message.value, revision }
+  }
+
+  async swap(key: string, revision: number, value: string | undefined): Promise<number | undefined> {
+    const prefix = await this.found()
+    const subject = prefix + key
+    const expected = revision === 0 ? 0 : revision - this.base
+    if (expected < 0 || (expected === 0 && revision !== 0)) return undefined // of a stream that is no more
+    try {
+      return await this.write(key, subject, value, expected)
+    } catch (error) {
+      if (!isRefused(error, codes.wrongLastSequence)) throw error
+      if (revision !== 0) return undefined
+      const last = await this.asking(() => this.jetStream.lastMessage(this.stream, subject))
+      if (last?.isMarker !== true) return undefined
+      try {
+        return await this.write(key, subject, value, last.sequence)
+      } catch (error) {
+        if (isRefused(error, codes.wrongLastSequence)) return undefined // another node was faster
+        throw error
+      }
+    }
+  }
+
+  /** Starts a watch. Fails if the stream cannot be found or made. */
+  async deliver(inbox: string, heartbeatMillis: number): Promise<{ readonly name: string; readonly count: number }> {
+    const prefix = await this.foundAgain()
+    return this.asking(() => this.jetStream.deliver(this.stream, `${prefix}>`, inbox, heartbeatMillis))
+  }
+
+  async endDelivery(name: string): Promise<void> {
+    await this.jetStream.deleteConsumer(this.stream, name)
+  }
+
+  /** The key of a subject; undefined if it belongs to a stream that is no more. */
+  keyOf(subject: string): string | undefined {
+    return this.prefix !== undefined && subject.startsWith(this.prefix) ? subject.slice(this.prefix.length) : undefined
+  }
+
+  revisionOf(sequence: number): number {
+    const revision = this.base + sequence
+    if (revision > this.highest) this.highest = revision
+    return revision
+  }
+
+  /** A marker that the table has, which is deleted some time later unless the entry is there again. */
+  sawMarker(sequence: number): void {
+    if (this.markers.length < maxMarkers) this.markers.push({ sequence, at: this.now() })
+  }
+
+  /** Deletes markers that every watch has seen. */
+  async deleteMarkers(): Promise<void> {
+    const due = this.markers.findIndex(({ at }) => this.now() - at < markerMillis)
+    const count = due === -1 ? this.markers.length : due
+    if (this.isDeleting || count === 0 || !this.connection.isUp) return
+    this.isDeleting = true
+    const markers = this.markers.splice(0, count)
+    const worker = async () => {
+      for (let next = markers.pop(); next !== undefined && this.connection.isUp; next = markers.pop()) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        await this.jetStream.deleteMessage(this.stream, next.sequence).catch(() => {}) // the entry is there again
+      }
+    }
+    await Promise.all(Array.from({ length: deletions }, worker))
+    this.isDeleting = false
+  }
+
+  private async write(key: string, subject: string, value: string | undefined, expected: number): Promise<number> {
+    const sequence = await this.asking(() => this.writeExactly(subject, value, expected))
+    const revision = this.revisionOf(sequence)
+    this.remember(key, revision)
+    if (value === undefined) this.sawMarker(sequence)
+    return revision
+  }
+
+  /**
+   * A stream of several servers compares the last number of a subject when its leader proposes a write, and not when the
+   * servers carry it out, unless the number is 0: of two writes at the same moment both would succeed (nats-server 2.9.10:
+   * 185 of 300 times). The last number of the whole stream is compared when a write is carried out. If it is still the one
+   * that the leader saw, so is that of the subject.
+   */
+  private async writeExactly(subject: string, value: string | undefined, expected: number): Promise<number> {
+    if (expected === 0 || !this.connection.isClustered) return this.jetStream.write(subject, value, expected)
+    let last = Math.max(expected, this.highest - this.base)
+    for (let i = 0; i < maxWrites; i++) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- the next one needs the answer
+        return await this.jetStream.write(subject, value, expected, last)
+      } catch (error) {
+        const found = lastSequenceIn(error)
+        // A number that is not greater can only be that of the subject.
+        if (found === undefined || found <= last) throw error
+        last = found
+        this.revisionOf(found)
+      }
+    }
+    throw new Error("other nodes change the directory all the time")
+  }
+
+  private remember(key: string, revision: number): void {
+    const at = this.now()
+    this.own.delete(key) // so that the oldest comes first
+    this.own.set(key, { revision, at })
+    for (const [key, own] of this.own) {
+      if (at - own.at < ownMillis) return
+      this.own.delete(key)
+    }
+  }
+
+  /** Finds out with the next request whether the stream is still the same, after an answer that makes it doubtful. */
+  private async asking<A>(request: () => Promise<A>): Promise<A> {
+    try {
+      return await request()
+    } catch (error) {
+      if (error instanceof NobodyAnswers || isRefused(error, codes.streamNotFound)) this.finding = undefined
+      throw error
+    }
+  }
+
+  private foundAgain(): Promise<string> {
+    this.finding = undefined
+    return this.found()
+  }
+
+  /** What the subjects of the table begin with. Finds the stream, or makes it. */
+  private found(): Promise<string> {
+    if (this.finding !== undefined) return this.finding
+    const finding = this.find()
+    this.finding = finding
+    finding.catch(() => {
+      if (this.finding === finding) this.finding = undefined
+    })
+    return finding
+  }
+
+  private async find(): Promise<string> {
+    const { config } = await this.infoOrMade()
+    const prefix = (config.subjects[0] ?? "").slice(0, -1)
+    if (prefix === this.prefix) return prefix
+    const isFirst = this.prefix === undefined
+    this.prefix = prefix
+    this.base = this.highest
+    this.own.clear()
+    this.markers = []
+    if (!isFirst) this.remade()
+    return prefix
+  }
+
+  private async infoOrMade() {
+    try {
+      return await this.jetStream.streamInfo(this.stream)
+    } catch (error) {
+      if (!isRefused(error, codes.streamNotFound)) throw error
+    }
+    const subjects = `${this.word}.${this.table}.${randomBytes(6).toString("hex")}.>`
+    try {
+      await this.jetStream.makeStream(this.stream, subjects, this.connection.isClustered)
+    } catch (error) {
+      if (!isRefused(error, codes.streamExists)) throw error // another node was faster
+    }
+    return this.jetStream.streamInfo(this.stream)
+  }
+}

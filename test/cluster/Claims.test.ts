@@ -1,0 +1,226 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { assert } from "vitest"
+import * as Claim from "../../src/cluster/Claim.js"
+import { Claims } from "../../src/cluster/Claims.js"
+import { MemoryTables } from "../../src/cluster/MemoryTables.js"
+import { ClusterUnavailable } from "../../src/ports/Cluster.js"
+
+const unavailable = new ClusterUnavailable({ reason: "no answer" })
+
+const mine = "00000000000000aa"
+const other = "00000000000000bb"
+const bob = Claim.keyOf("bob")
+
+type Fate = "ok" | "lost" | "late" | "unanswered"
+
+/** The claims of node a. Requests have their fates in turn, and then all is well. */
+const world = () => {
+  const tables = new MemoryTables()
+  const fates: Array<Fate> = []
+  const late: Array<() => void> = []
+  const alive = new Set([mine, other])
+  const state = { incarnation: mine, canClaim: true, requests: 0 }
+  const taken: Array<string> = []
+  const request = <A>(run: () => A) =>
+    Effect.suspend((): Effect.Effect<A, ClusterUnavailable> => {
+      state.requests += 1
+      const fate = fates.shift() ?? "ok"
+      if (fate === "ok") return Effect.sync(run)
+      if (fate === "unanswered") run()
+      if (fate === "late") late.push(run)
+      return Effect.fail(unavailable)
+    })
+  const claims = new Claims({
+    self: "a",
+    directory: {
+      get: (table, key) => request(() => tables.get(table, key)),
+      swap: (table, key, revision, value) => request(() => tables.swap(table, key, revision, value)),
+      watch: () => Effect.void
+    },
+    incarnation: () => state.incarnation,
+    canClaim: () => state.canClaim,
+    isAlive: (_node, incarnation) => Effect.sync(() => alive.has(incarnation))
+  })
+  const put = (claim: Claim.Claim) =>
+    tables.swap("names", bob, tables.get("names", bob)?.revision ?? 0, Claim.show(claim))
+  return {
+    tables,
+    claims,
+    fates,
+    alive,
+    state,
+    taken,
+    put,
+    work: claims.work((_likeness, name) => void taken.push(name)),
+    entry: () => tables.get("names", bob)?.value,
+    /** What was given up is carried out. */
+    catchUp: () => {
+      for (const run of late.splice(0)) run()
+    }
+  }
+}
+
+describe("Claims", () => {
+  it.effect("takes a free name, and has it without asking again", () =>
+    Effect.gen(function* () {
+      const { claims, entry, state } = world()
+      assert.deepStrictEqual(yield* claims.claim("bob", "Bob"), { _tag: "Yours" })
+      assert.strictEqual(entry(), `a ${mine} Bob`)
+      const { requests } = state
+      assert.deepStrictEqual(yield* claims.claim("bob", "Bob"), { _tag: "Yours" })
+      assert.strictEqual(state.requests, requests)
+      assert.deepStrictEqual(yield* claims.claim("bob", "bob"), { _tag: "Yours" })
+      assert.strictEqual(entry(), `a ${mine} bob`)
+    })
+  )
+
+  it.effect("does not take a name of another node, unless that one is dead", () =>
+    Effect.gen(function* () {
+      const { alive, claims, entry, put } = world()
+      put({ node: "b", incarnation: other, name: "Bob" })
+      assert.deepStrictEqual(yield* claims.claim("bob", "bob"), { _tag: "Taken", by: "Bob" })
+      alive.delete(other)
+      assert.deepStrictEqual(yield* claims.claim("bob", "bob"), { _tag: "Yours" })
+      assert.strictEqual(entry(), `a ${mine} bob`)
+    })
+  )
+
+  it.effect("recognises its own claim when the answer was lost", () =>
+    Effect.gen(function* () {
+      const { claims, fates } = world()
+      fates.push("unanswered")
+      assert.deepStrictEqual(yield* claims.claim("bob", "bob"), { _tag: "Yours" })
+    })
+  )
+
+  it.effect("fails while the directory cannot be reached, and frees the name if the claim is carried out late", () =>
+    Effect.gen(function* () {
+      const { catchUp, claims, entry, fates, tables, work } = world()
+      fates.push("late")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(claims.claim("bob", "bob"))))
+      yield* work
+      assert.isFalse(claims.hasWork)
+      catchUp()
+      assert.strictEqual(entry(), `a ${mine} bob`)
+      const found = tables.get("names", bob)
+      if (found !== undefined) claims.found(found)
+      yield* work
+      assert.isUndefined(entry())
+    })
+  )
+
+  it.effect("frees a name whose claim was interrupted", () =>
+    Effect.gen(function* () {
+      const { claims, entry, fates, work } = world()
+      fates.push("ok")
+      const fiber = yield* Effect.fork(Effect.zipRight(claims.claim("bob", "bob"), Effect.never))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(fiber)
+      claims.release("bob")
+      yield* work
+      assert.isUndefined(entry())
+    })
+  )
+
+  it.effect("releases a name until that is done", () =>
+    Effect.gen(function* () {
+      const { claims, entry, fates, work } = world()
+      yield* claims.claim("bob", "bob")
+      claims.release("bob")
+      for (const fate of ["lost", "ok", "lost"] as const) fates.push(fate)
+      yield* work
+      assert.isTrue(claims.hasWork)
+      yield* work
+      assert.strictEqual(entry(), `a ${mine} bob`)
+      assert.isTrue(claims.hasWork)
+      yield* work
+      assert.isUndefined(entry())
+      assert.isFalse(claims.hasWork)
+    })
+  )
+
+  it.effect("keeps a name that is claimed again while its removal is on its way", () =>
+    Effect.gen(function* () {
+      const { catchUp, claims, entry, fates, work } = world()
+      yield* claims.claim("bob", "bob")
+      claims.release("bob")
+      fates.push("ok", "late")
+      yield* work
+      // The claim is lost, and only the reading tells: the entry is there, at the revision that is to be removed.
+      fates.push("lost", "ok")
+      const exit = yield* Effect.exit(claims.claim("bob", "bob"))
+      assert.isTrue(Exit.isFailure(exit))
+      assert.deepStrictEqual(yield* claims.claim("bob", "bob"), { _tag: "Yours" })
+      catchUp()
+      assert.strictEqual(entry(), `a ${mine} bob`)
+    })
+  )
+
+  it.effect("leaves a name alone that another node has taken before the release", () =>
+    Effect.gen(function* () {
+      const { claims, entry, put, work } = world()
+      yield* claims.claim("bob", "bob")
+      put({ node: "b", incarnation: other, name: "bob" })
+      claims.release("bob")
+      yield* work
+      assert.strictEqual(entry(), `b ${other} bob`)
+      assert.isFalse(claims.hasWork)
+    })
+  )
+
+  it.effect("claims nothing while its node is suspended, nor for an incarnation that is over", () =>
+    Effect.gen(function* () {
+      const { claims, state } = world()
+      state.canClaim = false
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(claims.claim("bob", "bob"))))
+      assert.strictEqual(state.requests, 0)
+    })
+  )
+
+  it.effect("claims its names again for a new incarnation, and tells which are taken", () =>
+    Effect.gen(function* () {
+      const { claims, put, state, tables, taken } = world()
+      yield* claims.claim("bob", "bob")
+      yield* claims.claim("eve", "eve")
+      put({ node: "b", incarnation: other, name: "Bob" })
+      state.incarnation = "00000000000000ab"
+      yield* claims.reclaim((_likeness, name) => void taken.push(name))
+      assert.deepStrictEqual(taken, ["bob"])
+      assert.strictEqual(tables.get("names", Claim.keyOf("eve"))?.value, "a 00000000000000ab eve")
+    })
+  )
+
+  it.effect("keeps the name of the latest claim, although an earlier one is put right meanwhile", () =>
+    Effect.gen(function* () {
+      const { claims, entry, fates, work } = world()
+      yield* claims.claim("bob", "Bob")
+      fates.push("unanswered", "lost")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(claims.claim("bob", "bob"))))
+      // Both wait for their turn.
+      const claim = yield* Effect.fork(claims.claim("bob", "BOB"))
+      const repair = yield* Effect.fork(work)
+      assert.deepStrictEqual(yield* Fiber.join(claim), { _tag: "Yours" })
+      yield* Fiber.join(repair)
+      yield* work
+      assert.strictEqual(entry(), `a ${mine} BOB`)
+      assert.isFalse(claims.hasWork)
+    })
+  )
+
+  it.effect("claims names again that the engine has lost", () =>
+    Effect.gen(function* () {
+      const { claims, entry, tables, work } = world()
+      yield* claims.claim("bob", "bob")
+      tables.clear()
+      claims.current(new Set())
+      assert.isTrue(claims.hasWork)
+      yield* work
+      assert.strictEqual(entry(), `a ${mine} bob`)
+      claims.current(new Set([bob]))
+      assert.isFalse(claims.hasWork)
+    })
+  )
+})

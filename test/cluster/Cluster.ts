@@ -1,0 +1,71 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as MakeNodes from "../../src/cluster/MakeNodes.js"
+import type * as Memory from "../../src/cluster/Memory.js"
+import { headerBytes, type Nodes } from "../../src/cluster/Nodes.js"
+import type { OtherNode } from "../../src/cluster/OtherNode.js"
+import { Cluster, type ClusterUnavailable } from "../../src/ports/Cluster.js"
+
+/** A content with this text. */
+export const content = (text: string): Uint8Array => {
+  const bytes = Buffer.from(text, "utf8")
+  const whole = new Uint8Array(headerBytes + bytes.length)
+  whole.set(bytes, headerBytes)
+  return whole
+}
+
+/** A node, and what its chat was told. */
+export interface TestNode {
+  readonly nodes: Nodes
+  /** Such as `received b hello`. */
+  readonly told: ReadonlyArray<string>
+  readonly other: (name: string) => OtherNode
+}
+
+export const term = 1_200
+
+/** A node that runs what is reported at once. */
+export const join = (
+  memory: Memory.MemoryCluster,
+  name: string,
+  options: Partial<MakeNodes.NodesOptions> = {}
+): Effect.Effect<TestNode, ClusterUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const told: Array<string> = []
+    const tell =
+      (event: string) =>
+      (...words: ReadonlyArray<OtherNode | string | undefined>) =>
+        void told.push(
+          [event, ...words.map((word) => (typeof word === "object" ? word.name : (word ?? "nowhere")))].join(" ")
+        )
+    const nodes = yield* MakeNodes.make({
+      termMillis: term,
+      windowBytes: 100_000,
+      likenessOf: (name) => name.toLowerCase(),
+      report: (run) => void setImmediate(run),
+      events: {
+        appeared: tell("appeared"),
+        received: (node, content) => tell("received")(node, Buffer.from(content).toString("utf8")),
+        hasRoom: tell("hasRoom"),
+        lost: tell("lost"),
+        nameMoved: tell("nameMoved"),
+        suspended: tell("suspended"),
+        resumed: tell("resumed"),
+        reborn: tell("reborn"),
+        nameTaken: (_likeness, name) => tell("nameTaken")(name)
+      },
+      ...options
+    }).pipe(Effect.provideService(Cluster, memory.service(name)))
+    return {
+      nodes,
+      told,
+      other: (name) => {
+        for (const node of nodes.others) if (node.name === name) return node
+        throw new Error(`${name} is not known`)
+      }
+    }
+  })
+
+/** Waits until something is so. */
+export const until = (is: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (is() ? Effect.void : Effect.delay(until(is), "5 millis")))

@@ -1,0 +1,102 @@
+import { assert, describe, it } from "vitest"
+import type { Peer } from "../../src/chat/Peer.js"
+import type { Source } from "../../src/chat/Source.js"
+import { ForeignLines } from "../../src/cluster/ForeignLines.js"
+
+const node = { name: "a", incarnation: "1" }
+
+/** A client whose queue is in the test's hands. */
+const client = {
+  outbox: { isJammed: false, jamReason: "busy", ended: undefined, form: 0, lines: 1 }
+} as unknown as Peer
+
+const start = () => {
+  const given: Array<{ readonly text: string; readonly source: Source }> = []
+  const later: Array<() => void> = []
+  const reports: Array<string> = []
+  const state = { isOpen: true }
+  const lines = new ForeignLines({
+    broker: {
+      present: (name) => (name === "bob" ? client : undefined),
+      give: (_peer, text, _lines, source) => void given.push({ text, source }),
+      soon: (run) => void later.push(run)
+    },
+    isOpen: () => state.isOpen,
+    report: (_node, name, fates) => void reports.push(`${name}: ${fates.map((fate) => fate.join(" ")).join(", ")}`)
+  })
+  /** The end of a turn. */
+  const turn = () => {
+    for (const run of later.splice(0)) run()
+  }
+  const receive = (count: number, name = "bob") =>
+    lines.receive(node, [{ name, lines: count, text: "from alice: hi\n".repeat(count) }])
+  const source = (index: number) => given[index]?.source
+  return { given, lines, receive, reports, source, state, turn }
+}
+
+describe("ForeignLines", () => {
+  it("reports fates in the order of the lines, as soon as they are known", () => {
+    const { lines, receive, reports, source, turn } = start()
+    receive(3)
+    receive(2)
+    source(1)?.delivered(2, "written")
+    turn()
+    assert.deepStrictEqual(reports, [])
+    source(0)?.delivered(1, "written")
+    turn()
+    assert.deepStrictEqual(reports, ["bob: 1 written"])
+    source(0)?.delivered(2, "received")
+    turn()
+    assert.deepStrictEqual(reports.slice(1), ["bob: 2 received, 2 written"])
+    assert.strictEqual(lines.queued, 0)
+    assert.deepStrictEqual(lines.ledger, { received: 5, delivered: 5, returned: 0 })
+  })
+
+  it("takes lines that return while others are in hand for the last ones", () => {
+    const { receive, reports, source, turn } = start()
+    receive(5)
+    source(0)?.returned?.(2, "disconnected")
+    turn()
+    assert.deepStrictEqual(reports, [])
+    source(0)?.delivered(1, "written")
+    source(0)?.returned?.(1, "unreachable")
+    source(0)?.returned?.(1, "slow")
+    turn()
+    assert.deepStrictEqual(reports, ["bob: 1 written, 1 unreachable, 1 slow, 2 disconnected"])
+  })
+
+  it("returns lines for a name that is not here, or while nothing may be written, after those before", () => {
+    const { given, receive, reports, source, state, turn } = start()
+    receive(1)
+    state.isOpen = false
+    receive(2)
+    receive(1, "carol")
+    turn()
+    state.isOpen = true
+    receive(1, "carol")
+    turn()
+    assert.deepStrictEqual(reports, ["carol: 1 unavailable", "carol: 1 offline"])
+    assert.lengthOf(given, 1)
+    source(0)?.delivered(1, "written")
+    turn()
+    assert.deepStrictEqual(reports.slice(2), ["bob: 1 written, 2 unavailable"])
+  })
+
+  it("returns a line of which only the number has come", () => {
+    const { given, lines, reports, turn } = start()
+    lines.receive(node, [{ name: "bob", lines: 1, text: "" }])
+    turn()
+    assert.deepStrictEqual([given.length, reports], [0, ["bob: 1 unavailable"]])
+  })
+
+  it("reports nothing to a node that is lost, and knows whose queues have lines of others", () => {
+    const { lines, receive, reports, source, turn } = start()
+    receive(1)
+    lines.lost(node)
+    assert.deepStrictEqual([...lines.unwritten], [client])
+    source(0)?.delivered(1, "written")
+    turn()
+    assert.deepStrictEqual(reports, [])
+    assert.deepStrictEqual([...lines.unwritten], [])
+  })
+})

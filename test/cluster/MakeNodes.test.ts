@@ -1,0 +1,120 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { assert } from "vitest"
+import { seededRandom } from "../../scripts/random.mjs"
+import * as Memory from "../../src/cluster/Memory.js"
+import { content, join, until } from "./Cluster.js"
+
+describe("MakeNodes", () => {
+  it.scopedLive("brings contents to another node, each once and in order", () =>
+    Effect.gen(function* () {
+      const { pick } = seededRandom(1)
+      // Lost, twice, and after later ones.
+      const carry = () => pick<ReadonlyArray<number>>([[0], [0], [], [0, 3], [2]])
+      const memory = yield* Memory.make({ carry })
+      const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
+      yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
+      for (let number = 0; number < 20; number++) assert.isTrue(a.nodes.send(a.other("b"), content(`${number}`)))
+      assert.isTrue(b.nodes.send(b.other("a"), content("back")))
+      yield* until(() => b.told.includes("received a 19") && a.told.includes("received b back"))
+      assert.deepStrictEqual(
+        b.told.filter((one) => one.startsWith("received")),
+        Array.from({ length: 20 }, (_, number) => `received a ${number}`)
+      )
+    })
+  )
+
+  it.scopedLive("gives a name to one node, and tells the others where it is", () =>
+    Effect.gen(function* () {
+      const memory = yield* Memory.make()
+      const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
+      assert.deepStrictEqual(yield* a.nodes.claim("bob", "Bob"), { _tag: "Yours" })
+      assert.deepStrictEqual(yield* a.nodes.claim("bob", "Bob"), { _tag: "Yours" })
+      assert.deepStrictEqual(yield* b.nodes.claim("bob", "bob"), { _tag: "Taken", by: "Bob" })
+      yield* until(() => b.nodes.where("Bob")?.name === "a")
+      assert.include(b.told, "nameMoved Bob a")
+      assert.strictEqual(b.nodes.alike("bob"), "Bob")
+      assert.deepStrictEqual([...b.nodes.names], ["Bob"])
+      assert.strictEqual((yield* b.nodes.find("Bob"))?.name, "a")
+      assert.isUndefined(yield* b.nodes.find("bob"))
+      a.nodes.release("bob")
+      yield* until(() => b.told.includes("nameMoved Bob nowhere"))
+      assert.deepStrictEqual(yield* b.nodes.claim("bob", "bob"), { _tag: "Yours" })
+    })
+  )
+
+  it.scopedLive("suspends a node that is cut off, frees its names, and lets it come back as a new one", () =>
+    Effect.gen(function* () {
+      const memory = yield* Memory.make()
+      const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
+      yield* b.nodes.claim("bob", "bob")
+      yield* b.nodes.claim("eve", "eve")
+      yield* until(() => a.nodes.where("bob") !== undefined)
+      memory.disconnect("b")
+      yield* until(() => b.told.includes("suspended"))
+      assert.isFalse(a.told.includes("lost b"))
+      yield* until(() => a.told.includes("lost b"))
+      assert.deepStrictEqual(yield* a.nodes.claim("bob", "bob"), { _tag: "Yours" })
+      memory.connect("b")
+      yield* until(() => b.told.includes("resumed"))
+      assert.deepStrictEqual(
+        b.told.filter((one) => !one.startsWith("nameMoved")),
+        ["appeared a", "suspended", "lost a", "reborn", "appeared a", "nameTaken bob", "resumed"]
+      )
+      yield* until(() => a.nodes.where("eve") !== undefined)
+      a.nodes.send(a.other("b"), content("welcome"))
+      yield* until(() => b.told.includes("received a welcome"))
+    })
+  )
+
+  it.scopedLive(
+    "frees the names of a node that leaves, and takes that of a buried one whose node this one never met",
+    () =>
+      Effect.gen(function* () {
+        const memory = yield* Memory.make()
+        const a = yield* join(memory, "a")
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const b = yield* join(memory, "b")
+            yield* b.nodes.claim("bob", "bob")
+            yield* until(() => a.told.includes("nameMoved bob b"))
+          })
+        )
+        assert.match(memory.entries("nodes").find(({ key }) => key === "b")?.value ?? "", /^dead /u)
+        yield* until(() => a.told.includes("lost b"))
+        assert.deepStrictEqual(a.told, ["appeared b", "nameMoved bob b", "lost b", "nameMoved bob nowhere"])
+        const c = yield* join(memory, "c")
+        assert.deepStrictEqual(yield* c.nodes.claim("bob", "Bob"), { _tag: "Yours" })
+      })
+  )
+
+  it.scopedLive("asks the directory about nodes that it does not know yet", () =>
+    Effect.gen(function* () {
+      // The watch of c is late.
+      const memory = yield* Memory.make({ watchDelay: (node) => (node === "c" ? 3_600_000 : 0) })
+      const b = yield* join(memory, "b")
+      yield* b.nodes.claim("bob", "Bob")
+      const c = yield* join(memory, "c")
+      assert.deepStrictEqual(yield* c.nodes.claim("bob", "bob"), { _tag: "Taken", by: "Bob" })
+      assert.deepStrictEqual(c.told, ["appeared b"])
+      assert.isUndefined(c.nodes.where("Bob"))
+      assert.strictEqual(yield* c.nodes.find("Bob"), c.other("b"))
+      assert.strictEqual(c.nodes.where("Bob"), c.other("b"))
+      assert.isUndefined(yield* c.nodes.find("eve"))
+    })
+  )
+
+  it.scopedLive("heals a node that was cut off for less than the term", () =>
+    Effect.gen(function* () {
+      const memory = yield* Memory.make()
+      const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
+      yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
+      memory.down()
+      yield* until(() => b.told.includes("suspended") && a.told.includes("suspended"))
+      a.nodes.send(a.other("b"), content("later"))
+      memory.up()
+      yield* until(() => b.told.includes("received a later"))
+      assert.deepStrictEqual(b.told, ["appeared a", "suspended", "resumed", "received a later"])
+    })
+  )
+})

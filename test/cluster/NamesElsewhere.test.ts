@@ -1,0 +1,87 @@
+import { assert, describe, it } from "vitest"
+import * as Claim from "../../src/cluster/Claim.js"
+import { NamesElsewhere } from "../../src/cluster/NamesElsewhere.js"
+import { Peer } from "../../src/cluster/Peer.js"
+
+const b = new Peer("b", "00000000000000bb", 0)
+const c = new Peer("c", "00000000000000cc", 0)
+
+/** What node a knows. */
+const names = () => {
+  const told: Array<string> = []
+  const own: Array<string> = []
+  const peers = new Map([[b.incarnation, b]])
+  const elsewhere = new NamesElsewhere({
+    self: "a",
+    peerOf: (incarnation) => peers.get(incarnation),
+    moved: (name, peer) => void told.push(`${name} ${peer?.name ?? "nowhere"}`),
+    own: ({ key }) => void own.push(Claim.likenessOf(key)),
+    ownKeys: (keys) => void own.push(`all: ${[...keys].map(Claim.likenessOf).join(" ")}`)
+  })
+  const put = (likeness: string, revision: number, { incarnation, name }: Peer, as = likeness) =>
+    elsewhere.put({ key: Claim.keyOf(likeness), revision, value: Claim.show({ node: name, incarnation, name: as }) })
+  return { elsewhere, told, own, peers, put }
+}
+
+describe("NamesElsewhere", () => {
+  it("tells once where a name is, and when it is gone", () => {
+    const { elsewhere, put, told } = names()
+    put("bob", 1, b, "Bob")
+    put("bob", 2, b, "Bob")
+    assert.strictEqual(elsewhere.where("Bob"), b)
+    assert.isUndefined(elsewhere.where("bob"))
+    assert.strictEqual(elsewhere.alike("bob"), "Bob")
+    put("bob", 3, b, "bob")
+    elsewhere.removed(Claim.keyOf("bob"))
+    assert.deepStrictEqual(told, ["Bob b", "Bob nowhere", "bob b", "bob nowhere"])
+    assert.isUndefined(elsewhere.alike("bob"))
+    assert.deepStrictEqual([...elsewhere.names], [])
+  })
+
+  it("ignores what is older than what it knows, and entries that are none", () => {
+    const { elsewhere, put, told } = names()
+    put("bob", 5, b)
+    put("bob", 4, b, "BOB")
+    assert.deepStrictEqual(told, ["bob b"])
+    elsewhere.put({ key: Claim.keyOf("bob"), revision: 6, value: "nonsense" })
+    assert.deepStrictEqual(told, ["bob b", "bob nowhere"])
+  })
+
+  it("knows the names of a node once it appears, and no more once it is lost", () => {
+    const { elsewhere, peers, put, told } = names()
+    put("eve", 1, c)
+    assert.isUndefined(elsewhere.where("eve"))
+    assert.isUndefined(elsewhere.alike("eve"))
+    peers.set(c.incarnation, c)
+    elsewhere.appeared(c)
+    assert.strictEqual(elsewhere.where("eve"), c)
+    peers.delete(c.incarnation)
+    elsewhere.lost(c)
+    assert.deepStrictEqual(told, ["eve c", "eve nowhere"])
+    put("eve", 2, b) // claimed by another node
+    assert.strictEqual(elsewhere.where("eve"), b)
+  })
+
+  it("forgets what a watch that starts again does not tell any more", () => {
+    const { elsewhere, put, told } = names()
+    put("bob", 7, b)
+    put("eve", 8, b)
+    elsewhere.restarted()
+    put("eve", 3, b) // the engine has lost its entries, and counts anew
+    put("mia", 4, b)
+    assert.strictEqual(elsewhere.where("bob"), b)
+    elsewhere.current()
+    assert.deepStrictEqual(told, ["bob b", "eve b", "mia b", "bob nowhere"])
+  })
+
+  it("reports the entries of its own node, and at the end which there are", () => {
+    const { elsewhere, own, put, told } = names()
+    elsewhere.restarted()
+    put("bob", 1, new Peer("a", "00000000000000aa", 0))
+    elsewhere.current()
+    assert.deepStrictEqual(own, ["bob", "all: bob"])
+    put("eve", 2, new Peer("a", "00000000000000aa", 0))
+    assert.deepStrictEqual(own, ["bob", "all: bob", "eve"])
+    assert.deepStrictEqual(told, [])
+  })
+})

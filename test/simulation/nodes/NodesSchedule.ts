@@ -1,0 +1,125 @@
+import { seededRandom } from "../../../scripts/random.mjs"
+
+/** How the network and the engine behave. */
+export interface Weather {
+  /** Of a frame: the probability that it is lost, that it comes twice, and that it is late. */
+  readonly lost: number
+  readonly twice: number
+  readonly late: number
+  /** How late a frame or a request is at most, in milliseconds. */
+  readonly latest: number
+  /** Of a request: the probability that it is not carried out in time, and that its answer is lost. */
+  readonly lateRequest: number
+  readonly lostAnswer: number
+  /** The delay of what a watcher learns, at most. */
+  readonly watch: number
+}
+
+/** What happens. Nodes and names are given by number. */
+export type NodesAct =
+  | { readonly do: "pass"; readonly millis: number }
+  | { readonly do: "send"; readonly from: number; readonly to: number; readonly count: number; readonly bytes: number }
+  | { readonly do: "claim"; readonly node: number; readonly name: number; readonly isLook: boolean }
+  | { readonly do: "release"; readonly node: number; readonly name: number }
+  | { readonly do: "find"; readonly node: number; readonly name: number }
+  | { readonly do: "crash" | "leave" | "start"; readonly node: number }
+  | { readonly do: "stop" | "sleep" | "disconnect"; readonly node: number; readonly millis: number }
+  | { readonly do: "cut"; readonly from: number; readonly to: number; readonly both: boolean; readonly millis: number }
+  | { readonly do: "engine"; readonly millis: number; readonly forgets: boolean }
+  | { readonly do: "wall"; readonly node: number; readonly millis: number }
+  | { readonly do: "weather"; readonly weather: Weather }
+
+export interface NodesSchedule {
+  readonly seed: number
+  readonly setting: { readonly nodes: number; readonly windowBytes: number }
+  readonly acts: ReadonlyArray<NodesAct>
+}
+
+/** The term in milliseconds. */
+export const term = 1_200
+
+export const calm: Weather = { lost: 0, twice: 0, late: 0, latest: 0, lateRequest: 0, lostAnswer: 0, watch: 0 }
+
+export const names = 2
+
+const kinds = [
+  "send",
+  "claim",
+  "release",
+  "find",
+  "crash",
+  "leave",
+  "start",
+  "stop",
+  "sleep",
+  "disconnect",
+  "cut",
+  "engine",
+  "wall",
+  "weather"
+] as const
+
+type Kind = (typeof kinds)[number]
+
+/** More of what makes the rest matter. */
+const usual: ReadonlyArray<Kind> = ["send", "send", "claim", "claim", "claim", "disconnect"]
+
+/** Short, about the suspension, about the burial, and long. */
+const spans = [50, 300, 700, 900, 1_100, 1_300, 1_700, 2_600, 6_000]
+
+export const make = (seed: number): NodesSchedule => {
+  const random = seededRandom(seed)
+  const nodes = random.pick([2, 2, 3, 3, 4])
+  const node = () => random.below(nodes)
+  const name = () => random.below(names)
+  const span = () => random.pick(spans) + random.below(100)
+  // Each schedule has some kinds, so that these meet often.
+  const some = [...usual, ...Array.from({ length: random.between(2, 7) }, () => random.pick(kinds)), "start" as const]
+
+  const act = (): NodesAct => {
+    const kind = random.pick(some)
+    switch (kind) {
+      case "send":
+        return { do: kind, from: node(), to: node(), count: random.pick([1, 1, 5, 30]), bytes: random.below(50) }
+      case "claim":
+        return { do: kind, node: node(), name: name(), isLook: random.chance(0.2) }
+      case "release":
+      case "find":
+        return { do: kind, node: node(), name: name() }
+      case "crash":
+      case "leave":
+      case "start":
+        return { do: kind, node: node() }
+      case "stop":
+      case "sleep":
+      case "disconnect":
+        return { do: kind, node: node(), millis: span() }
+      case "cut":
+        return { do: kind, from: node(), to: node(), both: random.chance(0.5), millis: span() }
+      case "engine":
+        return { do: kind, millis: span(), forgets: random.chance(0.15) }
+      case "wall":
+        return { do: kind, node: node(), millis: random.pick([-5_000, -300, 100, 500, 5_000]) }
+      case "weather":
+        return { do: kind, weather: weather() }
+    }
+  }
+
+  const weather = (): Weather => ({
+    lost: random.pick([0, 0.1, 0.5]),
+    twice: random.pick([0, 0.3]),
+    late: random.pick([0, 0.1, 0.5]),
+    latest: random.pick([30, 400, 3_000, 9_000]),
+    lateRequest: random.pick([0, 0.1, 0.5]),
+    lostAnswer: random.pick([0, 0.1, 0.5]),
+    watch: random.pick([0, 20, 500])
+  })
+
+  const acts: Array<NodesAct> = []
+  const count = random.between(10, 60)
+  while (acts.length < count) {
+    acts.push(act())
+    if (random.chance(0.7)) acts.push({ do: "pass", millis: random.pick([0, 1, 10, 60, 100, 300, 800, 1_500]) })
+  }
+  return { seed, setting: { nodes, windowBytes: random.pick([300, 2_000, 1_000_000]) }, acts }
+}

@@ -1,0 +1,389 @@
+import { seededRandom } from "../../../scripts/random.mjs"
+import { MemoryCluster } from "../../../src/cluster/Memory.js"
+import type { OtherNode } from "../../../src/cluster/OtherNode.js"
+import type { Violation } from "../Checks.js"
+import { ChatNode, likenessOf } from "./ChatNode.js"
+import { calm, term, type NodesAct, type NodesSchedule, type Weather } from "./NodesSchedule.js"
+import { Timeline } from "./Timeline.js"
+
+/** What a run has shown. */
+export interface NodesHistory {
+  readonly schedule: NodesSchedule
+  readonly violations: ReadonlyArray<Violation>
+  readonly story: ReadonlyArray<string>
+  /** How often something occurred. */
+  readonly counts: ReadonlyMap<string, number>
+}
+
+const nodeNames = ["a", "b", "c", "d"]
+/** Names of clients; each has a look-alike in capitals. */
+const clientNames = ["bob", "eve"]
+
+/** A late request comes this late at most: then nothing that the faults left is on its way any more. */
+const latestRequest = 3 * term
+
+/** A run makes far less, unless something goes on for ever. */
+const maxCount = 400_000
+
+/** Carries a schedule out on simulated nodes, and checks the promises of the protocol all the time. */
+export class NodesWorld {
+  private readonly timeline = new Timeline()
+  private readonly random
+  private weather: Weather = calm
+  private readonly engine: MemoryCluster
+  private readonly nodes = new Map<string, ChatNode>()
+  private processes = 0
+  private readonly violations: Array<Violation> = []
+  private readonly story: Array<string> = []
+  private readonly counts = new Map<string, number>()
+  /** The number of the next content of a sender to an incarnation. */
+  private readonly expected = new Map<string, number>()
+  /** By incarnation: who it is. */
+  private readonly identities = new Map<string, string>()
+  /** Senders and incarnations that they were told to be lost. */
+  private readonly lost = new Set<string>()
+  /** The engine has lost its entries: what it had agreed on is void. Everything has to come right all the same. */
+  private hasForgotten = false
+  private frames = 0
+  private requests = 0
+
+  constructor(
+    private readonly schedule: NodesSchedule,
+    private readonly kept: ReadonlyArray<number>
+  ) {
+    this.random = seededRandom(schedule.seed + 1)
+    this.engine = new MemoryCluster({
+      after: this.timeline.after,
+      carry: () => this.carry(),
+      request: () => this.request(),
+      watchDelay: () => this.random.below(1 + this.weather.watch),
+      timeoutMillis: 200,
+      swapped: (by, table, key, value) => this.swapped(by, table, key, value)
+    })
+  }
+
+  run(): NodesHistory {
+    try {
+      for (let number = 0; number < this.schedule.setting.nodes; number++) this.start(number)
+      this.pass(term / 6)
+      for (const place of this.kept) {
+        const act = this.schedule.acts[place]
+        if (act === undefined) continue
+        this.note(`step ${place} ${JSON.stringify(act)}`)
+        this.carryOut(act)
+      }
+      this.settle()
+    } catch (cause) {
+      this.broken("a defect", String(cause instanceof Error ? cause.stack : cause))
+    }
+    for (const node of this.nodes.values()) for (const defect of node.process.defects) this.broken("a defect", defect)
+    const { counts, schedule, story, violations } = this
+    return { schedule, violations, story, counts }
+  }
+
+  private note(event: string) {
+    this.story.push(`${this.timeline.now} ms: ${event}`)
+  }
+
+  private broken(rule: string, detail: string) {
+    this.violations.push({ rule, detail: `${this.timeline.now} ms: ${detail}` })
+    this.note(`BROKEN ${rule}: ${detail}`)
+  }
+
+  private occurred(what: string, count = 1) {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + count)
+  }
+
+  private pass(millis: number) {
+    this.timeline.pass(millis)
+    if (this.timeline.count > maxCount) throw new Error("the nodes never come to rest")
+    for (const name of clientNames) this.checkOwners(name)
+  }
+
+  private carry(): ReadonlyArray<number> {
+    this.frames += 1
+    const { late, latest, lost, twice } = this.weather
+    const copy = () => {
+      if (!this.random.chance(late)) return this.random.below(3)
+      this.occurred("late frames")
+      return this.random.below(latest)
+    }
+    if (this.random.chance(lost)) {
+      this.occurred("lost frames")
+      return []
+    }
+    return this.random.chance(twice) ? [copy(), copy()] : [copy()]
+  }
+
+  private request() {
+    this.requests += 1
+    const { lateRequest, lostAnswer } = this.weather
+    const isLate = this.random.chance(lateRequest)
+    const isLost = this.random.chance(lostAnswer)
+    if (isLate) this.occurred("late requests")
+    if (isLost) this.occurred("lost answers")
+    return {
+      arrives: isLate ? this.random.below(latestRequest) : this.random.below(4),
+      answers: isLost ? undefined : this.random.below(4)
+    }
+  }
+
+  private readonly node = (number: number): ChatNode | undefined => {
+    const node = this.nodes.get(nodeNames[number] ?? "")
+    return node === undefined || node.process.isDead ? undefined : node
+  }
+
+  private start(number: number) {
+    const name = nodeNames[number]
+    if (name === undefined || number >= this.schedule.setting.nodes || this.node(number) !== undefined) return
+    this.processes += 1
+    const randomOfNode = seededRandom(this.schedule.seed * 1_000 + this.processes)
+    const node = new ChatNode({
+      name,
+      number: this.processes,
+      timeline: this.timeline,
+      service: this.engine.service(name),
+      windowBytes: this.schedule.setting.windowBytes,
+      random: () => randomOfNode.below(1_000_000) / 1_000_000,
+      watcher: {
+        note: (node, event) => {
+          this.occurred(event.split(" ")[0] ?? event)
+          if (event.endsWith("Taken")) this.occurred("claims of taken names")
+          this.note(`${node.identity} ${event}`)
+        },
+        received: (at, from, text) => this.received(at, from, text),
+        lost: (at, other) => void this.lost.add(`${at.identity} ${other.incarnation}`),
+        mayLoseNames: () => this.hasForgotten,
+        owns: (_node, likeness) => this.checkOwners(likeness),
+        broken: (rule, detail) => this.broken(rule, detail)
+      }
+    })
+    this.nodes.set(name, node)
+    node.start()
+  }
+
+  private carryOut(act: NodesAct) {
+    switch (act.do) {
+      case "pass":
+        return this.pass(act.millis)
+      case "send":
+        return this.node(act.from)?.send(nodeNames[act.to] ?? "", act.count, act.bytes)
+      case "claim": {
+        const name = clientNames[act.name] ?? ""
+        return this.node(act.node)?.claim(act.isLook ? name.toUpperCase() : name)
+      }
+      case "release":
+        return this.node(act.node)?.release(clientNames[act.name] ?? "")
+      case "find":
+        return this.node(act.node)?.find(clientNames[act.name] ?? "")
+      case "start":
+        return this.start(act.node)
+      case "leave":
+        return this.node(act.node)?.leave()
+      case "crash":
+        return this.crash(act.node)
+      case "stop":
+        return this.stop(act.node, act.millis, false)
+      case "sleep":
+        return this.stop(act.node, act.millis, true)
+      case "disconnect":
+        return this.disconnect(act.node, act.millis)
+      case "cut":
+        return this.cut(act)
+      case "engine":
+        return this.stopEngine(act.millis, act.forgets)
+      case "wall":
+        return this.node(act.node)?.process.setWallClock(act.millis)
+      case "weather":
+        this.weather = act.weather
+        return
+    }
+  }
+
+  private crash(number: number) {
+    const node = this.node(number)
+    if (node === undefined) return
+    this.occurred("crashes")
+    node.process.die()
+    node.owned.clear()
+    this.engine.kill(node.name)
+  }
+
+  private stop(number: number, millis: number, sleeps: boolean) {
+    const node = this.node(number)
+    if (node?.process.isRunning !== true) return
+    this.occurred(sleeps ? "machines asleep" : "processes stopped")
+    node.process.stop()
+    this.engine.pause(node.name)
+    this.timeline.after(millis, () => this.goOn(node, sleeps ? millis : 0))
+  }
+
+  /** The first that happens is a write, and then what was late. */
+  private goOn(node: ChatNode, sleptMillis: number) {
+    if (node.process.isDead || node.process.isRunning) return
+    this.note(`${node.identity} goes on`)
+    const framesFirst = this.random.chance(0.5)
+    const wakes = () => {
+      if (node.mustBeSuspended && node.mayWrite) this.broken("a node was buried and wrote", node.identity)
+      node.mustBeSuspended = false
+      for (const name of clientNames) this.checkOwners(name)
+    }
+    node.process.wake(sleptMillis, wakes)
+    if (framesFirst) this.engine.resume(node.name)
+    node.process.goOn()
+    this.engine.resume(node.name)
+  }
+
+  private disconnect(number: number, millis: number) {
+    const node = this.node(number)
+    if (node === undefined) return
+    this.occurred("nodes cut off")
+    this.engine.disconnect(node.name)
+    this.timeline.after(millis, () => this.engine.connect(node.name))
+  }
+
+  private cut({ both, from, millis, to }: Extract<NodesAct, { do: "cut" }>) {
+    const [one, other] = [nodeNames[from] ?? "", nodeNames[to] ?? ""]
+    if (one === other) return
+    this.occurred(both ? "two-way cuts" : "one-way cuts")
+    this.engine.cut(one, other)
+    if (both) this.engine.cut(other, one)
+    this.timeline.after(millis, () => {
+      this.engine.mend(one, other)
+      this.engine.mend(other, one)
+    })
+  }
+
+  private stopEngine(millis: number, forgets: boolean) {
+    this.occurred(forgets ? "engine stopped, and all entries lost" : "engine stopped")
+    if (forgets) this.hasForgotten = true
+    this.engine.down()
+    this.timeline.after(millis, () => this.engine.up(forgets))
+  }
+
+  private received(at: ChatNode, from: OtherNode, text: string) {
+    this.occurred("contents received")
+    const [sender = "", incarnation = "", number = ""] = text.split(" ")
+    const pair = `${sender} ${incarnation}`
+    this.identify(from.incarnation, sender)
+    this.identify(incarnation, at.identity)
+    if (this.lost.has(pair))
+      this.broken("received after its sender was told that the node is lost", `${pair} ${number}`)
+    const next = this.expected.get(pair) ?? 1
+    if (Number(number) !== next)
+      this.broken(Number(number) < next ? "received twice" : "lost or out of order", `${pair} ${number}, not ${next}`)
+    this.expected.set(pair, Number(number) + 1)
+  }
+
+  private identify(incarnation: string, identity: string) {
+    const known = this.identities.get(incarnation)
+    if (known === undefined) this.identities.set(incarnation, identity)
+    else if (known !== identity) this.broken("two nodes of one incarnation", `${known} and ${identity}`)
+  }
+
+  /** A node buries another one: that one must not be able to write any more. */
+  private swapped(by: string, table: string, key: string, value: string | undefined) {
+    const [, incarnation] = /^dead (.*)$/u.exec(value ?? "") ?? []
+    if (table !== "nodes" || by === key || incarnation === undefined) return
+    this.occurred("burials")
+    this.note(`${by} buries ${key} ${incarnation}`)
+    const node = this.nodes.get(key)
+    if (node === undefined || node.process.isDead || node.incarnation !== incarnation) return
+    this.occurred("burials of living nodes")
+    if (!node.process.isRunning) node.mustBeSuspended = true
+    else if (node.mayWrite) this.broken("a node was buried that could write", `${node.identity} by ${by}`)
+  }
+
+  private checkOwners(name: string) {
+    const likeness = likenessOf(name)
+    const owners = [...this.nodes.values()].filter((node) => !node.process.isDead && node.owned.has(likeness))
+    if (owners.length < 2 || this.hasForgotten) return
+    this.occurred("names with two owners, of which one is suspended")
+    const writers = owners.filter((node) => node.mayWrite)
+    if (writers.length > 1)
+      this.broken(
+        "two nodes that can write own a name",
+        `${likeness}: ${writers.map((node) => node.identity).join(", ")}`
+      )
+  }
+
+  /** The faults end, and everything has to come right. */
+  private settle() {
+    this.note("the faults end")
+    this.weather = calm
+    this.engine.up()
+    for (const [number, one] of nodeNames.entries()) {
+      for (const other of nodeNames) this.engine.mend(one, other)
+      this.engine.connect(one)
+      const node = this.node(number)
+      if (node !== undefined) this.goOn(node, 0)
+    }
+    this.pass(latestRequest)
+    this.pass(2 * term)
+    const alive = [...this.nodes.values()].filter((node) => !node.process.isDead)
+    for (const node of alive) {
+      if (node.nodes === undefined) this.broken("a node never joined or left", node.identity)
+      else if (!node.mayWrite) this.broken("a node is still suspended", node.identity)
+    }
+    this.pass(5 * term)
+    for (const node of alive) for (const other of alive) if (node !== other) node.send(other.name, 1, 1)
+    this.pass(term)
+    this.checkRest(alive)
+    this.checkContents(alive)
+    this.checkNames(alive)
+  }
+
+  private checkContents(alive: ReadonlyArray<ChatNode>) {
+    for (const node of alive) {
+      const known = [...node.others].map(({ name }) => name).toSorted()
+      const there = alive.filter((other) => other !== node).map(({ name }) => name)
+      if (known.join(" ") !== there.toSorted().join(" "))
+        this.broken("a node knows other nodes than there are", `${node.identity}: ${known.join(" ")}`)
+      for (const [other, { isHeld, sent, waiting }] of node.outgoing) {
+        if (isHeld || waiting.length > 0) this.broken("contents wait for ever", `${node.identity} to ${other.name}`)
+        const next = this.expected.get(`${node.identity} ${other.incarnation}`) ?? 1
+        if (next !== sent + 1)
+          this.broken("a content never came", `${node.identity} to ${other.name}: ${next} of ${sent}`)
+      }
+    }
+  }
+
+  private checkNames(alive: ReadonlyArray<ChatNode>) {
+    const entries = new Map(
+      this.engine.entries("names").map(({ key, value }) => [Buffer.from(key, "hex").toString(), value.split(" ")])
+    )
+    for (const node of alive) {
+      for (const [likeness, name] of node.owned) {
+        const [, incarnation, known] = entries.get(likeness) ?? []
+        if (incarnation !== node.incarnation || known !== name)
+          this.broken("a node does not have its name", `${node.identity}: ${name}, ${known} of ${incarnation}`)
+      }
+      for (const name of clientNames) {
+        for (const form of [name, name.toUpperCase()]) {
+          const owner = alive.find((other) => other !== node && other.owned.get(name) === form)
+          const known = node.whereIs(form)?.name
+          if (known !== owner?.name)
+            this.broken(
+              "a node looks for a name elsewhere",
+              `${node.identity}: ${form} at ${known}, not ${owner?.name}`
+            )
+        }
+      }
+    }
+    for (const [likeness, [name, incarnation]] of entries) {
+      const owner = alive.find((node) => node.incarnation === incarnation)
+      if (owner !== undefined && !owner.owned.has(likeness))
+        this.broken("a name was never released", `${likeness} of ${name}`)
+    }
+  }
+
+  /** With nothing to do, there are heartbeats, and one renewal a term. */
+  private checkRest(alive: ReadonlyArray<ChatNode>) {
+    this.frames = 0
+    this.requests = 0
+    this.pass(term)
+    const pairs = alive.length * (alive.length - 1)
+    if (this.frames > pairs * 13) this.broken("the nodes talk for ever", `${this.frames} frames`)
+    if (this.requests > alive.length * 2) this.broken("the directory is asked for ever", `${this.requests} requests`)
+  }
+}

@@ -1,0 +1,113 @@
+import * as Effect from "effect/Effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { createRequire } from "node:module"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { temporaryFolder } from "./TemporaryFolder.js"
+
+/** Debian has the program in a folder that is not in everybody's PATH. */
+const program = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/usr/local/bin"]
+  .map((folder) => join(folder, "nats-server"))
+  .find((path) => existsSync(path))
+
+/** Why there is no NATS here; undefined if there is. */
+export const missing = program === undefined ? "nats-server is not installed" : undefined
+
+/** The driver, which the build would bundle. */
+export const driver = createRequire(import.meta.url).resolve("@nats-io/transport-node")
+
+export interface NatsServer {
+  readonly url: string
+  /** What it has on its disk. */
+  readonly folder: string
+  /** Ends the server with SIGKILL, and waits until it is gone. */
+  readonly kill: Effect.Effect<void>
+  /** Starts it, with what it has on its disk. */
+  readonly start: Effect.Effect<void>
+  /** Stops it (SIGSTOP) and lets it go on (SIGCONT): to the others it is silent. */
+  readonly signal: (signal: "SIGSTOP" | "SIGCONT") => Effect.Effect<void>
+}
+
+const given = new Set<number>()
+
+/** A free port below those that any client might take between the check and its use. */
+const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    if (given.has(port)) continue
+    const server = createServer()
+    const isFree = await new Promise((resolve) => {
+      server.once("listening", () => resolve(true)).once("error", () => resolve(false))
+      server.listen(port, "127.0.0.1")
+    })
+    if (!isFree) continue
+    await once(server.close(), "close")
+    given.add(port)
+    return port
+  }
+}
+
+const makeServer = (port: number, args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    let child: ChildProcess | undefined
+    const start = Effect.promise(async () => {
+      const given = ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder, ...args]
+      const server = spawn(program ?? "", given, { stdio: ["ignore", "ignore", "pipe"] })
+      child = server
+      let log = ""
+      await new Promise<void>((resolve, reject) => {
+        server.stderr.on("data", (chunk) => {
+          log = (log + String(chunk)).slice(-10_000)
+          if (log.includes("Server is ready")) resolve()
+        })
+        server.once("exit", () => reject(new Error(log)))
+      })
+    })
+    const kill = Effect.promise(async () => {
+      const server = child
+      child = undefined
+      if (server === undefined) return
+      const exited = once(server, "exit")
+      server.kill("SIGKILL")
+      await exited
+    })
+    yield* Effect.acquireRelease(start, () => kill)
+    const signal = (signal: NodeJS.Signals) => Effect.sync(() => void child?.kill(signal))
+    return { folder, url: `nats://127.0.0.1:${port}`, start, kill, signal } satisfies NatsServer
+  })
+
+/** One server with JetStream, until the scope closes. */
+export const one = (...args: ReadonlyArray<string>) =>
+  Effect.flatMap(
+    Effect.promise(() => freePort()),
+    (port) => makeServer(port, args)
+  )
+
+/** Three servers that are one cluster, with a leader. */
+export const three = Effect.gen(function* () {
+  const ports = yield* Effect.promise(async () => {
+    const ports: Array<readonly [number, number]> = []
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    for (let i = 0; i < 3; i++) ports.push([await freePort(), await freePort()])
+    return ports
+  })
+  const routes = ports.map(([, route]) => `nats://127.0.0.1:${route}`).join(",")
+  return yield* Effect.forEach(
+    ports,
+    ([port, route], index) =>
+      makeServer(port, [
+        "-n",
+        `n${index}`,
+        "--cluster_name",
+        "test",
+        "--cluster",
+        `nats://127.0.0.1:${route}`,
+        "--routes",
+        routes
+      ]),
+    { concurrency: 3 }
+  )
+})
