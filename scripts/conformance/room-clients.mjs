@@ -1,6 +1,6 @@
 // Clients of a server with rooms and accounts. Imported, not run.
 
-const password = "correct horse"
+export const password = "correct horse"
 
 /** What clients have got and `ask` has taken. */
 const taken = new WeakMap()
