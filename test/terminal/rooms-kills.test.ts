@@ -45,27 +45,33 @@ const start = Effect.gen(function* () {
     const settings = new LiveSource(RoomsSettings.defaults)
     const rooms = yield* Effect.orDie(Rooms.make({ store: prepared.store, accounts: index, settings }))
     const { feature } = Conversations.make(prepared, index, rooms.feature)
-    const { person, reset, serve, socket } = yield* chat
+    const { person, serve } = yield* chat
     yield* serve({ ...accounts, features: [feature, ...(accounts.features ?? [])] })
-    return { life, person, reset, socket }
+    const sockets: Array<MemorySocket> = []
+    const connect = Effect.map(person, (socket) => {
+      // A process that was killed while the client connected has no more connections.
+      if (life.isOver) socket.reset()
+      sockets.push(socket)
+      return socket
+    })
+    return { life, connect, sockets }
   })
   let running = yield* begin
   let writer: Writer | undefined = undefined
   return {
-    socket: Effect.suspend(() => running.person),
+    socket: Effect.suspend(() => running.connect),
     /** Bob's connection to the process that runs now. */
     writer: Effect.suspend(() =>
       writer !== undefined && !writer.isClosed()
         ? Effect.succeed(writer)
-        : Effect.map(running.socket, (socket) => (writer = logIn(socket)))
+        : Effect.map(running.connect, (socket) => (writer = logIn(socket)))
     ),
     kill: Effect.suspend(() => {
-      const { life, reset } = running
+      const { life, sockets } = running
       life.isOver = true
-      return Effect.gen(function* () {
-        running = yield* begin
-        yield* reset
-        writer?.reset()
+      return Effect.map(begin, (next) => {
+        running = next
+        for (const socket of sockets) socket.reset()
       })
     })
   }
@@ -75,7 +81,6 @@ interface Writer {
   readonly say: (line: string) => void
   readonly received: ReadonlyArray<string>
   readonly isClosed: () => boolean
-  readonly reset: () => void
 }
 
 const logIn = (socket: MemorySocket): Writer => {
@@ -89,7 +94,7 @@ const logIn = (socket: MemorySocket): Writer => {
   })
   const say = (line: string) => socket.write(`${line}\n`)
   for (const line of ["/hello once seq", `bob: ${password}`, "/join #ops", "/join #dev"]) say(line)
-  return { say, received, isClosed: () => isClosed, reset: () => socket.reset() }
+  return { say, received, isClosed: () => isClosed }
 }
 
 /** Bob writes a line, and again with its label if the server was killed before it reported the outcome. */
