@@ -8,6 +8,13 @@ export const mutants = [
     test: "test/web/model.test.ts"
   },
   {
+    name: "the page takes a line from before a wake-up for the answer to its ping",
+    file: "web/model/Connection.ts",
+    search: "if (this.isAnswered) this.listen()",
+    replace: "if (this.isAnswered || this.heard !== heard) this.listen()",
+    test: "test/web/Connection.test.ts"
+  },
+  {
     name: "the page never asks for lines that are missing",
     file: "web/model/Timeline.ts",
     search: "return this.isAtEnd && this.first > 0 && this.end > this.last",

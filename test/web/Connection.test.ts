@@ -72,4 +72,35 @@ describe("Connection", () => {
       assert.isAbove(closed, 0)
     }
   })
+
+  it("is closed soon after a wake-up if only lines from before it come, and stays if its ping is answered", () => {
+    for (const isAnswered of [true, false]) {
+      const timers = new PlayedTimers()
+      let link: LinkEvents | undefined
+      let ended = 0
+      const say = (line: string) => link?.lines([line])
+      const connection = new Connection(
+        (events) => {
+          link = events
+          timers.after(0, events.opened)
+          return { send: () => {}, close: () => {} }
+        },
+        { name: "alice" },
+        timers,
+        { greeted: () => {}, up: () => {}, line: () => {}, ended: () => (ended += 1) }
+      )
+      timers.pass(0)
+      say("* hello achat=1: hello")
+      say("* hello achat=1 name=alice: hello")
+      connection.wake()
+      timers.pass(1_000)
+      say("from bob: on its way before")
+      if (isAnswered) say("* pong @page.alive: pong")
+      timers.pass(5_000)
+      assert.strictEqual(ended, 0)
+      timers.pass(5_000)
+      assert.strictEqual(ended, isAnswered ? 0 : 1)
+      connection.drop()
+    }
+  })
 })

@@ -95,6 +95,8 @@ export class Connection {
   private requests = 0
   /** Counts the lines that have come. */
   private heard = 0
+  /** Whether the server has answered the last `/ping`. */
+  private isAnswered = true
   private upAt: number | undefined = undefined
   private returnMillis: number | undefined = undefined
   private refused: Refused | undefined = undefined
@@ -195,11 +197,21 @@ export class Connection {
     )
   }
 
-  /** Asks for a sign of life, and closes the connection if none comes within this time. */
+  /** Asks for a sign of life, and closes the connection if nothing comes within this time. */
   private ping(millis: number) {
-    const { heard } = this
+    this.isAnswered = false
     this.link.send("@page.alive /ping\n")
-    this.cancelTimer = this.timers.after(millis, () => (this.heard === heard ? this.drop() : this.listen()))
+    this.awaitAnswer(millis)
+  }
+
+  /** Lines from before the silence may still come: only the answer ends the wait, and only silence the connection. */
+  private awaitAnswer(millis: number) {
+    const { heard } = this
+    this.cancelTimer = this.timers.after(millis, () => {
+      if (this.isAnswered) this.listen()
+      else if (this.heard === heard) this.drop()
+      else this.awaitAnswer(millis)
+    })
   }
 
   private take(line: string) {
@@ -261,7 +273,10 @@ export class Connection {
   private answers(received: Received.Received): boolean {
     if (received._tag !== "Notice" && received._tag !== "Refused") return false
     const { label } = received
-    if (label === "page.alive") return true
+    if (label === "page.alive") {
+      this.isAnswered = true
+      return true
+    }
     const request = label === undefined ? undefined : this.pending.get(label)
     if (request === undefined || label === undefined) return false
     if (received._tag === "Refused") {
