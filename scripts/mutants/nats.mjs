@@ -23,5 +23,19 @@ export const mutants = [
     search: "    if (this.published - this.confirmed >= this.options.maxUnconfirmedBytes) return\n",
     replace: "",
     test
+  },
+  {
+    name: "a connection that is opened while it reconnects has two clients",
+    file: "cluster/NatsConnection.ts",
+    search: "this.connecting ??= this.connect()",
+    replace: "this.connecting = this.connect()",
+    test: "test/cluster/NatsConnection.test.ts"
+  },
+  {
+    name: "a connection that is lost again and again fills the log",
+    file: "cluster/NatsLosses.ts",
+    search: "      yield* Effect.sleep(period)\n",
+    replace: "",
+    test: "test/cluster/NatsLosses.test.ts"
   }
 ]

@@ -7,6 +7,7 @@ import * as ClusterPort from "../ports/Cluster.js"
 import * as Time from "../ports/Time.js"
 import * as NatsConnection from "./NatsConnection.js"
 import type { NatsCredentials } from "./NatsCredentials.js"
+import * as NatsLosses from "./NatsLosses.js"
 import { NatsJetStream } from "./NatsJetStream.js"
 import { NatsTable } from "./NatsTable.js"
 import { NatsWatch } from "./NatsWatch.js"
@@ -88,6 +89,8 @@ export const make = (
     for (const table of tables) watches.set(table, new Set())
 
     yield* Effect.addFinalizer(() => Effect.promise(() => connection.close()))
+    // Before the connection is closed, which is no loss.
+    yield* NatsLosses.report(connection)
     yield* starting(connection, byName, startTimeout, options.servers)
     yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -129,7 +132,7 @@ const starting = (
 ) => {
   let isSaid = false
   const once = attempt(async () => {
-    if (!connection.isUp) await connection.open()
+    await connection.open()
     if (connection.maxPayload < maxFrameBytes) {
       throw new Error(
         `its max_payload is ${connection.maxPayload}; it has to be ${maxFrameBytes}, the default, or more`

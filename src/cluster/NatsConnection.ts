@@ -71,6 +71,8 @@ const closeMillis = 500
  */
 export class NatsConnection {
   private client: Client | undefined
+  /** The attempt to connect that is in progress. Two at once would make two clients, of which one is lost sight of. */
+  private connecting: Promise<void> | undefined
   private readonly users = new Set<ConnectionUser>()
   private timer: NodeJS.Timeout | undefined
   private isClosed = false
@@ -84,13 +86,23 @@ export class NatsConnection {
     private readonly options: NatsConnectionOptions
   ) {}
 
-  /** Connects to one of the servers, once. The promise fails if none can be used. */
-  async open(): Promise<void> {
-    this.begin(await this.driver.connect(this.options.connect))
+  /**
+   * Connects to one of the servers, unless there is a connection. Whoever asks while an attempt is in progress waits for that
+   * one. The promise fails if no server can be used, or after `close`.
+   */
+  open(): Promise<void> {
+    if (this.isUp) return Promise.resolve()
+    this.connecting ??= this.connect().finally(() => (this.connecting = undefined))
+    return this.connecting
   }
 
   get isUp(): boolean {
     return this.client !== undefined
+  }
+
+  /** The address of the server; undefined while there is no connection. */
+  get server(): string | undefined {
+    return this.client?.getServer()
   }
 
   /** The largest message in bytes, as the server says. */
@@ -180,6 +192,14 @@ export class NatsConnection {
     return headers
   }
 
+  private async connect(): Promise<void> {
+    if (this.isClosed) throw new NotConnected()
+    const client = await this.driver.connect(this.options.connect)
+    if (!this.isClosed) return this.begin(client)
+    void client.close().catch(() => {}) // it was lost before
+    throw new NotConnected()
+  }
+
   private begin(client: Client): void {
     this.client = client
     this.published = this.confirmed = 0
@@ -227,9 +247,7 @@ export class NatsConnection {
     while (!this.isClosed) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-        const client = await this.driver.connect(this.options.connect)
-        if (!this.isClosed) return this.begin(client)
-        void client.close()
+        return await this.open()
       } catch {
         await setTimeout(retryMillis * (1 + Math.random()), undefined, { ref: false })
       }

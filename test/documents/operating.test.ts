@@ -111,6 +111,8 @@ const messagesInSources = Documents.sources().flatMap((source) =>
   )
 )
 
+const ofCluster = ["`node joined`", "`resumed`", "`connected to NATS again`"]
+
 describe("Watching in OPERATING", () => {
   it.scopedLive("names paths that the server answers", () =>
     Effect.gen(function* () {
@@ -166,7 +168,7 @@ describe("Watching in OPERATING", () => {
       assert.isAtLeast(table.length, 8)
       for (const [message = "", level, fields] of table) {
         if (message === "`the store works again`") continue // there was no trouble; conversations/damaged logs it
-        if (message === "`node joined`" || message === "`resumed`") continue // of a cluster; cluster/serve logs them
+        if (ofCluster.includes(message)) continue // cluster/serve logs them
         const event = events.find((event) => `\`${String(event["message"])}\`` === message)
         const { fiber, level: found, message: _, timestamp, ...own } = event ?? {}
         for (const common of [fiber, timestamp]) assert.isString(common, message)
