@@ -58,8 +58,29 @@ export const mutants = [
   {
     name: "a suspended node writes messages",
     file: "cluster/Gate.ts",
-    search: "if (!hasMessages(bytes) || !this.gate.isShut())",
-    replace: "if (!hasMessages(bytes) || this.held === bytes)",
+    search: "      if (this.gate.isShut()) {",
+    replace: "      if (this.gate.isShut() && this.held.length < 0) {",
+    test: faults
+  },
+  {
+    name: "a suspended node goes on with a large batch",
+    file: "cluster/Gate.ts",
+    search: "(this.gate.isShut() || (this.lags && bytes.length > pieceBytes))",
+    replace: "this.gate.isShut()",
+    test: faults
+  },
+  {
+    name: "a suspension counts as if the clients did not read",
+    file: "chat/Watch.ts",
+    search: "else if (mayWait(peer)) blocked",
+    replace: "else if (mayWait(peer) && now < 0) blocked",
+    test: faults
+  },
+  {
+    name: "a client that was kicked stays while the node is suspended",
+    file: "chat/Watch.ts",
+    search: "socket.isHeld === true && !CloseReason.isExpulsion(outbox.ended)",
+    replace: "socket.isHeld === true && outbox.bytes >= 0",
     test: faults
   },
   {

@@ -22,7 +22,7 @@ interface Blocked {
 export interface Findings {
   /** Clients that did not log in in time. */
   readonly loginsExpired: ReadonlyArray<Peer>
-  /** Clients whose sockets took nothing for the stall timeout. */
+  /** Clients whose sockets took nothing for the stall timeout, although the server wrote. */
   readonly stalled: ReadonlyArray<Peer>
   /** Clients for whose unfinished lines there was no memory for the stall timeout. */
   readonly starved: ReadonlyArray<Peer>
@@ -267,7 +267,8 @@ export class Watch {
         blocked.untaken = untaken
         blocked.movedAt = now
         this.socketMoved(peer)
-      } else if (now - blocked.movedAt >= this.stallMillisOf(peer)) stalled.push(peer)
+      } else if (mayWait(peer)) blocked.movedAt = now
+      else if (now - blocked.movedAt >= this.stallMillisOf(peer)) stalled.push(peer)
     }
     for (const peer of stalled) this.blockedPeers.delete(peer)
     return stalled
@@ -323,3 +324,9 @@ export class Watch {
     return jammed
   }
 }
+
+/**
+ * The socket takes nothing because the server does not write, which is no sign of a peer that does not read. But a client
+ * that the operator has disconnected does not wait for that.
+ */
+const mayWait = ({ outbox, socket }: Peer) => socket.isHeld === true && !CloseReason.isExpulsion(outbox.ended)

@@ -2,6 +2,13 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ReachabilityProbe } from "../ports/Reachability.js"
 import { TransportError, type Listen, type Socket, type SocketEvents } from "../ports/Transport.js"
+import { endOfLines } from "./Contents.js"
+
+/**
+ * About how many bytes a socket that lags is given at once. What the kernel does not take of them, Node writes as soon as it
+ * does, whether the gate is shut by then or not.
+ */
+const pieceBytes = 8_192
 
 /**
  * Keeps messages from all clients while this node must not write any. It is at the sockets, since their writers go on by
@@ -42,6 +49,10 @@ export class Gate {
     this.held.add(socket)
   }
 
+  isHolding(socket: GatedSocket): boolean {
+    return this.held.has(socket)
+  }
+
   releases(socket: GatedSocket) {
     this.held.delete(socket)
   }
@@ -60,8 +71,10 @@ const behind = (socket: Socket) => (socket instanceof GatedSocket ? socket.socke
 const hasMessages = (lines: string) => lines.startsWith("from ") || lines.includes("\nfrom ")
 
 class GatedSocket implements Socket {
-  /** What was handed over and not passed on. */
+  /** What was handed over and not passed on: because the gate is shut, or because the socket lags. */
   private held = ""
+  /** The kernel has not taken all of the last write at once. */
+  private lags = false
   private waiting: ((result: Effect.Effect<void, TransportError>) => void) | undefined = undefined
 
   constructor(
@@ -108,11 +121,37 @@ class GatedSocket implements Socket {
     this.socket.probe()
   }
 
+  get isHeld(): boolean {
+    return this.gate.isHolding(this)
+  }
+
+  /** A socket that keeps up is given whole batches, since each write is a system call. */
   write(bytes: string): boolean {
-    if (!hasMessages(bytes) || !this.gate.isShut()) return this.socket.write(bytes)
+    const isInPieces = hasMessages(bytes) && (this.gate.isShut() || (this.lags && bytes.length > pieceBytes))
+    if (!isInPieces) return this.passOn(bytes)
     this.held = bytes
-    this.gate.holds(this)
-    return false
+    return this.goOn()
+  }
+
+  private passOn(bytes: string): boolean {
+    const isTaken = this.socket.write(bytes)
+    this.lags = !isTaken
+    return isTaken
+  }
+
+  /** Passes on what it holds, until the kernel takes no more or the gate is shut. Returns whether the kernel has taken all. */
+  private goOn(): boolean {
+    while (this.held !== "") {
+      if (this.gate.isShut()) {
+        this.gate.holds(this)
+        return false
+      }
+      const end = endOfLines(this.held, 0, pieceBytes)
+      const piece = this.held.slice(0, end)
+      this.held = this.held.slice(end)
+      if (!this.passOn(piece)) return false
+    }
+    return true
   }
 
   untaken(): number {
@@ -120,7 +159,14 @@ class GatedSocket implements Socket {
   }
 
   get taken(): Effect.Effect<void, TransportError> {
-    return Effect.suspend(() => (this.held === "" ? this.socket.taken : this.passed))
+    return this.takenFromNow()
+  }
+
+  private takenFromNow(): Effect.Effect<void, TransportError> {
+    return Effect.suspend(() => {
+      if (this.isHeld) return this.passed
+      return Effect.flatMap(this.socket.taken, () => (this.goOn() ? Effect.void : this.takenFromNow()))
+    })
   }
 
   private get passed() {
@@ -131,12 +177,9 @@ class GatedSocket implements Socket {
 
   /** The gate is open. */
   pass() {
-    const { held, waiting } = this
-    this.gate.releases(this)
-    this.held = ""
+    const { waiting } = this
     this.waiting = undefined
-    const isTaken = this.socket.write(held)
-    waiting?.(isTaken ? Effect.void : this.socket.taken)
+    waiting?.(this.goOn() ? Effect.void : this.takenFromNow())
   }
 
   private fail(error: TransportError | undefined) {

@@ -127,6 +127,11 @@ export interface Socket {
    */
   untaken(): number
   /**
+   * Whether the server keeps from the peer, for a reason of its own, what was handed over: then it is not the peer's fault
+   * that nothing is taken. Absent means no.
+   */
+  readonly isHeld?: boolean
+  /**
    * Waits until the kernel has taken everything. Fails if the connection ends first. Only one fiber may wait at a time.
    */
   readonly taken: Effect.Effect<void, TransportError>

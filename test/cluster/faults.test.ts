@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { pass } from "../support/MemoryServer.js"
-import { settle } from "../support/Turns.js"
+import { settle, turns, turnsUntil } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
 
 describe("a node that is lost", () => {
@@ -103,6 +103,85 @@ describe("a node that is suspended", () => {
       assert.deepStrictEqual(messages(bob).at(-1), "from carol: new")
       assert.deepStrictEqual(messages(alice).at(-1), "from carol: new")
       assert.strictEqual((yield* a.server.ledger).written, 10)
+    })
+  )
+
+  it.scoped("keeps the connections of clients that read, however long that lasts", () =>
+    Effect.gen(function* () {
+      const { alice, b, bob, carol, cluster } = yield* stuck
+      cluster.node("b").suspend()
+      yield* settle
+      bob.socket.resume() // from now on bob reads everything that the server writes
+      yield* settle
+      yield* Effect.repeatN(pass(1_000), 60)
+      assert.deepStrictEqual([messages(bob).length, bob.end().closed], [1, false])
+      cluster.node("b").resume()
+      yield* settle
+      assert.lengthOf(messages(bob), 21)
+      assert.deepStrictEqual([...replies(alice), ...replies(carol)], [])
+      assert.strictEqual((yield* b.server.ledger).returned, 0)
+    })
+  )
+
+  it.scoped("still disconnects clients that do not read what they were given before", () =>
+    Effect.gen(function* () {
+      const { alice, b, cluster } = yield* stuck
+      cluster.node("b").suspend()
+      yield* settle
+      yield* Effect.repeatN(pass(1_000), 40)
+      assert.notInclude(yield* b.server.names, "bob")
+      cluster.node("b").resume()
+      yield* settle
+      assert.match(replies(alice).join("\n"), /^! undelivered bob reason=slow count=10: /u)
+    })
+  )
+
+  it.scoped("keeps no client for longer than usual that the operator has kicked", () =>
+    Effect.gen(function* () {
+      const { b, bob, cluster } = yield* stuck
+      cluster.node("b").suspend()
+      yield* settle
+      bob.socket.resume()
+      yield* settle
+      yield* b.server.kick("bob")
+      yield* settle
+      assert.isFalse(bob.end().inOrder)
+      yield* Effect.repeatN(pass(1_000), 6)
+      assert.isTrue(bob.end().inOrder)
+    })
+  )
+
+  it.scoped("writes little more of a batch that the kernel has not taken", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* twoNodes({ memory: { bufferBytes: 64 } })
+      const [alice, bob] = [yield* a.join("alice"), yield* b.join("bob")]
+      yield* settle
+      bob.socket.pause()
+      const lines = Array.from({ length: 50 }, () => `bob: ${"x".repeat(1_000)}`)
+      alice.say("bob: first", "bob: second", "bob: third", "bob: fourth", "bob: fifth") // more than the buffer
+      yield* turnsUntil(
+        () => b.counts().foreign.received === 5,
+        () => "the first lines"
+      )
+      alice.say(...lines)
+      yield* turnsUntil(
+        () => b.counts().foreign.received === 55,
+        () => "the other lines"
+      )
+      bob.socket.resume()
+      yield* turnsUntil(
+        () => messages(bob).length > 5,
+        () => "the beginning of the second batch"
+      )
+      cluster.node("b").suspend()
+      const before = messages(bob).length
+      yield* turns(5_000)
+      assert.isAtMost(messages(bob).length - before, 8) // a piece
+      cluster.node("b").resume()
+      yield* turnsUntil(
+        () => messages(bob).length === 55,
+        () => "the rest"
+      )
     })
   )
 

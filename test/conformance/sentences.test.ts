@@ -84,7 +84,8 @@ const unproved: Record<string, string> = {
   "A node that cannot reach the others might be taken for lost.":
     "test/cluster/three-nodes.test.ts: go on as two while one is cut off",
   "Before that can happen, it stops": "as above",
-  "Connections stay, and what waits": "test/cluster/faults.test.ts: writes no message, and goes on where it stood",
+  "Connections stay, and what waits":
+    "test/cluster/faults.test.ts: writes no message, and goes on where it stood; keeps the connections of clients that read",
   "When the node reaches the others again": "as above",
   "If it was taken for lost meanwhile,": "test/cluster/faults.test.ts: writes nothing more of the others",
   "A connection is a stream of bytes over TCP, TLS or a Unix socket.":
