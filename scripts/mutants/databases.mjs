@@ -58,6 +58,34 @@ export const mutants = [
     test: rescue
   },
   {
+    name: "a rescue keeps the places of devices that are lost",
+    file: "store/SqlExport.ts",
+    search: "devices.includes(device) && !lost",
+    replace: "!lost",
+    test: rescue
+  },
+  {
+    name: "an import takes the places of devices that are not in it",
+    file: "store/SqlImport.ts",
+    search: "      if (!(yield* state.devicesOf(account)).includes(device)) return\n",
+    replace: "",
+    test: rescue
+  },
+  {
+    name: "a device whose places are there already cannot log in",
+    file: "store/SqlAccounts.ts",
+    search: '"insert into cursor values (?, ?, ?, ?) on conflict (account, device, conversation) do nothing"',
+    replace: '"insert into cursor values (?, ?, ?, ?)"',
+    test: rescue
+  },
+  {
+    name: "a check knows nothing of places without a device",
+    file: "store/SqlChecks.ts",
+    search: "SqlRooms.check(), places()]",
+    replace: "SqlRooms.check()]",
+    test: rescue
+  },
+  {
     name: "a check ends with the first table that cannot be read",
     file: "store/SqlChecks.ts",
     search: 'error.reason === "damaged")) throw error',

@@ -70,8 +70,8 @@ export const mutants = [
   {
     name: "a new device starts at the beginning",
     file: "store/SqlAccounts.ts",
-    search: 'yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, given)',
-    replace: 'yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, given * 0)',
+    search: "      conversation,\n      given\n    )",
+    replace: "      conversation,\n      given * 0\n    )",
     test: suite
   },
   {

@@ -172,7 +172,14 @@ export function* openDevice(
   yield* run("insert into device values (?, ?, null, ?, ?)", account, device, Math.floor(moment.wall), running)
   state.devices.set(account, [...(yield* state.devicesOf(account)), device])
   for (const [conversation, given] of yield* furthest(account)) {
-    yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, given)
+    // A copy that an earlier version rescued may have the places of a device that was lost: it continues there.
+    yield* run(
+      "insert into cursor values (?, ?, ?, ?) on conflict (account, device, conversation) do nothing",
+      account,
+      device,
+      conversation,
+      given
+    )
   }
   return { _tag: "Opened", isNew: true, forgotten }
 }

@@ -25,7 +25,7 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
     faults.push(`conversation ${id} cannot be read`)
     found.isWhole = false
   }
-  for (const part of [SharedTexts.check(), SqlRooms.check()]) {
+  for (const part of [SharedTexts.check(), SqlRooms.check(), places()]) {
     const more = yield* unlessDamaged(part)
     if (more !== damage) faults.push(...more)
   }
@@ -83,6 +83,15 @@ function* unreadableTables(): Sql<ReadonlyArray<StoreFault>> {
     }
   }
   return faults
+}
+
+/** Places of devices that are not there. */
+function* places(): Sql<ReadonlyArray<StoreFault>> {
+  const found = yield* rows<{ account: number }>(
+    `select distinct c.account from cursor c left join device d on d.account = c.account and d.name = c.device
+     where d.name is null order by c.account`
+  )
+  return found.map(({ account }) => `account ${account} has places of a device that it does not have`)
 }
 
 function* checkConversation(state: SqlState, id: ConversationId, found: Found, faults: Array<StoreFault>): Sql<void> {

@@ -92,12 +92,7 @@ function* accounts(after: number, running: number): Sql<OtherPiece> {
 }
 
 function* account({ created, credential, id, likeness, name, state }: AccountRow, running: number): Sql<Records> {
-  const devices = yield* unlessDamaged(
-    rows<{ name: string; token: Uint8Array | null; seen: number; ran: number }>(
-      "select name, token, seen, ran from device where account = ? order by name",
-      id
-    )
-  )
+  const devices = yield* unlessDamaged(devicesOf(id))
   const record = { type: "account", id, name, likeness, credential, created, state: states[state] ?? "freed" } as const
   if (devices === damage) return [record, { type: "lost", what: "devices", id }]
   return [
@@ -108,6 +103,12 @@ function* account({ created, credential, id, likeness, name, state }: AccountRow
     })
   ]
 }
+
+const devicesOf = (account: number) =>
+  rows<{ name: string; token: Uint8Array | null; seen: number; ran: number }>(
+    "select name, token, seen, ran from device where account = ? order by name",
+    account
+  )
 
 type Records = ReadonlyArray<StoreRecord>
 
@@ -226,9 +227,10 @@ function* cursors(after: number, lost: ReadonlyArray<number>): Sql<OtherPiece> {
   const id = next === damage ? after + 1 : next?.id
   if (id === undefined || id === null) return { records: [], next: nextPart }
   if (next === damage && id > (yield* SqlRescue.lastAccount())) return { records: [], next: nextPart }
-  const { found, isPartial } = yield* SqlRescue.cursorsOf(id)
+  const devices = yield* exportedDevices(id)
+  const { found, isPartial } = yield* SqlRescue.cursorsOf(id, devices)
   const records = found
-    .filter(({ conversation }) => !lost.includes(conversation))
+    .filter(({ conversation, device }) => devices.includes(device) && !lost.includes(conversation))
     .map(({ conversation, device, seq }): StoreRecord => ({
       type: "cursor",
       account: id as AccountId, // the column holds ids of accounts
@@ -236,8 +238,17 @@ function* cursors(after: number, lost: ReadonlyArray<number>): Sql<OtherPiece> {
       conversation,
       seq
     }))
-  const partial = isPartial ? [{ type: "lost", what: "places", id } as const] : []
+  // The places of lost devices are lost with them, and these are reported.
+  const partial = isPartial && devices.length > 0 ? [{ type: "lost", what: "places", id } as const] : []
   return { records: [...records, ...partial], next: { part: "cursors", id } }
+}
+
+/** The devices of an account that are in the export. */
+function* exportedDevices(account: number): Sql<ReadonlyArray<string>> {
+  const found = yield* unlessDamaged(row(`${selectAccount} where id = ?`, account))
+  if (found === undefined || found === damage) return []
+  const devices = yield* unlessDamaged(devicesOf(account))
+  return devices === damage ? [] : devices.map(({ name }) => name)
 }
 
 interface ReturnRow {

@@ -116,6 +116,8 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
     }
     case "cursor": {
       const { account, conversation, device, seq } = element
+      // Exports of earlier versions have the places of devices that were lost.
+      if (!(yield* state.devicesOf(account)).includes(device)) return
       return yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, seq)
     }
     case "return": {

@@ -109,9 +109,10 @@ interface CursorRow {
   readonly seq: number
 }
 
-/** Where the devices of an account are. If some of that cannot be read, device by device. */
+/** Where these devices of an account are. If some of that cannot be read, device by device. */
 export function* cursorsOf(
-  account: number
+  account: number,
+  devices: ReadonlyArray<string>
 ): Sql<{ readonly found: ReadonlyArray<CursorRow>; readonly isPartial: boolean }> {
   const together = yield* unlessDamaged(
     rows<CursorRow>(
@@ -120,16 +121,13 @@ export function* cursorsOf(
     )
   )
   if (together !== damage) return { found: together, isPartial: false }
-  const devices = yield* unlessDamaged(
-    rows<{ name: string }>("select name from device where account = ? order by name", account)
-  )
   const found: Array<CursorRow> = []
-  for (const { name } of devices === damage ? [] : devices) {
+  for (const device of devices) {
     const some = yield* unlessDamaged(
       rows<CursorRow>(
         "select device, conversation, seq from cursor where account = ? and device = ? order by conversation",
         account,
-        name
+        device
       )
     )
     if (some !== damage) found.push(...some)

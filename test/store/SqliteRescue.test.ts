@@ -14,7 +14,7 @@ import * as Memory from "../../src/store/Memory.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreFixtures.js"
 import { create } from "../ports/StoreRoomFixtures.js"
 import { rootOf } from "../support/SqliteFiles.js"
-import { file, open, using } from "../support/SqliteStores.js"
+import { execute, file, open, using } from "../support/SqliteStores.js"
 
 const count = 400
 
@@ -125,6 +125,13 @@ describe("an export of a store with a damaged page", () => {
         yield* rescued.imported(Stream.fromIterable(records))
         assert.deepStrictEqual(yield* rescued.check, [])
         yield* balanced(rescued)
+        // Everybody that is not lost can log in, under the same device name.
+        for (let number = 1; number <= count; number++) {
+          const { _tag } = yield* device(rescued, of(number))
+          const isLost = what === "account" && numbers.has(number)
+          assert.strictEqual(_tag, isLost ? "TooMany" : "Opened", `the device of account ${number}`)
+        }
+        assert.deepStrictEqual(yield* rescued.check, [])
         // New accounts and lines do not get what was others'.
         const id = yield* register(rescued, "somebody")
         assert.strictEqual(id, count + 1)
@@ -157,6 +164,49 @@ describe("an export of a store with a damaged page", () => {
         yield* rescued.imported(Stream.fromIterable(records))
         assert.deepStrictEqual(yield* rescued.check, [], table)
       }
+    })
+  )
+})
+
+describe("a store whose devices are gone, and their places are not", () => {
+  const withoutDevices = Effect.gen(function* () {
+    const path = yield* file
+    yield* using(path, (store) =>
+      Effect.gen(function* () {
+        yield* register(store, "alice")
+        yield* register(store, "bob")
+        yield* device(store, of(2))
+        yield* append(store, line(Keys.between(of(1), of(2)), of(1), "one"))
+        const conversation = yield* store.find(Keys.between(of(1), of(2)))
+        assert.isDefined(conversation)
+        yield* store.saveCursors([{ account: of(2), device: "main", conversation, seq: 1 }])
+      })
+    )
+    const whole = yield* using(path, recordsOf)
+    execute(path, "delete from device")
+    return { path, whole }
+  })
+
+  it.scopedLive("is named by the check, and lets a device log in, which continues at its place", () =>
+    Effect.gen(function* () {
+      const { path } = yield* withoutDevices
+      const store = yield* open(path)
+      assert.deepStrictEqual(yield* store.check, ["account 2 has places of a device that it does not have"])
+      assert.strictEqual((yield* device(store, of(2)))._tag, "Opened")
+      assert.lengthOf(yield* store.waiting(of(2), "main"), 0)
+      assert.deepStrictEqual(yield* store.check, [])
+    })
+  )
+
+  it.scopedLive("is copied without these places", () =>
+    Effect.gen(function* () {
+      const { path, whole } = yield* withoutDevices
+      assert.strictEqual(countOf(yield* using(path, recordsOf), "cursor"), 0)
+      // As earlier versions have exported it.
+      const copy = yield* open(`${path}-copy`)
+      yield* copy.imported(Stream.fromIterable(whole.filter(({ type }) => type !== "device")))
+      assert.deepStrictEqual(yield* copy.check, [])
+      assert.strictEqual((yield* device(copy, of(2)))._tag, "Opened")
     })
   )
 })
