@@ -37,5 +37,12 @@ export const mutants = [
     search: "      yield* Effect.sleep(period)\n",
     replace: "",
     test: "test/cluster/NatsLosses.test.ts"
+  },
+  {
+    name: "a complaint about the addresses of NATS shows the password in them",
+    file: "cli/settings/Setting.ts",
+    search: 'facts.isSecret === true ? () => "its value" : JSON.stringify',
+    replace: "JSON.stringify",
+    test: "test/cli/ClusterFlags.test.ts"
   }
 ]

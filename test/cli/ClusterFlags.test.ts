@@ -23,7 +23,15 @@ describe("--cluster", () => {
   })
 
   it("says what it takes instead of anything else", () => {
-    for (const text of ["chat1:4222", "http://chat1", "nats://", "nats://a,,b", "nats://a/b", "nats://a:99999"]) {
+    for (const text of [
+      "chat1:4222",
+      "http://chat1",
+      "nats://",
+      "nats://a,,b",
+      "nats://a/b",
+      "nats://a:99999",
+      "nats://a:0"
+    ]) {
       assert.include(mistake(settings.cluster, text), "nats://chat1,chat2,chat3", text)
     }
   })
@@ -33,6 +41,35 @@ describe("--cluster", () => {
     assert.deepStrictEqual(found?.user, { name: "me", password: "p@ss" })
     assert.strictEqual(found?.shown, "nats://a:4222,nats://b:4222")
     assert.include(mistake(settings.cluster, "nats://me:one@a,me:two@b"), "several users")
+  })
+
+  it("says what is wrong with a user, without showing it", () => {
+    for (const [user, about] of [
+      ["us%zz:SECRET", "a % that encodes nothing"],
+      ["SECRET:SEC%RET", "a % that encodes nothing"],
+      ["SECRET:%ff", "a % that encodes nothing"],
+      [":SECRET", "a password without a user"],
+      ["SECRET", "a user without a password"],
+      ["SECRET:", "a user without a password"]
+    ] as const) {
+      for (const servers of [`nats://${user}@a`, `nats://a,${user}@b`]) {
+        const text = mistake(settings.cluster, servers)
+        assert.include(text, about, servers)
+        assert.notMatch(text, /SEC|RET|zz/u)
+      }
+    }
+  })
+
+  it("never shows a password in a complaint", () => {
+    for (const servers of [
+      "me:SECRET@a",
+      "nats://me:SECRET@a/b",
+      "nats://me:SECRET",
+      "nats://me:SECRET@a,tls://b",
+      "nats://me:SECRET@a,me:two@b"
+    ]) {
+      assert.match(mistake(settings.cluster, servers), /^its value (?:is not|has) (?!.*SECRET)/u)
+    }
   })
 })
 
@@ -91,6 +128,29 @@ describe("ClusterFlags.conflict", () => {
       { ...node, cluster: "tls://a", "cluster-ca": "ca.pem", "cluster-cert": "c.pem", "cluster-key": "k.pem" }
     ]) {
       assert.strictEqual(conflict(given), undefined, JSON.stringify(given))
+    }
+  })
+
+  it("has every setting of a cluster do nothing without --cluster", () => {
+    const given = {
+      node: "a",
+      "cluster-name": "x",
+      "cluster-term": "3s",
+      "cluster-window": "1MiB",
+      "cluster-wait": "1s",
+      "cluster-credentials": "f",
+      "cluster-ca": "f",
+      "cluster-cert": "f",
+      "cluster-key": "f"
+    }
+    const names = Object.values(settings).map(({ name }) => name)
+    assert.sameMembers(
+      Object.keys(given),
+      names.filter((name) => name !== "cluster")
+    )
+    for (const [name, text] of Object.entries(given)) {
+      assert.strictEqual(conflict({ [name]: text }), `--${name} has no effect without --cluster`)
+      assert.strictEqual(conflict({ [name]: text }, "environment"), `--${name} has no effect without --cluster`)
     }
   })
 

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
+import * as Struct from "effect/Struct"
 import { readFileSync } from "node:fs"
 import * as Setting from "../settings/Setting.js"
 import type { Origin, Values } from "../settings/Sources.js"
@@ -42,21 +43,31 @@ const parseServers = (text: string): Either.Either<ClusterServers, string> =>
 const parseServer = (part: string, scheme: string) => {
   const text = part.includes("://") ? part : `${scheme}://${part}`
   const url = URL.canParse(text) ? new URL(text) : undefined
-  const isServer = url !== undefined && ["nats:", "tls:"].includes(url.protocol) && url.hostname !== ""
+  const isServer =
+    url !== undefined && ["nats:", "tls:"].includes(url.protocol) && url.hostname !== "" && url.port !== "0"
   if (!isServer || !["", "/"].includes(url.pathname) || url.search !== "" || url.hash !== "") {
-    // A mistake in an address with a password must not show the password.
     return Either.left(`has a server that is not of the form ${example}`)
   }
-  const user =
-    url.username === ""
-      ? undefined
-      : { name: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
   const { protocol } = url
-  return Either.right({
+  return Either.map(parseUser(url), (user) => ({
     scheme: protocol,
     url: `${protocol}//${url.hostname}:${url.port || defaultPort}`,
     user
-  })
+  }))
+}
+
+const parseUser = ({ password, username }: URL): Either.Either<ClusterServers["user"], string> => {
+  if (username === "" && password === "") return Either.right(undefined)
+  if (username === "" || password === "") {
+    return Either.left(
+      "has a user without a password, or a password without a user; put a token into a file for --cluster-credentials"
+    )
+  }
+  try {
+    return Either.right({ name: decodeURIComponent(username), password: decodeURIComponent(password) })
+  } catch {
+    return Either.left("has a user or a password with a % that encodes nothing; write %25 for the % itself")
+  }
 }
 
 const nodeName = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/u
@@ -73,7 +84,8 @@ export const settings = {
         "Be one chat with the other servers that have these NATS servers, with JetStream: one, or three that are a " +
         "cluster; tls://… for TLS. For guests only, without --store",
       default: undefined,
-      defaultText: "off: the server is alone"
+      defaultText: "off: the server is alone",
+      isSecret: true
     },
     parseServers
   ),
@@ -160,7 +172,8 @@ export const conflict = (given: Given, origins: Origins): string | undefined => 
 /** A frame has at most 256 KiB of lines or one line, besides names and outcomes; NATS takes 1 MiB. */
 const maxLineBytes = 512 * 1024
 
-const keysOfCluster = ["node", "clusterCredentials", "clusterCa", "clusterCert", "clusterKey"] as const
+/** A setting that does nothing is a mistake: the operator believes that there is a cluster. */
+const keysOfCluster = Struct.keys(Struct.omit(settings, "cluster"))
 
 const credentialsConflict = (given: Given, { user }: ClusterServers, origins: Origins) => {
   if (user === undefined) return undefined

@@ -38,6 +38,8 @@ interface Facts<D> {
   /** Needed if the default is not shown like a value. */
   readonly defaultText?: string
   readonly live?: boolean
+  /** Whether the value may contain a secret, which a complaint must not quote. By default false. */
+  readonly isSecret?: boolean
 }
 
 interface Range<A> {
@@ -69,12 +71,12 @@ const describe = <D>(name: string, placeholder: string, facts: Facts<D>): Omit<S
 /** A setting with its own parser. */
 export const parsed = <A, D>(name: string, placeholder: string, facts: Facts<D>, parse: Parse<A>): Setting<A | D> => ({
   ...describe(name, placeholder, facts),
-  parse: (text) => quoting(String(text), parse)
+  parse: (text) => complaining(String(text), parse, facts.isSecret === true ? () => "its value" : JSON.stringify)
 })
 
-/** Parses a text, and quotes it in the complaint about it. */
-const quoting = <A>(text: string, parse: Parse<A>): Either.Either<A, string> =>
-  Either.mapLeft(parse(text.trim()), (complaint) => `${JSON.stringify(text)} ${complaint}`)
+/** Parses a text, and shows it in the complaint about it. */
+const complaining = <A>(text: string, parse: Parse<A>, show: (text: string) => string): Either.Either<A, string> =>
+  Either.mapLeft(parse(text.trim()), (complaint) => `${show(text)} ${complaint}`)
 
 export const text = <D extends string | undefined>(
   name: string,
@@ -173,5 +175,8 @@ export const list = <A>(
 ): Setting<ReadonlyArray<A>> => ({
   ...describe<ReadonlyArray<A>>(name, placeholder, { ...facts, default: [] }),
   form: "list",
-  parse: (text) => Either.all((typeof text === "string" ? text.split(",") : text).map((one) => quoting(one, parse)))
+  parse: (text) =>
+    Either.all(
+      (typeof text === "string" ? text.split(",") : text).map((one) => complaining(one, parse, JSON.stringify))
+    )
 })
