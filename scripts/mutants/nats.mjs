@@ -44,5 +44,12 @@ export const mutants = [
     search: 'facts.isSecret === true ? () => "its value" : JSON.stringify',
     replace: "JSON.stringify",
     test: "test/cli/ClusterFlags.test.ts"
+  },
+  {
+    name: "the random word at the end of a delivery's reply subject is read as a number",
+    file: "cluster/NatsJetStream.ts",
+    search: "words.length < 11 ? 5 : 7",
+    replace: "-4",
+    test: "test/cluster/NatsJetStream.test.ts"
   }
 ]

@@ -184,6 +184,18 @@ export type Delivery =
   | { readonly _tag: "FlowControl" }
   | { readonly _tag: "Ended"; readonly reason: string }
 
+/**
+ * The numbers in the reply subject of a delivery, which has 9 words, or 11 and more (nats-architecture-and-design, ADR-15):
+ *
+ *     $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>
+ *     $JS.ACK.<domain>.<account>.<stream>.<consumer>.<deliveries>. … .<pending>.<random word, or nothing>
+ */
+const numbersIn = (reply: string) => {
+  const words = reply.split(".")
+  const [sequence, number, , pending] = words.slice(words.length < 11 ? 5 : 7).map(Number)
+  return { sequence: sequence ?? NaN, number: number ?? NaN, pending: pending ?? NaN }
+}
+
 /** Parses what comes into the inbox of a consumer, and answers what wants an answer. */
 export const delivered = (message: Msg, connection: NatsConnection): Delivery => {
   const { headers } = message
@@ -197,16 +209,14 @@ export const delivered = (message: Msg, connection: NatsConnection): Delivery =>
     if (stalled) connection.publish(stalled, new Uint8Array())
     return { _tag: "Heartbeat", number: Number(headers.get("Nats-Last-Consumer") || 0) }
   }
-  // $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>, and later versions put
-  // the domain and the account in front.
-  const [sequence = "", number = "", , pending = ""] = (message.reply ?? "").split(".").slice(-4)
+  const { number, pending, sequence } = numbersIn(message.reply ?? "")
   return {
     _tag: "Message",
-    number: Number(number),
-    pending: Number(pending),
+    number,
+    pending,
     message: {
       subject: message.subject,
-      sequence: Number(sequence),
+      sequence,
       value: message.string(),
       isMarker: headers?.get(operation) === removal
     }
