@@ -31,8 +31,8 @@ export const mutants = [
   {
     name: "a guest that is in a room again gets what it has sent itself",
     file: "client/RoomFeed.ts",
-    search: "return isAgain && past.from === name ? gap",
-    replace: "return false ? gap",
+    search: "if (!room.isAgain || past.from !== name) items",
+    replace: "items",
     test: "test/client/RoomFeed.test.ts"
   },
   {
@@ -40,6 +40,34 @@ export const mutants = [
     file: "client/RoomFeed.ts",
     search: "      this.readOn(room, place)\n      return []",
     replace: "      return this.goLive(room)",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "a client asks again for a page of which nothing can be read",
+    file: "client/RoomFeed.ts",
+    search: "    rooms.passed(room.room, last)\n    return items",
+    replace: "    return items",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "a client that begins in the past learns nothing of damaged lines",
+    file: "client/RoomFeed.ts",
+    search: "const damaged = end?.damaged ?? []",
+    replace: "const damaged: ReadonlyArray<PastReports.NumberRange> = []",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "a client asks a server for ever that says that there is more, and sends nothing",
+    file: "client/RoomFeed.ts",
+    search: "&& after !== undefined && after > room.before",
+    replace: "",
+    test: "test/client/RoomFeed.test.ts"
+  },
+  {
+    name: "a gap of damaged lines comes after the lines that follow them",
+    file: "client/RoomFeed.ts",
+    search: "items.push(...this.missing(room, past.seq - 1, damaged))",
+    replace: "items.push(...this.missing(room, past.seq - 1, []))",
     test: "test/client/RoomFeed.test.ts"
   },
   {

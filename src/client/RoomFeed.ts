@@ -109,6 +109,10 @@ interface OpenRoom<Item> {
   /** `live`: the lines that come are passed on. */
   phase: "joining" | "past" | "live"
   held: Array<HeldLine<Item>>
+  /** The lines of a page after a jump of their numbers: only the end of the page names those that are damaged. */
+  page: Array<PastReports.PastLine>
+  /** The number of the line before the page. */
+  before: number
   /** The number of the last line when the client joined. */
   last: number
   /** Whether the client has been in the room on an earlier connection. */
@@ -130,7 +134,7 @@ export class RoomFeed<Item> {
       const isAgain = rooms.place(name)?.wasIn === true
       // An account is a member while it is away, and the server continues where its device is.
       if (isAgain && isOfAccount) continue
-      const room: OpenRoom<Item> = { room: name, phase: "joining", held: [], last: 0, isAgain }
+      const room: OpenRoom<Item> = { room: name, phase: "joining", held: [], page: [], before: 0, last: 0, isAgain }
       this.open.set(name, room)
       this.ask(room, `/join ${name}`)
     }
@@ -192,40 +196,102 @@ export class RoomFeed<Item> {
     if (joined === undefined && end === undefined) return []
     this.asked.delete(received.label ?? "")
     if (room.phase === "live") return []
+    return joined === undefined ? this.takeEnd(room, end) : this.takeJoined(room, joined.last)
+  }
+
+  private takeJoined(room: OpenRoom<Item>, last: number): ReadonlyArray<Item> {
     const { isOfAccount, rooms } = this.options
-    if (joined !== undefined) room.last = joined.last
+    room.last = last
     const place = rooms.place(room.room)
     const { after, since } = place ?? {}
     // Left meanwhile, or an account that begins where its device is.
     if (place === undefined || (isOfAccount && after === undefined && since === undefined)) return this.goLive(room)
-    const isRead =
-      end === undefined
-        ? room.last <= (after ?? (since === undefined ? Infinity : 0))
-        : !end.hasMore || after === undefined
-    if (!isRead) {
+    if (last > (after ?? (since === undefined ? Infinity : 0))) {
       this.readOn(room, place)
       return []
     }
-    rooms.passed(room.room, after ?? room.last)
+    rooms.passed(room.room, after ?? last)
     return this.goLive(room)
+  }
+
+  /** A page has ended: passes it on, and reads the next one, where there is any. */
+  private takeEnd(room: OpenRoom<Item>, end: PastReports.EndReport | undefined): ReadonlyArray<Item> {
+    const { rooms } = this.options
+    const items = this.passPage(room, end)
+    const place = rooms.place(room.room)
+    if (place === undefined) return [...items, ...this.goLive(room)]
+    const { after } = place
+    if (end?.hasMore === true && after !== undefined && after > room.before) {
+      this.readOn(room, place)
+      return items
+    }
+    // A server that says that there is more, and sends nothing, would be asked the same question for ever.
+    const rest = end?.hasMore === true ? this.gapUpTo(room, room.last) : []
+    rooms.passed(room.room, after ?? room.last)
+    return [...items, ...rest, ...this.goLive(room)]
   }
 
   private readOn(room: OpenRoom<Item>, { after, since }: RoomStart) {
     room.phase = "past"
+    room.before = after ?? 0
     const from = after === undefined ? `since=${since}` : `after=${after}`
     this.ask(room, `/history ${room.room} ${from} limit=${Requests.maxPageLines}`)
   }
 
-  private takePast(past: PastReports.PastLine, { isAgain, room }: OpenRoom<Item>): ReadonlyArray<Item> {
+  private takePast(past: PastReports.PastLine, room: OpenRoom<Item>): ReadonlyArray<Item> {
+    if (room.phase === "live") return []
+    const { after } = this.options.rooms.place(room.room) ?? {}
+    const isNext = room.page.length === 0 && past.seq === (after ?? -1) + 1
+    room.page.push(past)
+    // No server sends longer pages; one that does is not given memory without end.
+    return isNext || room.page.length > Requests.maxPageLines ? this.passPage(room) : []
+  }
+
+  /** Passes on what has come of a page, and a gap in the place of what is missing. */
+  private passPage(room: OpenRoom<Item>, end?: PastReports.EndReport): ReadonlyArray<Item> {
     const { item, name, rooms } = this.options
-    const place = rooms.place(room)
-    const after = place?.after
-    if (place === undefined || past.seq <= (after ?? 0)) return []
-    const isGap = isAgain && after !== undefined && past.seq > after + 1
-    const gap = isGap ? [item(gapLine(room, after + 1, past.seq - 1))] : []
-    rooms.passed(room, past.seq)
-    // No client is given what it has sent itself.
-    return isAgain && past.from === name ? gap : [...gap, item(messageLine(past))]
+    const { page } = room
+    room.page = []
+    const damaged = end?.damaged ?? []
+    const items: Array<Item> = []
+    for (const past of page) {
+      const place = rooms.place(room.room)
+      if (place === undefined) return items
+      if (past.seq <= (place.after ?? 0)) continue
+      items.push(...this.missing(room, past.seq - 1, damaged))
+      rooms.passed(room.room, past.seq)
+      // No client is given what it has sent itself.
+      if (!room.isAgain || past.from !== name) items.push(item(messageLine(past)))
+    }
+    const { last } = end ?? {}
+    if (last === undefined) return items
+    // The last lines of a page may be damaged, and so may all of them.
+    items.push(...this.missing(room, last, damaged))
+    rooms.passed(room.room, last)
+    return items
+  }
+
+  /**
+   * The gaps after what the client has got, up to this number. Lines that are kept no more are one only if the client was in
+   * the room before: a client may begin with the number of a line that was removed long ago.
+   */
+  private missing(
+    room: OpenRoom<Item>,
+    upTo: number,
+    damaged: ReadonlyArray<PastReports.NumberRange>
+  ): ReadonlyArray<Item> {
+    const { after } = this.options.rooms.place(room.room) ?? {}
+    if (room.isAgain && after !== undefined) return this.gapUpTo(room, upTo)
+    return damaged.flatMap(({ first, last }) => {
+      const [from, to] = [Math.max(first, (after ?? 0) + 1), Math.min(last, upTo)]
+      return from > to ? [] : [this.options.item(gapLine(room.room, from, to))]
+    })
+  }
+
+  /** The lines up to this number, which the client will not be given. */
+  private gapUpTo({ room }: OpenRoom<Item>, last: number): ReadonlyArray<Item> {
+    const { after = 0 } = this.options.rooms.place(room) ?? {}
+    return last > after ? [this.options.item(gapLine(room, after + 1, last))] : []
   }
 
   private takeRefusal(
@@ -247,11 +313,11 @@ export class RoomFeed<Item> {
 
   /** Passes on what has waited, although the past before it was not read. */
   private cutShort(room: OpenRoom<Item>): ReadonlyArray<Item> {
+    const page = this.passPage(room)
     const [first] = room.held
     const after = this.options.rooms.place(room.room)?.after
-    const isGap = first !== undefined && after !== undefined && first.seq > after + 1
-    const gap = isGap ? [this.options.item(gapLine(room.room, after + 1, first.seq - 1))] : []
-    return [...gap, ...this.goLive(room)]
+    const gap = first === undefined || after === undefined ? [] : this.gapUpTo(room, first.seq - 1)
+    return [...page, ...gap, ...this.goLive(room)]
   }
 
   /** Passes on what has waited. */

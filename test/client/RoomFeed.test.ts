@@ -190,6 +190,85 @@ describe("a guest that follows a room", () => {
     })
   )
 
+  it("learns of damaged lines in their place, also where it begins in the past", () => {
+    const { feed, posted, says } = connect(ops({ after: 0 }))
+    const damaged = " first=1 last=8 damaged=1-2+5+8 more=yes"
+    assert.deepStrictEqual(says(joined(9), past(2, 3), past(2, 4), past(2, 6), past(2, 7), end(2, damaged)), [
+      "! gap #ops first=1 last=2: lines that this client was not given",
+      from(3),
+      from(4),
+      "! gap #ops first=5 last=5: lines that this client was not given",
+      from(6),
+      from(7),
+      "! gap #ops first=8 last=8: lines that this client was not given"
+    ])
+    assert.deepStrictEqual(says(past(3, 9), end(3, " first=9 last=9"), from(10)), [from(9), from(10)])
+    assert.isTrue(feed.isLive)
+    assert.deepStrictEqual(posted.slice(1), [
+      "@achat-room.2 /history #ops after=0 limit=100",
+      "@achat-room.3 /history #ops after=8 limit=100"
+    ])
+  })
+
+  it("passes over pages that are damaged as a whole", () => {
+    for (const [start, asked] of [
+      [{ since: 5 }, "since=5"],
+      [{ after: 3 }, "after=3"]
+    ] as const) {
+      const { feed, posted, says } = connect(ops(start))
+      assert.deepStrictEqual(says(joined(300), end(2, " first=4 last=103 damaged=4-103 more=yes")), [
+        "! gap #ops first=4 last=103: lines that this client was not given"
+      ])
+      assert.deepStrictEqual(says(end(3, " first=104 last=203 damaged=104-203 more=yes")), [
+        "! gap #ops first=104 last=203: lines that this client was not given"
+      ])
+      assert.deepStrictEqual(says(past(4, 300), end(4, " first=204 last=300 damaged=204-299"), from(301)), [
+        "! gap #ops first=204 last=299: lines that this client was not given",
+        from(300),
+        from(301)
+      ])
+      assert.isTrue(feed.isLive)
+      assert.deepStrictEqual(
+        posted.slice(1).map((line) => line.split(" ")[3]),
+        [asked, "after=103", "after=203"]
+      )
+    }
+  })
+
+  it("learns of damaged lines that it has missed, with those that are kept no longer", () => {
+    const rooms = ops()
+    connect(rooms).says(joined(3))
+    const { feed, says } = connect(rooms)
+    assert.deepStrictEqual(says(joined(9), past(2, 8, "me"), end(2, " first=6 last=9 damaged=6-7+9"), from(10)), [
+      "! gap #ops first=4 last=7: lines that this client was not given",
+      "! gap #ops first=9 last=9: lines that this client was not given",
+      from(10)
+    ])
+    assert.isTrue(feed.isLive)
+  })
+
+  it("does not ask the same again where nothing comes, although there is more", () => {
+    for (const start of [{ after: 2 }, { since: 5 }]) {
+      const { feed, posted, says } = connect(ops(start))
+      const [first, asked] = [(start.after ?? 0) + 1, posted.length + 1]
+      assert.deepStrictEqual(says(joined(9), end(2, " more=yes"), from(10)), [
+        `! gap #ops first=${first} last=9: lines that this client was not given`,
+        from(10)
+      ])
+      assert.isTrue(feed.isLive)
+      assert.lengthOf(posted, asked)
+    }
+  })
+
+  it("holds no page without end", () => {
+    const { says } = connect(ops({ since: 1 }))
+    const lines = Array.from({ length: 150 }, (_, index) => past(2, 10 + index))
+    assert.deepStrictEqual(
+      says(joined(200), ...lines),
+      Array.from({ length: 150 }, (_, index) => from(10 + index))
+    )
+  })
+
   it("continues after a gap that the server has reported", () => {
     const rooms = ops()
     const gap = "! gap #ops first=4 last=9: x"
