@@ -22,6 +22,41 @@ export const mutants = [
     test: "test/web/model.test.ts"
   },
   {
+    name: "the page asks again for earlier lines of which none can be read",
+    file: "web/model/Timeline.ts",
+    search: "this.first = this.first === 0 ? first : Math.min(this.first, first)",
+    replace: "if (lines.length > 0) this.first = this.first === 0 ? first : Math.min(this.first, first)",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page asks again for later lines of which none can be read",
+    file: "web/model/Timeline.ts",
+    search: "this.last = Math.max(this.last, last)\n    }",
+    replace: "this.last = Math.max(this.last, lines.at(-1)?.seq ?? 0)\n    }",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page asks a server for ever that says that there is more, and sends nothing",
+    file: "web/model/Timeline.ts",
+    search: "const hasMore = page.hasMore && page.last > this.last",
+    replace: "const { hasMore } = page",
+    test: "test/web/model.test.ts"
+  },
+  {
+    name: "the page does not say that a search could not read everything",
+    file: "web/model/Chat.ts",
+    search: "PastReports.endIn(line)?.damaged !== undefined",
+    replace: "PastReports.endIn(line) === undefined",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page keeps notes about damaged lines among lines of another part",
+    file: "web/model/Timeline.ts",
+    search: "return damaged === undefined && (line.seq === undefined || order > last)",
+    replace: "return line.seq === undefined || order > last",
+    test: "test/web/model.test.ts"
+  },
+  {
     name: "the page shows past lines before it knows which of its own were stored",
     file: "web/model/History.ts",
     search: `await this.options.settled(conversation)

@@ -40,6 +40,56 @@ describe("the page's model", () => {
     assert.isFalse(chat.at("#ops").timeline.hasEarlier)
   })
 
+  for (const direction of ["earlier", "later"] as const) {
+    it(`passes over ${direction} lines that are damaged, says so, and asks for no page twice`, async () => {
+      const server = new PlayedServer()
+      for (let n = 1; n <= 600; n++) server.write("#ops", "bob", `line ${n}`)
+      server.log("#ops").place = 600
+      server.isDamaged = ({ seq }) => (seq > 30 && seq <= 260) || (seq > 340 && seq <= 550)
+      const { chat } = await started(server)
+      chat.reading.open("#ops")
+      await server.settle()
+      const { timeline } = chat.at("#ops")
+      if (direction === "later") {
+        void chat.reading.goTo("#ops", 10)
+        await server.settle()
+        assert.strictEqual(
+          texts(chat, "#ops").at(-1),
+          "30 messages here cannot be read, because the server’s disk is damaged."
+        )
+      }
+      const hasMore = () => (direction === "earlier" ? timeline.hasEarlier : !timeline.isAtEnd)
+      for (let pages = 0; hasMore() && pages < 10; pages++) {
+        if (direction === "earlier") chat.reading.loadEarlier()
+        else chat.reading.loadLater()
+        await server.settle()
+      }
+      assert.isFalse(hasMore())
+      assert.deepStrictEqual(texts(chat, "#ops"), [
+        ...Array.from({ length: 30 }, (_, index) => `line ${index + 1}`),
+        "230 messages here cannot be read, because the server’s disk is damaged.",
+        ...Array.from({ length: 80 }, (_, index) => `line ${index + 261}`),
+        "210 messages here cannot be read, because the server’s disk is damaged.",
+        ...Array.from({ length: 50 }, (_, index) => `line ${index + 551}`)
+      ])
+      const asked = server.heard.filter((line) => line.includes("/history #ops ")).map((line) => line.split(" ")[3])
+      assert.strictEqual(new Set(asked).size, asked.length, asked.join(" "))
+    })
+  }
+
+  it("says that a search could not read everything", async () => {
+    const server = new PlayedServer()
+    const { chat } = await started(server)
+    const search = async () => {
+      const found = chat.search("word", undefined)
+      await server.settle()
+      return found
+    }
+    assert.deepStrictEqual(await search(), { lines: [], isDamaged: false })
+    server.isSearchDamaged = true
+    assert.deepStrictEqual(await search(), { lines: [], isDamaged: true })
+  })
+
   it("shows a line that was found, and comes back to the end without a gap", async () => {
     const server = new PlayedServer()
     for (let n = 1; n <= 400; n++) server.write("#ops", "bob", `line ${n}`)

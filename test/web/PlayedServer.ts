@@ -81,6 +81,10 @@ export class PlayedServer {
   login: string | undefined = undefined
   /** Whether a connection cannot be made. */
   isDown = false
+  /** Whether the server cannot read a line any more. */
+  isDamaged = (_line: PlayedLine): boolean => false
+  /** Whether the server cannot search all lines. */
+  isSearchDamaged = false
   /** Parameters of `* hello` besides the usual ones. */
   facts = "accounts=open rooms=open log=one max-history=100"
   private at = 1_764_000_000_000
@@ -268,6 +272,8 @@ export class PlayedServer {
         return this.say(`* accounts${label} 1: bob`)
       case "read":
         return this.say(`* read${label} ${words[0]} seq=${words[1]}: read`)
+      case "search":
+        return this.say(`* end${label} search count=0${this.isSearchDamaged ? " damaged=yes" : ""}: found`)
       case "history":
         return this.history(label, words)
       case "token":
@@ -288,8 +294,12 @@ export class PlayedServer {
     const isForward = !Number.isNaN(after)
     const all = lines.filter(({ seq }) => !(seq <= after) && !(seq >= before))
     const page = isForward ? all.slice(0, limit) : all.slice(-limit)
-    for (const { at, from, seq, text } of page) this.say(`* past${label} ${name} ${from} seq=${seq} at=${at}: ${text}`)
+    const damaged = page.filter((line) => this.isDamaged(line)).map(({ seq }) => seq)
+    const readable = page.filter((line) => !this.isDamaged(line))
+    for (const { at, from, seq, text } of readable)
+      this.say(`* past${label} ${name} ${from} seq=${seq} at=${at}: ${text}`)
     const range = page.length === 0 ? "" : ` first=${page[0]?.seq} last=${page.at(-1)?.seq}`
-    this.say(`* end${label} history ${name}${range}${page.length < all.length ? " more=yes" : ""}: a page`)
+    const without = damaged.length === 0 ? "" : ` damaged=${damaged.join("+")}`
+    this.say(`* end${label} history ${name}${range}${without}${page.length < all.length ? " more=yes" : ""}: a page`)
   }
 }

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { NumberRange } from "../../src/client/PastReports.js"
 import { Conversation } from "../../src/web/model/Conversation.js"
 import { Outbox } from "../../src/web/model/Outbox.js"
 import { Reconnection } from "../../src/web/model/Reconnection.js"
@@ -21,8 +22,18 @@ const kept = (seq: number, at = seq): KeptLine => ({
 
 const page = (from: number, to: number, hasMore: boolean) => ({
   lines: Array.from({ length: to - from + 1 }, (_, index) => kept(from + index)),
+  first: from,
+  last: to,
+  damaged: [] as ReadonlyArray<NumberRange>,
   hasMore
 })
+
+/** A page in which these lines are damaged. */
+const damagedPage = (from: number, to: number, damaged: ReadonlyArray<NumberRange>, hasMore: boolean) => {
+  const all = page(from, to, hasMore)
+  const isIntact = ({ seq }: KeptLine) => !damaged.some(({ first, last }) => first <= seq && seq <= last)
+  return { ...all, lines: all.lines.filter(isIntact), damaged }
+}
 
 const numbers = (timeline: Timeline) => timeline.lines.map(({ seq }) => seq)
 
@@ -79,6 +90,55 @@ describe("Timeline", () => {
     timeline.showLater(page(81, 100, false))
     assert.isTrue(timeline.isAtEnd)
     assert.strictEqual(timeline.last, 100)
+  })
+
+  it("shows once in the place of damaged lines that they are missing, however many pages they fill", () => {
+    const timeline = new Timeline()
+    const shown = () => timeline.lines.map(({ seq, text }) => seq ?? text.split(" here")[0])
+    timeline.showLatest(damagedPage(31, 40, [{ first: 31, last: 37 }], true))
+    assert.deepStrictEqual(shown(), ["7 messages", 38, 39, 40])
+    timeline.showEarlier(damagedPage(21, 30, [{ first: 21, last: 30 }], true))
+    timeline.showEarlier(damagedPage(11, 20, [{ first: 11, last: 20 }], true))
+    assert.deepStrictEqual(shown(), ["27 messages", 38, 39, 40])
+    assert.deepStrictEqual([timeline.first, timeline.hasEarlier], [11, true])
+    timeline.showEarlier(
+      damagedPage(
+        1,
+        10,
+        [
+          { first: 3, last: 3 },
+          { first: 8, last: 10 }
+        ],
+        false
+      )
+    )
+    assert.deepStrictEqual(shown(), [1, 2, "A message", 4, 5, 6, 7, "30 messages", 38, 39, 40])
+    // No note begins a day of its own, nor is it another one when more lines are loaded.
+    assert.strictEqual(timeline.lines[7]?.at, 38)
+    assert.strictEqual(timeline.lines[7]?.key, "damaged 37")
+    timeline.keep(kept(45))
+    assert.isTrue(timeline.hasHole)
+    assert.isFalse(timeline.showLater(damagedPage(41, 44, [{ first: 41, last: 44 }], false)))
+    assert.isFalse(timeline.hasHole)
+    assert.deepStrictEqual(shown().slice(-3), [40, "4 messages", 45])
+  })
+
+  it("forgets the notes about damaged lines with the lines around them", () => {
+    const timeline = new Timeline()
+    timeline.showLatest(damagedPage(1, 3, [{ first: 2, last: 3 }], false))
+    timeline.keep(kept(60))
+    timeline.showLatest(page(50, 59, true))
+    assert.deepStrictEqual([numbers(timeline)[0], timeline.first], [50, 50])
+  })
+
+  it("does not ask again where nothing comes, although there is more", () => {
+    const empty = { lines: [], first: 0, last: 0, damaged: [], hasMore: true }
+    const timeline = new Timeline()
+    timeline.showPart(page(40, 60, true), false)
+    timeline.showEarlier(empty)
+    assert.isFalse(timeline.hasEarlier)
+    assert.isFalse(timeline.showLater(empty))
+    assert.isTrue(timeline.isAtEnd)
   })
 
   it("keeps no more lines than it should, and knows that there are earlier ones", () => {

@@ -32,6 +32,14 @@ const presenceMillis = 300_000
 /** The lines that a search finds at most. */
 const maxFound = 50
 
+/** What a search has found. */
+export interface SearchResult {
+  /** Newest first. */
+  readonly lines: ReadonlyArray<PastReports.PastLine>
+  /** Some lines were not searched, because the server cannot read them. */
+  readonly isDamaged: boolean
+}
+
 /** What one user sees and does, over all connections. It knows nothing of how that looks. */
 export class Chat extends ChatState {
   readonly rooming: Rooms
@@ -234,10 +242,13 @@ export class Chat extends ChatState {
   }
 
   /** Looks for lines with these words, newest first: in one conversation, or in all. */
-  async search(text: string, conversation: string | undefined): Promise<ReadonlyArray<PastReports.PastLine>> {
+  async search(text: string, conversation: string | undefined): Promise<SearchResult> {
     const place = conversation === undefined ? "" : `in=${conversation} `
     const lines = await this.ask(`search ${place}limit=${maxFound} ${text}`, "end")
-    return lines.flatMap((line) => PastReports.pastIn(line) ?? [])
+    return {
+      lines: lines.flatMap((line) => PastReports.pastIn(line) ?? []),
+      isDamaged: lines.some((line) => PastReports.endIn(line)?.damaged !== undefined)
+    }
   }
 
   private up(facts: ServerFacts) {

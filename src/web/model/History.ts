@@ -58,8 +58,14 @@ export class History {
       const half = Math.floor(this.size / 2)
       const before = await this.page(conversation, `before=${seq + 1}`, half)
       const after = await this.page(conversation, `after=${seq}`, half)
-      const { hasMore } = before
-      conversation.timeline.showPart({ lines: [...before.lines, ...after.lines], hasMore }, !after.hasMore)
+      const part = {
+        lines: [...before.lines, ...after.lines],
+        damaged: [...before.damaged, ...after.damaged],
+        first: before.first || after.first,
+        last: after.last || before.last,
+        hasMore: before.hasMore
+      }
+      conversation.timeline.showPart(part, !after.hasMore)
     })
   }
 
@@ -71,9 +77,9 @@ export class History {
       await this.options.settled(conversation)
       for (let pages = 0; pages < maxFillPages; pages++) {
         const page = await this.page(conversation, `after=${timeline.last}`)
-        timeline.showLater(page)
+        const hasMore = timeline.showLater(page)
         conversation.show()
-        if (!page.hasMore) return
+        if (!hasMore) return
       }
       timeline.showLatest(await this.page(conversation, ""))
     })
@@ -87,9 +93,16 @@ export class History {
     const command = `history ${conversation.name}${range === "" ? "" : ` ${range}`} limit=${size}`
     const received = await this.options.ask(command)
     const lines = received.flatMap((line) => PastReports.pastIn(line) ?? []).map((line) => this.options.show(line))
-    const end = received.at(-1)
+    const last = received.at(-1)
+    const end = last === undefined ? undefined : PastReports.endIn(last)
     this.options.onPage(conversation, lines)
-    return { lines, hasMore: end !== undefined && PastReports.endIn(end)?.hasMore === true }
+    return {
+      lines,
+      damaged: end?.damaged ?? [],
+      first: end?.first ?? lines[0]?.seq ?? 0,
+      last: end?.last ?? lines.at(-1)?.seq ?? 0,
+      hasMore: end?.hasMore === true
+    }
   }
 
   private async load(conversation: Conversation, loading: "latest" | "earlier" | "later", run: () => Promise<void>) {

@@ -1,3 +1,5 @@
+import type { NumberRange } from "../../client/PastReports.js"
+
 /** What has become of a line of the user: the marks `…`, `✓`, `✓✓`, `✗` and `?`. */
 export type LineState = "waiting" | "stored" | "received" | "failed" | "unknown"
 
@@ -30,8 +32,32 @@ export interface KeptLine extends ShownLine {
 /** A page of past lines. */
 export interface TimelinePage {
   readonly lines: ReadonlyArray<KeptLine>
+  /** The number of its first line and of its last, damaged ones included; 0 if it is empty. */
+  readonly first: number
+  readonly last: number
+  /** The lines among these that the server cannot read. */
+  readonly damaged: ReadonlyArray<NumberRange>
   /** Whether there are more in the direction of the request. */
   readonly hasMore: boolean
+}
+
+/** Ranges in order, those joined that overlap or follow each other. */
+const joinedRanges = (ranges: ReadonlyArray<NumberRange>): ReadonlyArray<NumberRange> => {
+  const joined: Array<NumberRange> = []
+  for (const { first, last } of ranges.toSorted((one, other) => one.first - other.first)) {
+    const before = joined.at(-1)
+    if (before === undefined || first > before.last + 1) joined.push({ first, last })
+    else joined[joined.length - 1] = { first: before.first, last: Math.max(before.last, last) }
+  }
+  return joined
+}
+
+/** Its key is that of its last line: when earlier lines are loaded, the note is still the same one. */
+const damagedNote = ({ first, last }: NumberRange, at: number): ShownLine => {
+  const count = last - first + 1
+  const lines = count === 1 ? "A message" : `${count.toLocaleString("en")} messages`
+  const text = `${lines} here cannot be read, because the server’s disk is damaged.`
+  return { key: `damaged ${last}`, kind: "note", from: "", isOwn: false, text, at }
 }
 
 interface Entry {
@@ -40,6 +66,8 @@ interface Entry {
   /** 0 for a kept line, otherwise increasing. */
   readonly place: number
   readonly line: ShownLine
+  /** The lines that are missing here; undefined for a line. */
+  readonly damaged?: NumberRange | undefined
 }
 
 /**
@@ -117,37 +145,40 @@ export class Timeline {
   }
 
   /** The last lines of the conversation. */
-  showLatest({ hasMore, lines }: TimelinePage): void {
-    const [from, to] = [lines[0]?.seq ?? 0, lines.at(-1)?.seq ?? 0]
+  showLatest(page: TimelinePage): void {
+    const { first: from, hasMore, last: to } = page
     const isJoined = this.isAtEnd && this.first > 0 && from <= this.last + 1
     if (!isJoined) this.reset(from, to)
     if (!isJoined || from < this.first) this.hasEarlier = hasMore
     this.isAtEnd = true
     this.isLoaded = true
-    this.merge(lines)
+    this.merge(page)
   }
 
   /** The lines before the first one. */
-  showEarlier({ hasMore, lines }: TimelinePage): void {
-    this.hasEarlier = hasMore
-    this.merge(lines)
+  showEarlier(page: TimelinePage): void {
+    // A server that says that there is more, and sends nothing, is not asked the same again.
+    this.hasEarlier = page.hasMore && page.first > 0 && (this.first === 0 || page.first < this.first)
+    this.merge(page)
   }
 
-  /** The lines after the last one without a hole. */
-  showLater({ hasMore, lines }: TimelinePage): void {
-    this.merge(lines)
+  /** The lines after the last one without a hole. Returns whether there are more after these. */
+  showLater(page: TimelinePage): boolean {
+    const hasMore = page.hasMore && page.last > this.last
+    this.merge(page)
     if (!hasMore) this.isAtEnd = true
+    return hasMore
   }
 
   /** Other lines than the last ones. */
-  showPart({ hasMore, lines }: TimelinePage, isEnd: boolean): void {
-    this.reset(lines[0]?.seq ?? 0, lines.at(-1)?.seq ?? 0)
+  showPart(page: TimelinePage, isEnd: boolean): void {
+    this.reset(page.first, page.last)
     this.entries = []
     this.numbers.clear()
-    this.hasEarlier = hasMore
+    this.hasEarlier = page.hasMore
     this.isAtEnd = isEnd
     this.isLoaded = true
-    this.merge(lines)
+    this.merge(page)
   }
 
   /** Lines up to this number are not kept any more, and will not come. */
@@ -197,14 +228,16 @@ export class Timeline {
 
   /** Forgets the kept lines up to `last`, before others take their place. Lines after them have come meanwhile. */
   private reset(first: number, last: number) {
-    this.entries = this.entries.filter(({ line, order }) => line.seq === undefined || order > last)
+    this.entries = this.entries.filter(({ line, order, damaged }) => {
+      return damaged === undefined && (line.seq === undefined || order > last)
+    })
     this.numbers.clear()
     for (const { line } of this.entries) if (line.seq !== undefined) this.numbers.add(line.seq)
     this.first = first
     this.last = last
   }
 
-  private merge(lines: ReadonlyArray<KeptLine>) {
+  private merge({ damaged, first, last, lines }: TimelinePage) {
     const isBefore = (lines.at(-1)?.seq ?? 0) < (this.entries[0]?.order ?? Infinity)
     const news = lines.filter(({ seq }) => !this.numbers.has(seq))
     const entries = news.map((line): Entry => ({ order: line.seq, place: 0, line }))
@@ -217,12 +250,26 @@ export class Timeline {
       this.entries.push(...entries)
       this.entries.sort((one, other) => one.order - other.order || one.place - other.place)
     }
-    const [from, to] = [lines[0]?.seq, lines.at(-1)?.seq]
-    if (from !== undefined && to !== undefined) {
-      this.first = this.first === 0 ? from : Math.min(this.first, from)
-      this.last = Math.max(this.last, to)
+    if (first > 0) {
+      this.first = this.first === 0 ? first : Math.min(this.first, first)
+      this.last = Math.max(this.last, last)
     }
+    this.note(damaged)
     this.advance()
+  }
+
+  /** Shows in the place of damaged lines that they are missing: once for all that follow each other. */
+  private note(more: ReadonlyArray<NumberRange>) {
+    const known = this.entries.flatMap(({ damaged }) => damaged ?? [])
+    if (known.length + more.length === 0) return
+    const kept = this.entries.filter(({ damaged }) => damaged === undefined)
+    const notes = joinedRanges([...known, ...more]).map((damaged): Entry => {
+      // Only kept lines have a time of the server, and a note must not begin a day of its own.
+      const next = kept.find(({ line, order }) => line.seq !== undefined && order > damaged.last)
+      const at = (next ?? kept.findLast(({ order }) => order < damaged.first))?.line.at ?? this.lastAt
+      return { order: damaged.last, place: 0, line: damagedNote(damaged, at), damaged }
+    })
+    this.entries = [...kept, ...notes].toSorted((one, other) => one.order - other.order || one.place - other.place)
   }
 
   private insert(order: number, place: number, line: ShownLine) {

@@ -38,6 +38,15 @@ const isContinued = (line: ShownLine, before: ShownLine | undefined): boolean =>
   Math.abs(line.at - before.at) < groupMillis &&
   Times.dayOf(line.at) === Times.dayOf(before.at)
 
+/** The number of the last kept line before one; 0 if there is none. Notes stand between kept lines. */
+const seqBefore = (lines: ReadonlyArray<ShownLine>, at: number): number => {
+  for (let index = at - 1; index >= 0; index--) {
+    const seq = lines[index]?.seq
+    if (seq !== undefined) return seq
+  }
+  return 0
+}
+
 /**
  * The lines of a conversation. Only a part of them is in the document, which moves with the user. Whatever is added or
  * removed around it, the lines in sight stay where they are: the browser's own way to do that is not in all browsers.
@@ -176,12 +185,13 @@ export const LogView = ({
         <ol class="lines">
           {all.slice(from, to).map((line, index) => {
             const before = all[from + index - 1]
-            const isNewDay = before === undefined || Times.dayOf(before.at) !== Times.dayOf(line.at)
+            // Where nothing can be read, a note has no time.
+            const isNewDay = line.at > 0 && (before === undefined || Times.dayOf(before.at) !== Times.dayOf(line.at))
             const isFirstNew =
               newAfter !== undefined &&
               line.seq !== undefined &&
               line.seq > newAfter &&
-              (before?.seq === undefined || before.seq <= newAfter) &&
+              seqBefore(all, from + index) <= newAfter &&
               !line.isOwn
             return (
               <Row

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals"
 import { useEffect, useRef } from "preact/hooks"
 import type { PastLine } from "../../client/PastReports.js"
-import type { Chat } from "../model/Chat.js"
+import type { Chat, SearchResult } from "../model/Chat.js"
 import { reasonOf } from "../model/ChatState.js"
 import type { Conversation } from "../model/Conversation.js"
 import * as Times from "../model/Times.js"
@@ -17,7 +17,7 @@ const maxText = 240
 type Result =
   | { readonly _tag: "None" | "Busy" }
   | { readonly _tag: "Failed"; readonly why: string }
-  | { readonly _tag: "Found"; readonly lines: ReadonlyArray<PastLine> }
+  | ({ readonly _tag: "Found" } & SearchResult)
 
 /** Looks for past lines. */
 export const SearchPanel = ({
@@ -39,7 +39,7 @@ export const SearchPanel = ({
     if (text === "") return
     result.value = { _tag: "Busy" }
     try {
-      result.value = { _tag: "Found", lines: await chat.search(text, isHere.peek() ? name : undefined) }
+      result.value = { _tag: "Found", ...(await chat.search(text, isHere.peek() ? name : undefined)) }
     } catch (error) {
       result.value = { _tag: "Failed", why: reasonOf(error) }
     }
@@ -121,30 +121,35 @@ const Results = ({
     case "Failed":
       return <p class="trouble pad">{result.why}</p>
     case "Found":
-      if (result.lines.length === 0) return <p class="quiet pad">No line has all these words.</p>
       return (
-        <ul class="found">
-          {result.lines.map((line) => (
-            <li key={`${line.conversation} ${line.seq}`}>
-              <button type="button" onClick={() => go(line)}>
-                <span class="who">
-                  <NameText name={line.from} />
-                  {isHere ? null : (
-                    <span class="quiet">
-                      in <bdi>{line.conversation}</bdi>
-                    </span>
-                  )}
-                  <time>
-                    {times.day(line.at, now)} {times.time(line.at)}
-                  </time>
-                </span>
-                <span class="text" dir="auto">
-                  {line.text.length > maxText ? `${line.text.slice(0, maxText)}…` : line.text}
-                </span>
-              </button>
-            </li>
-          ))}
-        </ul>
+        <>
+          {result.lines.length === 0 && <p class="quiet pad">No line has all these words.</p>}
+          {result.isDamaged && (
+            <p class="quiet pad">Some lines could not be searched, because the server’s disk is damaged.</p>
+          )}
+          <ul class="found">
+            {result.lines.map((line) => (
+              <li key={`${line.conversation} ${line.seq}`}>
+                <button type="button" onClick={() => go(line)}>
+                  <span class="who">
+                    <NameText name={line.from} />
+                    {isHere ? null : (
+                      <span class="quiet">
+                        in <bdi>{line.conversation}</bdi>
+                      </span>
+                    )}
+                    <time>
+                      {times.day(line.at, now)} {times.time(line.at)}
+                    </time>
+                  </span>
+                  <span class="text" dir="auto">
+                    {line.text.length > maxText ? `${line.text.slice(0, maxText)}…` : line.text}
+                  </span>
+                </button>
+              </li>
+            ))}
+          </ul>
+        </>
       )
   }
 }
