@@ -12,9 +12,9 @@ const youngBytes = 8 * 1_048_576
  * The old generation grows by 30 % between collections instead of a multiple, which halves the memory of the process under
  * a flood to a recipient that does not read. The young generation grows in one step, in the launcher or by `restoreYoung`,
  * and then stays: 24 MiB less at the same speed, and shorter pauses (benchmarks: idle memory, slow consumer). It is so
- * small that one thread collects it in a millisecond or two; with several, V8 waits until the kernel has run each of them, up to 10 ms
- * on a busy machine (fairness: blank). It is collected when it is full, and not as soon as four fifths of it are used,
- * which V8 does for the sake of pages that are rendered meanwhile (benchmark: churn, a twentieth).
+ * small that one thread collects it in a millisecond or two; with several, V8 waits until the kernel has run each of
+ * them, up to 10 ms on a busy machine (fairness: blank). It is collected when it is full, and not as soon as four fifths
+ * of it are used, which V8 does for the sake of pages that are rendered meanwhile (benchmark: churn, a twentieth).
  */
 export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
   V8.setFlagsFromString("--no-parallel-scavenge")
@@ -28,8 +28,9 @@ const [interval, busy] = [Duration.seconds(1), 0.1]
 
 /**
  * Grows the young generation after a server has begun to listen, unless the launcher has done so, and again after V8 has
- * shrunk it to 1 MiB, as V8 does once the process has been idle for about ten seconds. Without this, a server that has rested once would collect garbage four times as often from then on, which
- * takes up to three times the CPU for each message (benchmark: `--aged`). While the process is idle, the memory stays free.
+ * shrunk it to 1 MiB, as V8 does once the process has been idle for about ten seconds. Without this, a server that has
+ * rested once would collect garbage four times as often from then on, which takes up to three times the CPU for each
+ * message (benchmark: `--aged`). While the process is idle, the memory stays free.
  */
 export const restoreYoung: Effect.Effect<never> = Effect.suspend(() => {
   let before = process.cpuUsage()
