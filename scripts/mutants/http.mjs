@@ -272,5 +272,13 @@ export const mutants = [
     search: "if (host !== job.host || stream",
     replace: "if (stream",
     test: "test/http/listen.test.ts"
+  },
+  {
+    name: "the description of the door does not know damaged lines",
+    file: "http/OpenApi.ts",
+    search:
+      '    damaged: { ...list(object({ first: number, last: number })), description: "Lines that the server cannot read" },\n',
+    replace: "",
+    test: "test/http/OpenApi.test.ts"
   }
 ]

@@ -90,6 +90,15 @@ const line = object(
   ["from", "text", "at"]
 )
 
+const page = object(
+  {
+    lines: list(ref("Line")),
+    damaged: { ...list(object({ first: number, last: number })), description: "Lines that the server cannot read" },
+    more: { type: "boolean", description: "Whether there are more lines in the direction of the request" }
+  },
+  ["lines", "more"]
+)
+
 export const description = {
   openapi: "3.1.0",
   info: {
@@ -167,7 +176,7 @@ export const description = {
         ],
         responses: {
           ...refusals,
-          200: json("A page, the oldest line first", object({ lines: list(ref("Line")), more: { type: "boolean" } })),
+          200: json("A page, the oldest line first", page),
           404: error("There is no such room"),
           504: error("The chat did not answer in time")
         }

@@ -62,6 +62,14 @@ interface Operation {
 
 const paths = OpenApi.description.paths as unknown as Readonly<Record<string, Readonly<Record<string, Operation>>>>
 
+const damagedPage = {
+  lines: [],
+  damaged: [{ first: 2, last: 101 }],
+  first: 1,
+  last: 101,
+  hasMore: true
+}
+
 describe("/openapi.json", () => {
   it.scoped("describes what the server answers", () =>
     Effect.gen(function* () {
@@ -76,7 +84,18 @@ describe("/openapi.json", () => {
           proof: undefined
         })
       )
-      const { ask, join: enter, port } = yield* startDoor({ hooks, limits: { maxBodyBytes: 2000 } })
+      const {
+        ask,
+        join: enter,
+        port
+      } = yield* startDoor({
+        hooks,
+        limits: { maxBodyBytes: 2000 },
+        store: (store) => ({
+          ...store,
+          page: (request) => (request.after === 1 ? Effect.succeed(damagedPage) : store.page(request))
+        })
+      })
       const dana = yield* enter("dana")
       dana.say("/join #ops", "#ops: hi")
       yield* dana.barrier
@@ -110,6 +129,10 @@ describe("/openapi.json", () => {
       yield* send("", { body: "one", headers: { ...alice, "idempotency-key": "1" } }, "bob")
       yield* send("", { body: "two", headers: { ...alice, "idempotency-key": "1" } }, "bob")
       yield* check("GET", "/history/%23ops", "/history/{name}")
+      // A page of which nothing can be read.
+      yield* check("GET", "/history/%23ops?after=1", "/history/{name}")
+      const { json: page } = yield* ask("GET", "/history/%23ops?after=1")
+      assert.deepStrictEqual(page, { lines: [], damaged: damagedPage.damaged, more: true })
       yield* check("GET", "/history/bob", "/history/{name}", { headers: alice })
       yield* check("GET", "/history/bob", "/history/{name}")
       yield* check("GET", "/history/%23none", "/history/{name}")
