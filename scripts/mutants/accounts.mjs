@@ -201,15 +201,15 @@ export const mutants = [
   {
     name: "each device of an account is announced",
     file: "chat/Lifecycle.ts",
-    search: "if (isFirst) notices.notify(Reply.joined(name), name)",
-    replace: "if (isFirst || peer.device !== undefined) notices.notify(Reply.joined(name), name)",
+    search: "isFirst && !names.isElsewhere(name)",
+    replace: "(isFirst || peer.device !== undefined)",
     test: devices
   },
   {
     name: "an account is announced as gone when its first device leaves",
     file: "chat/Lifecycle.ts",
-    search: "if (names.find(peer.name) === undefined) notices.notify(Reply.left(peer.name), peer.name)",
-    replace: "if (names !== undefined) notices.notify(Reply.left(peer.name), peer.name)",
+    search: "if (names.find(name) === undefined && !names.isElsewhere(name))",
+    replace: "if (names !== undefined)",
     test: devices
   },
   {

@@ -103,5 +103,33 @@ export const mutants = [
     search: "        held.pending -= 1\n        this.releaseIfFree(name)",
     replace: "        held.pending -= 1",
     test: "test/cluster/names.test.ts"
+  },
+  {
+    name: "a recipient that is discarded while it is full is watched for ever",
+    file: "chat/BrokerState.ts",
+    search: "        watch.discard(outbox)\n",
+    replace: "",
+    test: faults
+  },
+  {
+    name: "a client that comes over from another node is announced twice",
+    file: "chat/Lifecycle.ts",
+    search: "isFirst && !names.isElsewhere(name)",
+    replace: "isFirst",
+    test: "test/cluster/names.test.ts"
+  },
+  {
+    name: "a client leaves in the notices although it has only come over from another node",
+    file: "chat/BrokerState.ts",
+    search: "names.setElsewhere(name, isThere) && names.find(name) === undefined",
+    replace: "names.setElsewhere(name, isThere)",
+    test: "test/cluster/names.test.ts"
+  },
+  {
+    name: "a client that is listed at another node leaves twice in the notices",
+    file: "chat/Lifecycle.ts",
+    search: "names.find(name) === undefined && !names.isElsewhere(name)",
+    replace: "names.find(name) === undefined",
+    test: "test/cluster/names.test.ts"
   }
 ]

@@ -90,7 +90,10 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
         outboxes.add(outbox)
         return outbox
       },
-      discard: (outbox) => void outboxes.delete(outbox),
+      discard: (outbox) => {
+        outboxes.delete(outbox)
+        watch.discard(outbox)
+      },
       settled,
       settledEach: (outbox, batch, outcomes) => settledEach(outbox, batch, outcomes),
       handedOn: (outbox, batch) => linesElsewhere.handedOn(outbox, batch),
@@ -109,7 +112,9 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
       divert: (resolver) => directory.divert(resolver),
       present: (name) => names.find(name),
       elsewhere: (name, isThere) => {
-        if (names.setElsewhere(name, isThere)) notices.notify(isThere ? Reply.joined(name) : Reply.left(name), name)
+        // Nobody has come or gone if a client of that name is here: the directory's watch may be behind.
+        const isNew = names.setElsewhere(name, isThere) && names.find(name) === undefined
+        if (isNew) notices.notify(isThere ? Reply.joined(name) : Reply.left(name), name)
       },
       breakOff,
       expel: (peer, fatal) => moderation.expel(peer, fatal),

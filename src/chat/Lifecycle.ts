@@ -103,7 +103,7 @@ export class Lifecycle {
   }
 
   private hasJoined(peer: Peer, isFirst: boolean) {
-    const { log, notices, predecessors, presence, time } = this.broker
+    const { log, names, notices, predecessors, presence, time } = this.broker
     const { device, name } = peer
     predecessors.joined(peer)
     // A copy: V8 would keep the concatenation together with its parts (benchmark: idle memory).
@@ -117,7 +117,8 @@ export class Lifecycle {
       at: time.wall()
     })
     if (peer.isSendOnly) return
-    if (isFirst) notices.notify(Reply.joined(name), name)
+    // Listed elsewhere: for the clients here, it has not left yet.
+    if (isFirst && !names.isElsewhere(name)) notices.notify(Reply.joined(name), name)
     for (const { joined } of presence) joined?.(peer)
   }
 
@@ -314,10 +315,10 @@ export class Lifecycle {
     this.sweepAbove = Math.max(fewOrphans, 2 * this.orphans.size)
   }
 
-  /** Notifies the others, unless another device of the same account is still present. */
-  private announceLeft(peer: Peer) {
+  /** Notifies the others, unless the name is still present: another device of the account, or a client elsewhere. */
+  private announceLeft({ name }: Peer) {
     const { names, notices } = this.broker
-    if (names.find(peer.name) === undefined) notices.notify(Reply.left(peer.name), peer.name)
+    if (names.find(name) === undefined && !names.isElsewhere(name)) notices.notify(Reply.left(name), name)
   }
 
   private absent(peer: Peer) {

@@ -181,6 +181,10 @@ export class Names implements Resolver {
     return true
   }
 
+  isElsewhere(name: string): boolean {
+    return this.elsewhere.has(name)
+  }
+
   /** The reply to `/who`. Its names are cached, because they are many and many clients ask for them. */
   who(label: string | undefined): ReadonlyArray<string> {
     const names = this.all()

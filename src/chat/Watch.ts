@@ -206,6 +206,11 @@ export class Watch {
     this.unresponsive.forget(peer)
   }
 
+  /** The recipient is no more: it is not among the outboxes now. */
+  discard(outbox: Outbox<Peer>) {
+    this.lagging.delete(outbox)
+  }
+
   /** Checks every watched peer. */
   tick(): Findings {
     const now = this.time

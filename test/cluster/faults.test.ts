@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { vi } from "vitest"
+import { Watch } from "../../src/chat/Watch.js"
 import { pass } from "../support/MemoryServer.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
@@ -34,6 +36,29 @@ describe("a node that is lost", () => {
       assert.strictEqual(replies(alice).at(-1), "! undelivered bob reason=offline: no recipient of that name is online")
       assert.deepStrictEqual(messages(bob), [])
       yield* pass(2_000)
+    })
+  )
+
+  it.scoped("leaves nothing to watch, not even a recipient that was full", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* twoNodes({
+        outboxLines: 64,
+        outboxBytes: 16_384,
+        memory: { bufferBytes: 1_024 }
+      })
+      const [alice, bob] = [yield* a.join("alice"), yield* b.join("bob")]
+      yield* settle
+      bob.socket.pause()
+      alice.say(...Array.from({ length: 3_000 }, (_, index) => `bob: ${index}`))
+      yield* pass(5_000)
+      assert.match(replies(alice).at(-1) ?? "", /^! undelivered bob reason=busy/u)
+      bob.socket.destroy()
+      cluster.lose(cluster.node("b"))
+      yield* pass(10_000)
+      const ticks = vi.spyOn(Watch.prototype, "tick")
+      yield* pass(10_000)
+      assert.strictEqual(ticks.mock.calls.length, 0)
+      ticks.mockRestore()
     })
   )
 

@@ -100,6 +100,50 @@ describe("a name in a cluster", () => {
     })
   )
 
+  it.scoped("is announced once for a client that comes over from another node before this node knows", () =>
+    Effect.gen(function* () {
+      const { a, cluster } = yield* twoNodes()
+      const alice = yield* a.join("alice")
+      alice.say("/hello")
+      const [node, other] = [cluster.node("a"), cluster.node("b")]
+      const notices = () => alice.received.filter((line) => /^\* (?:joined|left)/u.test(line))
+      const shows = (isThere: boolean) =>
+        Effect.zipRight(
+          Effect.sync(() => node.host.inTurn(() => node.learns("bob", isThere ? other.as : undefined))),
+          pass(500)
+        )
+      yield* shows(true)
+      const bob = yield* a.join("bob")
+      yield* pass(500)
+      yield* shows(false)
+      assert.deepStrictEqual(notices(), ["* joined bob: has joined"])
+      bob.say("/quit")
+      yield* bob.ended
+      yield* pass(500)
+      assert.deepStrictEqual(notices(), ["* joined bob: has joined", "* left bob: has left"])
+    })
+  )
+
+  it.scoped("is announced once for a client that comes over and goes before this node knows", () =>
+    Effect.gen(function* () {
+      const { a, cluster } = yield* twoNodes()
+      const alice = yield* a.join("alice")
+      alice.say("/hello")
+      const [node, other] = [cluster.node("a"), cluster.node("b")]
+      node.host.inTurn(() => node.learns("bob", other.as))
+      yield* pass(500)
+      const bob = yield* a.join("bob")
+      bob.say("/quit")
+      yield* bob.ended
+      yield* pass(500)
+      const notices = () => alice.received.filter((line) => /^\* (?:joined|left)/u.test(line))
+      assert.deepStrictEqual(notices(), ["* joined bob: has joined"])
+      node.host.inTurn(() => node.learns("bob", undefined))
+      yield* pass(500)
+      assert.deepStrictEqual(notices(), ["* joined bob: has joined", "* left bob: has left"])
+    })
+  )
+
   it.scoped("that another node has taken meanwhile costs its clients their connections", () =>
     Effect.gen(function* () {
       const { a, cluster } = yield* twoNodes()
