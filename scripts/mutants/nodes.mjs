@@ -341,5 +341,12 @@ export const mutants = [
     search: "    this.fork(Effect.zipRight(this.claims.reclaim(this.taken), done))\n",
     replace: "    this.fork(done)\n",
     nodes
+  },
+  {
+    name: "frames sent again to a node that was lost are no longer counted",
+    file: wiring,
+    search: "      this.ended = sumOf(this.ended, link.counts)\n",
+    replace: "",
+    test: "test/cluster/MakeNodes.test.ts"
   }
 ]

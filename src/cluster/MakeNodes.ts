@@ -5,7 +5,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { Cluster, type ClusterService, ClusterUnavailable, type Link } from "../ports/Cluster.js"
 import * as Time from "../ports/Time.js"
-import type { NodesState } from "../telemetry/ClusterMetrics.js"
+import type { FrameCounts, NodesState } from "../telemetry/ClusterMetrics.js"
 import * as Claim from "./Claim.js"
 import { Claims } from "./Claims.js"
 import * as Frame from "./Frame.js"
@@ -56,6 +56,8 @@ class ConnectedNodes implements VisibleNodes {
   private readonly claims: Claims
   private readonly elsewhere: NamesElsewhere
   private readonly links = new Map<OtherNode, NodeLink>()
+  /** The counts of links that have ended. */
+  private ended: FrameCounts = noFrames
   /** Links that owe an acknowledgement. */
   private readonly owing = new Set<NodeLink>()
   private link: Link = { maxFrameBytes: 0, isUp: () => false, send: () => {}, broadcast: () => {} }
@@ -161,6 +163,7 @@ class ConnectedNodes implements VisibleNodes {
     grantMillis: this.membership.grantAge,
     claims: this.claims.counts,
     names: this.elsewhere.size,
+    frames: Array.from(this.links.values(), ({ counts }) => counts).reduce(sumOf, this.ended),
     others: Array.from(this.membership.peers, (peer) => {
       const link = this.links.get(peer)
       return {
@@ -168,7 +171,7 @@ class ConnectedNodes implements VisibleNodes {
         incarnation: peer.incarnation,
         silentMillis: this.time.now() - peer.heardAt,
         inFlightBytes: link?.inFlight ?? 0,
-        ...(link?.counts ?? { resent: 0, repeated: 0, gaps: 0 })
+        ...(link?.counts ?? noFrames)
       }
     })
   })
@@ -324,7 +327,10 @@ class ConnectedNodes implements VisibleNodes {
   private readonly lost = (peer: Peer) => {
     const link = this.links.get(peer)
     this.links.delete(peer)
-    if (link !== undefined) this.owing.delete(link)
+    if (link !== undefined) {
+      this.owing.delete(link)
+      this.ended = sumOf(this.ended, link.counts)
+    }
     this.options.events.lost(peer)
     this.elsewhere.lost(peer)
   }
@@ -351,6 +357,14 @@ class ConnectedNodes implements VisibleNodes {
     this.fork(Effect.zipRight(this.claims.reclaim(this.taken), done))
   }
 }
+
+const noFrames: FrameCounts = { resent: 0, repeated: 0, gaps: 0 }
+
+const sumOf = (a: FrameCounts, b: FrameCounts): FrameCounts => ({
+  resent: a.resent + b.resent,
+  repeated: a.repeated + b.repeated,
+  gaps: a.gaps + b.gaps
+})
 
 const maxJoinAttempts = 8
 

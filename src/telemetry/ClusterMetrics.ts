@@ -2,19 +2,24 @@ import * as Metric from "effect/Metric"
 
 /** The metrics of a node of a cluster. They exist only in a server that is one. */
 
-/** Another node, as this one sees it. */
-export interface OtherNodeState {
+/** What went wrong with frames between two nodes, or between this one and all others. */
+export interface FrameCounts {
+  /** Contents that this node sent again. */
+  readonly resent: number
+  /** Contents that came twice. */
+  readonly repeated: number
+  /** Contents that came before an earlier one. */
+  readonly gaps: number
+}
+
+/** Another node, as this one sees it. Its counts begin when the two met. */
+export interface OtherNodeState extends FrameCounts {
   readonly name: string
   readonly incarnation: string
   /** Since this node last heard it. */
   readonly silentMillis: number
   /** Bytes sent to it that it has not acknowledged. */
   readonly inFlightBytes: number
-  /** Contents that were sent to it again, since it was met. */
-  readonly resent: number
-  /** Contents of it that came twice, or before an earlier one. */
-  readonly repeated: number
-  readonly gaps: number
 }
 
 /** What this node knows of itself and the others. */
@@ -29,6 +34,8 @@ export interface NodesState {
   readonly claims: { readonly yours: number; readonly taken: number; readonly unavailable: number }
   /** Names of clients at other nodes. */
   readonly names: number
+  /** Since this node started, also with nodes that were lost, and as earlier incarnations of itself. */
+  readonly frames: FrameCounts
   readonly others: ReadonlyArray<OtherNodeState>
 }
 
@@ -52,7 +59,9 @@ const total = (name: string, description: string) => {
   return (value: number, tag?: readonly [string, string]) => {
     const key = tag?.join("=") ?? ""
     const series = tag === undefined ? metric : Metric.tagged(metric, ...tag)
-    series.unsafeUpdate(Math.max(0, value - (before.get(key) ?? 0)), [])
+    const last = before.get(key) ?? 0
+    // A new server in the same process counts from 0 again.
+    series.unsafeUpdate(value < last ? value : value - last, [])
     before.set(key, value)
   }
 }
@@ -88,9 +97,6 @@ const totals = {
   returned: total("achat_cluster_foreign_returned_total", "Lines of other nodes that were returned to these")
 }
 
-/** Sums over the incarnations of all nodes: a link that ends takes its counts along. */
-const sums = new Map<string, { resent: number; repeated: number; gaps: number }>()
-
 /** The nodes that were ever seen: their series have to go to 0. */
 const known = new Set<string>()
 
@@ -100,16 +106,7 @@ export const publish = (state: ClusterState) => {
   grantAge.unsafeUpdate(state.grantMillis / 1000, [])
   names.unsafeUpdate(state.names, [])
   queued.unsafeUpdate(state.queued, [])
-  for (const { gaps, incarnation, repeated, resent } of state.others) sums.set(incarnation, { gaps, repeated, resent })
-  const sum = { gaps: 0, repeated: 0, resent: 0 }
-  for (const { gaps, repeated, resent } of sums.values()) {
-    sum.gaps += gaps
-    sum.repeated += repeated
-    sum.resent += resent
-  }
-  totals.resent(sum.resent)
-  totals.repeated(sum.repeated)
-  totals.gaps(sum.gaps)
+  for (const kind of ["resent", "repeated", "gaps"] as const) totals[kind](state.frames[kind])
   for (const result of ["yours", "taken", "unavailable"] as const) {
     totals.claims(state.claims[result], ["result", result])
   }

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as MakeNodes from "../../src/cluster/MakeNodes.js"
 import type * as Memory from "../../src/cluster/Memory.js"
-import { headerBytes, type Nodes } from "../../src/cluster/Nodes.js"
+import { headerBytes } from "../../src/cluster/Nodes.js"
 import type { OtherNode } from "../../src/cluster/OtherNode.js"
 import { Cluster, type ClusterUnavailable } from "../../src/ports/Cluster.js"
 
@@ -16,7 +16,7 @@ export const content = (text: string): Uint8Array => {
 
 /** A node, and what its chat was told. */
 export interface TestNode {
-  readonly nodes: Nodes
+  readonly nodes: MakeNodes.VisibleNodes
   /** Such as `received b hello`. */
   readonly told: ReadonlyArray<string>
   readonly other: (name: string) => OtherNode

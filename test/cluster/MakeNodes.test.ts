@@ -117,4 +117,27 @@ describe("MakeNodes", () => {
       assert.deepStrictEqual(b.told, ["appeared a", "suspended", "resumed", "received a later"])
     })
   )
+
+  it.scopedLive("counts frames that were sent again, also to a node that was lost, and as the node that it was", () =>
+    Effect.gen(function* () {
+      let isLossy = true
+      const memory = yield* Memory.make({ carry: () => (isLossy ? [] : [0]) })
+      const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
+      yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
+      a.nodes.send(a.other("b"), content("one"))
+      b.nodes.send(b.other("a"), content("two"))
+      isLossy = false
+      yield* until(() => b.told.includes("received a one") && a.told.includes("received b two"))
+      memory.disconnect("b")
+      yield* until(() => b.told.includes("suspended"))
+      const before = [a, b].map(({ nodes }) => nodes.inspect().frames)
+      for (const { resent } of before) assert.isAbove(resent, 0)
+      yield* until(() => a.told.includes("lost b"))
+      assert.deepStrictEqual([a.nodes.inspect().others, a.nodes.inspect().frames], [[], before[0]])
+      memory.connect("b")
+      yield* until(() => b.told.includes("resumed") && b.told.lastIndexOf("appeared a") > b.told.indexOf("reborn"))
+      for (const { resent } of b.nodes.inspect().others) assert.strictEqual(resent, 0)
+      assert.deepStrictEqual(b.nodes.inspect().frames, before[1])
+    })
+  )
 })

@@ -98,6 +98,7 @@ const nobodyYet = {
   grantMillis: 0,
   claims: { yours: 0, taken: 0, unavailable: 0 },
   names: 0,
+  frames: { resent: 0, repeated: 0, gaps: 0 },
   others: []
 }
 
