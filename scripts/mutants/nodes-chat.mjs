@@ -4,6 +4,7 @@ const leaving = "test/cluster/leaving.test.ts"
 const faults = "test/cluster/faults.test.ts"
 const threeNodes = "test/cluster/three-nodes.test.ts"
 const foreign = "test/cluster/ForeignLines.test.ts"
+const versions = "test/cluster/versions.test.ts"
 
 export const mutants = [
   {
@@ -30,7 +31,7 @@ export const mutants = [
   {
     name: "what was sent to a lost node returns as if it had not been",
     file: "cluster/RemoteRecipient.ts",
-    search: 'return this.cameBack(this.linesSent, { _tag: "Returned", reason: "node-lost" })',
+    search: "return this.cameBack(this.linesSent, inDoubt)",
     replace: 'return this.cameBack(this.linesSent, { _tag: "Returned", reason: "disconnected" })',
     test: faults
   },
@@ -131,5 +132,33 @@ export const mutants = [
     search: "names.find(name) === undefined && !names.isElsewhere(name)",
     replace: "names.find(name) === undefined",
     test: "test/cluster/names.test.ts"
+  },
+  {
+    name: "a word of a later version is a reason for clients",
+    file: "cluster/RemoteRecipient.ts",
+    search: "return OutcomeReply.isReason(word) ?",
+    replace: "return OutcomeReply.isReason(word) || !isDelivered(word) ?",
+    test: versions
+  },
+  {
+    name: "a report that cannot be read is left out",
+    file: "cluster/ClusterChat.ts",
+    search: "      this.recipients.doubt(node, unread)\n",
+    replace: "      void unread\n",
+    test: versions
+  },
+  {
+    name: "reports after one that could not be read are believed",
+    file: "cluster/RemoteRecipient.ts",
+    search: "node === this.doubted ? inDoubt : outcomeOf(word)",
+    replace: "outcomeOf(word)",
+    test: versions
+  },
+  {
+    name: "what another node says of its lines is believed",
+    file: "cluster/Contents.ts",
+    search: " && countLines(text, 0, text.length) === lines",
+    replace: " && lines !== 0",
+    test: versions
   }
 ]

@@ -48,8 +48,10 @@ export interface ClusterCounts {
   readonly foreign: Readonly<ForeignLedger>
   /** Lines of other nodes that have no fate yet. */
   readonly queued: number
-  /** Pairs that returned although they may have been delivered, because a node was lost. */
+  /** Pairs that returned although they may have been delivered, because a node was lost, or not understood. */
   readonly inDoubt: number
+  /** Contents of other nodes of which something could not be read. */
+  readonly unreadable: number
 }
 
 /** One chat over several nodes: the parts of a server that make it so. All of them have to be used. */
@@ -82,7 +84,8 @@ export const make = (join: JoinNodes): ClusterChat => {
     counts: () => ({
       foreign: { received: 0, delivered: 0, returned: 0, ...started?.foreign.ledger },
       queued: started?.foreign.queued ?? 0,
-      inDoubt: started?.recipients.inDoubt ?? 0
+      inDoubt: started?.recipients.inDoubt ?? 0,
+      unreadable: started?.unreadable ?? 0
     })
   }
 }
@@ -97,6 +100,9 @@ class Chat {
   readonly recipients: RemoteRecipients
   readonly foreign: ForeignLines
   private readonly traffic = new Map<OtherNode, NodeTraffic>()
+  /** Nodes that sent what this one cannot read. */
+  private readonly misunderstood = new WeakSet<OtherNode>()
+  unreadable = 0
   private nodes: Nodes | undefined = undefined
   private isSuspended = false
   private fork: (effect: Effect.Effect<void>) => unknown = () => {}
@@ -198,8 +204,10 @@ class Chat {
   private readonly events: NodesEvents = {
     appeared: () => {},
     received: (node, content) => {
-      const { pieces, reports } = decode(content)
+      const { isWhole, pieces, reports, unread } = decode(content)
+      if (!isWhole) this.cannotRead(node)
       this.recipients.report(node, reports)
+      this.recipients.doubt(node, unread)
       this.foreign.receive(node, pieces)
     },
     hasRoom: (node) => this.traffic.get(node)?.hasRoom(),
@@ -220,6 +228,16 @@ class Chat {
       for (const peer of this.foreign.unwritten) this.broker.breakOff(peer, "connection-lost")
     },
     nameTaken: (likeness, name) => this.names.taken(likeness, name)
+  }
+
+  /** Logged once: such a node may send many. */
+  private cannotRead(node: OtherNode) {
+    this.unreadable += 1
+    if (this.misunderstood.has(node)) return
+    this.misunderstood.add(node)
+    const { incarnation, name } = node
+    const message = "another node sends what this one cannot read; all nodes have to run the same version"
+    this.fork(Effect.annotateLogs(Effect.logError(message), { node: name, incarnation }))
   }
 
   private close() {

@@ -24,6 +24,13 @@ export interface Content {
   readonly pieces: ReadonlyArray<Piece>
 }
 
+/** What was read of a content. A node that runs another version may have sent what this one cannot read. */
+export interface ReadContent extends Content {
+  /** The names in reports that could not be read, so that the fates of these lines are unknown; all: any name. */
+  readonly unread: ReadonlyArray<string> | "all"
+  readonly isWhole: boolean
+}
+
 /** About the most bytes of lines in one content. A line that is longer has a content for itself. */
 export const maxTextBytes = 262_144
 
@@ -50,27 +57,52 @@ export const encode = ({ pieces, reports }: Content): Uint8Array => {
   return content
 }
 
-/** Reads a content, without the bytes that `Nodes.send` fills in. */
-export const decode = (content: Uint8Array): Content => {
+/**
+ * Reads a content, without the bytes that `Nodes.send` fills in. Never fails. A piece that cannot be read has no text, so
+ * that its lines return, and where possible the number of lines that its sender counts.
+ */
+export const decode = (content: Uint8Array): ReadContent => {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
-  let at = lengthBytes + bytes.readUInt32LE(0)
+  const textAt = bytes.length < lengthBytes ? Infinity : lengthBytes + bytes.readUInt32LE(0)
+  if (textAt > bytes.length) return { reports: [], pieces: [], unread: "all", isWhole: false }
   const reports: Array<Report> = []
   const pieces: Array<Piece> = []
-  for (const line of bytes.toString("latin1", lengthBytes, at).split("\n")) {
+  const unread: Array<string> = []
+  let isWhole = true
+  let at = textAt
+  for (const line of bytes.toString("latin1", lengthBytes, textAt).split("\n")) {
+    if (line === "") continue
     const [name = "", ...words] = line.slice(1).split(" ")
-    if (line.startsWith("<")) reports.push({ name, fates: fatesOf(words) })
-    else if (line !== "") {
-      const end = at + Number(words[1])
-      pieces.push({ name, lines: Number(words[0]), text: bytes.toString("latin1", at, end) })
-      at = end
-    }
+    if (line.startsWith("<")) {
+      const fates = fatesOf(words)
+      if (fates === undefined) unread.push(name)
+      else reports.push({ name, fates })
+    } else if (line.startsWith(">")) {
+      const [lines, length] = [Number(words[0]), Number(words[1])]
+      const end = Number.isSafeInteger(length) && length >= 0 ? at + length : Infinity
+      const text = end <= bytes.length ? bytes.toString("latin1", at, end) : ""
+      const isReadable = text === "" ? lines === 1 && length === 0 : isLines(text, lines)
+      if (isReadable) pieces.push({ name, lines, text })
+      else pieces.push({ name, lines: isCount(lines) && lines <= bytes.length ? lines : 1, text: "" })
+      isWhole &&= isReadable
+      at = end // beyond the content: where the texts of the other pieces are is unknown
+    } else isWhole = false
   }
-  return { reports, pieces }
+  return { reports, pieces, unread, isWhole: isWhole && unread.length === 0 && at === bytes.length }
 }
 
-const fatesOf = (words: ReadonlyArray<string>): Fates => {
+const isCount = (lines: number) => Number.isSafeInteger(lines) && lines > 0
+
+const isLines = (text: string, lines: number) => text.endsWith("\n") && countLines(text, 0, text.length) === lines
+
+/** Undefined if one of them is no number of lines with a word. */
+const fatesOf = (words: ReadonlyArray<string>): Fates | undefined => {
   const fates: Array<readonly [number, string]> = []
-  for (let at = 0; at + 1 < words.length; at += 2) fates.push([Number(words[at]), words[at + 1] as string])
+  for (let at = 0; at < words.length; at += 2) {
+    const [lines, word] = [Number(words[at]), words[at + 1]]
+    if (word === undefined || !isCount(lines)) return undefined
+    fates.push([lines, word])
+  }
   return fates
 }
 

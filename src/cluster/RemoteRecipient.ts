@@ -5,7 +5,7 @@ import * as LineForm from "../chat/LineForm.js"
 import type { Outbox, WriterKind } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
 import * as Fate from "../protocol/Fate.js"
-import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
+import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import type { Fates } from "./Contents.js"
 import type { NodeTraffic, Sender } from "./NodeTraffic.js"
 import type { OtherNode } from "./OtherNode.js"
@@ -17,6 +17,9 @@ const linkWriter: WriterKind = { jamReason: "busy", decidesAlone: false, isFirst
 const part = 1 / 4
 
 type Returned = LineOutcome & { readonly _tag: "Returned" }
+
+/** Nobody here can know what has become of a line. */
+const inDoubt: Returned = { _tag: "Returned", reason: "node-lost" }
 
 interface Collaborators {
   readonly broker: Pick<FeatureContext, "cameBack" | "handedOn" | "outbox" | "recall">
@@ -34,6 +37,8 @@ export class RemoteRecipient implements Sender {
   private target: OtherNode | undefined = undefined
   /** The node that has the lines which were sent. */
   private sentTo: OtherNode | undefined = undefined
+  /** A node with a report that could not be read: from then on, its reports may be about other lines than they seem. */
+  private doubted: OtherNode | undefined = undefined
   /** The node to which the batch in hand goes when there is room on the link. */
   private offeredTo: OtherNode | undefined = undefined
 
@@ -105,24 +110,36 @@ export class RemoteRecipient implements Sender {
     if (this.isIdle) this.cluster.rest(this)
   }
 
-  /** A node has reported the fates of the first lines that it was sent. */
-  report(node: OtherNode, fates: Fates) {
-    if (node !== this.sentTo) return
-    for (const [lines, word] of fates) this.cameBack(lines, outcomeOf(word))
+  /** A node has reported the fates of the first lines that it was sent. Returns how many of them it may have delivered. */
+  report(node: OtherNode, fates: Fates): number {
+    if (node !== this.sentTo) return 0
+    let doubtful = 0
+    for (const [lines, word] of fates) {
+      const outcome = node === this.doubted ? inDoubt : outcomeOf(word)
+      const count = this.cameBack(lines, outcome)
+      if (outcome === inDoubt) doubtful += count
+    }
+    return doubtful
+  }
+
+  /** A report of a node could not be read. Returns how many lines the node may have delivered. */
+  doubt(node: OtherNode): number {
+    this.doubted = node
+    return this.sentTo === node ? this.cutOff() : 0
   }
 
   /** A node is lost. Returns how many lines it may have delivered. */
   lost(node: OtherNode): number {
     const isTarget = this.target === node
     if (isTarget) this.target = undefined // nothing more is sent there
-    const inDoubt = this.sentTo === node ? this.cutOff() : 0
+    const doubtful = this.sentTo === node ? this.cutOff() : 0
     if (isTarget) this.isNowhere({ _tag: "Returned", reason: "disconnected" })
-    return inDoubt
+    return doubtful
   }
 
   /** The time to deliver is over. Returns how many lines may still be delivered. */
   cutOff(): number {
-    return this.cameBack(this.linesSent, { _tag: "Returned", reason: "node-lost" })
+    return this.cameBack(this.linesSent, inDoubt)
   }
 
   private cameBack(lines: number, outcome: Parameters<FeatureContext["cameBack"]>[2]): number {
@@ -143,8 +160,8 @@ export class RemoteRecipient implements Sender {
 
 const isDelivered = (word: string): word is Fate.Delivered => Fate.delivered.some((fate) => fate === word)
 
-/** @param word as the other node reports it, which runs the same program */
+/** @param word as the other node reports it; of a later version, it may be an unknown one */
 const outcomeOf = (word: string): Parameters<FeatureContext["cameBack"]>[2] => {
   if (isDelivered(word)) return { _tag: "Delivered", fate: word, params: "" }
-  return { _tag: "Returned", reason: word as UndeliveredReason }
+  return OutcomeReply.isReason(word) ? { _tag: "Returned", reason: word } : inDoubt
 }

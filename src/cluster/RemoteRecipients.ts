@@ -44,7 +44,7 @@ export class RemoteRecipients implements Resolver {
   /** Names that nobody had, and until when that is believed. In the order of these times. */
   private readonly unknown = new Map<string, number>()
   private isSweeping = false
-  /** Pairs whose lines may have been delivered by a node that was lost: a part of those that returned. */
+  /** Pairs whose lines may have been delivered by a node that was lost, or not understood: a part of those that returned. */
   inDoubt = 0
 
   constructor(private readonly cluster: Collaborators) {}
@@ -152,10 +152,17 @@ export class RemoteRecipients implements Resolver {
   report(node: OtherNode, reports: ReadonlyArray<Report>) {
     for (const { fates, name } of reports) {
       const recipient = this.byName.get(name)
-      recipient?.report(node, fates)
+      this.inDoubt += recipient?.report(node, fates) ?? 0
       // It came and went before the watch showed it.
       const isGone = fates.some(([, word]) => word === "offline") && this.cluster.where(name) === undefined
       if (isGone && recipient?.node === node) this.moved(name, undefined)
+    }
+  }
+
+  /** What this node reported of these names could not be read. */
+  doubt(node: OtherNode, names: ReadonlyArray<string> | "all") {
+    for (const name of names === "all" ? [...this.byName.keys()] : names) {
+      this.inDoubt += this.byName.get(name)?.doubt(node) ?? 0
     }
   }
 

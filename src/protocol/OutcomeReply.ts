@@ -49,6 +49,8 @@ const undeliveredText: Record<UndeliveredReason, string> = {
 
 export const undeliveredReasons = Object.keys(undeliveredText)
 
+export const isReason = (word: string): word is UndeliveredReason => Object.hasOwn(undeliveredText, word)
+
 /** The reasons for which a line does not even wait for its recipient. */
 const refusedAtOnce: ReadonlySet<UndeliveredReason> = new Set([
   "offline",

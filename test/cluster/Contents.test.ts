@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
 import * as LineForm from "../../src/chat/LineForm.js"
-import { countLines, decode, encode, endOfLines, type Content } from "../../src/cluster/Contents.js"
+import { countLines, decode, encode, endOfLines, type Content, type Fates } from "../../src/cluster/Contents.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 import * as ReceivedForm from "../../src/cluster/ReceivedForm.js"
 import * as Wire from "../../src/protocol/Wire.js"
@@ -29,7 +29,67 @@ describe("Contents", () => {
       ]
     }
   ])("are read as they were written: %j", (content) => {
-    assert.deepStrictEqual(roundTrip(content), content)
+    assert.deepStrictEqual(roundTrip(content), { ...content, unread: [], isWhole: true })
+  })
+
+  it.each<[string, Fates]>([
+    ["no number", [[NaN, "written"]]],
+    ["a fraction", [[0.5, "written"]]],
+    ["a negative number", [[-3, "written"]]],
+    ["zero", [[0, "written"]]],
+    ["a number without a word", [[1, "written 2"]]],
+    [
+      "a number that is not exact, after one that is",
+      [
+        [1, "written"],
+        [2 ** 53, "written"]
+      ]
+    ]
+  ])("with a report of %s leave the fates of these lines unknown", (_, fates) => {
+    const sound = { name: "carol", fates: [[1, "offline"]] } as const
+    assert.deepStrictEqual(roundTrip({ reports: [{ name: "bob", fates }, sound], pieces: [] }), {
+      reports: [sound],
+      pieces: [],
+      unread: ["bob"],
+      isWhole: false
+    })
+  })
+
+  it.each([
+    ["more lines than it says", 1, "from a: x\nfrom a: y\n", 1],
+    ["fewer lines than it says", 7, "from a: x\n", 7],
+    ["no number of lines", NaN, "from a: x\n", 1],
+    ["more lines than bytes", 1e12, "from a: x\n", 1],
+    ["half a line", 1, "from a: x", 1],
+    ["half a line at its end", 2, "from a: x\nfrom a: y", 2],
+    ["lines without a text", 2, "", 2]
+  ])("with a piece of %s return it", (_, lines, text, returned) => {
+    const sound = { name: "carol", lines: 1, text: "from a: x\n" }
+    assert.deepStrictEqual(roundTrip({ reports: [], pieces: [{ name: "bob", lines, text }, sound] }), {
+      reports: [],
+      pieces: [{ name: "bob", lines: returned, text: "" }, sound],
+      unread: [],
+      isWhole: false
+    })
+  })
+
+  it("that end too early return what is missing", () => {
+    const [one, two] = [
+      { name: "bob", lines: 1, text: "from a: x\n" },
+      { name: "carol", lines: 1, text: "from a: y\n" }
+    ] as const
+    const content = encode({ reports: [], pieces: [one, two] }).subarray(headerBytes)
+    assert.deepStrictEqual(decode(content.subarray(0, content.length - 1)).pieces, [one, { ...two, text: "" }])
+    for (const length of [0, 3, 10]) {
+      assert.deepStrictEqual(decode(content.subarray(0, length)), {
+        reports: [],
+        pieces: [],
+        unread: "all",
+        isWhole: false
+      })
+    }
+    const more = Buffer.concat([content, Buffer.from("x")])
+    assert.deepStrictEqual(decode(more), { reports: [], pieces: [one, two], unread: [], isWhole: false })
   })
 
   it.each([

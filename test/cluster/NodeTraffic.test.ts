@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest"
 import { Batch } from "../../src/chat/Batch.js"
 import type { Peer } from "../../src/chat/Peer.js"
-import { decode, maxTextBytes } from "../../src/cluster/Contents.js"
+import { decode, maxTextBytes, type Content } from "../../src/cluster/Contents.js"
 import { NodeTraffic, type Sender } from "../../src/cluster/NodeTraffic.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 
@@ -15,7 +15,7 @@ const batchOf = (text: string): Batch<Peer> => {
 
 /** Recipients with batches, on a link that takes a number of contents. */
 const start = (most = Infinity) => {
-  const contents: Array<ReturnType<typeof decode>> = []
+  const contents: Array<Content> = []
   const sent: Array<string> = []
   const state = { most, maxContentBytes: 1_048_576 }
   const traffic = new NodeTraffic(node, {
@@ -24,7 +24,9 @@ const start = (most = Infinity) => {
     send: (content) => {
       if (contents.length >= state.most) return false
       assert.isAtMost(content.length, state.maxContentBytes)
-      contents.push(decode(content.subarray(headerBytes)))
+      const { isWhole, pieces, reports } = decode(content.subarray(headerBytes))
+      assert.isTrue(isWhole)
+      contents.push({ reports, pieces })
       return true
     }
   })

@@ -22,7 +22,8 @@ describe("lines to a client at another node", () => {
       assert.deepStrictEqual(b.counts(), {
         foreign: { received: 3, delivered: 3, returned: 0 },
         queued: 0,
-        inDoubt: 0
+        inDoubt: 0,
+        unreadable: 0
       })
       assert.strictEqual((yield* b.server.ledger).accepted, 1)
     })
