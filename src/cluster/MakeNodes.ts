@@ -128,10 +128,6 @@ class ConnectedNodes implements VisibleNodes {
     return this.link.maxFrameBytes
   }
 
-  get names(): Iterable<string> {
-    return this.elsewhere.names
-  }
-
   readonly isSuspended = () => this.membership.isSuspended
   readonly claim = (likeness: string, name: string) => this.claims.claim(likeness, name)
   readonly where = (name: string) => this.elsewhere.where(name)
@@ -206,9 +202,7 @@ class ConnectedNodes implements VisibleNodes {
     yield* Effect.addFinalizer(() => Effect.sync(() => (this.isClosed = true)))
     this.link = yield* this.cluster.link({
       frame: (frame) => this.report(() => this.frame(frame)),
-      up: () => this.report(this.up),
-      down: () => {},
-      nobody: () => {}
+      up: () => this.report(this.up)
     })
     yield* this.takeLease
     yield* Effect.addFinalizer(() => this.leave)

@@ -199,7 +199,6 @@ export class MemoryCluster {
 
   private wentDown(member: Member) {
     for (const watcher of member.watchers) watcher.waiting = []
-    this.options.after(0, () => this.reach(member, () => member.link?.down()))
   }
 
   private cameUp(member: Member) {
@@ -212,10 +211,7 @@ export class MemoryCluster {
     if (!this.reaches(from) || from.link === undefined) return
     const { life } = this
     const receiver = this.members.get(to)
-    if (receiver?.link === undefined || !receiver.isConnected) {
-      this.options.after(0, () => this.reach(from, () => from.link?.nobody(to)))
-      return
-    }
+    if (receiver?.link === undefined || !receiver.isConnected) return
     for (const delay of this.options.carry?.(from.name, to) ?? [0]) {
       const copy = frame.slice()
       this.options.after(delay, () => {

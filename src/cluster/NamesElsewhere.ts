@@ -36,10 +36,6 @@ export class NamesElsewhere {
     return this.present.get(name)
   }
 
-  get names(): Iterable<string> {
-    return this.present.keys()
-  }
-
   get size(): number {
     return this.present.size
   }

@@ -170,17 +170,12 @@ const link =
     Effect.gen(function* () {
       const subject = (name: string) => `${cluster}.node.${name}`
       const all = `${cluster}.all`
-      const nobody = connection.inbox()
       let isFirst = true
       let isUp = false
       let isClosed = false
       const subscribe = async () => {
         connection.subscribe(subject(node), (message) => isClosed || events.frame(message.data))
         connection.subscribe(all, (message) => isClosed || events.frame(message.data))
-        // The server answers a frame that it delivers to nobody.
-        connection.subscribe(`${nobody}.*`, ({ headers, subject }) => {
-          if (!isClosed && headers?.code === 503) events.nobody(subject.slice(nobody.length + 1))
-        })
         await connection.flush()
         if (isClosed) return
         isUp = true
@@ -197,7 +192,6 @@ const link =
               subscribed.catch(() => {}) // the connection is lost
             },
             down: () => {
-              if (isUp && !isClosed) events.down()
               isUp = false
             }
           })
@@ -215,7 +209,7 @@ const link =
         },
         isUp: () => isUp,
         send: (to, frame) => {
-          if (isUp) connection.publish(subject(to), frame, `${nobody}.${to}`)
+          if (isUp) connection.publish(subject(to), frame)
         },
         broadcast: (frame) => {
           if (isUp) connection.publish(all, frame)

@@ -135,10 +135,10 @@ export class NatsConnection {
   }
 
   /** Drops the message while the engine takes none. */
-  publish(subject: string, data: Uint8Array, reply?: string): void {
+  publish(subject: string, data: Uint8Array): void {
     if (this.client === undefined || data.length > this.maxPayload) return
     if (this.published - this.confirmed >= this.options.maxUnconfirmedBytes) return
-    this.client.publish(subject, data, reply === undefined ? {} : { reply })
+    this.client.publish(subject, data)
     this.published += data.length
     if (this.pingTicks === undefined && this.published - this.confirmed >= confirmBytes) void this.ping(this.client)
   }

@@ -10,8 +10,6 @@ import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
 /** The codes of errors, from errors.json of nats-server. */
 export const codes = {
   noMessage: 10037,
-  noSuitablePeers: 10005,
-  notEnoughResources: 10023,
   streamExists: 10058,
   streamNotFound: 10059,
   wrongLastSequence: 10071

@@ -70,8 +70,6 @@ export interface Nodes {
   readonly where: (name: string) => OtherNode | undefined
   /** Asks the directory where a client of this name is; undefined if nowhere. */
   readonly find: (name: string) => Effect.Effect<OtherNode | undefined, ClusterUnavailable>
-  /** The names that can be addressed at other nodes, by what this node knows. */
-  readonly names: Iterable<string>
   /** The name at another node that looks the same, by what this node knows. */
   readonly alike: (likeness: string) => string | undefined
   /** The largest content that can be sent, in bytes. */

@@ -73,10 +73,6 @@ export interface LinkEvents {
   readonly frame: (frame: Uint8Array) => void
   /** The engine can be reached again. Frames may have been lost. */
   readonly up: () => void
-  /** The engine cannot be reached. */
-  readonly down: () => void
-  /** Nobody takes frames for this node: it is not connected to the engine at the moment. A hint, no proof. */
-  readonly nobody: (node: string) => void
 }
 
 /**

@@ -34,7 +34,7 @@ describe("MakeNodes", () => {
       yield* until(() => b.nodes.where("Bob")?.name === "a")
       assert.include(b.told, "nameMoved Bob a")
       assert.strictEqual(b.nodes.alike("bob"), "Bob")
-      assert.deepStrictEqual([...b.nodes.names], ["Bob"])
+      assert.strictEqual(b.nodes.inspect().names, 1)
       assert.strictEqual((yield* b.nodes.find("Bob"))?.name, "a")
       assert.isUndefined(yield* b.nodes.find("bob"))
       a.nodes.release("bob")

@@ -82,10 +82,6 @@ export class FakeNode implements Nodes {
     return [...this.cluster.members.values()].filter((node) => node !== this).map(({ as }) => as)
   }
 
-  get names() {
-    return this.known.keys()
-  }
-
   isSuspended() {
     return this.suspended
   }
