@@ -99,6 +99,27 @@ export const mutants = [
     test: "test/client/requests.test.ts"
   },
   {
+    name: "a program learns nothing of lines that the server cannot read",
+    file: "client/ConversationHandle.ts",
+    search: "damaged.length === 0 ? Effect.void",
+    replace: "damaged.length >= 0 ? Effect.void",
+    test: "test/client/requests.test.ts"
+  },
+  {
+    name: "a program learns nothing of what a search could not read",
+    file: "client/ConversationHandle.ts",
+    search: "isDamaged ? report([], onDamaged)",
+    replace: "isDamaged && text === '' ? report([], onDamaged)",
+    test: "test/client/requests.test.ts"
+  },
+  {
+    name: "a program asks a server for ever that sends the same page",
+    file: "client/ConversationHandle.ts",
+    search: "hasMore && end !== undefined && isFurther",
+    replace: "hasMore && end !== undefined && (isFurther || end > 0)",
+    test: "test/client/requests.test.ts"
+  },
+  {
     name: "exec acknowledges a message although its program cannot be started",
     file: "client/Bot.ts",
     search: "yield* Effect.tapError(Deferred.await(started), () => FiberSet.awaitEmpty(running))",

@@ -263,6 +263,27 @@ export const mutants = [
     test: "test/terminal/rooms.test.ts"
   },
   {
+    name: "the terminal asks a server for ever that says that there is more, and sends nothing",
+    file: "terminal/ConversationReader.ts",
+    search: "page.hasMore && isFurther",
+    replace: "page.hasMore && (isFurther || page.last >= 0)",
+    test: "test/terminal/rooms-reconnection.test.ts"
+  },
+  {
+    name: "the terminal counts damaged lines of a page as lines before it",
+    file: "terminal/PagePrinter.ts",
+    search: "const before = first - 1 - read",
+    replace: "const before = (lines[0]?.seq ?? first) - 1 - read",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
+    name: "PageUp asks again for lines of which none can be read",
+    file: "terminal/Pages.ts",
+    search: "const { first = lines[0]?.seq ?? 0, last",
+    replace: "const first = lines[0]?.seq ?? 0\n    const { last",
+    test: "test/terminal/rooms.test.ts"
+  },
+  {
     name: "a page is shown although the user has gone on",
     file: "terminal/ConversationReader.ts",
     search: `if (!this.isInSight(name)) return

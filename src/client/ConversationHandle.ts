@@ -6,7 +6,7 @@ import type { TransportError } from "../ports/Transport.js"
 import type { ClientHandle } from "./Client.js"
 import type * as Encode from "./Encode.js"
 import type { LoginRefused } from "./Login.js"
-import type * as PastReports from "./PastReports.js"
+import * as PastReports from "./PastReports.js"
 import type { Requester, RequestRefused } from "./Request.js"
 import * as Requests from "./Requests.js"
 import type * as RoomReports from "./RoomReports.js"
@@ -19,6 +19,14 @@ export type AskError = TransportError | LoginRefused | RequestRefused
 /** The same, or the name or the text cannot be sent. */
 export type ConversationError = AskError | Encode.Unsendable
 
+export interface DamageOptions {
+  /**
+   * Takes the numbers of lines that the server has left out, because its disk is damaged; of a search none, since the
+   * server does not know which it could not search. By default, this is logged as a warning.
+   */
+  readonly onDamaged?: ((lines: ReadonlyArray<PastReports.NumberRange>) => void) | undefined
+}
+
 /** A room, or the direct conversation of the client's account with one other name. */
 export interface ConversationHandle {
   readonly name: string
@@ -27,9 +35,12 @@ export interface ConversationHandle {
   readonly deliver: (text: string) => ReturnType<ClientHandle["deliver"]>
   /**
    * The lines that are kept, page by page: a page is requested when the program has taken the one before. With `after` or
-   * `since` the oldest line comes first, otherwise the newest. Run the client's `lines` or `received` meanwhile.
+   * `since` the oldest line comes first, otherwise the newest. Run the client's `lines` or `received` meanwhile. Lines that
+   * the server cannot read are left out, which `onDamaged` learns before it gets those around them.
    */
-  readonly history: (range?: Requests.HistoryRange) => Stream.Stream<PastReports.PastLine, ConversationError>
+  readonly history: (
+    range?: Requests.HistoryRange & DamageOptions
+  ) => Stream.Stream<PastReports.PastLine, ConversationError>
   /**
    * Moves the read mark, which all devices of the account share, to the line with this number, or to the last line until
    * this time. It never moves back. Returns where it is; undefined if the server does not tell.
@@ -62,7 +73,7 @@ export interface ConversationsHandle {
   /** Lines with all words of a text, newest first: at most `limit`, which is 20 by default and 100 at most. */
   readonly search: (
     text: string,
-    range?: Partial<Requests.SearchRange>
+    range?: Partial<Requests.SearchRange> & DamageOptions
   ) => Effect.Effect<ReadonlyArray<PastReports.PastLine>, ConversationError>
   /** The devices of the client's account. */
   readonly devices: Effect.Effect<ReadonlyArray<Requests.Device>, AskError>
@@ -97,7 +108,15 @@ export const make = ({
     name,
     send: (text) => send([name], text),
     deliver: (text) => deliver([name], text),
-    history: (range) => pages((page) => asking((ask) => Requests.history(ask, name, page)), range),
+    history: ({ onDamaged, ...range } = {}) =>
+      pages(
+        (page) =>
+          Effect.tap(
+            asking((ask) => Requests.history(ask, name, page)),
+            ({ damaged }) => (damaged.length === 0 ? Effect.void : report(damaged, onDamaged))
+          ),
+        range
+      ),
     markRead: (upTo) => asking((ask) => Requests.read(ask, name, upTo))
   })
   return {
@@ -121,15 +140,22 @@ export const make = ({
     }),
     rooms: asking(Requests.rooms),
     conversations: asking(Requests.conversations),
-    search: (text, range = {}) =>
-      asking((ask) =>
-        Effect.map(
-          Requests.search(ask, text, { ...range, limit: range.limit ?? defaultSearchLimit }),
-          ({ lines }) => lines
-        )
+    search: (text, { onDamaged, ...range } = {}) =>
+      asking((ask) => Requests.search(ask, text, { ...range, limit: range.limit ?? defaultSearchLimit })).pipe(
+        Effect.tap(({ isDamaged }) => (isDamaged ? report([], onDamaged) : Effect.void)),
+        Effect.map(({ lines }) => lines)
       ),
     devices: asking(Requests.devices)
   }
+}
+
+const report = (
+  lines: ReadonlyArray<PastReports.NumberRange>,
+  onDamaged: DamageOptions["onDamaged"]
+): Effect.Effect<void> => {
+  if (onDamaged !== undefined) return Effect.sync(() => onDamaged(lines))
+  const warning = Effect.logWarning("the server has left out lines that it cannot read, because its disk is damaged")
+  return lines.length === 0 ? warning : Effect.annotateLogs(warning, { lines: PastReports.textOfRanges(lines) })
 }
 
 /**
@@ -148,8 +174,11 @@ export const pages = <E, R>(
   return Stream.paginateChunkEffect(range, (from) =>
     Effect.map(load({ ...from, limit }), ({ first, hasMore, last, lines }) => {
       const end = isForward ? last : first
-      // A server that says that there is more, and sends nothing, has nothing.
-      const next = hasMore && end !== undefined ? Option.some(rest(end)) : Option.none()
+      // A server that says that there is more, and sends nothing or the same again, would be asked for ever.
+      const isFurther = isForward
+        ? (end ?? 0) > (from.after ?? 0)
+        : end !== undefined && end < (from.before ?? Infinity)
+      const next = hasMore && end !== undefined && isFurther ? Option.some(rest(end)) : Option.none()
       return [Chunk.fromIterable(isForward ? lines : lines.toReversed()), next] as const
     })
   )

@@ -107,6 +107,10 @@ const rangesIn = (value: string): ReadonlyArray<NumberRange> =>
     return first === undefined || last === undefined ? [] : [{ first, last }]
   })
 
+/** Ranges as people read them: `4 to 9, 12`. */
+export const textOfRanges = (ranges: ReadonlyArray<NumberRange>): string =>
+  ranges.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`)).join(", ")
+
 /** The end in a line; undefined for any other line. */
 export const endIn = (received: Received): EndReport | undefined => {
   const report = noticeOf(received, "end")

@@ -239,7 +239,7 @@ export class ConversationReader {
       earlier: `${first > 0 ? `before=${first} ` : ""}limit=${size}`,
       missed: `after=${shown} limit=${maxPage}`
     }[reason]
-    requests.ask(this.pages.request(reason, name), `/history ${name} ${range}`)
+    requests.ask(this.pages.request(reason, name, shown), `/history ${name} ${range}`)
   }
 
   /** Whether the last lines of a conversation are on their way. */
@@ -305,7 +305,9 @@ export class ConversationReader {
     }
     if (last > 0) this.shown(name, first, reason === "earlier" ? 0 : last)
     if (reason !== "earlier") this.acted()
-    if (reason === "missed" && page.hasMore) this.load(name, "missed")
+    // A server that says that there is more, and sends nothing, is not asked the same again.
+    const isFurther = (conversations.find(name)?.shown ?? 0) > page.after
+    if (reason === "missed" && page.hasMore && isFurther) this.load(name, "missed")
   }
 
   /** Whether the user is not to be called to a conversation. */

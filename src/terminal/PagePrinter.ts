@@ -1,5 +1,5 @@
 import * as KeptText from "../client/KeptText.js"
-import type { PastLine } from "../client/PastReports.js"
+import * as PastReports from "../client/PastReports.js"
 import type { Gap } from "../client/Received.js"
 import * as RoomReports from "../client/RoomReports.js"
 import type { Conversations } from "./Conversations.js"
@@ -28,13 +28,14 @@ export class PagePrinter {
    * @param read the user's read mark, which is shown before the first unread line; 0 for none
    * @param gap lines that are gone
    */
-  entry({ damaged, hasMore, lines, of: name }: Page, read: number, gap: Gap | undefined): void {
+  entry({ damaged, first, hasMore, lines, of: name }: Page, read: number, gap: Gap | undefined): void {
     const { conversations, marks, transcript } = this.options
     const { topic = "" } = conversations.find(name) ?? {}
     transcript.print(Format.rule(name, marks))
     if (topic !== "") this.remark(`topic: ${topic}`)
     if (gap !== undefined) transcript.print(Format.failed(KeptText.gap(gap), marks))
-    const before = (lines[0]?.seq ?? 0) - 1 - read
+    // Damaged lines of the page are not before it.
+    const before = first - 1 - read
     if (hasMore && before > 0) this.remark(`${before} unread lines before these; PageUp shows them`)
     this.lines(lines, read)
     this.damaged(damaged)
@@ -62,11 +63,10 @@ export class PagePrinter {
   /** Says which lines of a page the server cannot read. */
   damaged(ranges: Page["damaged"]): void {
     if (ranges === undefined) return
-    const numbers = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`))
-    this.remark(`the server cannot read lines ${numbers.join(", ")}, because its disk is damaged`)
+    this.remark(`the server cannot read lines ${PastReports.textOfRanges(ranges)}, because its disk is damaged`)
   }
 
-  lines(lines: ReadonlyArray<PastLine>, read = 0): void {
+  lines(lines: ReadonlyArray<PastReports.PastLine>, read = 0): void {
     const { marks, people, transcript } = this.options
     let isMarked = read === 0 || (lines[0]?.seq ?? 0) > read + 1
     for (const line of lines) {
@@ -79,7 +79,7 @@ export class PagePrinter {
     }
   }
 
-  private rowOf({ conversation, ...line }: PastLine): Row {
+  private rowOf({ conversation, ...line }: PastReports.PastLine): Row {
     const { marks, people } = this.options
     if (line.from === people.own && conversation !== people.own) {
       const { text } = Format.ownAction(line, people.own)

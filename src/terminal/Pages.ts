@@ -16,6 +16,8 @@ export interface Page {
   readonly reason: PageReason
   /** A room, or the name of another user; for a search the text. */
   readonly of: string
+  /** The number after which it was requested; 0 if it was not requested after any. */
+  readonly after: number
   readonly lines: ReadonlyArray<PastReports.PastLine>
   /** Whether there are more in the direction of the request. */
   readonly hasMore: boolean
@@ -30,6 +32,7 @@ export interface Page {
 interface Requested {
   readonly reason: PageReason
   readonly of: string
+  readonly after: number
   readonly lines: Array<PastReports.PastLine>
 }
 
@@ -44,10 +47,10 @@ export class Pages {
   private last = 0
 
   /** Returns the label of the request for a page. */
-  request(reason: PageReason, of: string): string {
+  request(reason: PageReason, of: string, after = 0): string {
     this.last += 1
     const label = `${prefix}${this.last}`
-    this.requested.set(label, { reason, of, lines: [] })
+    this.requested.set(label, { reason, of, after, lines: [] })
     return label
   }
 
@@ -67,7 +70,7 @@ export class Pages {
     if (!("label" in received) || received.label === undefined) return undefined
     const requested = this.requested.get(received.label)
     if (requested === undefined) return undefined
-    const { lines, of, reason } = requested
+    const { after, lines, of, reason } = requested
     const line = PastReports.pastIn(received)
     if (line !== undefined) {
       if (lines.length < maxLines) lines.push(line)
@@ -78,7 +81,7 @@ export class Pages {
     const end = PastReports.endIn(received)
     const { first = lines[0]?.seq ?? 0, last = lines.at(-1)?.seq ?? 0 } = end ?? {}
     const inOrder = reason === "search" ? lines.toReversed() : lines
-    return { reason, of, lines: inOrder, hasMore: end?.hasMore === true, first, last, damaged: end?.damaged }
+    return { reason, of, after, lines: inOrder, hasMore: end?.hasMore === true, first, last, damaged: end?.damaged }
   }
 
   /** The connection has ended: no page will come. */

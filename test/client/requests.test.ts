@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
@@ -204,6 +205,66 @@ describe("a client that asks what is kept", () => {
         [1, 2].map((seq) => `* past @${label} #ops bob seq=${seq} at=5: x`)
       )
       assert.deepInclude(yield* Effect.flip(alice.search("x", { limit: 1 })), { reason: "too-long" })
+    })
+  )
+})
+
+describe("what the server cannot read", () => {
+  it.scopedLive("is told to the program, and passed over", () =>
+    Effect.gen(function* () {
+      const ends: Readonly<Record<string, string>> = {
+        "/history #ops after=0 limit=100": "history #ops first=1 last=100 damaged=1-99+100 more=yes",
+        "/history #ops after=100 limit=100": "history #ops first=101 last=200 damaged=101-200 more=yes",
+        "/history #ops after=200 limit=100": "history #ops first=201 last=201",
+        "/history #ops limit=100": "history #ops first=102 last=201 damaged=102-200 more=yes",
+        "/history #ops before=102 limit=100": "history #ops first=2 last=101 damaged=2-101",
+        "/search limit=20 x": "search count=0 damaged=yes"
+      }
+      const { alice } = yield* connect((line, label) => [`* end @${label} ${ends[line] ?? "history #none"}: x`])
+      const told: Array<unknown> = []
+      const onDamaged = (lines: unknown) => void told.push(lines)
+      yield* Stream.runDrain(alice.room("#ops").history({ after: 0, onDamaged }))
+      yield* Stream.runDrain(alice.room("#ops").history({ onDamaged }))
+      assert.deepStrictEqual(yield* alice.search("x", { onDamaged }), [])
+      assert.deepStrictEqual(told, [
+        [
+          { first: 1, last: 99 },
+          { first: 100, last: 100 }
+        ],
+        [{ first: 101, last: 200 }],
+        [{ first: 102, last: 200 }],
+        [{ first: 2, last: 101 }],
+        []
+      ])
+      const logged: Array<string> = []
+      const logger = Logger.make(({ annotations, message }) => {
+        logged.push(`${String(message)} ${JSON.stringify([...annotations])}`)
+      })
+      const logging = Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      yield* Stream.runDrain(alice.room("#ops").history({ after: 0 })).pipe(logging)
+      yield* alice.search("x").pipe(logging)
+      const warning = "the server has left out lines that it cannot read, because its disk is damaged"
+      assert.deepStrictEqual(logged, [
+        `${warning} [["lines","1 to 99, 100"]]`,
+        `${warning} [["lines","101 to 200"]]`,
+        `${warning} []`
+      ])
+    })
+  )
+
+  it.scopedLive("is not asked for again by a client whose server sends the same page for ever", () =>
+    Effect.gen(function* () {
+      const { alice, asked } = yield* connect((_, label) => [
+        `* end @${label} history #ops first=1 last=3 damaged=1-3 more=yes: x`
+      ])
+      yield* Stream.runDrain(alice.room("#ops").history({ after: 0, onDamaged: () => {} }))
+      yield* Stream.runDrain(alice.room("#ops").history({ onDamaged: () => {} }))
+      assert.deepStrictEqual(asked, [
+        "/history #ops after=0 limit=100",
+        "/history #ops after=3 limit=100",
+        "/history #ops limit=100",
+        "/history #ops before=1 limit=100"
+      ])
     })
   )
 })

@@ -122,6 +122,37 @@ describe("conversations at the terminal", () => {
     })
   )
 
+  it.scopedLive("does not ask again for missed lines where none come, although there are more", () =>
+    Effect.gen(function* () {
+      const ends = ["first=2 last=101 damaged=2-101 more=yes", "more=yes"]
+      const { alice, server } = yield* start({
+        isOfAccount: false,
+        kept: { "#ops": [] },
+        answer: (line) => {
+          const [, at] = /^(@\S+) \/history #ops after=/u.exec(line) ?? []
+          return at === undefined ? undefined : [`* end ${at} history #ops ${ends.shift() ?? "more=yes"}: x`]
+        }
+      })
+      yield* alice.types(`/join #ops${enter}`)
+      yield* alice.sees(/#ops › $/u)
+      yield* server.posts("#ops", "bob", "before")
+      yield* alice.sees("bob › before")
+      server.keeps("#ops", "bob", "meanwhile")
+      yield* server.breaks
+      yield* alice.sees("cannot read lines 2 to 101, because its disk is damaged")
+      yield* server.takes(/\/history #ops after=101 limit=100$/u)
+      // Requests are sent in order, and what would be asked again now comes before these.
+      for (const text of ["one", "two"]) {
+        yield* alice.types(`/search ${text}${enter}`)
+        yield* server.takes(new RegExp(`/search ${text}$`, "u"))
+      }
+      const asked = server.taken
+        .filter((line) => line.includes("/history #ops after="))
+        .map((line) => line.split(" ")[3])
+      assert.deepStrictEqual(asked, ["after=1", "after=101"])
+    })
+  )
+
   it.scopedLive("keeps the rooms of a guest who registers: joins them again, and reads what it missed", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* start({ isOfAccount: false, kept: { "#ops": [] } })

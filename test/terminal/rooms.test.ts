@@ -5,6 +5,18 @@ import { ctrl, enter, tab } from "../support/MemoryTerminal.js"
 import { foreign } from "../support/TerminalEmulator.js"
 import { alt, altLeft, altRight, numbered, pageUp, plain, start } from "../support/TerminalRooms.js"
 
+/** Pages of #ops of which the server cannot read some lines. */
+const damaged = (line: string) => {
+  const [, at = "", range = ""] = /^(@\S+) \/history #ops (.*)$/u.exec(line) ?? []
+  if (range === "limit=8") {
+    const lines = [14, 15, 16].map((seq) => `* past ${at} #ops bob seq=${seq} at=${seq}: line ${seq}`)
+    return [...lines, `* end ${at} history #ops first=13 last=20 damaged=13+17-20 more=yes: x`]
+  }
+  return range === "before=13 limit=8"
+    ? [`* end ${at} history #ops first=5 last=12 damaged=5-12 more=yes: x`]
+    : undefined
+}
+
 describe("conversations at the terminal", () => {
   it.scopedLive("lists what is unread above the prompt, and shows it to whoever goes there", () =>
     Effect.gen(function* () {
@@ -153,6 +165,28 @@ describe("conversations at the terminal", () => {
       yield* alice.sees(/—— the beginning of #ops ——\n.*line 1\n[^]*line 4\n.*—— end ——\n#ops › $/u)
       yield* alice.types(pageUp)
       yield* alice.sees(/nothing came before in #ops\n#ops › $/u)
+    })
+  )
+
+  it.scopedLive("passes over lines that the server cannot read, and names them", () =>
+    Effect.gen(function* () {
+      const { alice } = yield* start({
+        kept: { "#ops": numbered(20) },
+        read: { "#ops": 7 },
+        answer: damaged,
+        terminal: { rows: 14 }
+      })
+      yield* alice.sees("#ops 13 —")
+      yield* alice.types(alt("a"))
+      yield* alice.sees(
+        /—— #ops ——\n.*topic: .*\n.*· 5 unread lines before these; PageUp shows them\n[^]*line 16\n.*cannot read lines 13, 17 to 20, [^]*#ops › $/u
+      )
+      yield* alice.types(pageUp)
+      yield* alice.sees(
+        /—— earlier in #ops ——\n.*cannot read lines 5 to 12, because its disk is damaged\n.*—— end ——\n#ops › $/u
+      )
+      yield* alice.types(pageUp)
+      yield* alice.sees(/—— the beginning of #ops ——\n.*line 1\n[^]*line 4\n.*—— end ——\n#ops › $/u)
     })
   )
 

@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import { pages } from "../../client/ConversationHandle.js"
 import * as Encode from "../../client/Encode.js"
 import { printed } from "../../client/Output.js"
-import type * as PastReports from "../../client/PastReports.js"
+import * as PastReports from "../../client/PastReports.js"
 import * as Requests from "../../client/Requests.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Command from "../settings/Command.js"
@@ -82,6 +82,5 @@ const rangeOf = (since: RoomFlags.Place | undefined, until: RoomFlags.Place | un
 
 const sayDamaged = (ranges: ReadonlyArray<PastReports.NumberRange>) => {
   if (ranges.length === 0) return
-  const numbers = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`))
-  Reading.leftOut(`lines that are damaged in the store of the server are left out: ${numbers.join(", ")}`)
+  Reading.leftOut(`lines that are damaged in the store of the server are left out: ${PastReports.textOfRanges(ranges)}`)
 }
