@@ -160,5 +160,19 @@ export const mutants = [
     search: " && countLines(text, 0, text.length) === lines",
     replace: " && lines !== 0",
     test: versions
+  },
+  {
+    name: "a name that cannot be asked for is offline",
+    file: "cluster/RemoteRecipients.ts",
+    search: "return this.busy(name)",
+    replace: "return undefined",
+    test: lines
+  },
+  {
+    name: "a name that could not be asked for stays unavailable",
+    file: "cluster/RemoteRecipients.ts",
+    search: "    broker.soon(() => broker.changed(name))\n",
+    replace: "",
+    test: lines
   }
 ]

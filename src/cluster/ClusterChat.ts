@@ -8,7 +8,6 @@ import type { Admission } from "../chat/Admission.js"
 import type { Resolver } from "../chat/Directory.js"
 import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
 import { likenessOf } from "../chat/Names.js"
-import type { WriterKind } from "../chat/Outbox.js"
 import type { ReachabilityProbe } from "../ports/Reachability.js"
 import type { Listen } from "../ports/Transport.js"
 import * as Name from "../protocol/Name.js"
@@ -23,6 +22,7 @@ import { NodeTraffic } from "./NodeTraffic.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import { RemoteRecipients } from "./RemoteRecipients.js"
+import * as Unavailable from "./Unavailable.js"
 
 /** What joins this node to the others. */
 export interface NodesHost {
@@ -92,8 +92,6 @@ export const make = (join: JoinNodes): ClusterChat => {
 
 /** Between two attempts to join the cluster. Until then, lines return and logins are refused. */
 const joinDelay = "1 second"
-
-const closedWriter: WriterKind = { jamReason: "unavailable", decidesAlone: false, isFirst: false }
 
 class Chat {
   readonly names: LocalNames
@@ -252,13 +250,6 @@ class Chat {
     this.broker.atEnd(this.flush)
   }
 
-  /** Returns all lines as `unavailable`: every name leads to an outbox that takes none. */
-  private readonly nobody: Resolver = {
-    resolve: (name) => {
-      const outbox = this.broker.outbox(name, closedWriter)
-      this.broker.discard(outbox)
-      outbox.surrender("cut-off")
-      return { outboxes: [outbox], suffix: "" }
-    }
-  }
+  /** Returns all lines as `unavailable`. */
+  private readonly nobody: Resolver = { resolve: (name) => Unavailable.destination(this.broker, name) }
 }

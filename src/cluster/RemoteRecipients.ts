@@ -10,6 +10,7 @@ import type { Report } from "./Contents.js"
 import type { NodeTraffic } from "./NodeTraffic.js"
 import type { OtherNode } from "./OtherNode.js"
 import { RemoteRecipient } from "./RemoteRecipient.js"
+import * as Unavailable from "./Unavailable.js"
 
 interface Collaborators {
   readonly broker: Pick<
@@ -25,7 +26,7 @@ interface Collaborators {
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
-/** Names that are asked for at once. A line to one more unknown name returns as `offline`. */
+/** Names that are asked for at once. A line to one more unknown name returns as `unavailable`. */
 const maxAsked = 256
 
 /** For how long a name is unknown that nobody had, in milliseconds. */
@@ -56,7 +57,11 @@ export class RemoteRecipients implements Resolver {
   resolve(name: string): Destination<Peer> | undefined {
     const node = this.cluster.where(name)
     const isKnown = node !== undefined || this.byName.get(name)?.node !== undefined
-    if (!isKnown && !this.asked.has(name) && !this.ask(name)) return undefined
+    if (!isKnown && !this.asked.has(name)) {
+      if (this.unknown.has(name) || Name.parse(name) !== name) return undefined
+      if (this.asked.size >= maxAsked) return this.busy(name)
+      this.ask(name)
+    }
     const recipient = this.of(name)
     if (node !== undefined) recipient.leadTo(node)
     return { outboxes: [recipient.outbox], suffix: "" }
@@ -72,13 +77,14 @@ export class RemoteRecipients implements Resolver {
     return recipient
   }
 
-  /** Returns false if nobody can have the name, or if it cannot be asked for now. */
-  private ask(name: string): boolean {
-    if (this.unknown.has(name) || Name.parse(name) !== name) return false
-    if (this.asked.size >= maxAsked) {
-      this.remember(name)
-      return false
-    }
+  /** So many names are asked for that this one cannot be. The next line to it tries again. */
+  private busy(name: string): Destination<Peer> {
+    const { broker } = this.cluster
+    broker.soon(() => broker.changed(name))
+    return Unavailable.destination(broker, name)
+  }
+
+  private ask(name: string) {
     this.asked.add(name)
     const { broker, find, fork } = this.cluster
     fork(
@@ -96,7 +102,6 @@ export class RemoteRecipients implements Resolver {
         })
       )
     )
-    return true
   }
 
   private remember(name: string) {

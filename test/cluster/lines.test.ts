@@ -67,6 +67,36 @@ describe("lines to a client at another node", () => {
     })
   )
 
+  it.scoped("return as unavailable while too many unknown names are looked up at once", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* twoNodes()
+      const alice = yield* a.join("alice")
+      const bob = yield* b.join("bob")
+      yield* settle
+      const names = Array.from({ length: 256 }, (_, index) => `n${index}`)
+      alice.say(`${[...names, "last", "bob"].join(", ")}: hi`, "last: again")
+      yield* settle
+      assert.deepStrictEqual(
+        replies(alice).filter((line) => line.includes("last")),
+        [
+          "! undelivered last reason=unavailable retry=1000 count=2: the server cannot store or deliver lines at the moment"
+        ]
+      )
+      const offline = replies(alice).flatMap((line) =>
+        line.includes("reason=offline") ? (line.match(/n\d+/gu) ?? []) : []
+      )
+      assert.sameMembers(offline, names)
+      assert.deepStrictEqual(messages(bob), ["from alice: hi"])
+      alice.say("last: once more")
+      yield* settle
+      assert.strictEqual(
+        replies(alice).at(-1),
+        "! undelivered last reason=offline: no recipient of that name is online"
+      )
+      yield* pass(2_000)
+    })
+  )
+
   it.scoped("reach a name that was unknown a second ago", () =>
     Effect.gen(function* () {
       const { a, b } = yield* twoNodes()

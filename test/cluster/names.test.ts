@@ -40,6 +40,31 @@ describe("a name in a cluster", () => {
     })
   )
 
+  it.scoped("is decided before anything that follows the login is answered", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* twoNodes()
+      yield* a.join("bob")
+      cluster.answers.unsafeClose()
+      const [taken, free] = [yield* b.connect, yield* b.connect]
+      taken.say("/ping 1", "bob", "/ping 2", "bob: hi")
+      free.say("/ping 1", "carol", "/ping 2", "nobody: hi", "/ping 3")
+      yield* settle
+      taken.say("/ping 4")
+      yield* settle
+      assert.deepStrictEqual([taken.received, free.received], [["* pong: 1"], ["* pong: 1"]])
+      cluster.answers.unsafeOpen()
+      yield* settle
+      assert.deepStrictEqual(taken.received.slice(1), [
+        "! login-in-use bob fatal: that name, or one that looks the same, is in use"
+      ])
+      assert.deepStrictEqual(
+        free.received.filter((line) => line.startsWith("*")),
+        ["* pong: 1", "* pong: 2", "* pong: 3"]
+      )
+      yield* pass(1_000)
+    })
+  )
+
   it.scoped("is free again when its login is not completed", () =>
     Effect.gen(function* () {
       const { a, b, cluster } = yield* twoNodes()

@@ -101,7 +101,9 @@ export class FakeNode implements Nodes {
       const { entries, isUnavailable } = this.cluster
       if (isUnavailable) return Effect.fail(new ClusterUnavailable({ reason: "the test has stopped the engine" }))
       const entry = entries.get(likeness)
-      if (entry !== undefined && entry.node !== this) return Effect.succeed({ _tag: "Taken", by: entry.name } as const)
+      if (entry !== undefined && entry.node !== this) {
+        return Effect.as(this.cluster.answers.await, { _tag: "Taken", by: entry.name } as const)
+      }
       entries.set(likeness, { node: this, name })
       this.cluster.tellAll(this, (other) => other.learns(name, this.as))
       return Effect.as(this.cluster.answers.await, { _tag: "Yours" } as const)
