@@ -18,8 +18,15 @@ export const mutants = [
   {
     name: "a page does not say which of its lines are damaged",
     file: "conversations/PastCommands.ts",
-    search: "covered === undefined ? [] : missingIn(lines, covered)",
-    replace: "[]",
+    search: "damaged: joined(damaged)",
+    replace: "damaged: []",
+    test: "test/conversations/damaged.test.ts"
+  },
+  {
+    name: "a page reports numbers without lines as damaged",
+    file: "conversations/PastCommands.ts",
+    search: "damaged: joined(damaged)",
+    replace: "damaged: lines.length > 1 ? [{ first: 2, last: 2 }] : damaged",
     test: "test/conversations/damaged.test.ts"
   },
   {

@@ -235,8 +235,29 @@ export const mutants = [
   {
     name: "a rescued store tolerates numbers that are missing anywhere",
     file: "store/SqlChecks.ts",
-    search: "(gaps.get(line.seq) ?? Infinity) <= expected",
-    replace: "gaps.size > 0",
+    search: "gaps.some(({ first, last }) => first <= expected && last === line.seq - 1)",
+    replace: "gaps.length > 0",
+    test: damage
+  },
+  {
+    name: "a check cannot read what a rescued store lacks, beside damage",
+    file: "store/SqlChecks.ts",
+    search: "    if (SqlGaps.has(gaps, seq)) continue\n",
+    replace: "",
+    test: damage
+  },
+  {
+    name: "a check reports a gap between damaged lines as damaged",
+    file: "store/SqlChecks.ts",
+    search: "if (line > expected) reportUnreadable(expected - 1)",
+    replace: "if (line < expected) reportUnreadable(expected - 1)",
+    test: damage
+  },
+  {
+    name: "a page calls damaged what a rescued store lacks, beside damage",
+    file: "store/SqlLines.ts",
+    search: "    if (SqlGaps.has(gaps, seq)) continue\n",
+    replace: "",
     test: damage
   }
 ]

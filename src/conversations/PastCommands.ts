@@ -16,8 +16,7 @@ import {
   type ConversationKey,
   type ConversationSummary,
   type LineRange,
-  type Page,
-  type StoredLine
+  type Page
 } from "../ports/StoreLines.js"
 import * as Name from "../protocol/Name.js"
 import * as PastReply from "../protocol/PastReply.js"
@@ -100,12 +99,10 @@ const history: Row = {
 }
 
 const pageOf = ({ label, peer }: Call, { rendering }: PastContext, { name }: Readable, page: Page): Lines => {
-  const { hasMore, lines } = page
-  const covered = coveredBy(page)
-  const damaged = covered === undefined ? [] : missingIn(lines, covered)
+  const { damaged = [], hasMore, lines } = page
   return [
     ...lines.map((line) => rendering.past(peer, name, line, label)),
-    PastReply.endHistory(name, { covered, damaged, hasMore }, label)
+    PastReply.endHistory(name, { covered: coveredBy(page), damaged: joined(damaged), hasMore }, label)
   ]
 }
 
@@ -116,16 +113,15 @@ const coveredBy = ({ damaged = [], lines }: Page): LineRange | undefined => {
   return firsts.length === 0 ? undefined : { first: Math.min(...firsts), last: Math.max(...lasts) }
 }
 
-/** The numbers that lines leave out: nothing else than damage takes lines away between others. */
-const missingIn = (lines: ReadonlyArray<StoredLine>, { first, last }: LineRange): ReadonlyArray<LineRange> => {
-  const missing: Array<LineRange> = []
-  let expected = first
-  for (const { seq } of lines) {
-    if (seq > expected) missing.push({ first: expected, last: seq - 1 })
-    expected = seq + 1
+/** Ranges, of which those that follow each other are one. */
+const joined = (ranges: ReadonlyArray<LineRange>): ReadonlyArray<LineRange> => {
+  const found: Array<LineRange> = []
+  for (const range of ranges) {
+    const before = found.at(-1)
+    if (before?.last === range.first - 1) found.push({ first: (found.pop() ?? range).first, last: range.last })
+    else found.push(range)
   }
-  if (expected <= last) missing.push({ first: expected, last })
-  return missing
+  return found
 }
 
 const list: Row = {

@@ -152,11 +152,11 @@ export interface LineRange {
 }
 
 export interface Page {
-  /** Oldest first. Where their numbers leave some out, these lines are damaged. */
+  /** Oldest first. Numbers that they leave out are in `damaged`, or missing since the store was rescued from damage. */
   readonly lines: ReadonlyArray<StoredLine>
   /**
    * Lines of the page that are left out because they are damaged, in order. Left out if there are none. Those that are
-   * missing since the store was rescued from damage need not be here. A page after which there are more is not empty.
+   * missing since the store was rescued are not here. A page after which there are more is not empty.
    */
   readonly damaged?: ReadonlyArray<LineRange> | undefined
   /**

@@ -115,9 +115,11 @@ function* checkConversation(state: SqlState, id: ConversationId, found: Found, f
       )
     )
     const from = Math.max(after + 1, head.first)
-    const page = together === damage ? yield* oneByOne(id, from, Math.min(head.next, from + checkedLines)) : together
+    const end = Math.min(head.next, from + checkedLines)
+    const page = together === damage ? yield* oneByOne(id, from, end, gaps) : together
     for (const line of page) {
       if (typeof line === "number") {
+        if (line > expected) reportUnreadable(expected - 1) // a gap is between them
         unreadable ??= line
         found.isWhole = false
         expected = line + 1
@@ -127,7 +129,7 @@ function* checkConversation(state: SqlState, id: ConversationId, found: Found, f
       reportUnreadable(expected - 1)
       found.lines += 1
       found.bytes += line.size
-      const isAfterGap = line.seq > expected && (gaps.get(line.seq) ?? Infinity) <= expected
+      const isAfterGap = gaps.some(({ first, last }) => first <= expected && last === line.seq - 1)
       if (line.seq !== expected && !isAfterGap) {
         faults.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
       }
@@ -137,17 +139,27 @@ function* checkConversation(state: SqlState, id: ConversationId, found: Found, f
       expected = line.seq + 1
       after = line.seq
     }
-    isOver = page.length === 0 || (together === damage ? after + 1 >= head.next : page.length < checkedLines)
+    if (together === damage) after = end - 1 // a gap may be at the end
+    isOver = together === damage ? end >= head.next : page.length < checkedLines
   }
   reportUnreadable(expected - 1)
 }
 
 const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}`
 
-/** The lines from a number on, before another one; in the place of those that cannot be read, or are missing, their numbers. */
-function* oneByOne(id: ConversationId, from: number, end: number): Sql<ReadonlyArray<LineRow | number>> {
+/**
+ * The lines from a number on, before another one. In the place of a line that cannot be read is its number; those in gaps
+ * are left out.
+ */
+function* oneByOne(
+  id: ConversationId,
+  from: number,
+  end: number,
+  gaps: ReadonlyArray<SqlGaps.Gap>
+): Sql<ReadonlyArray<LineRow | number>> {
   const found: Array<LineRow | number> = []
   for (let seq = from; seq < end; seq++) {
+    if (SqlGaps.has(gaps, seq)) continue
     const line = yield* unlessDamaged(row<LineRow>(`${selectLine} where l.conversation = ? and l.seq = ?`, id, seq))
     found.push(line === damage || line === undefined ? seq : line)
   }

@@ -6,7 +6,7 @@ import { row, rows, run, type Sql } from "./SqlQuery.js"
  * Numbers that are missing in conversations, because an export has left out damaged lines. The store knows which they are: any
  * other that is missing is a fault.
  */
-interface Gap {
+export interface Gap {
   readonly conversation: ConversationId
   readonly first: number
   readonly last: number
@@ -39,11 +39,13 @@ export function* remember(announced: number): Sql<void> {
   }
 }
 
-/** Where the gaps of a conversation begin, by the number of the line after each. */
-export function* of(conversation: ConversationId): Sql<ReadonlyMap<number, number>> {
-  const gaps = yield* rows<Gap>("select first, last from gap where conversation = ?", conversation)
-  return new Map(gaps.map(({ first, last }) => [last + 1, first]))
-}
+/** The gaps of a conversation. */
+export const of = (conversation: ConversationId): Sql<ReadonlyArray<Gap>> =>
+  rows<Gap>("select conversation, first, last from gap where conversation = ? order by first", conversation)
+
+/** Whether a number is in one of these gaps. */
+export const has = (gaps: ReadonlyArray<Gap>, seq: number): boolean =>
+  gaps.some(({ first, last }) => first <= seq && seq <= last)
 
 /** The conversation has been removed. */
 export function* forget(conversation: ConversationId): Sql<void> {

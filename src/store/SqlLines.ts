@@ -10,6 +10,7 @@ import type {
 } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
+import * as SqlGaps from "./SqlGaps.js"
 import { countWithin } from "./PageSize.js"
 import { keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
 import { damage, type LineRow, linesWithText, row, rows, run, type Sql, text, unlessDamaged } from "./SqlQuery.js"
@@ -98,15 +99,19 @@ function* linesBetween(
   if (together !== damage) {
     return { lines: together, end: together.length < limit ? undefined : together.at(-1)?.seq }
   }
+  // Those that an export has left out are not damaged here.
+  const known = yield* unlessDamaged(SqlGaps.of(conversation))
+  const gaps = known === damage ? [] : known
   const lines: Array<LineRow | Unreadable> = []
   const [start, step] = isForward ? [from, 1] : [to, -1]
   for (let seq = start; seq >= from && seq <= to && lines.length < limit; seq += step) {
+    if (SqlGaps.has(gaps, seq)) continue
     const line = yield* unlessDamaged(
       row<LineRow>(`${selectLine} where l.conversation = ? and l.seq = ?`, conversation, seq)
     )
     lines.push(line === damage || line === undefined ? { seq, body: nothing, crc: undefined } : line)
   }
-  return { lines, end: lines.at(-1)?.seq }
+  return { lines, end: lines.length < limit ? undefined : lines.at(-1)?.seq }
 }
 
 const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc, l.device from ${linesWithText}`

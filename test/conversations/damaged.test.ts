@@ -117,6 +117,27 @@ describe("a part of the store that is damaged", () => {
     })
   )
 
+  it.scoped("is not what a page lacks that is whole: a rescued store has numbers without lines", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startConversations({}, (store) => ({
+        ...store,
+        page: (request) =>
+          Effect.map(store.page(request), (page) => ({
+            ...page,
+            lines: page.lines.filter(({ text }) => text !== "missing")
+          }))
+      }))
+      const alice = yield* connect
+      alice.say(...login("alice"))
+      yield* alice.barrier
+      alice.say("bob: one", "bob: missing", "bob: three", "/history bob")
+      assert.deepStrictEqual(
+        (yield* seen(alice, "* end history")).map((line) => line.split(":")[0]),
+        ["* end history bob first=1 last=3"]
+      )
+    })
+  )
+
   it.scoped("closes the device for which it cannot be read what waits, and no other waits for that", () =>
     Effect.gen(function* () {
       const state = { isDamaged: true }

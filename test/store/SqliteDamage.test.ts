@@ -335,6 +335,42 @@ describe("damage in the file of a store", () => {
     })
   )
 
+  it.scopedLive("in a copy is told apart from the numbers that the copy lacks", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      // The lines beside the damaged page, and a whole window of the check.
+      execute(path, "update line set crc = crc + 1 where seq between 101 and 103 or seq between 200 and 900")
+      yield* copied(path, `${path}-1`)
+      const root = rootOf(`${path}-1`, "line")
+      const page = readFileSync(`${path}-1`).subarray(4096 * (root - 1), 4096 * root)
+      // The second page of lines has some that are around the first gap.
+      for (const index of [8, 9]) {
+        const leaf = page.readUInt32BE(page.readUInt16BE(12 + 2 * index))
+        yield* write(`${path}-1`, Buffer.alloc(4096, 7), 4096 * (leaf - 1))
+      }
+      const store = yield* open(`${path}-1`)
+      const {
+        damaged: ranges = [],
+        hasMore,
+        lines
+      } = yield* store.page({ conversation: key, reader: bob, limit: 1000 })
+      const gone = ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, at) => first + at))
+      const seqs = [...lines.map(({ seq }) => seq), ...gone].toSorted((one, other) => one - other)
+      const all = Array.from({ length: 1000 }, (_, index) => index + 1)
+      assert.isFalse(hasMore)
+      assert.isAbove(gone.length, 5)
+      assert.deepStrictEqual(
+        seqs,
+        all.filter((seq) => !(seq >= 101 && seq <= 103) && !(seq >= 200 && seq <= 900))
+      )
+      const faults = (yield* store.check).filter((fault) => fault.startsWith("lines "))
+      assert.deepStrictEqual(
+        faults,
+        ranges.map(({ first, last }) => `lines ${first} to ${last} of conversation 1 cannot be read`)
+      )
+    })
+  )
+
   it.scopedLive("in a page is counted by the lines that it had, not by the numbers that were free before", () =>
     Effect.gen(function* () {
       const path = yield* damaged
