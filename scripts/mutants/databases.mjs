@@ -93,6 +93,41 @@ export const mutants = [
     test: rescue
   },
   {
+    name: "the number of a lost account that is only invited goes to the next one",
+    file: "store/SqlRescue.ts",
+    search: '    ["account", "invitation"],\n',
+    replace: "",
+    test: rescue
+  },
+  {
+    name: "the number of a lost account that only has lines goes to the next one",
+    file: "store/SqlRescue.ts",
+    search: '    ["account", "line"],\n',
+    replace: "",
+    test: rescue
+  },
+  {
+    name: "the number of a lost account that only had a conversation goes to the next one",
+    file: "store/SqlRescue.ts",
+    search: '    ["other", `conversation where kind < ${roomKind}`]\n',
+    replace: "",
+    test: rescue
+  },
+  {
+    name: "an import gives the numbers of accounts that it lacks to new ones",
+    file: "store/SqlImport.ts",
+    search: "of yield* SqlRescue.missingAccounts()",
+    replace: "of [] as ReadonlyArray<number>",
+    test: rescue
+  },
+  {
+    name: "damage in the invitations to a room costs the room",
+    file: "store/SqlExport.ts",
+    search: "room === damage) return",
+    replace: "room === damage || (yield* unlessDamaged(invitedTo(id))) === damage) return",
+    test: rescue
+  },
+  {
     name: "a check ends with the first table that cannot be read",
     file: "store/SqlChecks.ts",
     search: 'error.reason === "damaged")) throw error',

@@ -173,10 +173,11 @@ export type StoreRecord =
        * - `devices`: all devices of the account.
        * - `conversation`: with all its lines.
        * - `members`: some members of the conversation; of a direct one, how far they were given it.
+       * - `invitations`: who is invited to the room, and not yet in it.
        * - `places`: where devices of the account are in its conversations; they are given again what is kept.
        * - `returns`: lines that had expired, and of which their senders were to be told.
        */
-      readonly what: "account" | "devices" | "conversation" | "members" | "places" | "returns"
+      readonly what: "account" | "devices" | "conversation" | "members" | "invitations" | "places" | "returns"
       /** Of the account or the conversation; 0 for returns. */
       readonly id: number
     }

@@ -91,7 +91,7 @@ const Record = Schema.Union(
   }),
   Schema.Struct({
     type: Schema.Literal("lost"),
-    what: Schema.Literal("account", "devices", "conversation", "members", "places", "returns"),
+    what: Schema.Literal("account", "devices", "conversation", "members", "invitations", "places", "returns"),
     id: Count
   }),
   Schema.Struct({

@@ -19,6 +19,8 @@ export interface ExportPosition {
   readonly lost: ReadonlyArray<number>
   /** Something besides lines is lost. */
   readonly isPartial: boolean
+  /** The last account; undefined while there are accounts to export, unless one of them could not be read. */
+  readonly lastAccount?: number | undefined
   /** Lines up to this one are read one by one, because some of them cannot be read. */
   readonly oneByOneTo?: number | undefined
 }
@@ -44,15 +46,15 @@ export const reasons = ["expired", "removed"] as const
 /** The next piece of an export. Only complete if nothing is written between the pieces. */
 export function* exportPiece(state: SqlState, position: ExportPosition, moment: Moment): Sql<ExportPiece> {
   const running = yield* state.running(moment)
-  const { id, part } = position
+  const { part } = position
   if (part === "lines") return yield* lines(state, position, running)
   const { next, records } = yield* part === "rest"
     ? rest(state, running, position)
     : part === "accounts"
-      ? accounts(id, running)
+      ? accounts(position, running)
       : part === "conversations"
-        ? conversations(id)
-        : cursors(id, position.lost)
+        ? conversations(position)
+        : cursors(position)
   const isPartial = position.isPartial || records.some(({ type }) => type === "lost")
   const gone = records.flatMap((record) =>
     record.type === "lost" && record.what === "conversation" ? [record.id] : []
@@ -63,7 +65,7 @@ export function* exportPiece(state: SqlState, position: ExportPosition, moment: 
 /** A piece without lines. */
 interface OtherPiece {
   readonly records: ReadonlyArray<StoreRecord>
-  readonly next: Pick<ExportPosition, "id" | "part"> | undefined
+  readonly next: Pick<ExportPosition, "id" | "part" | "lastAccount"> | undefined
 }
 
 interface AccountRow {
@@ -77,18 +79,19 @@ interface AccountRow {
 
 const selectAccount = "select id, name, likeness, credential, created, state from account"
 
-function* accounts(after: number, running: number): Sql<OtherPiece> {
+function* accounts({ id: after, lastAccount }: ExportPosition, running: number): Sql<OtherPiece> {
   const next = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id > ? order by id limit 1`, after))
-  const nextPart = { part: "conversations", id: 0 } as const
+  const nextPart = { part: "conversations", id: 0, lastAccount: after } as const
   if (next === undefined) return { records: [], next: nextPart }
   if (next !== damage) return { records: yield* account(next, running), next: { part: "accounts", id: next.id } }
   // One by one: no number of an account is left out.
   const id = after + 1
-  if (id > (yield* SqlRescue.lastAccount())) return { records: [], next: nextPart }
+  const last = lastAccount ?? (yield* SqlRescue.lastAccount())
+  if (id > last) return { records: [], next: nextPart }
   const found = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id = ?`, id))
   const records =
     found === damage ? SqlRescue.withoutAccount(id) : found === undefined ? [] : yield* account(found, running)
-  return { records, next: { part: "accounts", id } }
+  return { records, next: { part: "accounts", id, lastAccount: last } }
 }
 
 function* account({ created, credential, id, likeness, name, state }: AccountRow, running: number): Sql<Records> {
@@ -121,35 +124,55 @@ interface ConversationRow extends KeyRow {
 
 const selectConversation = "select id, kind, one, other, likeness, first, at, guest from conversation"
 
-function* conversations(after: number): Sql<OtherPiece> {
+function* conversations({ id: after, lastAccount = 0 }: ExportPosition): Sql<OtherPiece> {
   const next = yield* unlessDamaged(
     row<ConversationRow>(`${selectConversation} where id > ? and kind < ${endedKind} order by id limit 1`, after)
   )
   const nextPart = { part: "lines", id: 0 } as const
   if (next === undefined) return { records: [], next: nextPart }
-  if (next !== damage) return { records: yield* conversation(next), next: { part: "conversations", id: next.id } }
+  if (next !== damage) {
+    return { records: yield* conversation(next, lastAccount), next: { part: "conversations", id: next.id } }
+  }
   const id = after + 1
   if (id > (yield* SqlRescue.lastConversation())) return { records: [], next: nextPart }
   const found = yield* unlessDamaged(
     row<ConversationRow>(`${selectConversation} where id = ? and kind < ${endedKind}`, id)
   )
   const records =
-    found === damage ? yield* SqlRescue.withoutConversation(id) : found === undefined ? [] : yield* conversation(found)
+    found === damage
+      ? yield* SqlRescue.withoutConversation(id)
+      : found === undefined
+        ? []
+        : yield* conversation(found, lastAccount)
   return { records, next: { part: "conversations", id } }
 }
 
-function* conversation(found: ConversationRow): Sql<Records> {
+function* conversation(found: ConversationRow, lastAccount: number): Sql<Records> {
   const { at, first, guest, id } = found
   const key = keyOf(found, id)
   const room = found.kind === roomKind ? yield* unlessDamaged(roomOf(id, found.likeness)) : null
   if (room === damage) return [{ type: "lost", what: "conversation", id }]
-  const { isPartial, members } = yield* SqlRescue.membersOf(id, key, first, room?.owner ?? null)
-  const record = { type: "conversation", id, ...ExportedKey.exported(key), room, first, at } as const
+  const { isPartial, members } = yield* SqlRescue.membersOf(id, key, first, room?.owner ?? null, lastAccount)
+  const invited = room === null ? [] : yield* unlessDamaged(invitedTo(id))
+  const exportedRoom = room && { ...room, invited: invited === damage ? [] : invited }
+  const record = { type: "conversation", id, ...ExportedKey.exported(key), room: exportedRoom, first, at } as const
   const name = guest === "" ? {} : { guestName: guest }
-  return [{ ...record, ...name, members }, ...(isPartial ? [{ type: "lost", what: "members", id } as const] : [])]
+  return [
+    { ...record, ...name, members },
+    ...(isPartial ? [{ type: "lost", what: "members", id } as const] : []),
+    ...(invited === damage ? [{ type: "lost", what: "invitations", id } as const] : [])
+  ]
 }
 
-function* roomOf(id: ConversationId, likeness: string): Sql<ExportedRoom> {
+function* invitedTo(id: ConversationId): Sql<ReadonlyArray<AccountId>> {
+  const found = yield* rows<{ account: AccountId }>(
+    "select account from invitation where conversation = ? order by account",
+    id
+  )
+  return found.map(({ account }) => account)
+}
+
+function* roomOf(id: ConversationId, likeness: string): Sql<Omit<ExportedRoom, "invited">> {
   const found = yield* row<{
     name: string
     topic: string
@@ -162,10 +185,6 @@ function* roomOf(id: ConversationId, likeness: string): Sql<ExportedRoom> {
     id
   )
   if (found === undefined) throw new Error(`conversation ${id} is a room without a name`)
-  const invited = yield* rows<{ account: AccountId }>(
-    "select account from invitation where conversation = ? order by account",
-    id
-  )
   const { locked, name, owner, slowMillis, topic, topicBy } = found
   return {
     name,
@@ -174,8 +193,7 @@ function* roomOf(id: ConversationId, likeness: string): Sql<ExportedRoom> {
     topicBy,
     owner: owner === 0 ? null : (owner as AccountId), // the column holds ids of accounts
     locked: locked === 1,
-    slowMillis,
-    invited: invited.map(({ account }) => account)
+    slowMillis
   }
 }
 
@@ -219,14 +237,14 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
 
 const exportedLines = 500
 
-function* cursors(after: number, lost: ReadonlyArray<number>): Sql<OtherPiece> {
+function* cursors({ id: after, lastAccount = 0, lost }: ExportPosition): Sql<OtherPiece> {
   const next = yield* unlessDamaged(
     row<{ id: AccountId | null }>("select min(account) as id from cursor where account > ?", after)
   )
   const nextPart = { part: "rest", id: 0 } as const
   const id = next === damage ? after + 1 : next?.id
   if (id === undefined || id === null) return { records: [], next: nextPart }
-  if (next === damage && id > (yield* SqlRescue.lastAccount())) return { records: [], next: nextPart }
+  if (next === damage && id > lastAccount) return { records: [], next: nextPart }
   const devices = yield* exportedDevices(id)
   const { found, isPartial } = yield* SqlRescue.cursorsOf(id, devices)
   const records = found

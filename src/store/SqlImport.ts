@@ -6,6 +6,7 @@ import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
 import * as SqlGaps from "./SqlGaps.js"
 import { reasons, states } from "./SqlExport.js"
+import * as SqlRescue from "./SqlRescue.js"
 import { share } from "./SharedTexts.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
 import { keyColumns, roomKind } from "./SqlKeys.js"
@@ -39,7 +40,11 @@ export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord
   yield* renew(state, { ...meta, commits, log })
   const totals = records.find((record) => record.type === "totals")
   const announced = (totals?.lost ?? 0) + (totals?.missing ?? 0)
-  if (announced > 0 || totals?.partial === true) yield* settle(state, announced)
+  if (announced === 0 && totals?.partial !== true) return
+  for (const id of yield* SqlRescue.missingAccounts()) {
+    for (const record of SqlRescue.withoutAccount(id)) yield* add(state, record, running)
+  }
+  yield* settle(state, announced)
 }
 
 /** Derives everything anew from the tables, which have more rows than before, but for this. */

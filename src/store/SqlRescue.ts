@@ -2,32 +2,62 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import type { StoreRecord } from "../ports/StoreUpkeep.js"
 import * as Name from "../protocol/Name.js"
+import { roomKind } from "./SqlKeys.js"
 import { damage, row, rows, type Sql, unlessDamaged } from "./SqlQuery.js"
 
 /** What an export has in the place of rows that cannot be read, other than lines. */
 
-/** The highest number that a column has, of those of these tables that can be read; 0 if none can. */
-function* highest(...columns: ReadonlyArray<readonly [table: string, column: string]>): Sql<number> {
+/** The highest number that any of these columns has, of those that can be read; 0 if none can. */
+function* highest(columns: ReadonlyArray<readonly [column: string, table: string]>): Sql<number> {
   let most = 0
-  for (const [table, column] of columns) {
+  for (const [column, table] of columns) {
     const found = yield* unlessDamaged(row<{ most: number | null }>(`select max(${column}) as most from ${table}`))
     if (found !== damage) most = Math.max(most, found?.most ?? 0)
   }
   return most
 }
 
-/** The last account, or the last that others refer to. */
-export const lastAccount = (): Sql<number> => highest(["account", "id"], ["device", "account"], ["member", "account"])
+/**
+ * The last account, or the last that anything refers to: an account that has no devices and is in no conversation may still
+ * be invited to a room, or be the author of lines. Reads an index of all lines: call it once.
+ */
+export const lastAccount = (): Sql<number> =>
+  highest([
+    ["id", "account"],
+    ["account", "device"],
+    ["account", "member"],
+    ["account", "cursor"],
+    ["account", "invitation"],
+    ["account", "undelivered"],
+    ["account", "line"],
+    ["owner", "room"],
+    // Of rooms that have ended, the column holds ids of conversations.
+    ["one", `conversation where kind < ${roomKind}`],
+    ["other", `conversation where kind < ${roomKind}`]
+  ])
 
-/** The same for conversations. */
+/** The last conversation, or the last that anything refers to. */
 export const lastConversation = (): Sql<number> =>
-  highest(["conversation", "id"], ["line", "conversation"], ["member", "conversation"])
+  highest([
+    ["id", "conversation"],
+    ["conversation", "line"],
+    ["conversation", "member"],
+    ["conversation", "room"],
+    ["conversation", "invitation"]
+  ])
+
+/** The numbers of accounts that something refers to and that the table does not have. */
+export function* missingAccounts(): Sql<ReadonlyArray<number>> {
+  const known = new Set((yield* rows<{ id: number }>("select id from account")).map(({ id }) => id))
+  const all = Array.from({ length: yield* lastAccount() }, (_, index) => index + 1)
+  return all.filter((id) => !known.has(id))
+}
 
 /**
  * An account that cannot be read. Its conversations belong to a freed account, whose name nobody can log in under: a new
  * account would get the number otherwise, and with it the conversations.
  */
-export const withoutAccount = (id: number): ReadonlyArray<StoreRecord> => {
+export const withoutAccount = (id: number): ReadonlyArray<Exclude<StoreRecord, { type: "line" }>> => {
   const name = `lost-${id}`
   const account = { id: id as AccountId, name, likeness: Name.likeness(name), credential: null, created: 0 }
   return [
@@ -38,7 +68,7 @@ export const withoutAccount = (id: number): ReadonlyArray<StoreRecord> => {
 
 /** A conversation that cannot be read, if there was one: without its key, nobody can be told whose its lines are. */
 export function* withoutConversation(id: number): Sql<ReadonlyArray<StoreRecord>> {
-  for (const table of ["line", "member"]) {
+  for (const table of ["line", "member", "room"]) {
     const found = yield* unlessDamaged(row(`select conversation from ${table} where conversation = ? limit 1`, id))
     if (found !== undefined) return [{ type: "lost", what: "conversation", id }]
   }
@@ -58,12 +88,14 @@ interface MemberRow {
  *
  * @param first the first line of the conversation that is kept
  * @param owner of a room, which is a member in any case, from now on if not before; null if there is none
+ * @param lastAccount the last account that is exported
  */
 export function* membersOf(
   id: ConversationId,
   key: ConversationKey,
   first: number,
-  owner: AccountId | null
+  owner: AccountId | null,
+  lastAccount: number
 ): Sql<{ readonly members: ReadonlyArray<MemberRow>; readonly isPartial: boolean }> {
   const together = yield* unlessDamaged(
     rows<MemberRow>(
@@ -74,7 +106,7 @@ export function* membersOf(
   // Copies: Postgres' rows have a class of their own.
   if (together !== damage) return { members: together.map((member) => ({ ...member })), isPartial: false }
   const members: Array<MemberRow> = []
-  for (const account of yield* possibleMembers(key)) {
+  for (const account of possibleMembers(key, lastAccount)) {
     const found = yield* unlessDamaged(
       row<MemberRow>(
         "select account, since, read, given from member where conversation = ? and account = ?",
@@ -92,14 +124,14 @@ export function* membersOf(
 /** The import puts the number of the last line in its place. */
 const afterAll = Number.MAX_SAFE_INTEGER
 
-function* possibleMembers(key: ConversationKey): Sql<ReadonlyArray<AccountId>> {
+const possibleMembers = (key: ConversationKey, lastAccount: number): ReadonlyArray<AccountId> => {
   switch (key.kind) {
     case "accounts":
       return [...new Set(key.accounts)]
     case "guest":
       return [key.account]
     case "room":
-      return Array.from({ length: yield* lastAccount() }, (_, index) => (index + 1) as AccountId)
+      return Array.from({ length: lastAccount }, (_, index) => (index + 1) as AccountId)
   }
 }
 

@@ -154,12 +154,30 @@ describe("an export of a store with a damaged page", () => {
 
   it.scopedLive("at the root of each of these tables has the rest as well", () =>
     Effect.gen(function* () {
-      for (const table of [...Object.keys(whats), "undelivered", "invitation"]) {
+      /** The lines of direct conversations, and these conversations. */
+      const direct = { line: 2 * (count - 1), conversation: count - 1 }
+      const kept = {
+        account: { device: 0, cursor: 0 },
+        device: { device: 0, cursor: 0 },
+        conversation: { conversation: 0, line: 0, cursor: 0 },
+        member: {},
+        cursor: { cursor: 0 },
+        room: direct,
+        undelivered: {},
+        invitation: {}
+      }
+      for (const [table, less] of Object.entries(kept)) {
         const copy = `${path}-${table}-root`
         copyFileSync(path, copy)
         damagePage(copy, rootOf(path, table))
         const records = yield* using(copy, recordsOf)
         assert.isAbove(countOf(records, "lost"), 0, table)
+        const types = ["account", "device", "conversation", "line", "cursor"] as const
+        assert.deepStrictEqual(
+          Object.fromEntries(types.map((type) => [type, countOf(records, type)])),
+          { ...Object.fromEntries(types.map((type) => [type, countOf(whole, type)])), ...less },
+          table
+        )
         const rescued = yield* open(`${copy}-rescued`)
         yield* rescued.imported(Stream.fromIterable(records))
         assert.deepStrictEqual(yield* rescued.check, [], table)
@@ -207,6 +225,88 @@ describe("a store whose devices are gone, and their places are not", () => {
       yield* copy.imported(Stream.fromIterable(whole.filter(({ type }) => type !== "device")))
       assert.deepStrictEqual(yield* copy.check, [])
       assert.strictEqual((yield* device(copy, of(2)))._tag, "Opened")
+    })
+  )
+})
+
+describe("an account that is lost, and that only", () => {
+  const [alice, bob] = [of(1), of(2)]
+
+  const references = {
+    "a room invites": (store: StoreService) =>
+      Effect.gen(function* () {
+        const room = yield* create(store, "secret", alice)
+        yield* store.rooms.invite(room.id, bob)
+      }),
+    "is the author of a line": (store: StoreService) =>
+      Effect.gen(function* () {
+        const room = yield* create(store, "open", alice)
+        yield* store.rooms.join(room.id, bob)
+        yield* append(store, line(Keys.ofRoom(room.id), bob, "one"))
+        yield* store.accounts.remove(bob)
+      }),
+    "had a conversation": (store: StoreService) =>
+      Effect.gen(function* () {
+        yield* append(store, line(Keys.between(alice, bob), alice, "one"))
+        yield* store.accounts.remove(bob)
+      })
+  }
+
+  for (const [name, refer] of Object.entries(references)) {
+    it.scopedLive(`${name}, leaves its number to nobody`, () =>
+      Effect.gen(function* () {
+        const path = yield* file
+        yield* using(path, (store) =>
+          Effect.gen(function* () {
+            yield* register(store, "alice")
+            yield* register(store, "bob")
+            yield* refer(store)
+          })
+        )
+        const whole = yield* using(path, recordsOf)
+        damagePage(path, rootOf(path, "account"))
+        const rescued = yield* open(`${path}-rescued`)
+        yield* rescued.imported(Stream.fromIterable(yield* using(path, recordsOf)))
+        assert.strictEqual(yield* register(rescued, "somebody"), 3)
+        // As earlier versions have exported it.
+        const earlier = whole
+          .filter((record) => record.type !== "account" || record.id !== bob)
+          .map((record) => (record.type === "totals" ? { ...record, partial: true as const } : record))
+        const copy = yield* open(`${path}-copy`)
+        yield* copy.imported(Stream.fromIterable(earlier))
+        assert.strictEqual(yield* register(copy, "somebody"), 3)
+        assert.deepStrictEqual(yield* copy.check, [])
+      })
+    )
+  }
+})
+
+describe("damage in the invitations to rooms", () => {
+  it.scopedLive("costs the invitations, and is named", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const room = yield* using(path, (store) =>
+        Effect.gen(function* () {
+          yield* register(store, "alice")
+          yield* register(store, "bob")
+          const { id } = yield* create(store, "secret", of(1))
+          yield* append(store, line(Keys.ofRoom(id), of(1), "one"))
+          yield* store.rooms.invite(id, of(2))
+          return id
+        })
+      )
+      damagePage(path, rootOf(path, "invitation"))
+      const records = yield* using(path, recordsOf)
+      assert.deepStrictEqual(
+        records.filter(({ type }) => type === "lost"),
+        [{ type: "lost", what: "invitations", id: room }]
+      )
+      const rescued = yield* open(`${path}-rescued`)
+      yield* rescued.imported(Stream.fromIterable(records))
+      const [{ invited, members } = { invited: undefined, members: undefined }] = yield* rescued.rooms.all
+      assert.deepStrictEqual([invited, members], [[], [1]])
+      assert.strictEqual((yield* rescued.statistics).lines, 1)
+      assert.deepStrictEqual(yield* rescued.check, [])
     })
   )
 })

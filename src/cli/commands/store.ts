@@ -162,6 +162,7 @@ const lostTexts: Readonly<Record<(StoreRecord & { type: "lost" })["what"], (id: 
   devices: (id) => `the devices of account ${id}, with their tokens`,
   conversation: (id) => `conversation ${id}, with its lines`,
   members: (id) => `members of conversation ${id}, or how far they were given it`,
+  invitations: (id) => `the invitations to the room that is conversation ${id}`,
   places: (id) => `the places of devices of account ${id}, which are given again what is kept`,
   returns: () => "the lines that had expired, and of which their senders were to be told"
 }
