@@ -164,6 +164,41 @@ export const mutants = [
     nodes
   },
   {
+    name: "a process takes the lease of one of its name that still runs",
+    file: "cluster/TakeLease.ts",
+    search: "now() - earlier.since < term.slowBury",
+    replace: "now() - earlier.since < 0 * term.slowBury",
+    nodes
+  },
+  {
+    name: "a process waits for the lease of an earlier one however often that renews it",
+    file: "cluster/TakeLease.ts",
+    search: "if (mayWrite && earlier?.revision !== revision) {",
+    replace: "if (mayWrite && earlier === undefined) {",
+    test: "test/cluster/TakeLease.test.ts"
+  },
+  {
+    name: "a process takes its own lease for that of an earlier one",
+    file: "cluster/TakeLease.ts",
+    search: "lease?.isAlive === true && lease.incarnation !== incarnation",
+    replace: "lease?.isAlive === true",
+    test: "test/cluster/TakeLease.test.ts"
+  },
+  {
+    name: "a node ignores that another process has its lease",
+    file: membership,
+    search: "if (key === this.options.self) return this.learntOwn(lease)",
+    replace: "if (key === this.options.self) return",
+    test: parts
+  },
+  {
+    name: "a process that was replaced releases the names of its successor",
+    file: claims,
+    search: "claim?.node === this.options.self && claim.incarnation <= this.options.incarnation()",
+    replace: "claim?.node === this.options.self",
+    nodes
+  },
+  {
     name: "a node that leaves keeps its lease",
     file: wiring,
     search: '      if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return\n',

@@ -176,9 +176,14 @@ export class Claims {
     const likeness = Claim.likenessOf(key)
     const held = this.held.get(likeness)
     const claim = Claim.parse(value)
-    if (this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
+    if (!this.isPast(claim) || this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
     if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) this.pending.add(likeness)
     else if (held !== undefined) this.held.set(likeness, { ...held, revision })
+  }
+
+  /** Whether a claim is of this incarnation or an earlier one. Later ones are of another process that has replaced this one. */
+  private isPast(claim: Claim.Claim | undefined): boolean {
+    return claim?.node === this.options.self && claim.incarnation <= this.options.incarnation()
   }
 
   /** The watch has told every entry of this node since it began: these. What is missing was lost by the engine. */
@@ -223,7 +228,7 @@ export class Claims {
   }
 
   private free(likeness: string) {
-    const { directory, self } = this.options
+    const { directory } = this.options
     const key = Claim.keyOf(likeness)
     return this.inTurn(likeness, (slot) =>
       Effect.gen(this, function* () {
@@ -231,7 +236,7 @@ export class Claims {
         if (isCalledOff()) return
         const entry = yield* directory.get("names", key)
         if (isCalledOff()) return
-        if (entry !== undefined && Claim.parse(entry.value)?.node === self) {
+        if (entry !== undefined && this.isPast(Claim.parse(entry.value))) {
           slot.removing = entry.revision
           if ((yield* directory.swap("names", key, entry.revision, undefined)) === undefined) return
         }

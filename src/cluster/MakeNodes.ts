@@ -1,9 +1,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import { Cluster, type ClusterService, ClusterUnavailable, type Link } from "../ports/Cluster.js"
+import { Cluster, type ClusterService, type ClusterUnavailable, type Link } from "../ports/Cluster.js"
 import * as Time from "../ports/Time.js"
 import type { FrameCounts, NodesState } from "../telemetry/ClusterMetrics.js"
 import * as Claim from "./Claim.js"
@@ -16,6 +15,7 @@ import { NodeLink } from "./NodeLink.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import type { Peer } from "./Peer.js"
+import { takeLease } from "./TakeLease.js"
 import * as Term from "./Term.js"
 
 export interface NodesOptions {
@@ -228,23 +228,19 @@ class ConnectedNodes implements VisibleNodes {
     )
   })
 
-  private readonly takeLease: Effect.Effect<void, ClusterUnavailable> = Effect.gen(this, function* () {
-    const { directory } = this.cluster
-    let incarnation: string | undefined = undefined
-    for (let attempt = 0; attempt < maxJoinAttempts; attempt++) {
-      const entry = yield* directory.get("nodes", this.self)
-      const before = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
-      if (incarnation === undefined || before?.incarnation !== incarnation)
-        incarnation = Incarnation.after(before?.incarnation, this.time.wall(), this.options.random ?? Math.random)
-      const started = this.time.now()
-      const written: Either.Either<number | undefined, ClusterUnavailable> = yield* Effect.either(
-        directory.swap("nodes", this.self, entry?.revision ?? 0, Incarnation.showLease({ incarnation, isAlive: true }))
-      )
-      if (Either.isRight(written) && written.right !== undefined)
-        return this.membership.joined(incarnation, written.right, started)
-    }
-    return yield* new ClusterUnavailable({ reason: `the lease of the node ${this.self} could not be taken` })
-  })
+  private readonly takeLease = Effect.suspend(() =>
+    Effect.map(
+      takeLease({
+        self: this.self,
+        term: this.term,
+        directory: this.cluster.directory,
+        now: this.time.now,
+        wall: this.time.wall,
+        random: this.options.random ?? Math.random
+      }),
+      ({ incarnation, revision, started }) => this.membership.joined(incarnation, revision, started)
+    )
+  )
 
   /** The others need not wait for the end of the lease. If the directory does not answer, they bury this node. */
   private readonly leave = Effect.suspend(() =>
@@ -257,7 +253,7 @@ class ConnectedNodes implements VisibleNodes {
     const { directory } = this.cluster
     const { incarnation } = this.membership
     const dead = Incarnation.showLease({ incarnation, isAlive: false })
-    for (let attempt = 0; attempt < maxJoinAttempts; attempt++) {
+    for (let attempt = 0; attempt < maxLeaveAttempts; attempt++) {
       // The last renewal may be on its way.
       const entry = yield* directory.get("nodes", this.self)
       const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
@@ -360,7 +356,7 @@ const sumOf = (a: FrameCounts, b: FrameCounts): FrameCounts => ({
   gaps: a.gaps + b.gaps
 })
 
-const maxJoinAttempts = 8
+const maxLeaveAttempts = 8
 
 const anotherProcess = Effect.logError(
   "another process has taken the name of this node, which stays suspended: give each server a --node of its own"

@@ -319,7 +319,7 @@ export class Membership {
   learnt({ key, revision, value }: Entry) {
     const lease = Incarnation.parseLease(value)
     if (lease === undefined) return
-    if (key === this.options.self) return
+    if (key === this.options.self) return this.learntOwn(lease)
     const known = this.known.get(key)
     if (known !== undefined && lease.incarnation < known.incarnation) return // an old entry
     if (known?.incarnation === lease.incarnation) {
@@ -329,6 +329,15 @@ export class Membership {
     if (known?.peer !== undefined) this.lose(known.peer)
     this.known.set(key, { ...lease, peer: undefined })
     if (lease.isAlive) this.add(key, lease.incarnation)
+  }
+
+  /**
+   * Whoever ended this incarnation has made sure before that it does not write, unless the engine lost its entries: the next
+   * renewal finds out what has become of this node.
+   */
+  private learntOwn({ incarnation, isAlive }: Incarnation.Lease) {
+    if (this.state !== "active") return
+    if (incarnation > this.incarnation || (incarnation === this.incarnation && !isAlive)) this.suspend()
   }
 
   private add(name: string, incarnation: string) {

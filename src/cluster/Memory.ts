@@ -58,7 +58,8 @@ interface Watcher {
 }
 
 interface Member {
-  readonly name: string
+  /** Of its node. */
+  name: string
   link: LinkEvents | undefined
   isConnected: boolean
   /** What happens to it once it goes on; undefined unless it is paused. */
@@ -76,9 +77,14 @@ export class MemoryCluster {
 
   constructor(private readonly options: MemoryClusterOptions & Required<Pick<MemoryClusterOptions, "after">>) {}
 
-  /** The engine as a node of this name sees it. */
-  service(node: string): ClusterService {
-    const member = this.member(node)
+  /**
+   * The engine as a node of this name sees it.
+   *
+   * @param process distinguishes the processes of one name. All that follows is about processes, by default the node's own one
+   */
+  service(node: string, process = node): ClusterService {
+    const member = this.member(process)
+    member.name = node
     return {
       node,
       directory: {
@@ -88,7 +94,7 @@ export class MemoryCluster {
             const done = this.tables.swap(table, key, revision, value)
             if (done !== undefined) {
               this.announce(table, key)
-              this.options.swapped?.(node, table, key, value)
+              this.options.swapped?.(process, table, key, value)
             }
             return done
           }),
@@ -103,7 +109,8 @@ export class MemoryCluster {
               isUp: () => this.reaches(member),
               send: (to: string, frame: Uint8Array) => this.send(member, to, frame),
               broadcast: (frame: Uint8Array) => {
-                for (const to of this.members.keys()) if (to !== node) this.send(member, to, frame)
+                const names = new Set(Array.from(this.members.values(), ({ name }) => name))
+                for (const to of names) if (to !== node) this.send(member, to, frame)
               }
             }
           }),
@@ -179,11 +186,17 @@ export class MemoryCluster {
     return this.tables.entries(table)
   }
 
-  private member(name: string): Member {
-    const known = this.members.get(name)
+  private member(process: string): Member {
+    const known = this.members.get(process)
     if (known !== undefined) return known
-    const member = { name, link: undefined, isConnected: true, paused: undefined, watchers: new Set<Watcher>() }
-    this.members.set(name, member)
+    const member: Member = {
+      name: process,
+      link: undefined,
+      isConnected: true,
+      paused: undefined,
+      watchers: new Set<Watcher>()
+    }
+    this.members.set(process, member)
     return member
   }
 
@@ -209,14 +222,19 @@ export class MemoryCluster {
   private send(from: Member, to: string, frame: Uint8Array) {
     if (from.paused !== undefined) return void from.paused.push(() => this.send(from, to, frame))
     if (!this.reaches(from) || from.link === undefined) return
+    const receivers = [...this.members.values()].filter(
+      ({ isConnected, link, name }) => name === to && link !== undefined && isConnected
+    )
+    for (const receiver of receivers) this.carry(from, receiver, frame)
+  }
+
+  private carry(from: Member, to: Member, frame: Uint8Array) {
     const { life } = this
-    const receiver = this.members.get(to)
-    if (receiver?.link === undefined || !receiver.isConnected) return
-    for (const delay of this.options.carry?.(from.name, to) ?? [0]) {
+    for (const delay of this.options.carry?.(from.name, to.name) ?? [0]) {
       const copy = frame.slice()
       this.options.after(delay, () => {
-        if (life !== this.life || !this.reaches(receiver) || this.cuts.has(`${from.name} ${to}`)) return
-        this.reach(receiver, () => receiver.link?.frame(copy))
+        if (life !== this.life || !this.reaches(to) || this.cuts.has(`${from.name} ${to.name}`)) return
+        this.reach(to, () => to.link?.frame(copy))
       })
     }
   }

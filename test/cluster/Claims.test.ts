@@ -64,6 +64,19 @@ const world = () => {
 }
 
 describe("Claims", () => {
+  it.effect("leaves the names of a process alone that has replaced this one", () =>
+    Effect.gen(function* () {
+      const { claims, entry, put, tables, work } = world()
+      put({ node: "a", incarnation: other, name: "Bob" })
+      claims.found(tables.get("names", bob) ?? { key: bob, value: "", revision: 0 })
+      assert.isFalse(claims.hasWork)
+      claims.release("bob")
+      yield* work
+      assert.strictEqual(entry(), `a ${other} Bob`)
+      assert.isFalse(claims.hasWork)
+    })
+  )
+
   it.effect("takes a free name, and has it without asking again", () =>
     Effect.gen(function* () {
       const { claims, entry, state } = world()

@@ -28,7 +28,8 @@ export const term = 1_200
 export const join = (
   memory: Memory.MemoryCluster,
   name: string,
-  options: Partial<MakeNodes.NodesOptions> = {}
+  options: Partial<MakeNodes.NodesOptions> = {},
+  process = name
 ): Effect.Effect<TestNode, ClusterUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const told: Array<string> = []
@@ -55,7 +56,7 @@ export const join = (
         nameTaken: (_likeness, name) => tell("nameTaken")(name)
       },
       ...options
-    }).pipe(Effect.provideService(Cluster, memory.service(name)))
+    }).pipe(Effect.provideService(Cluster, memory.service(name, process)))
     return {
       nodes,
       told,

@@ -1,9 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import { assert } from "vitest"
 import { seededRandom } from "../../scripts/random.mjs"
 import * as Memory from "../../src/cluster/Memory.js"
-import { content, join, until } from "./Cluster.js"
+import { content, join, term, until } from "./Cluster.js"
 
 describe("MakeNodes", () => {
   it.scopedLive("brings contents to another node, each once and in order", () =>
@@ -86,6 +89,29 @@ describe("MakeNodes", () => {
         const c = yield* join(memory, "c")
         assert.deepStrictEqual(yield* c.nodes.claim("bob", "Bob"), { _tag: "Yours" })
       })
+  )
+
+  it.scopedLive("lets a second process of its name wait until the first one has left", () =>
+    Effect.gen(function* () {
+      const memory = yield* Memory.make()
+      const b = yield* join(memory, "b")
+      const first = yield* Scope.make()
+      const a = yield* Scope.extend(join(memory, "a"), first)
+      yield* until(() => a.told.includes("appeared b"))
+      const second = yield* Effect.fork(join(memory, "a", {}, "a2"))
+      yield* a.nodes.claim("bob", "bob")
+      yield* Effect.sleep(term)
+      assert.isFalse(a.nodes.isSuspended())
+      assert.deepStrictEqual(b.told, ["appeared a", "nameMoved bob a"])
+      yield* Scope.close(first, Exit.void)
+      const a2 = yield* Fiber.join(second)
+      assert.deepStrictEqual(yield* a2.nodes.claim("bob", "bob"), { _tag: "Yours" })
+      yield* until(() => b.told.filter((one) => one === "nameMoved bob a").length === 2)
+      assert.deepStrictEqual(
+        b.told.filter((one) => !one.startsWith("nameMoved")),
+        ["appeared a", "lost a", "appeared a"]
+      )
+    })
   )
 
   it.scopedLive("asks the directory about nodes that it does not know yet", () =>

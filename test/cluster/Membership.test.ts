@@ -275,6 +275,19 @@ describe("Membership", () => {
     assert.strictEqual(leaseOf(cluster, "b"), "alive 00000000000f0000")
   })
 
+  it("suspends a node as soon as the watch shows that its lease is dead, or of another process", () => {
+    for (const value of [`dead ${incarnations.b}`, "alive 00000000000f0000"]) {
+      const { b, cluster } = pair()
+      b.learn()
+      assert.isTrue(b.mayWrite)
+      const { revision = 0 } = cluster.tables.get("nodes", "b") ?? {}
+      cluster.tables.swap("nodes", "b", revision, value)
+      b.learn()
+      assert.isFalse(b.mayWrite)
+      assert.deepStrictEqual(b.told, ["appeared a", "suspended"])
+    }
+  })
+
   it("writes its lease again when the engine has lost it, as long as nobody can have buried it", () => {
     const { a, b, cluster } = pair()
     cluster.tables.clear()

@@ -57,7 +57,7 @@ const found: ReadonlyArray<{ readonly title: string } & NodesSchedule.NodesSched
 
 describe("the simulation of the nodes of a cluster", () => {
   it("keeps every promise through all faults, and covers everything", { timeout: 120_000 }, async () => {
-    const args = [script, "--nodes", "--schedules", "100", "--seed", "1"]
+    const args = [script, "--nodes", "--schedules", "200", "--seed", "1"]
     await promisify(execFile)(process.execPath, args).catch(({ stdout }) => assert.fail(stdout))
   })
 

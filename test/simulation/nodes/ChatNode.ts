@@ -24,6 +24,8 @@ export interface Watcher {
 
 export interface ChatNodeOptions {
   readonly name: string
+  /** Distinguishes the two processes that a name may have at the same time. */
+  readonly place: string
   /** Which process this is in the run. */
   readonly number: number
   readonly timeline: Timeline
@@ -54,7 +56,7 @@ export class ChatNode {
   readonly owned = new Map<string, string>()
   /** Between `suspended` and `resumed`. */
   isSuspended = false
-  /** It was buried while it was stopped. */
+  /** It was buried, or its lease was taken, while it was stopped. */
   mustBeSuspended = false
   rebirths = 0
   readonly outgoing = new Map<OtherNode, Outgoing>()
@@ -70,6 +72,10 @@ export class ChatNode {
 
   get name(): string {
     return this.options.name
+  }
+
+  get place(): string {
+    return this.options.place
   }
 
   /** Distinguishes all lives of all nodes. */
@@ -93,7 +99,7 @@ export class ChatNode {
   private get service(): ClusterService {
     const { service } = this.options
     const swap: ClusterService["directory"]["swap"] = (table, key, revision, value) => {
-      const [, incarnation] = /^alive (.*)$/u.exec(value ?? "") ?? []
+      const [, incarnation] = /^alive ([0-9a-f]+)/u.exec(value ?? "") ?? []
       if (table === "nodes" && key === this.name && incarnation !== undefined) this.incarnation = incarnation
       return service.directory.swap(table, key, revision, value)
     }

@@ -4,6 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import type * as Scheduler from "effect/Scheduler"
 import type { Timeline } from "./Timeline.js"
@@ -37,7 +39,8 @@ export class NodeProcess {
     private readonly timeline: Timeline,
     private readonly began: Task
   ) {
-    this.runtime = Effect.runSync(Effect.withClock(Effect.runtime<never>(), this.clock))
+    const runtime = Effect.withClock(Effect.runtime<never>(), this.clock)
+    this.runtime = Effect.runSync(Logger.withMinimumLogLevel(runtime, LogLevel.None))
   }
 
   private readonly scheduler: Scheduler.Scheduler = {

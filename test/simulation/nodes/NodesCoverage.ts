@@ -13,6 +13,7 @@ const wanted = [
   "claims of taken names",
   "burials",
   "burials of living nodes",
+  "leases taken from a living process",
   "names with two owners, of which one is suspended",
   "crashes",
   "processes stopped",

@@ -15,6 +15,9 @@ export interface Weather {
   readonly watch: number
 }
 
+/** From this number on, a node is a second process of the node with the number without it. */
+export const secondProcess = 4
+
 /** What happens. Nodes and names are given by number. */
 export type NodesAct =
   | { readonly do: "pass"; readonly millis: number }
@@ -70,11 +73,13 @@ const spans = [50, 300, 700, 900, 1_100, 1_300, 1_700, 2_600, 6_000]
 export const make = (seed: number): NodesSchedule => {
   const random = seededRandom(seed)
   const nodes = random.pick([2, 2, 3, 3, 4])
-  const node = () => random.below(nodes)
+  const hasSecond = random.chance(0.3)
+  const node = () => random.below(nodes) + (hasSecond && random.chance(0.3) ? secondProcess : 0)
   const name = () => random.below(names)
   const span = () => random.pick(spans) + random.below(100)
   // Each schedule has some kinds, so that these meet often.
-  const some = [...usual, ...Array.from({ length: random.between(2, 7) }, () => random.pick(kinds)), "start" as const]
+  const starts: ReadonlyArray<Kind> = hasSecond ? ["start", "start", "start"] : ["start"]
+  const some = [...usual, ...starts, ...Array.from({ length: random.between(2, 7) }, () => random.pick(kinds))]
 
   const act = (): NodesAct => {
     const kind = random.pick(some)

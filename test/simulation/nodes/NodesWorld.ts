@@ -3,7 +3,7 @@ import { MemoryCluster } from "../../../src/cluster/Memory.js"
 import type { OtherNode } from "../../../src/cluster/OtherNode.js"
 import type { Violation } from "../Checks.js"
 import { ChatNode, likenessOf } from "./ChatNode.js"
-import { calm, term, type NodesAct, type NodesSchedule, type Weather } from "./NodesSchedule.js"
+import { calm, secondProcess, term, type NodesAct, type NodesSchedule, type Weather } from "./NodesSchedule.js"
 import { Timeline } from "./Timeline.js"
 
 /** What a run has shown. */
@@ -16,6 +16,9 @@ export interface NodesHistory {
 }
 
 const nodeNames = ["a", "b", "c", "d"]
+/** By number: the processes of the nodes, and then second ones. */
+const places = [...nodeNames, ...nodeNames.map((name) => `${name}2`)]
+const nameOf = (number: number) => nodeNames[number % secondProcess] ?? ""
 /** Names of clients; each has a look-alike in capitals. */
 const clientNames = ["bob", "eve"]
 
@@ -31,7 +34,10 @@ export class NodesWorld {
   private readonly random
   private weather: Weather = calm
   private readonly engine: MemoryCluster
+  /** By place. */
   private readonly nodes = new Map<string, ChatNode>()
+  /** Another process has taken their lease: they stay suspended. */
+  private readonly replaced = new Set<ChatNode>()
   private processes = 0
   private readonly violations: Array<Violation> = []
   private readonly story: Array<string> = []
@@ -129,20 +135,22 @@ export class NodesWorld {
   }
 
   private readonly node = (number: number): ChatNode | undefined => {
-    const node = this.nodes.get(nodeNames[number] ?? "")
+    const node = this.nodes.get(places[number] ?? "")
     return node === undefined || node.process.isDead ? undefined : node
   }
 
   private start(number: number) {
-    const name = nodeNames[number]
-    if (name === undefined || number >= this.schedule.setting.nodes || this.node(number) !== undefined) return
+    const name = nameOf(number)
+    const place = places[number] ?? ""
+    if (number % secondProcess >= this.schedule.setting.nodes || this.node(number) !== undefined) return
     this.processes += 1
     const randomOfNode = seededRandom(this.schedule.seed * 1_000 + this.processes)
     const node = new ChatNode({
       name,
+      place,
       number: this.processes,
       timeline: this.timeline,
-      service: this.engine.service(name),
+      service: this.engine.service(name, place),
       windowBytes: this.schedule.setting.windowBytes,
       random: () => randomOfNode.below(1_000_000) / 1_000_000,
       watcher: {
@@ -158,7 +166,7 @@ export class NodesWorld {
         broken: (rule, detail) => this.broken(rule, detail)
       }
     })
-    this.nodes.set(name, node)
+    this.nodes.set(place, node)
     node.start()
   }
 
@@ -167,7 +175,7 @@ export class NodesWorld {
       case "pass":
         return this.pass(act.millis)
       case "send":
-        return this.node(act.from)?.send(nodeNames[act.to] ?? "", act.count, act.bytes)
+        return this.node(act.from)?.send(nameOf(act.to), act.count, act.bytes)
       case "claim": {
         const name = clientNames[act.name] ?? ""
         return this.node(act.node)?.claim(act.isLook ? name.toUpperCase() : name)
@@ -204,9 +212,13 @@ export class NodesWorld {
     const node = this.node(number)
     if (node === undefined) return
     this.occurred("crashes")
+    this.kill(node)
+  }
+
+  private kill(node: ChatNode) {
     node.process.die()
     node.owned.clear()
-    this.engine.kill(node.name)
+    this.engine.kill(node.place)
   }
 
   private stop(number: number, millis: number, sleeps: boolean) {
@@ -214,7 +226,7 @@ export class NodesWorld {
     if (node?.process.isRunning !== true) return
     this.occurred(sleeps ? "machines asleep" : "processes stopped")
     node.process.stop()
-    this.engine.pause(node.name)
+    this.engine.pause(node.place)
     this.timeline.after(millis, () => this.goOn(node, sleeps ? millis : 0))
   }
 
@@ -224,26 +236,26 @@ export class NodesWorld {
     this.note(`${node.identity} goes on`)
     const framesFirst = this.random.chance(0.5)
     const wakes = () => {
-      if (node.mustBeSuspended && node.mayWrite) this.broken("a node was buried and wrote", node.identity)
+      if (node.mustBeSuspended && node.mayWrite) this.broken("a node was lost and wrote", node.identity)
       node.mustBeSuspended = false
       for (const name of clientNames) this.checkOwners(name)
     }
     node.process.wake(sleptMillis, wakes)
-    if (framesFirst) this.engine.resume(node.name)
+    if (framesFirst) this.engine.resume(node.place)
     node.process.goOn()
-    this.engine.resume(node.name)
+    this.engine.resume(node.place)
   }
 
   private disconnect(number: number, millis: number) {
     const node = this.node(number)
     if (node === undefined) return
     this.occurred("nodes cut off")
-    this.engine.disconnect(node.name)
-    this.timeline.after(millis, () => this.engine.connect(node.name))
+    this.engine.disconnect(node.place)
+    this.timeline.after(millis, () => this.engine.connect(node.place))
   }
 
   private cut({ both, from, millis, to }: Extract<NodesAct, { do: "cut" }>) {
-    const [one, other] = [nodeNames[from] ?? "", nodeNames[to] ?? ""]
+    const [one, other] = [nameOf(from), nameOf(to)]
     if (one === other) return
     this.occurred(both ? "two-way cuts" : "one-way cuts")
     this.engine.cut(one, other)
@@ -281,17 +293,39 @@ export class NodesWorld {
     else if (known !== identity) this.broken("two nodes of one incarnation", `${known} and ${identity}`)
   }
 
-  /** A node buries another one: that one must not be able to write any more. */
+  /** A node buries another one, or takes its lease: that one must not be able to write any more. */
   private swapped(by: string, table: string, key: string, value: string | undefined) {
-    const [, incarnation] = /^dead (.*)$/u.exec(value ?? "") ?? []
-    if (table !== "nodes" || by === key || incarnation === undefined) return
+    if (table !== "nodes") return
+    const [, state, incarnation] = /^(alive|dead) ([0-9a-f]+)/u.exec(value ?? "") ?? []
+    const isOwn = this.nodes.get(by)?.name === key
+    if (state === "alive") return this.leaseTaken(by, key)
+    if (isOwn) return
     this.occurred("burials")
     this.note(`${by} buries ${key} ${incarnation}`)
-    const node = this.nodes.get(key)
-    if (node === undefined || node.process.isDead || node.incarnation !== incarnation) return
-    this.occurred("burials of living nodes")
+    for (const node of this.living(key)) {
+      if (node.incarnation !== incarnation) continue
+      this.occurred("burials of living nodes")
+      this.mustNotWrite(node, `buried by ${by}`)
+    }
+  }
+
+  private leaseTaken(by: string, name: string) {
+    for (const node of this.living(name)) {
+      if (node.place === by || node.nodes === undefined) continue
+      if (!this.replaced.has(node)) this.occurred("leases taken from a living process")
+      this.replaced.add(node)
+      if (!this.hasForgotten) this.mustNotWrite(node, `replaced by ${by}`)
+    }
+  }
+
+  private mustNotWrite(node: ChatNode, why: string) {
     if (!node.process.isRunning) node.mustBeSuspended = true
-    else if (node.mayWrite) this.broken("a node was buried that could write", `${node.identity} by ${by}`)
+    else if (node.mayWrite) this.broken("a node was lost that could write", `${node.identity}, ${why}`)
+  }
+
+  /** The processes of this name. */
+  private living(name: string): ReadonlyArray<ChatNode> {
+    return [...this.nodes.values()].filter((node) => node.name === name && !node.process.isDead)
   }
 
   private checkOwners(name: string) {
@@ -312,14 +346,17 @@ export class NodesWorld {
     this.note("the faults end")
     this.weather = calm
     this.engine.up()
-    for (const [number, one] of nodeNames.entries()) {
-      for (const other of nodeNames) this.engine.mend(one, other)
-      this.engine.connect(one)
+    for (const one of nodeNames) for (const other of nodeNames) this.engine.mend(one, other)
+    for (const [number, place] of places.entries()) {
+      this.engine.connect(place)
       const node = this.node(number)
       if (node !== undefined) this.goOn(node, 0)
     }
     this.pass(latestRequest)
     this.pass(2 * term)
+    // A process may have to wait until the lease of an earlier one has stood still for four terms.
+    if (![...this.nodes.values()].every((node) => node.process.isDead || node.mayWrite)) this.pass(5 * term)
+    for (const name of nodeNames) this.settleProcesses(this.living(name))
     const alive = [...this.nodes.values()].filter((node) => !node.process.isDead)
     for (const node of alive) {
       if (node.nodes === undefined) this.broken("a node never joined or left", node.identity)
@@ -331,6 +368,15 @@ export class NodesWorld {
     this.checkRest(alive)
     this.checkContents(alive)
     this.checkNames(alive)
+  }
+
+  /** Of two processes of one name, one writes, and the other one has nothing to do for ever. */
+  private settleProcesses(processes: ReadonlyArray<ChatNode>) {
+    const writers = processes.filter(({ mayWrite }) => mayWrite)
+    if (processes.length > 1 && writers.length !== 1)
+      this.broken("not one of two processes writes", processes.map(({ identity }) => identity).join(", "))
+    for (const node of processes)
+      if (!node.mayWrite && (processes.length > 1 || this.replaced.has(node))) this.kill(node)
   }
 
   private checkContents(alive: ReadonlyArray<ChatNode>) {
