@@ -6,6 +6,7 @@
 //   --store PATH    a new store: a file, or postgres://… (default: a file in a temporary folder)
 //   --flush-millis N   how much longer each flush of the store takes: a slow disk (Linux, with a C compiler)
 //   --power-cuts    after each kill, the store is what had been flushed (Linux, with a C compiler)
+//                   The disk is that of the default store: neither goes with --store, which exits with 2
 //   --save FILE     adds the result to a file of results
 //   --update-docs FILE   runs nothing, and writes the results in that file into the table of OPERATING.md
 //
@@ -56,6 +57,11 @@ const { values } = parseArgs({
 if (values["update-docs"] !== undefined) {
   replace("kills", table(JSON.parse(readFileSync(values["update-docs"], "utf8"))))
   process.exit(0)
+}
+
+if (values.store !== undefined && (values["power-cuts"] || values["flush-millis"] !== undefined)) {
+  console.error("--power-cuts and --flush-millis simulate the disk of the default store: leave out --store")
+  process.exit(2)
 }
 
 const measured = commit()

@@ -36,6 +36,17 @@ describe("a server that is killed again and again", () => {
     })
   )
 
+  it.live("claims nothing about a disk that is not simulated", () =>
+    Effect.forEach([["--power-cuts"], ["--flush-millis", "3"]], (flags) =>
+      Effect.map(kills(1, ...flags, "--store", "/nowhere/chat.db"), (result) =>
+        assert.deepStrictEqual(result, {
+          status: 2,
+          output: "--power-cuts and --flush-millis simulate the disk of the default store: leave out --store\n"
+        })
+      )
+    )
+  )
+
   it.live(
     "gives all members of a room the same lines, and no others a single one",
     () =>
