@@ -11,7 +11,7 @@ const windowBytes = 524_288
 export const pageLines = 512
 export const pageBytes = 65_536
 
-/** The entries of a window that are taken, after which it makes room for others. */
+/** A window drops its taken entries once there are this many, and not one by one: that copies the rest. */
 const passedEntries = 16
 
 /** Lines in the outbox that follow each other in a conversation, without a number between them that is not for this device. */
@@ -179,6 +179,6 @@ export class FeedWindow {
   }
 }
 
-/** Whether the next lines of this conversation go on with this entry, given that their numbers do. */
+/** Whether lines of this conversation that begin with the number after `upTo` can be added to this entry. */
 const isContinued = ({ conversation: last, isGap, key, seq, upTo }: UnderWay, conversation: ConversationId) =>
   last === conversation && key !== undefined && !isGap && seq === upTo

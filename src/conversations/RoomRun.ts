@@ -6,7 +6,7 @@ import { ofRoom, type ConversationId, type ConversationKey, type StoredLine } fr
 /** Lines of a room that were stored together, in order: each member gets them at once. */
 export class RoomRun {
   readonly key: ConversationKey
-  /** The accounts of those that sent them, who do not get all of them. */
+  /** The accounts of the senders, whose devices do not all get every line. */
   readonly accounts: ReadonlySet<AccountId | undefined>
   readonly first: number
   readonly last: number
@@ -15,7 +15,7 @@ export class RoomRun {
   /** The connection that sent them all; undefined if several did. */
   private readonly sender: Peer | undefined
   private readonly senders: ReadonlySet<Peer>
-  /** The lines as members want them that have said nothing about it; each is asked (benchmark: room-1000). */
+  /** The lines in form 0, outside the map because nearly every member gets it (benchmark: room-1000). */
   private plain: SharedText | undefined = undefined
   private readonly others = new Map<number, SharedText>()
 

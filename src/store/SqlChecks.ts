@@ -59,7 +59,10 @@ const totals = (
   return faults
 }
 
-/** A column of each table that is in none of its indexes, so that the rows are read. Lines are read with their texts. */
+/**
+ * One column of each table. It is in none of the table's indexes, so that a query for it reads the rows; `invitation` is the
+ * exception, which has no such column. Lines are not here, since they are read with their texts.
+ */
 const columns = {
   account: "name",
   device: "seen",
@@ -71,7 +74,7 @@ const columns = {
   undelivered: "last"
 }
 
-/** The tables of which rows cannot be read. Postgres says of a page whose checksum is wrong which one it is. */
+/** The tables that cannot be read as a whole. For a page with a wrong checksum, Postgres' message has its number. */
 function* unreadableTables(): Sql<ReadonlyArray<StoreFault>> {
   const faults: Array<StoreFault> = []
   for (const [table, column] of Object.entries(columns)) {
