@@ -57,6 +57,13 @@ export const mutants = [
     test: "test/web/model.test.ts"
   },
   {
+    name: "the page drops a note about damaged lines for good",
+    file: "web/model/Timeline.ts",
+    search: "line.seq === undefined && damaged === undefined",
+    replace: "line.seq === undefined",
+    test: "test/web/model.test.ts"
+  },
+  {
     name: "the page shows past lines before it knows which of its own were stored",
     file: "web/model/History.ts",
     search: `await this.options.settled(conversation)

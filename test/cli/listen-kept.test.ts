@@ -165,6 +165,33 @@ describe.concurrent("a-chat listen, of what is kept", () => {
   )
 })
 
+describe.concurrent("a-chat listen --since of a damaged store", () => {
+  it.scopedLive("prints the rest, names what is missing, and exits with 1", () =>
+    Effect.gen(function* () {
+      const ends = new Map([
+        ["/history #ops after=0 limit=100", "first=1 last=100 damaged=1-100 more=yes"],
+        ["/history #ops after=100 limit=100", "first=101 last=102 damaged=102"]
+      ])
+      const server: KeepingServerOptions = {
+        command: (line, label) => {
+          const end = ends.get(line)
+          if (end === undefined) return [`* room @${label} #ops members=1 last=102: x`]
+          const isLast = line.includes("after=100")
+          return [
+            ...(isLast ? [`* past @${label} #ops bob seq=101 at=101: left`] : []),
+            `* end @${label} history #ops ${end}: x`
+          ]
+        }
+      }
+      assert.deepStrictEqual(yield* listening(server, "--room", "#ops", "--since", "1"), {
+        status: 1,
+        output: "from bob #ops: left\n",
+        errors: "a-chat: #ops: lines 1 to 100 are no longer kept\na-chat: #ops: line 102 is no longer kept\n"
+      })
+    })
+  )
+})
+
 describe.concurrent("a-chat exec and a-chat ask, of what is kept", () => {
   it.scopedLive("start a program once for a repeated message, in this run or in the next", () =>
     Effect.gen(function* () {

@@ -123,6 +123,15 @@ describe("Timeline", () => {
     assert.deepStrictEqual(shown().slice(-3), [40, "4 messages", 45])
   })
 
+  it("loads a note about damaged lines again that it has dropped", () => {
+    const timeline = new Timeline()
+    timeline.showLatest(damagedPage(1, 6, [{ first: 1, last: 3 }], false))
+    timeline.trim(3)
+    assert.deepStrictEqual([numbers(timeline)[0], timeline.first, timeline.hasEarlier], [4, 4, true])
+    timeline.showEarlier(damagedPage(1, 3, [{ first: 1, last: 3 }], false))
+    assert.deepStrictEqual([numbers(timeline)[0], timeline.first, timeline.hasEarlier], [undefined, 1, false])
+  })
+
   it("forgets the notes about damaged lines with the lines around them", () => {
     const timeline = new Timeline()
     timeline.showLatest(damagedPage(1, 3, [{ first: 2, last: 3 }], false))

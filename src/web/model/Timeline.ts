@@ -208,7 +208,7 @@ export class Timeline {
     if (!this.isAtEnd || this.entries.length <= most) return
     const dropped = this.entries.splice(0, this.entries.length - most)
     for (const { line } of dropped) if (line.seq !== undefined) this.numbers.delete(line.seq)
-    if (dropped.every(({ line }) => line.seq === undefined)) return
+    if (dropped.every(({ damaged, line }) => line.seq === undefined && damaged === undefined)) return
     this.hasEarlier = true
     this.first = this.entries.find(({ line }) => line.seq !== undefined)?.order ?? 0
     if (this.first === 0) this.last = 0
