@@ -75,6 +75,15 @@ if (unknown !== undefined) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "achat-faults-"))
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+// Without a handler, no event of the end comes, and the nodes and NATS servers would go on.
+for (const [signal, number] of [
+  ["SIGHUP", 1],
+  ["SIGINT", 2],
+  ["SIGTERM", 15]
+]) {
+  process.on(signal, () => process.exit(128 + number))
+}
 const clock = () => performance.now()
 
 /** The nodes, each with its own proxies to the NATS servers. */
@@ -250,7 +259,6 @@ try {
   }
 } finally {
   if (cluster !== undefined) await ended(cluster)
-  rmSync(folder, { recursive: true, force: true })
 }
 async function ended({ nodes, servers }) {
   await Promise.all(nodes.map((one) => one.end()))

@@ -15,6 +15,12 @@ export const natsServer = [...(env.PATH ?? "").split(delimiter), "/usr/sbin", "/
   .map((folder) => join(folder, "nats-server"))
   .find((path) => existsSync(path))
 
+/** The processes that run. Whatever ends this one, also a mistake in it, ends them, even those that are stopped. */
+const running = new Set()
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL")
+})
+
 /** A process that can be killed and started again with the same command. */
 class Process {
   child
@@ -30,6 +36,8 @@ class Process {
     const [command, ...args] = this.args
     const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] })
     this.child = child
+    running.add(child)
+    child.once("exit", () => running.delete(child))
     child.stderr.setEncoding("utf8").on("data", (text) => {
       this.log = (this.log + text).slice(-200_000)
     })
