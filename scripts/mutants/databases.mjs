@@ -128,6 +128,13 @@ export const mutants = [
     test: rescue
   },
   {
+    name: "a new room numbers its lines as one did that is lost",
+    file: "store/SqlExport.ts",
+    search: "Math.max(endedSeq, yield* SqlRescue.lastLineOf(lost))",
+    replace: "endedSeq",
+    test: rescue
+  },
+  {
     name: "a check ends with the first table that cannot be read",
     file: "store/SqlChecks.ts",
     search: 'error.reason === "damaged")) throw error',

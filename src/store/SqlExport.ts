@@ -299,10 +299,12 @@ function* rest(state: SqlState, running: number, { intact, isPartial, lost }: Ex
             awayMillis: running - ran
           }))
   const withoutReturns = found === damage ? [{ type: "lost", what: "returns", id: 0 } as const] : []
-  const totals = { type: "totals", stored, given, expired, dead, ended: endedSeq } as const
+  // A room with the name of a lost one does not give lines the same numbers again.
+  const ended = Math.max(endedSeq, yield* SqlRescue.lastLineOf(lost))
+  const totals = { type: "totals", stored, given, expired, dead, ended } as const
   // Counted so, because an id that cannot be read need not have a line.
-  const ended = yield* unlessDamaged(linesOfEnded())
-  const lostLines = Math.max(0, lines - (ended === damage ? 0 : ended) - intact)
+  const notExported = yield* unlessDamaged(linesOfEnded())
+  const lostLines = Math.max(0, lines - (notExported === damage ? 0 : notExported) - intact)
   const known = yield* unlessDamaged(SqlGaps.missing())
   const missing = known === damage ? 0 : known
   const gaps = { ...(lostLines > 0 ? { lost: lostLines } : {}), ...(missing > 0 ? { missing } : {}) }

@@ -75,6 +75,13 @@ export function* withoutConversation(id: number): Sql<ReadonlyArray<StoreRecord>
   return []
 }
 
+/** The highest number of a line in these conversations, as far as it can be read. */
+export function* lastLineOf(conversations: ReadonlyArray<number>): Sql<number> {
+  let last = 0
+  for (const id of conversations) last = Math.max(last, yield* highest([["seq", `line where conversation = ${id}`]]))
+  return last
+}
+
 interface MemberRow {
   readonly account: AccountId
   readonly since: number

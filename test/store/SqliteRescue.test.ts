@@ -310,3 +310,24 @@ describe("damage in the invitations to rooms", () => {
     })
   )
 })
+
+describe("a room that is lost", () => {
+  it.scopedLive("leaves the numbers of its lines to no other room", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      yield* using(path, (store) =>
+        Effect.gen(function* () {
+          yield* register(store, "alice")
+          const { id } = yield* create(store, "ops", of(1))
+          for (const text of ["one", "two"]) yield* append(store, line(Keys.ofRoom(id), of(1), text))
+        })
+      )
+      damagePage(path, rootOf(path, "room"))
+      const rescued = yield* open(`${path}-rescued`)
+      yield* rescued.imported(Stream.fromIterable(yield* using(path, recordsOf)))
+      assert.lengthOf(yield* rescued.rooms.all, 0)
+      assert.strictEqual((yield* create(rescued, "ops", of(1))).last, 2)
+      assert.deepStrictEqual(yield* rescued.check, [])
+    })
+  )
+})
