@@ -107,8 +107,9 @@ describe("MakeNodes", () => {
       const a2 = yield* Fiber.join(second)
       assert.deepStrictEqual(yield* a2.nodes.claim("bob", "bob"), { _tag: "Yours" })
       yield* until(() => b.told.filter((one) => one === "nameMoved bob a").length === 2)
+      // A node that has lost another one may be suspended until its next renewal, if the last one was long ago.
       assert.deepStrictEqual(
-        b.told.filter((one) => !one.startsWith("nameMoved")),
+        b.told.filter((one) => /^(?:appeared|lost) /u.test(one)),
         ["appeared a", "lost a", "appeared a"]
       )
     })
