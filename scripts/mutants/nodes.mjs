@@ -297,8 +297,29 @@ export const mutants = [
   {
     name: "names that were released while the engine was away stay",
     file: elsewhere,
-    search: "    for (const key of stale ?? []) this.removed(key)\n",
+    search: "    for (const key of stale ?? []) this.set(key, undefined)\n",
     replace: "",
+    test: "test/cluster/NamesElsewhere.test.ts"
+  },
+  {
+    name: "a name that was removed comes back by a late answer",
+    file: elsewhere,
+    search: "    if (entry.revision <= this.toldUpTo) return\n",
+    replace: "",
+    test: "test/cluster/NamesElsewhere.test.ts"
+  },
+  {
+    name: "a name that was read while the watch started again stays",
+    file: elsewhere,
+    search: "    if (isUntold) this.stale?.add(key)\n",
+    replace: "",
+    test: "test/cluster/NamesElsewhere.test.ts"
+  },
+  {
+    name: "a removal takes a name away that was claimed again later",
+    file: elsewhere,
+    search: "if (isStale || (this.known.get(key)?.revision ?? 0) < revision) this.set",
+    replace: "if (isStale || revision > 0) this.set",
     test: "test/cluster/NamesElsewhere.test.ts"
   },
   {
@@ -325,9 +346,8 @@ export const mutants = [
   {
     name: "a claim that was carried out late is kept without a client",
     file: claims,
-    search:
-      "    if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) this.pending.add(likeness)\n",
-    replace: "    if (claim?.name === undefined) this.pending.add(likeness)\n",
+    search: "if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) {",
+    replace: "if (claim?.name === undefined) {",
     also: {
       file: claims,
       search: '            if (exit._tag === "Failure") this.pending.add(likeness)\n',
@@ -336,10 +356,18 @@ export const mutants = [
     nodes
   },
   {
+    name: "a late reading hides a claim that was carried out after it",
+    file: claims,
+    search: "if (!this.isWanted(likeness) && !this.news.delete(likeness))",
+    replace: "if (!this.isWanted(likeness))",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
     name: "a release that fails is forgotten",
     file: claims,
-    search: "        if (isCalledOff()) return\n        const entry",
-    replace: "        if (isCalledOff()) return\n        this.pending.delete(likeness)\n        const entry",
+    search: "        if (isCalledOff()) return\n        this.news.delete(likeness)\n",
+    replace:
+      "        if (isCalledOff()) return\n        this.news.delete(likeness)\n        this.pending.delete(likeness)\n",
     also: {
       file: claims,
       search: "        if (isCalledOff()) return\n        if (entry !== undefined",

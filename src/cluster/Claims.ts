@@ -46,6 +46,8 @@ export class Claims {
   private readonly slots = new Map<string, Slot>()
   /** Likenesses of which the directory has something else than this node, or may have. */
   private readonly pending = new Set<string>()
+  /** Likenesses of which the watch has told news while they were put right: a reading may be from before that. */
+  private readonly news = new Set<string>()
   /** How many claims run for a likeness. */
   private readonly claiming = new Map<string, number>()
   private isWorking = false
@@ -75,6 +77,7 @@ export class Claims {
   ) {
     return Effect.suspend(() => {
       this.pending.delete(likeness)
+      this.news.delete(likeness)
       this.claiming.set(likeness, (this.claiming.get(likeness) ?? 0) + 1)
       return this.inTurn(likeness, act).pipe(
         Effect.onExit((exit) =>
@@ -177,8 +180,10 @@ export class Claims {
     const held = this.held.get(likeness)
     const claim = Claim.parse(value)
     if (!this.isPast(claim) || this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
-    if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) this.pending.add(likeness)
-    else if (held !== undefined) this.held.set(likeness, { ...held, revision })
+    if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) {
+      this.pending.add(likeness)
+      this.news.add(likeness)
+    } else if (held !== undefined) this.held.set(likeness, { ...held, revision })
   }
 
   /** Whether a claim is of this incarnation or an earlier one. Later ones are of another process that has replaced this one. */
@@ -234,6 +239,7 @@ export class Claims {
       Effect.gen(this, function* () {
         const isCalledOff = () => !this.pending.has(likeness) || this.isWanted(likeness)
         if (isCalledOff()) return
+        this.news.delete(likeness)
         const entry = yield* directory.get("names", key)
         if (isCalledOff()) return
         if (entry !== undefined && this.isPast(Claim.parse(entry.value))) {
@@ -241,7 +247,7 @@ export class Claims {
           if ((yield* directory.swap("names", key, entry.revision, undefined)) === undefined) return
         }
         slot.removing = undefined
-        if (!this.isWanted(likeness)) this.pending.delete(likeness)
+        if (!this.isWanted(likeness) && !this.news.delete(likeness)) this.pending.delete(likeness)
       })
     )
   }

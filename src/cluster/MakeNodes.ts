@@ -145,7 +145,7 @@ class ConnectedNodes implements VisibleNodes {
       if (entry === undefined || claim?.name !== name || claim.node === this.self) return undefined
       if (!(yield* this.isAlive(claim.node, claim.incarnation))) return undefined
       return yield* this.inTurn(() => {
-        this.elsewhere.put(entry)
+        this.elsewhere.found(entry)
         return this.membership.peerOf(claim.incarnation)
       })
     })
@@ -215,7 +215,7 @@ class ConnectedNodes implements VisibleNodes {
     yield* directory.watch("names", {
       restarted: () => this.report(() => this.elsewhere.restarted()),
       put: (entry) => this.report(() => this.elsewhere.put(entry)),
-      removed: (key) => this.report(() => this.elsewhere.removed(key)),
+      removed: (key, revision) => this.report(() => this.elsewhere.removed(key, revision)),
       current: () => this.report(() => this.elsewhere.current())
     })
     yield* Effect.forkScoped(

@@ -93,7 +93,7 @@ export class MemoryCluster {
           this.request(member, () => {
             const done = this.tables.swap(table, key, revision, value)
             if (done !== undefined) {
-              this.announce(table, key)
+              this.announce(table, key, done)
               this.options.swapped?.(process, table, key, value)
             }
             return done
@@ -283,13 +283,13 @@ export class MemoryCluster {
     this.tell(member, watcher, () => watcher.events.current())
   }
 
-  private announce(table: Table, key: string) {
+  private announce(table: Table, key: string, revision: number) {
     const entry = this.tables.get(table, key)
     for (const member of this.members.values())
       for (const watcher of member.watchers) {
         if (watcher.table !== table || !this.reaches(member)) continue
         this.tell(member, watcher, () =>
-          entry === undefined ? watcher.events.removed(key) : watcher.events.put(entry)
+          entry === undefined ? watcher.events.removed(key, revision) : watcher.events.put(entry)
         )
       }
   }

@@ -29,6 +29,12 @@ export class NamesElsewhere {
   private stale: Set<string> | undefined = undefined
   /** The keys of this node that it has told since. */
   private readonly own = new Set<string>()
+  /**
+   * The watch has told everything up to this revision: what an older reading has is no news, or was removed since. A watch that
+   * starts again does not tell its entries in the order of their revisions.
+   */
+  private toldUpTo = 0
+  private latest = 0
 
   constructor(private readonly options: NamesElsewhereOptions) {}
 
@@ -54,14 +60,34 @@ export class NamesElsewhere {
   current() {
     const { stale } = this
     this.stale = undefined
-    for (const key of stale ?? []) this.removed(key)
+    this.toldUpTo = this.latest
+    for (const key of stale ?? []) this.set(key, undefined)
     this.options.ownKeys(this.own)
     this.own.clear()
   }
 
+  /** An entry that was read. */
+  found(entry: Entry) {
+    if (entry.revision <= this.toldUpTo) return
+    const { key } = entry
+    // The watch that starts again has told a later state already, or has not come to it: it may be without the entry.
+    const isUntold = this.stale !== undefined && (this.stale.has(key) || !this.known.has(key))
+    this.take(entry, false)
+    if (isUntold) this.stale?.add(key)
+  }
+
   put(entry: Entry) {
+    this.told(entry.revision)
+    this.take(entry, this.stale?.delete(entry.key) === true)
+  }
+
+  private told(revision: number) {
+    this.latest = Math.max(this.latest, revision)
+    if (this.stale === undefined) this.toldUpTo = this.latest
+  }
+
+  private take(entry: Entry, isAgain: boolean) {
     const { key, revision, value } = entry
-    const isAgain = this.stale?.delete(key) === true
     const before = this.known.get(key)
     // What `find` has read may be newer. An engine that has lost its entries counts anew.
     if (before !== undefined && before.revision >= revision && !isAgain) return
@@ -74,9 +100,11 @@ export class NamesElsewhere {
     this.set(key, claim === undefined || isOwn ? undefined : { ...claim, revision })
   }
 
-  removed(key: string) {
-    this.stale?.delete(key)
-    this.set(key, undefined)
+  removed(key: string, revision: number) {
+    this.told(revision)
+    const isStale = this.stale?.delete(key) === true
+    // What was read may be newer.
+    if (isStale || (this.known.get(key)?.revision ?? 0) < revision) this.set(key, undefined)
   }
 
   private set(key: string, next: Known | undefined) {

@@ -95,7 +95,7 @@ export class NatsWatch {
     if (!isMarker) {
       if (!start.isCurrent) start.early.add(key)
       this.events.put({ key, value, revision })
-    } else if (start.isCurrent || start.early.has(key)) this.events.removed(key)
+    } else if (start.isCurrent || start.early.has(key)) this.events.removed(key, revision)
     if (!start.isCurrent && (delivery.pending === 0 || start.number >= start.count)) this.current(start)
   }
 

@@ -45,7 +45,8 @@ export interface Entry {
 export interface TableEvents {
   readonly restarted: () => void
   readonly put: (entry: Entry) => void
-  readonly removed: (key: string) => void
+  /** The revision is that of the removal. */
+  readonly removed: (key: string, revision: number) => void
   readonly current: () => void
 }
 

@@ -14,7 +14,7 @@ const mine = "00000000000000aa"
 const other = "00000000000000bb"
 const bob = Claim.keyOf("bob")
 
-type Fate = "ok" | "lost" | "late" | "unanswered"
+type Fate = "ok" | "lost" | "late" | "slow" | "unanswered"
 
 /** The claims of node a. Requests have their fates in turn, and then all is well. */
 const world = () => {
@@ -29,6 +29,10 @@ const world = () => {
       state.requests += 1
       const fate = fates.shift() ?? "ok"
       if (fate === "ok") return Effect.sync(run)
+      if (fate === "slow") {
+        const value = run()
+        return Effect.async((resume) => void late.push(() => resume(Effect.succeed(value))))
+      }
       if (fate === "unanswered") run()
       if (fate === "late") late.push(run)
       return Effect.fail(unavailable)
@@ -64,6 +68,22 @@ const world = () => {
 }
 
 describe("Claims", () => {
+  it.effect("releases a claim that is carried out between a reading and its answer", () =>
+    Effect.gen(function* () {
+      const { catchUp, claims, entry, fates, put, tables, work } = world()
+      claims.release("bob")
+      fates.push("slow")
+      const working = yield* Effect.fork(work)
+      yield* Effect.repeatN(Effect.yieldNow(), 50)
+      put({ node: "a", incarnation: mine, name: "Bob" })
+      claims.found(tables.get("names", bob) ?? { key: bob, value: "", revision: 0 })
+      catchUp()
+      yield* Fiber.join(working)
+      yield* work
+      assert.isUndefined(entry())
+    })
+  )
+
   it.effect("leaves the names of a process alone that has replaced this one", () =>
     Effect.gen(function* () {
       const { claims, entry, put, tables, work } = world()

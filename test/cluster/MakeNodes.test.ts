@@ -115,6 +115,24 @@ describe("MakeNodes", () => {
     })
   )
 
+  it.scopedLive("does not bring back a name that was released while it was asked for", () =>
+    Effect.gen(function* () {
+      let isSlow = false
+      const request = (node: string) => ({ arrives: 0, answers: isSlow && node === "a" ? 100 : 0 })
+      const memory = yield* Memory.make({ request })
+      const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
+      yield* b.nodes.claim("bob", "bob")
+      yield* until(() => a.nodes.where("bob") !== undefined)
+      isSlow = true
+      const finding = yield* Effect.fork(a.nodes.find("bob"))
+      yield* Effect.sleep("20 millis") // it was read, and the answer is on its way
+      b.nodes.release("bob")
+      yield* until(() => a.told.includes("nameMoved bob nowhere"))
+      yield* finding
+      assert.isUndefined(a.nodes.where("bob"))
+    })
+  )
+
   it.scopedLive("asks the directory about nodes that it does not know yet", () =>
     Effect.gen(function* () {
       // The watch of c is late.

@@ -6,6 +6,12 @@ import { Peer } from "../../src/cluster/Peer.js"
 const b = new Peer("b", "00000000000000bb", 0)
 const c = new Peer("c", "00000000000000cc", 0)
 
+const entry = (likeness: string, revision: number, { incarnation, name }: Peer, as: string) => ({
+  key: Claim.keyOf(likeness),
+  revision,
+  value: Claim.show({ node: name, incarnation, name: as })
+})
+
 /** What node a knows. */
 const names = () => {
   const told: Array<string> = []
@@ -18,9 +24,11 @@ const names = () => {
     own: ({ key }) => void own.push(Claim.likenessOf(key)),
     ownKeys: (keys) => void own.push(`all: ${[...keys].map(Claim.likenessOf).join(" ")}`)
   })
-  const put = (likeness: string, revision: number, { incarnation, name }: Peer, as = likeness) =>
-    elsewhere.put({ key: Claim.keyOf(likeness), revision, value: Claim.show({ node: name, incarnation, name: as }) })
-  return { elsewhere, told, own, peers, put }
+  const put = (likeness: string, revision: number, peer: Peer, as = likeness) =>
+    elsewhere.put(entry(likeness, revision, peer, as))
+  const found = (likeness: string, revision: number, peer: Peer) =>
+    elsewhere.found(entry(likeness, revision, peer, likeness))
+  return { elsewhere, told, own, peers, put, found }
 }
 
 describe("NamesElsewhere", () => {
@@ -32,10 +40,38 @@ describe("NamesElsewhere", () => {
     assert.isUndefined(elsewhere.where("bob"))
     assert.strictEqual(elsewhere.alike("bob"), "Bob")
     put("bob", 3, b, "bob")
-    elsewhere.removed(Claim.keyOf("bob"))
+    elsewhere.removed(Claim.keyOf("bob"), 4)
     assert.deepStrictEqual(told, ["Bob b", "Bob nowhere", "bob b", "bob nowhere"])
     assert.isUndefined(elsewhere.alike("bob"))
     assert.strictEqual(elsewhere.size, 0)
+  })
+
+  it("does not take a name that was read for news if the watch has told all up to then", () => {
+    const { elsewhere, found, put, told } = names()
+    put("bob", 5, b)
+    elsewhere.removed(Claim.keyOf("bob"), 6)
+    found("bob", 5, b) // read before the removal
+    assert.deepStrictEqual(told, ["bob b", "bob nowhere"])
+    found("bob", 8, b) // removed and claimed again, which the watch has yet to tell
+    elsewhere.removed(Claim.keyOf("bob"), 7)
+    put("bob", 8, b)
+    assert.deepStrictEqual(told, ["bob b", "bob nowhere", "bob b"])
+    elsewhere.removed(Claim.keyOf("bob"), 9)
+    assert.isUndefined(elsewhere.where("bob"))
+  })
+
+  it("forgets a name that was read while the watch started again, and that this one does not tell", () => {
+    const { elsewhere, found, put, told } = names()
+    put("eve", 1, b)
+    elsewhere.restarted()
+    found("bob", 2, b)
+    found("bob", 2, b)
+    put("mia", 3, b)
+    found("mia", 4, b) // the watch has told its earlier state: the change follows
+    elsewhere.current()
+    assert.deepStrictEqual(told, ["eve b", "bob b", "mia b", "eve nowhere", "bob nowhere"])
+    found("bob", 2, b)
+    assert.isUndefined(elsewhere.where("bob"))
   })
 
   it("ignores what is older than what it knows, and entries that are none", () => {

@@ -31,7 +31,16 @@ const found: ReadonlyArray<{ readonly title: string } & NodesSchedule.NodesSched
       { do: "claim", node: 0, name: 1, isLook: false },
       {
         do: "weather",
-        weather: { lost: 0, twice: 0, late: 0.1, latest: 400, lateRequest: 0, lostAnswer: 0.5, watch: 500 }
+        weather: {
+          lost: 0,
+          twice: 0,
+          late: 0.1,
+          latest: 400,
+          lateRequest: 0,
+          lateAnswer: 0,
+          lostAnswer: 0.5,
+          watch: 500
+        }
       },
       { do: "find", node: 1, name: 0 },
       { do: "pass", millis: 1500 },

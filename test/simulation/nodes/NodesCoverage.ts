@@ -26,6 +26,7 @@ const wanted = [
   "lost frames",
   "late frames",
   "late requests",
+  "late answers",
   "lost answers"
 ]
 

@@ -10,6 +10,8 @@ export interface Weather {
   readonly latest: number
   /** Of a request: the probability that it is not carried out in time, and that its answer is lost. */
   readonly lateRequest: number
+  /** Of an answer: the probability that it comes late, maybe after it was waited for. */
+  readonly lateAnswer: number
   readonly lostAnswer: number
   /** The delay of what a watcher learns, at most. */
   readonly watch: number
@@ -41,7 +43,16 @@ export interface NodesSchedule {
 /** The term in milliseconds. */
 export const term = 1_200
 
-export const calm: Weather = { lost: 0, twice: 0, late: 0, latest: 0, lateRequest: 0, lostAnswer: 0, watch: 0 }
+export const calm: Weather = {
+  lost: 0,
+  twice: 0,
+  late: 0,
+  latest: 0,
+  lateRequest: 0,
+  lateAnswer: 0,
+  lostAnswer: 0,
+  watch: 0
+}
 
 export const names = 2
 
@@ -116,6 +127,7 @@ export const make = (seed: number): NodesSchedule => {
     late: random.pick([0, 0.1, 0.5]),
     latest: random.pick([30, 400, 3_000, 9_000]),
     lateRequest: random.pick([0, 0.1, 0.5]),
+    lateAnswer: random.pick([0, 0.3]),
     lostAnswer: random.pick([0, 0.1, 0.5]),
     watch: random.pick([0, 20, 500])
   })

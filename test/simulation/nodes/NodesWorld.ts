@@ -25,6 +25,9 @@ const clientNames = ["bob", "eve"]
 /** A late request comes this late at most: then nothing that the faults left is on its way any more. */
 const latestRequest = 3 * term
 
+/** Some come later than they are waited for. */
+const latestAnswer = 250
+
 /** A run makes far less, unless something goes on for ever. */
 const maxCount = 400_000
 
@@ -123,14 +126,16 @@ export class NodesWorld {
 
   private request() {
     this.requests += 1
-    const { lateRequest, lostAnswer } = this.weather
+    const { lateAnswer, lateRequest, lostAnswer } = this.weather
     const isLate = this.random.chance(lateRequest)
     const isLost = this.random.chance(lostAnswer)
+    const isLateAnswer = lateAnswer > 0 && this.random.chance(lateAnswer)
     if (isLate) this.occurred("late requests")
     if (isLost) this.occurred("lost answers")
+    if (isLateAnswer) this.occurred("late answers")
     return {
       arrives: isLate ? this.random.below(latestRequest) : this.random.below(4),
-      answers: isLost ? undefined : this.random.below(4)
+      answers: isLost ? undefined : this.random.below(isLateAnswer ? latestAnswer : 4)
     }
   }
 
