@@ -166,8 +166,15 @@ export const mutants = [
   {
     name: "a process takes the lease of one of its name that still runs",
     file: "cluster/TakeLease.ts",
-    search: "now() - earlier.since < term.slowBury",
-    replace: "now() - earlier.since < 0 * term.slowBury",
+    search: "now() - earlier.since < Term.longer(term, lease.termMillis).slowBury",
+    replace: "now() - earlier.since < 0 * Term.longer(term, lease.termMillis).slowBury",
+    nodes
+  },
+  {
+    name: "a node of a longer term is buried after the own one",
+    file: "cluster/Term.ts",
+    search: "(termMillis > term.bury ? of(termMillis) : term)",
+    replace: "(termMillis > term.bury ? term : term)",
     nodes
   },
   {

@@ -25,13 +25,17 @@ export interface Lease {
   readonly incarnation: string
   /** False: this incarnation was buried, or has left. It never comes back. */
   readonly isAlive: boolean
+  /** The term of its node in milliseconds: other nodes may have another one. */
+  readonly termMillis: number
 }
 
 /** The value of the entry of a node in the directory. */
-export const showLease = ({ incarnation, isAlive }: Lease): string => `${isAlive ? "alive" : "dead"} ${incarnation}`
+export const showLease = ({ incarnation, isAlive, termMillis }: Lease): string =>
+  `${isAlive ? "alive" : "dead"} ${incarnation} ${termMillis}`
 
 /** Undefined if it is none. */
 export const parseLease = (value: string): Lease | undefined => {
-  const [, state, incarnation] = /^(alive|dead) ([0-9a-f]{16})$/.exec(value) ?? []
-  return incarnation === undefined ? undefined : { incarnation, isAlive: state === "alive" }
+  const [, state, incarnation, term] = /^(alive|dead) ([0-9a-f]{16}) ([0-9]{1,15})$/.exec(value) ?? []
+  if (incarnation === undefined) return undefined
+  return { incarnation, isAlive: state === "alive", termMillis: Number(term) }
 }

@@ -252,7 +252,7 @@ class ConnectedNodes implements VisibleNodes {
   private readonly dropLease = Effect.gen(this, function* () {
     const { directory } = this.cluster
     const { incarnation } = this.membership
-    const dead = Incarnation.showLease({ incarnation, isAlive: false })
+    const dead = Incarnation.showLease({ incarnation, isAlive: false, termMillis: this.term.bury })
     for (let attempt = 0; attempt < maxLeaveAttempts; attempt++) {
       // The last renewal may be on its way.
       const entry = yield* directory.get("nodes", this.self)

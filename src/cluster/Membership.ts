@@ -4,7 +4,7 @@ import type { ClusterUnavailable, Directory, Entry } from "../ports/Cluster.js"
 import * as Frame from "./Frame.js"
 import * as Incarnation from "./Incarnation.js"
 import { Peer } from "./Peer.js"
-import type { Term } from "./Term.js"
+import * as Term from "./Term.js"
 import { WakeUp } from "./WakeUp.js"
 
 /** Runs an effect on the directory; the answer comes in the broker's turn. */
@@ -16,7 +16,7 @@ export type Ask = <A>(
 export interface MembershipOptions {
   /** The name of this node. */
   readonly self: string
-  readonly term: Term
+  readonly term: Term.Term
   readonly directory: Directory
   readonly ask: Ask
   readonly broadcast: (frame: Uint8Array) => void
@@ -212,7 +212,7 @@ export class Membership {
     this.isRenewing = true
     const started = this.start()
     const { incarnation } = this
-    this.swapLease(this.revision, { incarnation, isAlive: true }, (answer) => {
+    this.swapLease(this.revision, { incarnation, isAlive: true, termMillis: this.options.term.bury }, (answer) => {
       this.isRenewing = false
       if (Either.isLeft(answer)) return // it may have been done: the next one finds another revision then
       if (answer.right === undefined) return this.readOwnLease()
@@ -285,11 +285,15 @@ export class Membership {
     const incarnation = this.attempted
     const started = this.start()
     this.isRenewing = true
-    this.swapLease(entry?.revision ?? 0, { incarnation, isAlive: true }, (answer) => {
-      this.isRenewing = false
-      // Otherwise the next renewal fails, and reads the lease again.
-      if (Either.isRight(answer) && answer.right !== undefined) this.born(incarnation, answer.right, started())
-    })
+    this.swapLease(
+      entry?.revision ?? 0,
+      { incarnation, isAlive: true, termMillis: this.options.term.bury },
+      (answer) => {
+        this.isRenewing = false
+        // Otherwise the next renewal fails, and reads the lease again.
+        if (Either.isRight(answer) && answer.right !== undefined) this.born(incarnation, answer.right, started())
+      }
+    )
   }
 
   private born(incarnation: string, revision: number, started: number) {
@@ -305,7 +309,7 @@ export class Membership {
     this.beatTimes.clear()
     this.isReclaiming = true
     this.events.reborn()
-    for (const [name, { incarnation, isAlive }] of Array.from(this.known)) if (isAlive) this.add(name, incarnation)
+    for (const [name, lease] of Array.from(this.known)) if (lease.isAlive) this.add(name, lease)
   }
 
   /** The names of the new incarnation were claimed. */
@@ -328,7 +332,7 @@ export class Membership {
     }
     if (known?.peer !== undefined) this.lose(known.peer)
     this.known.set(key, { ...lease, peer: undefined })
-    if (lease.isAlive) this.add(key, lease.incarnation)
+    if (lease.isAlive) this.add(key, lease)
   }
 
   /**
@@ -340,9 +344,10 @@ export class Membership {
     if (incarnation > this.incarnation || (incarnation === this.incarnation && !isAlive)) this.suspend()
   }
 
-  private add(name: string, incarnation: string) {
-    const peer = new Peer(name, incarnation, this.options.now())
-    this.known.set(name, { incarnation, isAlive: true, peer })
+  private add(name: string, { incarnation, termMillis }: Incarnation.Lease) {
+    const { now, term } = this.options
+    const peer = new Peer(name, incarnation, Term.longer(term, termMillis), now())
+    this.known.set(name, { incarnation, isAlive: true, termMillis, peer })
     this.byIncarnation.set(incarnation, peer)
     this.events.appeared(peer)
   }
@@ -368,7 +373,7 @@ export class Membership {
 
   /** Buries a node that is silent for long enough. */
   private watch(peer: Peer, isSuspended: boolean) {
-    const { bury, slowBury, suspect, write, beat } = this.options.term
+    const { bury, slowBury, suspect, write, beat } = peer.term
     if (peer.burial !== undefined) return this.resolve(peer, peer.burial, isSuspended)
     const now = this.options.now()
     const silence = now - peer.heardAt
@@ -391,23 +396,24 @@ export class Membership {
       if (entry !== undefined) this.learnt(entry)
       const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
       if (lease !== undefined && (lease.incarnation !== peer.incarnation || !lease.isAlive)) return
-      if (this.options.now() - peer.heardAt < this.options.term.suspect) return
+      if (this.options.now() - peer.heardAt < peer.term.suspect) return
       peer.suspicion = { revision: entry?.revision ?? 0, since: this.options.now() }
     })
   }
 
   private bury(peer: Peer, burial: NonNullable<Peer["burial"]>) {
     burial.isAsked = true
+    const dead = { incarnation: peer.incarnation, isAlive: false, termMillis: peer.term.bury }
     this.swapLease(
       burial.revision,
-      { incarnation: peer.incarnation, isAlive: false },
+      dead,
       (answer) => {
         burial.isAsked = false
         if (Either.isLeft(answer) || peer.burial !== burial) return // `resolve` reads what became of it
         if (answer.right === undefined) return this.resolve(peer, burial, true)
         this.learnt({
           key: peer.name,
-          value: Incarnation.showLease({ incarnation: peer.incarnation, isAlive: false }),
+          value: Incarnation.showLease(dead),
           revision: answer.right
         })
       },

@@ -1,4 +1,5 @@
 import type { OtherNode } from "./OtherNode.js"
+import type { Term } from "./Term.js"
 
 /** Another node, and what this one knows of it. */
 export class Peer implements OtherNode {
@@ -25,6 +26,8 @@ export class Peer implements OtherNode {
   constructor(
     readonly name: string,
     readonly incarnation: string,
+    /** The longer one of its own term and that of this node: it may write as long as its own one lets it. */
+    readonly term: Term,
     now: number
   ) {
     this.heardAt = now

@@ -2,12 +2,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { ClusterUnavailable, type Directory } from "../ports/Cluster.js"
 import * as Incarnation from "./Incarnation.js"
-import type { Term } from "./Term.js"
+import * as Term from "./Term.js"
 
 export interface TakeLeaseOptions {
   /** The name of this node. */
   readonly self: string
-  readonly term: Term
+  readonly term: Term.Term
   readonly directory: Directory
   readonly now: () => number
   readonly wall: () => number
@@ -59,13 +59,13 @@ export const takeLease = (options: TakeLeaseOptions): Effect.Effect<TakenLease, 
         renewals += 1
         earlier = { revision, since: now() }
       }
-      if (mayWrite && earlier !== undefined && now() - earlier.since < term.slowBury) {
+      if (mayWrite && earlier !== undefined && now() - earlier.since < Term.longer(term, lease.termMillis).slowBury) {
         yield* Effect.sleep(term.beat)
         continue
       }
       attempts += 1
       const started = now()
-      const value = Incarnation.showLease({ incarnation, isAlive: true })
+      const value = Incarnation.showLease({ incarnation, isAlive: true, termMillis: term.bury })
       const written = yield* Effect.either(directory.swap("nodes", self, revision, value))
       if (Either.isRight(written) && written.right !== undefined)
         return { incarnation, revision: written.right, started }

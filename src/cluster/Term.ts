@@ -24,6 +24,9 @@ export interface Term {
   readonly slowBury: number
 }
 
+/** The longer one. Whoever judges the silence of another node must use it, so that nodes of different terms agree. */
+export const longer = (term: Term, termMillis: number): Term => (termMillis > term.bury ? of(termMillis) : term)
+
 /** @param bury the term T */
 export const of = (bury: number): Term => ({
   bury,

@@ -23,8 +23,8 @@ export class FakeCluster {
   wallAhead = 0
   readonly tables = new MemoryTables()
 
-  node(name: string) {
-    return new FakeNode(this, name)
+  node(name: string, termMillis = term.bury) {
+    return new FakeNode(this, name, termMillis)
   }
 }
 
@@ -43,14 +43,15 @@ export class FakeNode {
 
   constructor(
     private readonly cluster: FakeCluster,
-    readonly name: string
+    readonly name: string,
+    private readonly termMillis: number
   ) {
     const { tables } = cluster
     const ask: Ask = (effect, then) => this.request(effect, then)
     this.membership = new Membership(
       {
         self: name,
-        term,
+        term: Term.of(termMillis),
         directory: {
           get: (table, key) => {
             this.what = `get ${key}`
@@ -116,7 +117,7 @@ export class FakeNode {
       "nodes",
       this.name,
       tables.get("nodes", this.name)?.revision ?? 0,
-      `alive ${incarnation}`
+      `alive ${incarnation} ${this.termMillis}`
     )
     this.membership.joined(incarnation, revision ?? 0, now)
     return this

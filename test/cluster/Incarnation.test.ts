@@ -15,7 +15,7 @@ describe("Incarnation", () => {
 
   it("reads the lease that it writes, and nothing else", () => {
     for (const isAlive of [true, false]) {
-      const lease = { incarnation: "018bcfe568008000", isAlive }
+      const lease = { incarnation: "018bcfe568008000", isAlive, termMillis: 6_000 }
       assert.deepStrictEqual(Incarnation.parseLease(Incarnation.showLease(lease)), lease)
     }
     for (const value of ["", "alive", "alive 1", "gone 018bcfe568008000"])

@@ -22,6 +22,20 @@ const pair = () => {
 const leaseOf = (cluster: FakeCluster, name: string) => cluster.tables.get("nodes", name)?.value
 
 describe("Membership", () => {
+  it("buries a node only when its own term, which is longer, is over, so that it never writes after that", () => {
+    const cluster = new FakeCluster()
+    const a = cluster.node("a", 120_000).join(incarnations.a)
+    const b = cluster.node("b").join(incarnations.b)
+    a.learn()
+    b.learn()
+    beats(cluster, 12, [a, b])
+    while (!b.told.includes("lost a")) {
+      beats(cluster, 1, [b])
+      assert.isTrue(!b.told.includes("lost a") || !a.mayWrite)
+    }
+    assert.isFalse(a.mayWrite)
+  })
+
   it("lets nodes write that hear each other, and each renews its lease once a term", () => {
     const { a, b, cluster } = pair()
     const revisions = new Set<number | undefined>()
@@ -61,7 +75,7 @@ describe("Membership", () => {
     assert.isFalse(b.mayWrite)
     beats(cluster, 2, [a])
     assert.deepStrictEqual(a.told, ["appeared b", "lost b"])
-    assert.strictEqual(leaseOf(cluster, "b"), `dead ${incarnations.b}`)
+    assert.strictEqual(leaseOf(cluster, "b"), `dead ${incarnations.b} 12000`)
     assert.isTrue(a.mayWrite)
   })
 
@@ -117,13 +131,13 @@ describe("Membership", () => {
     cluster.now += 20_000
     a.tick()
     assert.deepStrictEqual(a.told, ["appeared b", "suspended"])
-    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b}`)
+    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b} 12000`)
     a.isPrompt = true
     for (const request of a.requests.splice(0)) request.answer()
     beats(cluster, 2, [a])
     assert.deepStrictEqual(a.told, ["appeared b", "suspended", "resumed"])
     b.tick()
-    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b}`)
+    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b} 12000`)
   })
 
   it("does not acknowledge the heartbeats of a node that it is burying", () => {
@@ -163,7 +177,7 @@ describe("Membership", () => {
     beats(cluster, 9, [a, b, c])
     a.isPrompt = false
     const { revision = 0 } = cluster.tables.get("nodes", "c") ?? {}
-    cluster.tables.swap("nodes", "c", revision, `dead ${incarnations.c}`)
+    cluster.tables.swap("nodes", "c", revision, `dead ${incarnations.c} 12000`)
     a.learn()
     for (let count = 0; count < 12; count++) {
       cluster.now += 1_000
@@ -232,14 +246,14 @@ describe("Membership", () => {
     a.learn()
     assert.deepStrictEqual(a.told, ["appeared b", "lost b", "appeared b"])
     // Its former lease comes late, as from a watch that lags.
-    a.membership.learnt({ key: "b", value: `alive ${incarnations.b}`, revision: 2 })
+    a.membership.learnt({ key: "b", value: `alive ${incarnations.b} 12000`, revision: 2 })
     assert.deepStrictEqual(a.told, ["appeared b", "lost b", "appeared b"])
   })
 
   it("does not take a dead node for alive, whatever comes late", () => {
     const { a } = pair()
-    a.membership.learnt({ key: "b", value: `dead ${incarnations.b}`, revision: 99 })
-    a.membership.learnt({ key: "b", value: `alive ${incarnations.b}`, revision: 2 })
+    a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000`, revision: 99 })
+    a.membership.learnt({ key: "b", value: `alive ${incarnations.b} 12000`, revision: 2 })
     assert.deepStrictEqual(a.told, ["appeared b", "lost b"])
     assert.isFalse(a.membership.isAlive("b", incarnations.b))
     assert.isUndefined(a.membership.isAlive("b", "00000000000b0001"))
@@ -261,22 +275,22 @@ describe("Membership", () => {
     b.isPrompt = true
     b.tick()
     assert.include(b.told, "reborn")
-    assert.strictEqual(`alive ${b.membership.incarnation}`, born)
+    assert.strictEqual(`alive ${b.membership.incarnation} 12000`, born)
   })
 
   it("stays suspended when another process has taken its name", () => {
     const { b, cluster } = pair()
     const { revision = 0 } = cluster.tables.get("nodes", "b") ?? {}
-    cluster.tables.swap("nodes", "b", revision, "alive 00000000000f0000")
+    cluster.tables.swap("nodes", "b", revision, "alive 00000000000f0000 12000")
     beats(cluster, 14, [b])
     assert.include(b.told, "replaced")
     beats(cluster, 14, [b])
     assert.isFalse(b.mayWrite)
-    assert.strictEqual(leaseOf(cluster, "b"), "alive 00000000000f0000")
+    assert.strictEqual(leaseOf(cluster, "b"), "alive 00000000000f0000 12000")
   })
 
   it("suspends a node as soon as the watch shows that its lease is dead, or of another process", () => {
-    for (const value of [`dead ${incarnations.b}`, "alive 00000000000f0000"]) {
+    for (const value of [`dead ${incarnations.b} 12000`, "alive 00000000000f0000 12000"]) {
       const { b, cluster } = pair()
       b.learn()
       assert.isTrue(b.mayWrite)
@@ -292,7 +306,7 @@ describe("Membership", () => {
     const { a, b, cluster } = pair()
     cluster.tables.clear()
     beats(cluster, 12, [a, b])
-    assert.strictEqual(leaseOf(cluster, "a"), `alive ${incarnations.a}`)
+    assert.strictEqual(leaseOf(cluster, "a"), `alive ${incarnations.a} 12000`)
     assert.deepStrictEqual(a.told, ["appeared b"])
     cluster.now += 12_000
     cluster.tables.clear()

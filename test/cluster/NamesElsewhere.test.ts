@@ -2,9 +2,11 @@ import { assert, describe, it } from "vitest"
 import * as Claim from "../../src/cluster/Claim.js"
 import { NamesElsewhere } from "../../src/cluster/NamesElsewhere.js"
 import { Peer } from "../../src/cluster/Peer.js"
+import * as Term from "../../src/cluster/Term.js"
 
-const b = new Peer("b", "00000000000000bb", 0)
-const c = new Peer("c", "00000000000000cc", 0)
+const term = Term.of(12_000)
+const b = new Peer("b", "00000000000000bb", term, 0)
+const c = new Peer("c", "00000000000000cc", term, 0)
 
 const entry = (likeness: string, revision: number, { incarnation, name }: Peer, as: string) => ({
   key: Claim.keyOf(likeness),
@@ -113,10 +115,10 @@ describe("NamesElsewhere", () => {
   it("reports the entries of its own node, and at the end which there are", () => {
     const { elsewhere, own, put, told } = names()
     elsewhere.restarted()
-    put("bob", 1, new Peer("a", "00000000000000aa", 0))
+    put("bob", 1, new Peer("a", "00000000000000aa", term, 0))
     elsewhere.current()
     assert.deepStrictEqual(own, ["bob", "all: bob"])
-    put("eve", 2, new Peer("a", "00000000000000aa", 0))
+    put("eve", 2, new Peer("a", "00000000000000aa", term, 0))
     assert.deepStrictEqual(own, ["bob", "all: bob", "eve"])
     assert.deepStrictEqual(told, [])
   })

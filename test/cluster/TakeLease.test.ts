@@ -10,6 +10,8 @@ import { ClusterUnavailable, type Directory } from "../../src/ports/Cluster.js"
 
 const term = Term.of(12_000)
 const earlier = "00000000000a0000"
+/** A lease of the earlier process. */
+const lease = (state: "alive" | "dead", termMillis = term.bury) => `${state} ${earlier} ${termMillis}`
 const noAnswer = new ClusterUnavailable({ reason: "no answer" })
 
 /** A directory, and a process of node a that starts. */
@@ -38,11 +40,11 @@ const starting = (failing: { get: boolean; swap: boolean } = { get: false, swap:
 describe("takeLease", () => {
   it.effect("takes a lease at once that nobody has, or that is dead", () =>
     Effect.gen(function* () {
-      for (const value of [undefined, `dead ${earlier}`]) {
+      for (const value of [undefined, lease("dead")]) {
         const { start, tables, write } = starting()
         if (value !== undefined) write(value)
         const { incarnation, revision } = yield* (yield* start).join
-        assert.strictEqual(tables.get("nodes", "a")?.value, `alive ${incarnation}`)
+        assert.strictEqual(tables.get("nodes", "a")?.value, `alive ${incarnation} 12000`)
         assert.strictEqual(tables.get("nodes", "a")?.revision, revision)
       }
     })
@@ -51,26 +53,38 @@ describe("takeLease", () => {
   it.effect("waits for four terms until an earlier process can no longer write", () =>
     Effect.gen(function* () {
       const { start, tables, write } = starting()
-      write(`alive ${earlier}`)
+      write(lease("alive"))
       const process = yield* start
       yield* TestClock.adjust(47_000)
-      assert.strictEqual(tables.get("nodes", "a")?.value, `alive ${earlier}`)
+      assert.strictEqual(tables.get("nodes", "a")?.value, lease("alive"))
       yield* TestClock.adjust(1_000)
       assert.isAbove(Number.parseInt((yield* process.join).incarnation, 16), Number.parseInt(earlier, 16))
+    })
+  )
+
+  it.effect("waits for four terms of the earlier process, if those are longer", () =>
+    Effect.gen(function* () {
+      const { start, write } = starting()
+      write(lease("alive", 20_000))
+      const process = yield* start
+      yield* TestClock.adjust(79_000)
+      assert.isFalse(process.isDone())
+      yield* TestClock.adjust(1_000)
+      assert.isTrue(process.isDone())
     })
   )
 
   it.effect("waits as long as an earlier process renews its lease, and no longer than until it has left", () =>
     Effect.gen(function* () {
       const { start, write } = starting()
-      write(`alive ${earlier}`)
+      write(lease("alive"))
       const process = yield* start
       for (let renewals = 0; renewals < 10; renewals++) {
         yield* TestClock.adjust(40_000)
-        write(`alive ${earlier}`)
+        write(lease("alive"))
       }
       assert.isFalse(process.isDone())
-      write(`dead ${earlier}`)
+      write(lease("dead"))
       yield* TestClock.adjust(term.beat)
       assert.isTrue(process.isDone())
     })
@@ -80,7 +94,7 @@ describe("takeLease", () => {
     Effect.gen(function* () {
       const failing = { get: false, swap: false }
       const { start, write } = starting(failing)
-      write(`alive ${earlier}`)
+      write(lease("alive"))
       const process = yield* start
       failing.get = true
       yield* TestClock.adjust(60_000)

@@ -7,7 +7,6 @@ import { headerBytes, type Claimed, type Nodes } from "../../../src/cluster/Node
 import type { OtherNode } from "../../../src/cluster/OtherNode.js"
 import { Cluster, type ClusterService, type ClusterUnavailable } from "../../../src/ports/Cluster.js"
 import { NodeProcess } from "./NodeProcess.js"
-import { term } from "./NodesSchedule.js"
 import type { Timeline } from "./Timeline.js"
 
 /** What a node's chat sees, for the checks. */
@@ -31,6 +30,7 @@ export interface ChatNodeOptions {
   readonly timeline: Timeline
   readonly service: ClusterService
   readonly windowBytes: number
+  readonly termMillis: number
   readonly watcher: Watcher
   readonly random: () => number
 }
@@ -74,6 +74,10 @@ export class ChatNode {
     return this.options.name
   }
 
+  get termMillis(): number {
+    return this.options.termMillis
+  }
+
   get place(): string {
     return this.options.place
   }
@@ -107,9 +111,9 @@ export class ChatNode {
   }
 
   start() {
-    const { random, watcher, windowBytes } = this.options
+    const { random, termMillis, watcher, windowBytes } = this.options
     const make = MakeNodes.make({
-      termMillis: term,
+      termMillis,
       windowBytes,
       likenessOf,
       random,

@@ -36,7 +36,12 @@ export type NodesAct =
 
 export interface NodesSchedule {
   readonly seed: number
-  readonly setting: { readonly nodes: number; readonly windowBytes: number }
+  readonly setting: {
+    readonly nodes: number
+    readonly windowBytes: number
+    /** Of each node, in milliseconds: `term` at most. That of all by default. */
+    readonly terms?: ReadonlyArray<number>
+  }
   readonly acts: ReadonlyArray<NodesAct>
 }
 
@@ -138,5 +143,8 @@ export const make = (seed: number): NodesSchedule => {
     acts.push(act())
     if (random.chance(0.7)) acts.push({ do: "pass", millis: random.pick([0, 1, 10, 60, 100, 300, 800, 1_500]) })
   }
-  return { seed, setting: { nodes, windowBytes: random.pick([300, 2_000, 1_000_000]) }, acts }
+  const windowBytes = random.pick([300, 2_000, 1_000_000])
+  const hasTerms = random.chance(0.25)
+  const terms = Array.from({ length: nodes }, () => (hasTerms ? random.pick([term, term / 2, term / 3]) : term))
+  return { seed, setting: { nodes, windowBytes, terms }, acts }
 }

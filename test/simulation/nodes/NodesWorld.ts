@@ -157,6 +157,7 @@ export class NodesWorld {
       timeline: this.timeline,
       service: this.engine.service(name, place),
       windowBytes: this.schedule.setting.windowBytes,
+      termMillis: this.schedule.setting.terms?.[number % secondProcess] ?? term,
       random: () => randomOfNode.below(1_000_000) / 1_000_000,
       watcher: {
         note: (node, event) => {
@@ -433,8 +434,15 @@ export class NodesWorld {
     this.frames = 0
     this.requests = 0
     this.pass(term)
-    const pairs = alive.length * (alive.length - 1)
-    if (this.frames > pairs * 13) this.broken("the nodes talk for ever", `${this.frames} frames`)
-    if (this.requests > alive.length * 2) this.broken("the directory is asked for ever", `${this.requests} requests`)
+    let maxFrames = 0
+    let maxRequests = 0
+    for (const node of alive) {
+      const terms = term / node.termMillis
+      maxFrames += (alive.length - 1) * 13 * terms
+      // Next to a longer term, its grants are too old for it, and it lives by renewals.
+      maxRequests += terms > 1 ? 13 * terms : 2
+    }
+    if (this.frames > maxFrames) this.broken("the nodes talk for ever", `${this.frames} frames`)
+    if (this.requests > maxRequests) this.broken("the directory is asked for ever", `${this.requests} requests`)
   }
 }
