@@ -15,8 +15,8 @@ const kills = (count: number, ...options: ReadonlyArray<string>) =>
     return Effect.sync(() => child.kill("SIGTERM"))
   })
 
-/** Six seconds with few members, who write and change their rooms as often as many. */
-const fewMembers = ["--rooms", "--members", "60", "--minutes", "0.1", "--rate", "100"]
+/** Twelve seconds with few members, who write and change their rooms as often as many: enough for everything to occur. */
+const fewMembers = ["--rooms", "--members", "60", "--minutes", "0.2", "--rate", "100"]
 
 describe("a server that is killed again and again", () => {
   it.live("loses no line that it reported as stored, and stores none twice", () =>
