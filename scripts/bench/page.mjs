@@ -1,18 +1,8 @@
 // The page in Chromium: when it first paints, and how evenly it draws a long conversation. Imported by generator.mjs, not
 // run.
 import { chromium } from "playwright-core"
-import { chromiumPath } from "../chromium.mjs"
+import { chromiumFlags, chromiumPath } from "../chromium.mjs"
 import { Peer } from "./peer.mjs"
-
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync"
-]
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 const quantile = (numbers, share) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length * share)]
@@ -91,7 +81,7 @@ const firstPaints = async (browser, address, loads) => {
 
 export const page = async (load, wire, place, _pid, fail) => {
   if (chromiumPath === undefined) fail("there is no Chromium here (package chromium)")
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: flags })
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumFlags })
   try {
     const address = `http://127.0.0.1:${place}/`
     const paints = await firstPaints(browser, address, load.loads + 1)

@@ -17,7 +17,7 @@ import { ForeignLines, type ForeignLedger } from "./ForeignLines.js"
 import { Gate } from "./Gate.js"
 import { isHidden, LocalNames } from "./LocalNames.js"
 import * as MakeNodes from "./MakeNodes.js"
-import type { NodesOptions } from "./MakeNodes.js"
+import type { NodesOptions, VisibleNodes } from "./MakeNodes.js"
 import { NodeTraffic } from "./NodeTraffic.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
@@ -36,10 +36,10 @@ export type JoinNodes = (host: NodesHost) => Effect.Effect<Nodes, ClusterUnavail
 
 export interface JoinOptions extends Pick<NodesOptions, "termMillis" | "windowBytes"> {}
 
-/** Joins the cluster of an engine. */
+/** Joins the cluster of an engine. Its nodes show what they know. */
 export const joining =
-  (cluster: ClusterService, options: JoinOptions): JoinNodes =>
-  ({ events, inTurn }) =>
+  (cluster: ClusterService, options: JoinOptions) =>
+  ({ events, inTurn }: NodesHost): Effect.Effect<VisibleNodes, ClusterUnavailable, Scope.Scope> =>
     MakeNodes.make({ ...options, events, likenessOf, report: inTurn }).pipe(Effect.provideService(Cluster, cluster))
 
 /** What the chat over several nodes has done since the start. */

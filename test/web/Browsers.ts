@@ -6,23 +6,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import axe from "axe-core"
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core"
-import { chromiumPath } from "../../scripts/chromium.mjs"
+import { chromiumFlags, chromiumPath } from "../../scripts/chromium.mjs"
 import { main } from "../support/Program.js"
 
 /** Real browsers for the tests of the page, and a server and a network that fail under them. */
 
 /** Whether there is a browser here. */
 export const isInstalled = chromiumPath !== undefined
-
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync"
-]
 
 /** How long a test waits for what the page is to show, in milliseconds: a busy machine may take seconds. */
 export const patience = 20_000
@@ -174,7 +164,7 @@ export class Browsers {
   private constructor(private readonly browser: Browser) {}
 
   static async launch(): Promise<Browsers> {
-    const options = { executablePath: chromiumPath ?? "", headless: true, args: flags, timeout: 60_000 }
+    const options = { executablePath: chromiumPath ?? "", headless: true, args: [...chromiumFlags], timeout: 60_000 }
     return new Browsers(await chromium.launch(options))
   }
 

@@ -5,13 +5,10 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
 import * as Admission from "../../chat/Admission.js"
-import { likenessOf } from "../../chat/Names.js"
 import type { ServerOptions } from "../../chat/Server.js"
-import type { JoinNodes, NodesHost } from "../../cluster/ClusterChat.js"
-import type { NodesOptions, VisibleNodes } from "../../cluster/MakeNodes.js"
+import type { NodesHost } from "../../cluster/ClusterChat.js"
+import type { VisibleNodes } from "../../cluster/MakeNodes.js"
 import type * as Nats from "../../cluster/Nats.js"
-import type { Nodes } from "../../cluster/Nodes.js"
-import { Cluster, type ClusterService, type ClusterUnavailable } from "../../ports/Cluster.js"
 import type { ReachabilityProbe } from "../../ports/Reachability.js"
 import type { Listen } from "../../ports/Transport.js"
 import type { ClusterState } from "../../telemetry/ClusterMetrics.js"
@@ -52,26 +49,23 @@ export const open = (values: Values): Effect.Effect<ClusterParts, ExitStatus.Fai
     const options = yield* natsOptions(values)
     if (options === undefined) return alone
     // Imported only here, because other servers need none of it.
-    const [Nats, MakeNodes, ClusterChat] = yield* Effect.promise(() =>
-      Promise.all([
-        import("../../cluster/Nats.js"),
-        import("../../cluster/MakeNodes.js"),
-        import("../../cluster/ClusterChat.js")
-      ])
+    const [Nats, ClusterChat] = yield* Effect.promise(() =>
+      Promise.all([import("../../cluster/Nats.js"), import("../../cluster/ClusterChat.js")])
     )
     const service = yield* Effect.mapError(
       Nats.make(options),
       ({ message }) => new ExitStatus.Failure({ status: ExitStatus.failed, message })
     )
     let nodes: VisibleNodes | undefined = undefined
-    const shared = {
+    const join = ClusterChat.joining(service, {
       termMillis: Duration.toMillis(values.clusterTerm),
-      windowBytes: values.clusterWindow,
-      likenessOf
-    }
-    const chat = ClusterChat.make(
-      joining(service, (host) =>
-        Effect.tap(MakeNodes.make({ ...shared, ...host }), (made) => Effect.sync(() => void (nodes = made)))
+      windowBytes: values.clusterWindow
+    })
+    const chat = ClusterChat.make((host) =>
+      Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) =>
+        Effect.tap(join({ ...host, events: logged(host.events, fork) }), (made) =>
+          Effect.sync(() => void (nodes = made))
+        )
       )
     )
     const state = Effect.sync((): ClusterState => {
@@ -137,19 +131,6 @@ const credentialsIn = (path: string) =>
       `--cluster-credentials: ${path} is neither a file .creds nor one line with the seed of an nkey, USER:PASSWORD or a token`
     )
   })
-
-/** Joins the other nodes, and logs what becomes of this node and of them. */
-const joining =
-  (
-    service: ClusterService,
-    make: (
-      host: Pick<NodesOptions, "events" | "report">
-    ) => Effect.Effect<Nodes, ClusterUnavailable, Cluster | Scope.Scope>
-  ): JoinNodes =>
-  ({ events, inTurn }) =>
-    Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) =>
-      Effect.provideService(make({ events: logged(events, fork), report: inTurn }), Cluster, service)
-    )
 
 /** The same events, of which an operator learns. */
 const logged = (events: NodesHost["events"], fork: (effect: Effect.Effect<void>) => unknown): NodesHost["events"] => ({
