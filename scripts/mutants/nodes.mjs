@@ -304,9 +304,30 @@ export const mutants = [
   {
     name: "names that were released while the engine was away stay",
     file: elsewhere,
-    search: "    for (const key of stale ?? []) this.set(key, undefined)\n",
-    replace: "",
+    search: "      else if (!this.missing.has(key)) this.set(key, undefined)\n",
+    replace: "      else if (this.missing.has(key)) continue\n",
     test: "test/cluster/NamesElsewhere.test.ts"
+  },
+  {
+    name: "names that the engine has lost are gone before anybody could claim them again",
+    file: elsewhere,
+    search: "    this.isEmptied ||= isEmptied\n",
+    replace: "    this.isEmptied &&= isEmptied\n",
+    test: "test/cluster/notices.test.ts"
+  },
+  {
+    name: "names that the engine has lost are never gone",
+    file: elsewhere,
+    search: "      else this.set(key, undefined)\n  }",
+    replace: "      else this.missing.delete(key)\n  }",
+    test: "test/cluster/NamesElsewhere.test.ts"
+  },
+  {
+    name: "to a node that comes back as another one, all clients elsewhere have left and joined",
+    file: wiring,
+    search: "bearing: (run) => this.elsewhere.atOnce(run)",
+    replace: "bearing: (run) => run()",
+    test: "test/cluster/notices.test.ts"
   },
   {
     name: "a name that was removed comes back by a late answer",

@@ -100,6 +100,7 @@ class ConnectedNodes implements VisibleNodes {
         lost: this.lost,
         suspended: this.suspended,
         resumed: this.resumed,
+        bearing: (run) => this.elsewhere.atOnce(run),
         reborn: this.reborn,
         replaced: () => fork(anotherProcess)
       }
@@ -213,7 +214,7 @@ class ConnectedNodes implements VisibleNodes {
       current: () => {}
     })
     yield* directory.watch("names", {
-      restarted: () => this.report(() => this.elsewhere.restarted()),
+      restarted: (isEmptied) => this.report(() => this.elsewhere.restarted(isEmptied)),
       put: (entry) => this.report(() => this.elsewhere.put(entry)),
       removed: (key, revision) => this.report(() => this.elsewhere.removed(key, revision)),
       current: () => this.report(() => this.elsewhere.current())
@@ -266,6 +267,7 @@ class ConnectedNodes implements VisibleNodes {
     this.membership.tick()
     if (!this.link.isUp()) return
     for (const link of this.links.values()) link.tick()
+    this.elsewhere.tick()
     this.workOnClaims()
   }
 

@@ -32,6 +32,8 @@ export interface MembershipEvents {
   /** Called in the broker's turn. From now on `isSuspended` is true until `resumed`. */
   readonly suspended: () => void
   readonly resumed: () => void
+  /** Runs the rebirth of this node, in which every other one is lost and appears again: to the chat, that is one moment. */
+  readonly bearing: (run: () => void) => void
   /** This node has a new incarnation, and calls `reclaimed` when it may write. */
   readonly reborn: () => void
   /** Another process has taken the name of this node: it stays suspended for ever. */
@@ -291,7 +293,10 @@ export class Membership {
       (answer) => {
         this.isRenewing = false
         // Otherwise the next renewal fails, and reads the lease again.
-        if (Either.isRight(answer) && answer.right !== undefined) this.born(incarnation, answer.right, started())
+        if (Either.isRight(answer) && answer.right !== undefined) {
+          const revision = answer.right
+          this.events.bearing(() => this.born(incarnation, revision, started()))
+        }
       }
     )
   }

@@ -53,6 +53,8 @@ export const make = (options: MemoryClusterOptions = {}): Effect.Effect<MemoryCl
 interface Watcher {
   readonly table: Table
   readonly events: TableEvents
+  /** The losses of the tables when it started last. */
+  losses: number
   /** What it will be told, in order. */
   waiting: Array<() => void>
 }
@@ -266,7 +268,7 @@ export class MemoryCluster {
     return Effect.asVoid(
       Effect.acquireRelease(
         Effect.sync(() => {
-          const watcher = { table, events, waiting: [] }
+          const watcher = { table, events, losses: this.tables.losses, waiting: [] }
           member.watchers.add(watcher)
           if (this.reaches(member)) this.start(member, watcher)
           return watcher
@@ -278,7 +280,9 @@ export class MemoryCluster {
 
   private start(member: Member, watcher: Watcher) {
     watcher.waiting = []
-    this.tell(member, watcher, () => watcher.events.restarted())
+    const isEmptied = watcher.losses < this.tables.losses
+    watcher.losses = this.tables.losses
+    this.tell(member, watcher, () => watcher.events.restarted(isEmptied))
     for (const entry of this.tables.entries(watcher.table)) this.tell(member, watcher, () => watcher.events.put(entry))
     this.tell(member, watcher, () => watcher.events.current())
   }

@@ -4,6 +4,8 @@ import type { Entry, Table } from "../ports/Cluster.js"
 export class MemoryTables {
   private readonly tables: Record<Table, Map<string, Entry>> = { names: new Map(), nodes: new Map() }
   private revision = 0
+  /** How often all entries were lost. */
+  losses = 0
 
   get(table: Table, key: string): Entry | undefined {
     return this.tables[table].get(key)
@@ -25,6 +27,7 @@ export class MemoryTables {
 
   /** All entries are lost. */
   clear() {
+    this.losses += 1
     for (const entries of Object.values(this.tables)) entries.clear()
   }
 }

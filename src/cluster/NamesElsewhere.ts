@@ -13,6 +13,9 @@ export interface NamesElsewhereOptions {
   readonly ownKeys: (keys: ReadonlySet<string>) => void
 }
 
+/** How long names are kept that the engine has lost, in ticks: their nodes claim them again meanwhile. A term is 12. */
+const keptTicks = 12
+
 interface Known extends Claim.Claim {
   readonly revision: number
 }
@@ -27,6 +30,10 @@ export class NamesElsewhere {
   private readonly present = new Map<string, Peer>()
   /** The keys that the watch has not told again since it started again. */
   private stale: Set<string> | undefined = undefined
+  /** The keys that the engine has lost, and for how many ticks they are still kept. */
+  private readonly missing = new Map<string, number>()
+  /** The watch that starts again does so because the engine has lost its entries. */
+  private isEmptied = false
   /** The keys of this node that it has told since. */
   private readonly own = new Set<string>()
   /**
@@ -35,6 +42,8 @@ export class NamesElsewhere {
    */
   private toldUpTo = 0
   private latest = 0
+  /** Where the names that have moved since the beginning of `atOnce` were before; undefined outside of it. */
+  private movedFrom: Map<string, Peer | undefined> | undefined = undefined
 
   constructor(private readonly options: NamesElsewhereOptions) {}
 
@@ -52,18 +61,29 @@ export class NamesElsewhere {
   }
 
   /** The watch starts again: entries that do not come until `current` are gone. */
-  restarted() {
+  restarted(isEmptied: boolean) {
     this.stale = new Set(this.known.keys())
+    this.isEmptied ||= isEmptied
     this.own.clear()
   }
 
   current() {
-    const { stale } = this
+    const { isEmptied, stale } = this
     this.stale = undefined
+    this.isEmptied = false
     this.toldUpTo = this.latest
-    for (const key of stale ?? []) this.set(key, undefined)
+    for (const key of stale ?? [])
+      if (isEmptied) this.missing.set(key, keptTicks)
+      else if (!this.missing.has(key)) this.set(key, undefined)
     this.options.ownKeys(this.own)
     this.own.clear()
+  }
+
+  /** To be called every `Term.beat` while the engine can be reached. */
+  tick() {
+    for (const [key, left] of this.missing)
+      if (left > 1) this.missing.set(key, left - 1)
+      else this.set(key, undefined)
   }
 
   /** An entry that was read. */
@@ -78,7 +98,8 @@ export class NamesElsewhere {
 
   put(entry: Entry) {
     this.told(entry.revision)
-    this.take(entry, this.stale?.delete(entry.key) === true)
+    const isStale = this.stale?.delete(entry.key) === true
+    this.take(entry, isStale || this.missing.has(entry.key))
   }
 
   private told(revision: number) {
@@ -109,6 +130,7 @@ export class NamesElsewhere {
 
   private set(key: string, next: Known | undefined) {
     const before = this.known.get(key)
+    this.missing.delete(key)
     if (before !== undefined) {
       const keys = this.keys.get(before.incarnation)
       keys?.delete(key)
@@ -126,10 +148,24 @@ export class NamesElsewhere {
   }
 
   private show(name: string, peer: Peer | undefined) {
-    if (this.present.get(name) === peer) return
+    const before = this.present.get(name)
+    if (before === peer) return
     if (peer === undefined) this.present.delete(name)
     else this.present.set(name, peer)
-    this.options.moved(name, peer)
+    if (this.movedFrom === undefined) this.options.moved(name, peer)
+    else if (!this.movedFrom.has(name)) this.movedFrom.set(name, before)
+  }
+
+  /** Runs something, and then reports each name that is not where it was before, once. */
+  atOnce(run: () => void) {
+    const movedFrom = new Map<string, Peer | undefined>()
+    this.movedFrom = movedFrom
+    run()
+    this.movedFrom = undefined
+    for (const [name, before] of movedFrom) {
+      const peer = this.present.get(name)
+      if (peer !== before) this.options.moved(name, peer)
+    }
   }
 
   /** A node appeared: the names that it has claimed before this node knew it can be addressed. */

@@ -33,6 +33,8 @@ export class NatsTable {
   private readonly own = new Map<string, { readonly revision: number; readonly at: number }>()
   private markers: Array<{ readonly sequence: number; readonly at: number }> = []
   private isDeleting = false
+  /** How often the stream was found to be another one, without the entries of the last one. */
+  losses = 0
 
   /**
    * @param word what the subjects and streams of the chat begin with
@@ -202,7 +204,9 @@ export class NatsTable {
     this.base = this.highest
     this.own.clear()
     this.markers = []
-    if (!isFirst) this.remade()
+    if (isFirst) return prefix
+    this.losses += 1
+    this.remade()
     return prefix
   }
 

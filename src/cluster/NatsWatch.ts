@@ -18,6 +18,8 @@ export class NatsWatch {
   /** What is delivered to an inbox of an earlier start is ignored. */
   private start: Start | undefined
   private retry: NodeJS.Timeout | undefined
+  /** The losses of the table when the watch has started last; undefined: it has not yet. */
+  private losses: number | undefined
   private readonly timer: NodeJS.Timeout
   private readonly unuse: () => void
 
@@ -70,7 +72,10 @@ export class NatsWatch {
     if (this.start !== start) return endConsumer()
     start.end = endConsumer
     start.count = count
-    this.events.restarted()
+    const { losses } = this.table
+    const isEmptied = this.losses !== undefined && this.losses < losses
+    this.losses = losses
+    this.events.restarted(isEmptied)
     if (count === 0) this.current(start)
     const early = waiting
     waiting = undefined

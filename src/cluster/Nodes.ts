@@ -32,8 +32,8 @@ export interface NodesEvents {
   readonly resumed: () => void
   /**
    * The other nodes took this node for lost, and it is a new one now. Follows `suspended`, before `resumed`; `lost` was
-   * reported for every other node first, and `appeared` follows for them. This node claims its names again by itself, and
-   * stays suspended until that is done.
+   * reported for every other node first, and `appeared` follows for them; `nameMoved` only after that, for names that are
+   * with another `OtherNode` than before. This node claims its names again by itself, and stays suspended until that is done.
    */
   readonly reborn: () => void
   /**

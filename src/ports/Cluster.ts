@@ -43,7 +43,8 @@ export interface Entry {
  * meanwhile.
  */
 export interface TableEvents {
-  readonly restarted: () => void
+  /** @param isEmptied since the last start, the engine has lost all entries: nodes have yet to write theirs again */
+  readonly restarted: (isEmptied: boolean) => void
   readonly put: (entry: Entry) => void
   /** The revision is that of the removal. */
   readonly removed: (key: string, revision: number) => void

@@ -77,6 +77,7 @@ export class FakeNode {
         lost: ({ name }) => void this.told.push(`lost ${name}`),
         suspended: () => void this.told.push("suspended"),
         resumed: () => void this.told.push("resumed"),
+        bearing: (run) => run(),
         reborn: () => void this.told.push("reborn"),
         replaced: () => void this.told.push("replaced")
       }

@@ -65,7 +65,7 @@ describe("NamesElsewhere", () => {
   it("forgets a name that was read while the watch started again, and that this one does not tell", () => {
     const { elsewhere, found, put, told } = names()
     put("eve", 1, b)
-    elsewhere.restarted()
+    elsewhere.restarted(false)
     found("bob", 2, b)
     found("bob", 2, b)
     put("mia", 3, b)
@@ -104,7 +104,7 @@ describe("NamesElsewhere", () => {
     const { elsewhere, put, told } = names()
     put("bob", 7, b)
     put("eve", 8, b)
-    elsewhere.restarted()
+    elsewhere.restarted(false)
     put("eve", 3, b) // the engine has lost its entries, and counts anew
     put("mia", 4, b)
     assert.strictEqual(elsewhere.where("bob"), b)
@@ -112,9 +112,46 @@ describe("NamesElsewhere", () => {
     assert.deepStrictEqual(told, ["bob b", "eve b", "mia b", "bob nowhere"])
   })
 
+  it("keeps names that the engine has lost until their nodes had the time to claim them again", () => {
+    const { elsewhere, put, told } = names()
+    for (const [at, name] of ["bob", "eve", "mia"].entries()) put(name, 7 + at, b)
+    elsewhere.restarted(true)
+    elsewhere.restarted(false)
+    elsewhere.current()
+    put("bob", 3, b) // the engine counts anew
+    for (let tick = 0; tick < 11; tick++) elsewhere.tick()
+    elsewhere.restarted(false)
+    put("mia", 4, b)
+    elsewhere.current()
+    assert.deepStrictEqual(told, ["bob b", "eve b", "mia b", "bob nowhere"])
+    elsewhere.tick()
+    elsewhere.tick()
+    assert.deepStrictEqual(told.slice(3), ["bob nowhere", "eve nowhere"])
+  })
+
+  it("reports names once that were nowhere only for a moment", () => {
+    const { elsewhere, peers, put, told } = names()
+    const again = new Peer("b", b.incarnation, term, 0)
+    peers.set(c.incarnation, c)
+    put("bob", 1, b)
+    put("eve", 2, c)
+    elsewhere.atOnce(() => {
+      elsewhere.lost(b)
+      elsewhere.lost(c)
+      elsewhere.appeared(again)
+    })
+    assert.strictEqual(elsewhere.where("bob"), again)
+    assert.deepStrictEqual(told, ["bob b", "eve c", "bob b", "eve nowhere"])
+    elsewhere.atOnce(() => {
+      elsewhere.lost(again)
+      elsewhere.appeared(again)
+    })
+    assert.lengthOf(told, 4)
+  })
+
   it("reports the entries of its own node, and at the end which there are", () => {
     const { elsewhere, own, put, told } = names()
-    elsewhere.restarted()
+    elsewhere.restarted(false)
     put("bob", 1, new Peer("a", "00000000000000aa", term, 0))
     elsewhere.current()
     assert.deepStrictEqual(own, ["bob", "all: bob"])

@@ -40,8 +40,8 @@ export const watching = () => {
   const entries = new Map<string, string>()
   const revisions: Array<number> = []
   const handlers: TableEvents = {
-    restarted: () => {
-      log.push("restarted")
+    restarted: (isEmptied) => {
+      log.push(isEmptied ? "emptied" : "restarted")
       entries.clear()
     },
     put: ({ key, revision, value }) => {

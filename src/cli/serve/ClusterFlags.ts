@@ -116,7 +116,7 @@ export const settings = {
   clusterTerm: Setting.duration("cluster-term", {
     about:
       "A server that is silent for this long is taken for lost: its clients' names are free, and lines to them return. It " +
-      "stops to write after two thirds of it. The same on all servers",
+      "stops to write after two thirds of it. Of two servers with different ones, both are judged by the longer",
     default: Duration.seconds(6),
     min: Duration.seconds(1),
     max: Duration.minutes(10)
