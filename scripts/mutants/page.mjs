@@ -1,5 +1,56 @@
 // Mutants of the page for browsers. Read by main.mjs, which explains the fields.
+const previews = "test/web/Previews.test.ts"
+
 export const mutants = [
+  {
+    name: "the page asks for the last lines of all conversations that were ever in sight",
+    file: "web/model/Previews.ts",
+    search: "    this.wanted.delete(conversation)\n  }\n\n  disconnected",
+    replace: "  }\n\n  disconnected",
+    test: previews
+  },
+  {
+    name: "the page asks for the last line of a conversation again and again",
+    file: "web/model/Previews.ts",
+    search: "if (this.asked.has(conversation)) return",
+    replace: "",
+    test: previews
+  },
+  {
+    name: "the page asks for last lines that it has",
+    file: "web/model/Previews.ts",
+    search: "one.lastMessage.peek() === undefined && ",
+    replace: "",
+    test: previews
+  },
+  {
+    name: "the page never asks again for a last line that was refused because of the pace",
+    file: "web/model/Previews.ts",
+    search: 'if (error instanceof RequestFailed && error.reason === "slow-down") {',
+    replace: 'if (error instanceof RequestFailed && error.reason === "slow") {',
+    test: previews
+  },
+  {
+    name: "previews use up the pace that the server allows",
+    file: "web/model/Previews.ts",
+    search: "if (this.options.isPaced()) await this.pause()",
+    replace: "",
+    test: previews
+  },
+  {
+    name: "an earlier line takes the place of the last one in the list",
+    file: "web/model/Conversation.ts",
+    search: "(past !== undefined && past.at > line.at)",
+    replace: "past === undefined",
+    test: previews
+  },
+  {
+    name: "the list shows the last line of a server that has begun from nothing since",
+    file: "web/model/Conversation.ts",
+    search: "    this.past = undefined\n",
+    replace: "",
+    test: previews
+  },
   {
     name: "the page shows a repeated line twice",
     file: "web/model/Timeline.ts",

@@ -85,6 +85,8 @@ export class PlayedServer {
   isDamaged = (_line: PlayedLine): boolean => false
   /** Whether the server cannot search all lines. */
   isSearchDamaged = false
+  /** The number of requests for a page that it refuses next because they come too fast. */
+  slowDowns = 0
   /** Parameters of `* hello` besides the usual ones. */
   facts = "accounts=open rooms=open log=one max-history=100"
   private at = 1_764_000_000_000
@@ -275,7 +277,9 @@ export class PlayedServer {
       case "search":
         return this.say(`* end${label} search count=0${this.isSearchDamaged ? " damaged=yes" : ""}: found`)
       case "history":
-        return this.history(label, words)
+        if (this.slowDowns === 0) return this.history(label, words)
+        this.slowDowns -= 1
+        return this.say(`! slow-down${label} retry=1000: wait`)
       case "token":
         return this.say(`* token${label} ${words[0]} achat_token: shown only once`)
       case "password":

@@ -169,6 +169,19 @@ describe.skipIf(!B.isInstalled)("rooms in the page", () => {
     await page.context().close()
   }, 60_000)
 
+  it("shows the last line of each conversation in the list, also after a reload", async () => {
+    const page = await browsers.open(server.web)
+    await B.register(page, "frida", "correct horse")
+    for (const room of ["#one", "#two"]) {
+      await B.go(page, room)
+      await B.say(page, `the last line of ${room}`)
+      await B.shows(page, `the last line of ${room}`, ":has(.state.stored)")
+    }
+    await page.reload()
+    for (const room of ["#one", "#two"]) await page.waitForSelector(`.item .preview >> text=the last line of ${room}`)
+    await page.context().close()
+  }, 120_000)
+
   it("leaves nothing in the console", () => {
     assert.deepStrictEqual(browsers.complaints, [])
   })

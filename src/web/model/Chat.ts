@@ -295,6 +295,7 @@ export class Chat extends ChatState {
     this.present.value = new Set()
     this.sending.disconnected()
     this.rooming.disconnected()
+    this.reading.previews.disconnected()
   }
 
   /** Asks for what the page has to know after each login. */

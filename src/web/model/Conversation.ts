@@ -67,6 +67,8 @@ export class Conversation {
   /** The last message, as far as it has come; undefined if none has. */
   readonly lastMessage = signal<ShownLine | undefined>(undefined)
   readonly state = signal(initial)
+  /** The last message as the server has said, which may have come without those before it. */
+  private past: ShownLine | undefined = undefined
 
   constructor(readonly name: string) {
     this.isRoom = RoomReports.isRoom(name)
@@ -81,7 +83,19 @@ export class Conversation {
     const { isAtEnd, lines } = this.timeline
     this.lines.value = lines
     // After a jump the last line is another one, of which the list says nothing.
-    if (isAtEnd) this.lastMessage.value = lines.findLast(({ kind }) => kind === "message")
+    if (isAtEnd) this.lastMessage.value = this.later(lines.findLast(({ kind }) => kind === "message"))
+  }
+
+  /** The server says which message is the last one. The timeline does not get it, since those before it are missing. */
+  learnLast(line: ShownLine): void {
+    this.past = line
+    this.lastMessage.value = this.later(this.lastMessage.peek())
+  }
+
+  /** By their times: the numbers of a name that has passed to somebody else begin again. */
+  private later(line: ShownLine | undefined): ShownLine | undefined {
+    const { past } = this
+    return line === undefined || (past !== undefined && past.at > line.at) ? past : line
   }
 
   /** The server says how far the conversation goes, and how far the user has read it. */
@@ -129,6 +143,7 @@ export class Conversation {
   /** The server has begun from nothing: the numbers mean nothing any more. */
   restart(): void {
     this.timeline.clear()
+    this.past = undefined
     this.change({ last: 0, read: 0, delivered: 0, unread: 0, mentions: 0, newAfter: undefined })
     this.show()
   }

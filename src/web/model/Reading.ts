@@ -3,6 +3,7 @@ import type * as PastReports from "../../client/PastReports.js"
 import type { ChatState } from "./ChatState.js"
 import type { Conversation } from "./Conversation.js"
 import { History } from "./History.js"
+import { Previews } from "./Previews.js"
 import type { KeptLine } from "./Timeline.js"
 
 /** How long a read mark waits for others, in milliseconds. */
@@ -23,6 +24,7 @@ export interface ReadingOptions {
 
 /** Which conversation the user reads, which of its lines are loaded, and up to which it was read. */
 export class Reading {
+  readonly previews: Previews
   private readonly history: History
   /** The read marks that the server does not know yet. */
   private readonly marks = new Map<string, number>()
@@ -39,6 +41,12 @@ export class Reading {
       maxLines: () => chat.facts.peek()?.maxHistory ?? 0,
       show: (line) => this.past(line),
       onPage: options.onPage
+    })
+    this.previews = new Previews({
+      timers: chat.options.timers,
+      canLoad: (conversation) => chat.canLoad(conversation),
+      isPaced: () => chat.facts.peek()?.isPaced === true,
+      last: (conversation) => this.history.last(conversation)
     })
     const shown = chat.options.tab.read(this.key)
     if (shown !== undefined) this.open(shown)

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks"
 import type { Chat } from "../model/Chat.js"
 import type { Conversation, ConversationState } from "../model/Conversation.js"
 import { Icon } from "./Icons.js"
@@ -49,14 +50,33 @@ const Preview = ({ conversation: { isRoom, lastMessage } }: { readonly conversat
   )
 }
 
+/** While the item is in sight, and nothing has come to preview, the server is asked for the last line. */
+const usePreview = (chat: Chat, conversation: Conversation) => {
+  const item = useRef<HTMLLIElement>(null)
+  const isMissing = conversation.lastMessage.value === undefined && chat.canLoad(conversation)
+  const isOnline = chat.link.value._tag === "Online"
+  useEffect(() => {
+    if (!isMissing || !isOnline || item.current === null) return undefined
+    const { previews } = chat.reading
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.at(-1)?.isIntersecting === true) previews.want(conversation)
+      else previews.leave(conversation)
+    })
+    observer.observe(item.current)
+    return () => observer.disconnect()
+  }, [chat, conversation, isMissing, isOnline])
+  return item
+}
+
 const Item = ({ chat, conversation }: { readonly chat: Chat; readonly conversation: Conversation }) => {
   const { isRoom, name, state } = conversation
+  const item = usePreview(chat, conversation)
   const { draft, isLocked, isMuted, mentions, unread } = state.value
   const isCurrent = chat.current.value === name
   const isStrong = mentions > 0 || (unread > 0 && !isMuted)
   const count = isMuted && mentions === 0 ? 0 : unread
   return (
-    <li>
+    <li ref={item}>
       <button
         type="button"
         class={`item ${isStrong ? "unread" : ""} ${isMuted ? "muted" : ""}`}
