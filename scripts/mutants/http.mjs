@@ -51,17 +51,30 @@ export const mutants = [
   {
     name: "an event that was written counts as shown",
     file: "http/MessageStream.ts",
-    search: "    this.write(text)\n    if (this.response !== undefined) this.awaitReturn()",
-    replace:
-      "    this.write(text)\n    this.shown(this.number)\n    if (this.response !== undefined) this.awaitReturn()",
+    search: "    this.write(this.textFrom(before))\n",
+    replace: "    this.write(this.textFrom(before))\n    this.shown(Infinity)\n",
     test: listen
   },
   {
     name: "a stream continues with the events that were not shown left out",
     file: "http/MessageStream.ts",
-    search: '${this.unshown.map(({ text }) => text).join("")}',
+    search: "${this.textFrom(0)}",
     replace: "",
     test: listen
+  },
+  {
+    name: "events have other ids when they are sent again",
+    file: "http/MessageStream.ts",
+    search: "${this.shownNumber + at + 1}",
+    replace: "${this.shownNumber + at - place + 1}",
+    test: "test/http/MessageStream.test.ts"
+  },
+  {
+    name: "a stream acknowledges events that count for nothing",
+    file: "http/MessageStream.ts",
+    search: "if (event.isCounted) this.shownMessages += 1",
+    replace: "this.shownMessages += 1",
+    test: "test/http/MessageStream.test.ts"
   },
   {
     name: "whoever knows the id of an event continues the stream",

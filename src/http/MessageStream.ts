@@ -41,19 +41,17 @@ export interface StreamConnection {
   readonly break: () => void
 }
 
-/** An event that the client has not shown to have. */
-interface UnshownEvent {
-  readonly number: number
-  /** The messages up to this event. */
-  readonly messages: number
-  readonly text: string
-}
-
 export class MessageStream {
-  private readonly unshown: Array<UnshownEvent> = []
+  /**
+   * The events that the client has not shown to have. Hundreds of streams have the same ones, and their texts with an id are
+   * made when they are written: kept here, each would live just long enough to be moved to the old generation, which V8
+   * would then have to collect twice a second, for a twentieth of a second each time (benchmark: streams, bystander).
+   */
+  private readonly unshown: Array<EventStream.StreamEvent> = []
   private unshownChars = 0
-  private number = 0
-  private messages = 0
+  /** The number of the last event that the client has shown to have, and the messages up to it. */
+  private shownNumber = 0
+  private shownMessages = 0
   private response: ServerResponse | undefined = undefined
   private acknowledging: NodeJS.Timeout | undefined = undefined
   private heartbeat: NodeJS.Timeout | undefined = undefined
@@ -87,13 +85,14 @@ export class MessageStream {
 
   /** The client has all events up to this number. */
   shown(number: number): void {
-    let messages = 0
-    while (this.unshown[0] !== undefined && this.unshown[0].number <= number) {
-      const event = this.unshown.shift() as UnshownEvent // it is there
-      messages = event.messages
-      this.unshownChars -= event.text.length
+    const { shownMessages } = this
+    const events = this.unshown.splice(0, Math.max(0, number - this.shownNumber))
+    this.shownNumber += events.length
+    for (const event of events) {
+      this.unshownChars -= event.fields.length
+      if (event.isCounted) this.shownMessages += 1
     }
-    if (messages > 0) this.connection.acknowledge(messages)
+    if (this.shownMessages > shownMessages) this.connection.acknowledge(this.shownMessages)
   }
 
   /** Sends the events on this response from now on, those first that the client has not shown to have. */
@@ -111,7 +110,7 @@ export class MessageStream {
     response.on("drain", () => {
       if (this.response === response) this.connection.resume()
     })
-    this.write(`retry: ${reconnectMillis}\n\n${this.unshown.map(({ text }) => text).join("")}`)
+    this.write(`retry: ${reconnectMillis}\n\n${this.textFrom(0)}`)
     this.connection.resume()
     this.heartbeat = setInterval(() => this.write(":\n\n"), heartbeatMillis)
     if (this.unshown.length > 0) this.awaitReturn()
@@ -121,20 +120,16 @@ export class MessageStream {
   /** Lines in wire form have come. */
   take(lines: ReadonlyArray<string>): void {
     const arrival = new Date()
-    let text = ""
+    const before = this.unshown.length
     for (const line of lines) {
       const event = EventStream.of(line, arrival)
       if (event === undefined) continue
-      if (event.isCounted) this.messages += 1
-      this.number += 1
-      const whole = `id: ${this.id}.${this.number}\n${event.fields}\n`
-      this.unshown.push({ number: this.number, messages: this.messages, text: whole })
-      this.unshownChars += whole.length
-      text += whole
+      this.unshown.push(event)
+      this.unshownChars += event.fields.length
       if (event.isFinal) this.isFinal = true
     }
-    if (text === "") return
-    this.write(text)
+    if (this.unshown.length === before) return
+    this.write(this.textFrom(before))
     if (this.response !== undefined) this.awaitReturn()
     if (this.unshownChars > maxUnshownChars) this.connection.pause()
   }
@@ -150,6 +145,15 @@ export class MessageStream {
     this.end()
     clearTimeout(this.absence)
     this.connection.break()
+  }
+
+  /** The events with their ids, from a place among those that the client has not shown to have. */
+  private textFrom(place: number) {
+    let text = ""
+    for (let at = place; at < this.unshown.length; at++) {
+      text += `id: ${this.id}.${this.shownNumber + at + 1}\n${this.unshown[at]?.fields}\n`
+    }
+    return text
   }
 
   private write(text: string) {
