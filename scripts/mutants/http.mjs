@@ -77,6 +77,14 @@ export const mutants = [
     test: "test/http/MessageStream.test.ts"
   },
   {
+    name: "the admin port uses descriptors that are set aside for the chat",
+    file: "cli/serve/ServerProgram.ts",
+    search: "maxConnections: allowed.admin",
+    replace: "maxConnections: maxAdminConnections",
+    test: "test/faults/descriptors.test.ts",
+    build: true
+  },
+  {
     name: "whoever knows the id of an event continues the stream",
     file: "http/ListenRequest.ts",
     search: " || !timingSafeEqual(kept.owner, ownerOf(job))",

@@ -2,9 +2,14 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { spawnSync } from "node:child_process"
+import { mkdtempSync } from "node:fs"
+import * as Http from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { dial } from "../support/RawExchange.js"
 import { refusal } from "../support/Refusal.js"
 import { faultTest, type ServerUnderFault } from "../support/FaultTest.js"
+import * as Program from "../support/Program.js"
 
 /** Changes the limit of a running process, as if other parts of the program needed descriptors. */
 const setLimit = (pid: number, limit: string) =>
@@ -25,6 +30,32 @@ const knock = (server: ServerUnderFault, i: number) =>
     yield* client.send(`c${i}\nc${i}: in\n`)
     return yield* client.until("an answer or the end", () => client.lines[0] ?? (client.hasEnded ? "" : undefined))
   }).pipe(Effect.catchAll(() => Effect.succeed("")))
+
+/** Begins a WebSocket. */
+const upgrade = [
+  "GET /chat HTTP/1.1",
+  "Host: localhost",
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "",
+  ""
+].join("\r\n")
+
+/** A connection that says nothing. */
+const idle = (port: number) => Effect.ignore(dial({ address: { port } }))
+
+/** The response to a request over a connection of its own. */
+const get = (port: number, path: string) =>
+  new Promise<{ readonly status: number | undefined; readonly body: string }>((resolve, reject) => {
+    const request = Http.get({ host: "127.0.0.1", port, path, agent: false }, (response) => {
+      let body = ""
+      response.setEncoding("utf8").on("data", (text: string) => (body += text))
+      response.once("end", () => resolve({ status: response.statusCode, body })).once("error", reject)
+    })
+    request.once("error", reject)
+  })
 
 describe("descriptors", () => {
   faultTest(
@@ -69,6 +100,41 @@ describe("descriptors", () => {
         )
         assert.isAbove(answers.filter((line) => line.startsWith("from ")).length, 20)
         assert.match(yield* page, /^HTTP\/1\.1 200 /u)
+        assert.notMatch(log, /out of file descriptors/u)
+      })
+  )
+
+  const controlSocket = join(mkdtempSync(join(tmpdir(), "a-chat-descriptors-")), "control.sock")
+
+  faultTest(
+    "are few: while the chat, HTTP and the admin port use all of theirs, each still answers the operator",
+    { args: ["--web", "0", "--admin", "0", "--control", controlSocket], before: "ulimit -n 96" },
+    (server) =>
+      Effect.gen(function* () {
+        let log = ""
+        server.errors.on("data", (text: string) => (log += text))
+        const web = Number(yield* server.says("errors", /message=listening address=http:\S+:(\d+)/u))
+        const admin = Number(yield* server.says("errors", /message="admin listening" address=\S+:(\d+)/u))
+        const many = Array.from({ length: 150 }, (_, i) => i)
+        const webSocket = Effect.ignore(
+          Effect.tap(dial({ address: { port: web } }), (socket) =>
+            Effect.sync(() => {
+              socket.on("error", () => {}).resume()
+              socket.write(upgrade)
+            })
+          )
+        )
+        yield* Effect.forEach(many, () => Effect.all([idle(web), idle(admin), webSocket]), { discard: true })
+        const answers = yield* Effect.forEach(many, (i) => knock(server, i), { concurrency: "unbounded" })
+        assert.isTrue(answers.some((line) => line === "" || line.startsWith("! full")))
+
+        for (const path of ["/healthz", "/metrics", "/connections"]) {
+          const { body, status } = yield* Effect.promise(() => get(admin, path))
+          assert.strictEqual(status, 200, `${path}: ${body}`)
+        }
+        assert.strictEqual((yield* Effect.promise(() => get(web, "/"))).status, 200)
+        const control = yield* Program.run(["control", "--socket", controlSocket, "list"])
+        assert.strictEqual(control.status, 0, control.errors)
         assert.notMatch(log, /out of file descriptors/u)
       })
   )
