@@ -176,6 +176,16 @@ describe("a-chat with client settings", () => {
       assert.match(yield* errors("--server", "x"), /give one of work, near, plain, tcp:/u)
       assert.match(yield* errors("--server", "work", "--host", "h"), /--server replaces --host and --unix/u)
       assert.match(yield* errors("--host", "h:1", "--port", "2"), /--host: "h:1" names a port, too/u)
+      for (const scheme of ["ws", "wss", "http", "HTTPS"]) {
+        for (const flag of ["--server", "--host"]) {
+          const why = yield* errors(flag, `${scheme}://chat.example:8081/chat`)
+          assert.include(
+            why,
+            `${flag}: "${scheme}://chat.example:8081/chat" is for browsers and curl; name the chat's own port`
+          )
+          assert.strictEqual(why.split("\n").length, 2)
+        }
+      }
     })
   )
 

@@ -116,6 +116,8 @@ const named = (server: Sources.Found, file: SettingsFile.SettingsFile | undefine
 }
 
 const unknownServer = ({ text }: Sources.Found, file: SettingsFile.SettingsFile | undefined): string => {
+  const complaint = Places.complaintOfWeb(String(text))
+  if (complaint !== undefined) return `${JSON.stringify(text)} ${complaint}`
   const names = [...servers(file).keys()]
   const meant = DidYouMean.nearest(String(text), names)
   const hint =

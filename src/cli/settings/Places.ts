@@ -21,6 +21,13 @@ export const parse = (text: string): Place | undefined => {
   }
 }
 
+/** What a client is told that names the port for browsers; undefined if the text is no URL of HTTP or WebSocket. */
+export const complaintOfWeb = (text: string): string | undefined =>
+  /^(?:https?|wss?):\/\//iu.test(text)
+    ? "is for browsers and curl; name the chat's own port, as tcp://HOST:PORT or tls://HOST:PORT, or, where only HTTP " +
+      "gets through, use the page or curl instead of this command (see HTTP.md)"
+    : undefined
+
 /**
  * Checks what is left of a host once `expand` has parsed it.
  *
@@ -35,7 +42,8 @@ export const parseHost =
     if (place?.port !== undefined && (schemes || place.tls === undefined)) {
       return Either.left("names a port, too; give the port once")
     }
-    return /[/[\]]|^unix:/u.test(text) ? Either.left(`is not ${forms}`) : Either.right(text)
+    if (!/[/[\]]|^unix:/u.test(text)) return Either.right(text)
+    return Either.left((schemes ? complaintOfWeb(text) : undefined) ?? `is not ${forms}`)
   }
 
 /**
