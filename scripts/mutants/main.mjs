@@ -179,7 +179,19 @@ const test = async (mutant, directory) => {
   if (mutant.build === true && (await run(["scripts/build.mjs"], options)).status !== 0)
     throw new Error(`${mutant.name}: it does not build`)
   const vitest = join("node_modules", "vitest", "vitest.mjs")
-  const args = [vitest, "run", "--config", "test/vitest.config.ts", "--bail", "1", mutant.test]
+  const args = [
+    vitest,
+    "run",
+    "--config",
+    "test/vitest.config.ts",
+    "--bail",
+    "1",
+    "--minWorkers",
+    "1",
+    "--maxWorkers",
+    "1",
+    mutant.test
+  ]
   const { signal, status, stderr } = await run(args, options)
   rmSync(copy, { recursive: true })
   if (signal === null && status === 0) return undefined

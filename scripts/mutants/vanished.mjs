@@ -17,9 +17,23 @@ export const mutants = [
   {
     name: "a window that is probed passes for a silent kernel",
     file: "transport/KernelReachability.ts",
-    search: "Math.max(0, probes - 1)",
-    replace: "probes + 1",
+    search: "{ attempts: 0, silentMillis: 0 } :",
+    replace: "{ attempts: probes, silentMillis: 0 } :",
     test: "test/ports/Reachability.test.ts"
+  },
+  {
+    name: "the time between two probes without an answer does not count",
+    file: "transport/KernelReachability.ts",
+    search: "silentMillis: (firesIn / 2) * millisPerTick",
+    replace: "silentMillis: 0",
+    test: "test/ports/Reachability.test.ts"
+  },
+  {
+    name: "a silence that the kernel knows of counts from the check that found it",
+    file: "chat/Vanished.ts",
+    search: "const known = this.checkedAt - silentMillis",
+    replace: "const known = this.checkedAt - 0 * silentMillis",
+    test
   },
   {
     name: "a table that cannot be read has no rows",
@@ -52,8 +66,8 @@ export const mutants = [
   {
     name: "a client is vanished only for as long as it has been checked",
     file: "chat/Vanished.ts",
-    search: "since: this.writtenAt(marks, atMost)",
-    replace: "since: Math.max(this.checkedAt, this.writtenAt(marks, atMost))",
+    search: "since: Math.min(known, this.writtenAt(marks, atMost))",
+    replace: "since: Math.max(this.checkedAt, Math.min(known, this.writtenAt(marks, atMost)))",
     test
   },
   {

@@ -227,14 +227,18 @@ export class Vanished {
   }
 
   /** Since when the peer's kernel has been silent; undefined if it was alive at the time of the check. */
-  private judge({ marks, silence }: Unconfirmed, { acknowledged, attempts }: Transmission): Silence | undefined {
+  private judge({ marks, silence }: Unconfirmed, transmission: Transmission): Silence | undefined {
+    const { acknowledged, attempts, silentMillis } = transmission
     if (attempts === 0) return undefined
     const { atLeast, atMost } = acknowledged
-    if (silence === undefined) return { since: this.writtenAt(marks, atMost), acknowledged: atMost, attempts }
+    const known = this.checkedAt - silentMillis
+    if (silence === undefined) {
+      return { since: Math.min(known, this.writtenAt(marks, atMost)), acknowledged: atMost, attempts }
+    }
     const hasProgressed = atLeast > silence.acknowledged || attempts < silence.attempts
     return hasProgressed
-      ? { since: this.checkedAt, acknowledged: atMost, attempts }
-      : { since: silence.since, acknowledged: Math.min(silence.acknowledged, atMost), attempts }
+      ? { since: known, acknowledged: atMost, attempts }
+      : { since: Math.min(known, silence.since), acknowledged: Math.min(silence.acknowledged, atMost), attempts }
   }
 
   /** The latest time at which the byte at this position may have been written. */

@@ -17,6 +17,11 @@ export interface Transmission {
    * answer. It is 0 for a peer that is alive but does not read: its kernel says that its window is zero.
    */
   readonly attempts: number
+  /**
+   * For how many milliseconds the system knows at least that attempts have been left without an answer; 0 if it keeps no
+   * record. A window is probed ever more rarely, so a check finds out about this silence long after it began.
+   */
+  readonly silentMillis: number
 }
 
 /** What a check has found out about one socket. */

@@ -2,7 +2,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { Reachability, unknown, type Finding, type ReachabilityProbe } from "../ports/Reachability.js"
+import {
+  Reachability,
+  unknown,
+  type Finding,
+  type ReachabilityProbe,
+  type Transmission
+} from "../ports/Reachability.js"
 import type { Socket } from "../ports/Transport.js"
 import { FramedSocket } from "./FramedSocket.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
@@ -33,10 +39,7 @@ const readBytes = 65_536
 const slice = 512
 
 /** A connection in a table that has unacknowledged bytes. */
-interface Row {
-  readonly unacknowledged: number
-  readonly attempts: number
-}
+type Row = Pick<Transmission, "unacknowledged" | "attempts" | "silentMillis">
 
 /**
  * How the kernel reports the peers of TCP and TLS sockets, also those behind a proxy: there, the proxy is the peer.
@@ -138,9 +141,8 @@ const matched = async (
       else if (without.get(port)?.push(socket) === undefined) without.set(port, [socket])
       continue
     }
-    const { attempts, unacknowledged } = row
-    const acknowledged = { atLeast: atLeast - unacknowledged, atMost: atMost - unacknowledged }
-    found.set(socket, { attempts, unacknowledged, acknowledged })
+    const acknowledged = { atLeast: atLeast - row.unacknowledged, atMost: atMost - row.unacknowledged }
+    found.set(socket, { ...row, acknowledged })
   }
   const skipped = new Map<Socket, number>()
   for (const [port, sockets] of without) {
@@ -175,8 +177,8 @@ const readTable = (path: string, table: Table, signal: AbortSignal) =>
     })
   })
 
-/** Number, both ends, state, bytes to send and to read, the timer, retransmissions, user, and probes. */
-const fields = /^ *\d+: (\S+ \S+) \S+ ([0-9A-F]+):\S+ ([0-9A-F]+):\S+ ([0-9A-F]+) +\d+ +(\d+) /
+/** Number, both ends, state, bytes to send and to read, the timer and when it fires, retransmissions, user, and probes. */
+const fields = /^ *\d+: (\S+ \S+) \S+ ([0-9A-F]+):\S+ ([0-9A-F]+):([0-9A-F]+) ([0-9A-F]+) +\d+ +(\d+) /
 
 /** Adds the rows. Returns the unfinished last line. */
 const parse = (text: string, { idle, rows }: Table): string => {
@@ -192,11 +194,13 @@ const parse = (text: string, { idle, rows }: Table): string => {
       idle.set(port, (idle.get(port) ?? 0) + 1)
       continue
     }
-    const [, ends, bytes = "", timer = "", retransmissions = "", probes] = fields.exec(line) ?? []
+    const [, ends, bytes = "", timer = "", firesIn = "", retransmissions = "", probes] = fields.exec(line) ?? []
     if (ends === undefined) continue // the head of the table
     rows.set(ends, {
       unacknowledged: Number.parseInt(bytes, 16),
-      attempts: attempts(Number.parseInt(timer, 16), Number.parseInt(retransmissions, 16), Number(probes))
+      ...(Number.parseInt(timer, 16) === windowProbeTimer
+        ? probing(Number(probes), Number.parseInt(firesIn, 16))
+        : { attempts: Number.parseInt(retransmissions, 16), silentMillis: 0 })
     })
   }
   return text.slice(start)
@@ -210,12 +214,16 @@ const timeWait = "06"
 
 const windowProbeTimer = 4
 
+/** The unit in which the kernel prints times, whatever unit it counts them in (USER_HZ). */
+const millisPerTick = 10
+
 /**
- * The kernel of a peer that does not read answers each probe of its window, so one probe may be on its way. Further ones
- * are sent only if there is no answer.
+ * The kernel of a peer that does not read answers each probe of its window, so one probe may be on its way, or lost. The
+ * count starts again with each answer. The kernel doubles the interval after each probe, up to two minutes, so at least
+ * half of the time until the next probe passed between the last two, and all of it without an answer.
  */
-const attempts = (timer: number, retransmissions: number, probes: number) =>
-  timer === windowProbeTimer ? Math.max(0, probes - 1) : retransmissions
+const probing = (probes: number, firesIn: number) =>
+  probes < 2 ? { attempts: 0, silentMillis: 0 } : { attempts: probes - 1, silentMillis: (firesIn / 2) * millisPerTick }
 
 /** Both ends of a connection, as the kernel writes them. */
 const keyOf = ({ localAddress = "", localPort = 0, remoteAddress = "", remotePort = 0 }: Net.Socket) =>

@@ -207,6 +207,34 @@ describe("a peer whose kernel acknowledges nothing", () => {
     )
   }
 
+  it.scoped("is closed at the next check if probes of its window were not answered for that long", () =>
+    Effect.gen(function* () {
+      const { alice, isBobHere, kernel } = yield* chat
+      kernel.fill(1)
+      yield* talk(alice, 3_000, 6_000 * 2)
+      kernel.leaveProbes(1, stallMillis)
+      yield* wait(stallMillis / 2 + tickMillis)
+      assert.isFalse(yield* isBobHere)
+    })
+  )
+
+  it.scoped("is closed when probes of its window were not answered for a part of that, and the rest has passed", () =>
+    Effect.gen(function* () {
+      const { alice, isBobHere, kernel } = yield* chat
+      kernel.fill(1)
+      alice.say("bob: are you there?")
+      yield* wait(stallMillis)
+      const { checks } = kernel
+      kernel.leaveProbes(1, stallMillis - 3_000)
+      while (kernel.checks === checks) yield* wait(tickMillis)
+      kernel.leaveProbes(1, 0)
+      yield* wait(3_000 - 2 * tickMillis)
+      assert.isTrue(yield* isBobHere)
+      yield* wait(3 * tickMillis)
+      assert.isFalse(yield* isBobHere)
+    })
+  )
+
   it.scoped("is a slow consumer if its socket takes nothing any more", () =>
     Effect.gen(function* () {
       const { alice, bob, kernel, reasons } = yield* quietly(startMemoryBroker, smallBuffers)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { join } from "node:path"
 import { finalLedger, received } from "../support/FaultTest.js"
 import * as Namespaces from "../support/Namespaces.js"
@@ -100,6 +101,20 @@ const pausing = netcat(
 /** More than a receive buffer, less than a send buffer, so that the server's kernel takes all of it. */
 const bulk = `far: ${"x".repeat(30_000)}\n`.repeat(8)
 
+/**
+ * Waits until the server's kernel will probe the client's window within this time. A client that vanished is noticed by
+ * two probes, and the kernel doubles the time between them: 0.2 s, 0.4 s, and so on.
+ */
+const probeIsDueWithin = (onFirst: ReadonlyArray<string>, from: number, to: number) =>
+  Effect.repeat(Namespaces.output(onFirst, "cat /proc/net/tcp"), {
+    until: (table) => {
+      const [, hundredths = ""] = / 04:([0-9A-F]+) /.exec(table) ?? []
+      const millis = 10 * Number.parseInt(hundredths, 16)
+      return millis >= from && millis <= to
+    },
+    schedule: Schedule.spaced(Duration.millis(20))
+  })
+
 const body = "are you there?"
 
 const timeOf = (effect: Effect.Effect<unknown>) =>
@@ -163,10 +178,11 @@ describe.skipIf(impossible !== undefined)("a machine whose cable is pulled", { c
 
   it.scopedLive("a client that did not read before is unreachable, too", () =>
     Effect.gen(function* () {
-      const { farewell, pullCable, sender } = yield* chat(pausing)
+      const { farewell, onFirst, pullCable, sender } = yield* chat(pausing)
       yield* sender.send(bulk)
       yield* sender.barrier
-      yield* Effect.sleep(Duration.millis(stallMillis))
+      yield* Effect.sleep(Duration.millis(stallMillis / 2))
+      yield* probeIsDueWithin(onFirst, 300, 1_700)
       yield* pullCable
       const millis = yield* timeOf(farewell)
       assert.match(yield* farewell, / reason=unreachable\b/)

@@ -177,6 +177,35 @@ if (existsSync("/proc/net/tcp")) {
       })
     )
 
+    // The last probe may be on its way. Two that were not answered prove a silence of the time between them.
+    for (const [probes, attempts, silentMillis] of [
+      [0, 0, 0],
+      [1, 0, 0],
+      [2, 1, 3_200],
+      [3, 2, 3_200]
+    ] as const) {
+      it.scopedLive(`reads ${probes} probes of a window without an answer as ${attempts} attempts`, () =>
+        Effect.gen(function* () {
+          const { socket } = yield* accept(Tcp.listen("127.0.0.1", 0), loopback("127.0.0.1"))
+          const port = Number(socket.remote.split(":")[1]).toString(16).toUpperCase().padStart(4, "0")
+          const row = readFileSync("/proc/net/tcp", "utf8")
+            .split("\n")
+            .find((line) => line.includes(`:${port} 01 `))
+          assert.isDefined(row)
+          const ends = /^ *\d+: \S+ \S+ 01/.exec(row ?? "")?.[0]
+          const path = join(yield* temporaryFolder, "table")
+          // The kernel has taken 5 bytes and sends the next probe in 6.4 s, which is 280 in hexadecimal hundredths.
+          socket.write("hello")
+          writeFileSync(
+            path,
+            `${ends} 00000005:00000000 04:00000280 00000000     0        ${probes} 1 2 0 21 4 30 10 -1\n`
+          )
+          const found = yield* KernelReachability.probeOf({ IPv4: path, IPv6: "/proc/net/tcp6" }).check([socket])
+          assert.deepInclude(found.get(socket), { unacknowledged: 5, attempts, silentMillis })
+        })
+      )
+    }
+
     for (const [kind, connect] of Object.entries(connections)) {
       it.scopedLive(`counts what a peer that does not read has acknowledged, and sees that it is alive: ${kind}`, () =>
         Effect.gen(function* () {

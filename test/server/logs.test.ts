@@ -46,7 +46,7 @@ const defective =
     })
 
 /** What a kernel reports of a peer that has acknowledged nothing. */
-const unanswered = { unacknowledged: 24, acknowledged: { atLeast: 0, atMost: 0 }, attempts: 3 }
+const unanswered = { unacknowledged: 24, acknowledged: { atLeast: 0, atMost: 0 }, attempts: 3, silentMillis: 0 }
 
 /** Causes each close reason for exactly one connection. */
 const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, TransportError | string, Scope.Scope>> = {

@@ -49,7 +49,8 @@ export class KernelSilence {
     return {
       unacknowledged: this.wire.taken.length - acknowledged,
       acknowledged: { atLeast: acknowledged, atMost: acknowledged },
-      attempts: isAlive ? 0 : Math.floor((this.loop.now - since) / retransmission)
+      attempts: isAlive ? 0 : Math.floor((this.loop.now - since) / retransmission),
+      silentMillis: 0
     }
   }
 

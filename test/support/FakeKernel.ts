@@ -10,6 +10,8 @@ interface Connection {
   state: "alive" | "silent" | "full"
   /** What the server's kernel has sent without an answer. */
   attempts: number
+  /** For how long the server's kernel knows of that. */
+  silentMillis: number
 }
 
 /** The kernels around a memory server: a test decides which peers have vanished, and which do not read. */
@@ -22,7 +24,7 @@ export class FakeKernel implements ReachabilityProbe {
 
   /** For `MemoryServerOptions.wrap`: counts what the server writes. */
   readonly wrap = (socket: Socket): Socket => {
-    const connection: Connection = { handed: 0, acknowledged: 0, state: "alive", attempts: 0 }
+    const connection: Connection = { handed: 0, acknowledged: 0, state: "alive", attempts: 0, silentMillis: 0 }
     const wrapped = new Proxy(socket, {
       get: (target, key) => {
         const value: unknown = Reflect.get(target, key, target)
@@ -49,13 +51,23 @@ export class FakeKernel implements ReachabilityProbe {
 
   /** The peer is gone: from now on nothing is acknowledged. */
   vanish(number: number) {
-    Object.assign(this.peer(number), { state: "silent", acknowledged: this.peer(number).handed, attempts: 0 })
+    Object.assign(this.peer(number), {
+      state: "silent",
+      acknowledged: this.peer(number).handed,
+      attempts: 0,
+      silentMillis: 0
+    })
   }
 
   /** The peer is there, but its kernel takes nothing, and says so. */
   fill(number: number) {
     this.vanish(number)
     this.peer(number).state = "full"
+  }
+
+  /** A peer whose kernel took nothing is gone, and the server's kernel knows it by probes that were not answered. */
+  leaveProbes(number: number, silentMillis: number) {
+    Object.assign(this.peer(number), { state: "silent", silentMillis })
   }
 
   /** A vanished peer acknowledges some more bytes, and is silent again. */
@@ -86,7 +98,8 @@ export class FakeKernel implements ReachabilityProbe {
         found.set(socket, {
           unacknowledged: handed - acknowledged,
           acknowledged: { atLeast: acknowledged, atMost: acknowledged },
-          attempts: connection.attempts
+          attempts: connection.attempts,
+          silentMillis: connection.silentMillis
         })
       }
       return found
