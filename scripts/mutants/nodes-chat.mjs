@@ -8,6 +8,34 @@ const versions = "test/cluster/versions.test.ts"
 
 export const mutants = [
   {
+    name: "a node does not say that it could not read what it was sent",
+    file: "cluster/ClusterChat.ts",
+    search: "      if (mayHaveLines) this.trafficTo(node).reportLoss()\n",
+    replace: "",
+    test: versions
+  },
+  {
+    name: "lines of which a number cannot be read do not count as lost",
+    file: "cluster/Contents.ts",
+    search: "      mayHaveLines ||= !isCounted\n",
+    replace: "",
+    test: versions
+  },
+  {
+    name: "lines that another node could not read stay on their way",
+    file: "cluster/Contents.ts",
+    search: 'unread: hasLost ? "all" : unread',
+    replace: "unread",
+    test: versions
+  },
+  {
+    name: "the outcome of lines to other nodes is not measured",
+    file: "cluster/RemoteRecipient.ts",
+    search: "      if (isReported && part > 0) ClusterMetrics",
+    replace: "      if (!isReported && part > 0) ClusterMetrics",
+    test: lines
+  },
+  {
     name: "lines go on to a recipient that nobody could find",
     file: "cluster/RemoteRecipients.ts",
     search: "    this.cluster.broker.changed(recipient.name)\n    recipient.isNowhere",

@@ -125,7 +125,7 @@ export const mutants = [
   {
     name: "the grants of a lost node are not replaced by a renewal",
     file: membership,
-    search: "    this.lossAt = this.options.now()\n",
+    search: "    if (!hasLeft) this.lossAt = this.options.now()\n",
     replace: "",
     test: parts
   },
@@ -204,6 +204,71 @@ export const mutants = [
     search: "claim?.node === this.options.self && claim.incarnation <= this.options.incarnation()",
     replace: "claim?.node === this.options.self",
     nodes
+  },
+  {
+    name: "a node that has left in order counts as one that was buried",
+    file: membership,
+    search: "    if (!hasLeft) this.lossAt = this.options.now()\n",
+    replace: "    this.lossAt = this.options.now()\n",
+    test: parts
+  },
+  {
+    name: "a node leaves in order while its burial of another one is on its way",
+    file: membership,
+    search: "hasLeft: !this.mayBury, termMillis",
+    replace: "hasLeft: true, termMillis",
+    test: parts
+  },
+  {
+    name: "a burial is forgotten that an earlier incarnation began",
+    file: membership,
+    search: "    this.mayBuryLate = this.mayBury\n",
+    replace: "",
+    test: parts
+  },
+  {
+    name: "a node of another version is one of the others",
+    file: membership,
+    search: "if (isAlive && lease.version === protocolVersion) this.add",
+    replace: "if (isAlive) this.add",
+    test: parts
+  },
+  {
+    name: "a node joins those of another version",
+    file: "cluster/OtherVersions.ts",
+    search: "if (lease?.isAlive !== true || lease.version === protocolVersion) return",
+    replace: "if (lease?.isAlive !== true || lease.version >= 0) return",
+    test: "test/cluster/OtherVersions.test.ts"
+  },
+  {
+    name: "the lease of a node of another version is ended while that may run",
+    file: "cluster/OtherVersions.ts",
+    search: "lease.termMillis).slowBury) continue",
+    replace: "lease.termMillis).beat) continue",
+    test: "test/cluster/OtherVersions.test.ts"
+  },
+  {
+    name: "the names of lost nodes stay in the directory",
+    file: wiring,
+    search: "    this.sweep.tick()\n",
+    replace: "",
+    nodes
+  },
+  {
+    name: "a name of a lost node is removed although it was claimed again",
+    file: "cluster/Sweep.ts",
+    search: '      Effect.ignore(directory.swap("names", key, revision, undefined))',
+    replace:
+      '      Effect.ignore(Effect.flatMap(directory.get("names", key), (entry) =>\n' +
+      '        directory.swap("names", key, entry?.revision ?? revision, undefined)))',
+    test: "test/cluster/Sweep.test.ts"
+  },
+  {
+    name: "the clients of a lost node have no time to come back",
+    file: "cluster/Sweep.ts",
+    search: "now() - since >= restMillis",
+    replace: "now() - since >= 0 * restMillis",
+    test: "test/cluster/Sweep.test.ts"
   },
   {
     name: "a node that leaves keeps its lease",
@@ -334,7 +399,7 @@ export const mutants = [
     file: elsewhere,
     search: "    if (entry.revision <= this.toldUpTo) return\n",
     replace: "",
-    test: "test/cluster/NamesElsewhere.test.ts"
+    nodes
   },
   {
     name: "a name that was read while the watch started again stays",

@@ -100,6 +100,7 @@ const routes = ({ cluster, rooms, server, version }: AdminOptions, process: Proc
             ...Prometheus.registered("achat_"),
             Prometheus.histogram(deliveryName, deliveryHelp, Metrics.delivery),
             ...(StoreMetrics.hasStore() ? storeHistograms() : []),
+            ...(cluster === undefined ? [] : [outcomeHistogram()]),
             ...process.families()
           ]),
           { contentType: Prometheus.contentType }
@@ -186,6 +187,13 @@ const storeHistograms = () => [
   ),
   Prometheus.histogram("achat_store_batch_lines", "Lines stored in one transaction", StoreMetrics.batches)
 ]
+
+const outcomeHistogram = () =>
+  Prometheus.histogram(
+    "achat_cluster_outcome_seconds",
+    "Time from sending lines to another node until it has reported their outcomes, in seconds",
+    ClusterMetrics.outcomes
+  )
 
 const deliveryName = "achat_delivery_seconds"
 

@@ -202,8 +202,9 @@ class Chat {
   private readonly events: NodesEvents = {
     appeared: () => {},
     received: (node, content) => {
-      const { isWhole, pieces, reports, unread } = decode(content)
+      const { isWhole, mayHaveLines, pieces, reports, unread } = decode(content)
       if (!isWhole) this.cannotRead(node)
+      if (mayHaveLines) this.trafficTo(node).reportLoss()
       this.recipients.report(node, reports)
       this.recipients.doubt(node, unread)
       this.foreign.receive(node, pieces)

@@ -20,6 +20,8 @@ export interface Report {
 
 /** What one node sends another at the end of a turn. */
 export interface Content {
+  /** The sender could not read a content, so that it reports no fates of some lines that it was sent. */
+  readonly hasLost?: boolean
   readonly reports: ReadonlyArray<Report>
   readonly pieces: ReadonlyArray<Piece>
 }
@@ -28,6 +30,8 @@ export interface Content {
 export interface ReadContent extends Content {
   /** The names in reports that could not be read, so that the fates of these lines are unknown; all: any name. */
   readonly unread: ReadonlyArray<string> | "all"
+  /** Nobody knows which lines, or how many, were in what could not be read: their sender has to be notified (`hasLost`). */
+  readonly mayHaveLines: boolean
   readonly isWhole: boolean
 }
 
@@ -39,10 +43,10 @@ const lengthBytes = 4
 /**
  * Writes a content behind the bytes that `Nodes.send` fills in: the length of its head, the head, and the text of all
  * pieces. The head has one line for each report (`<bob 3 written 1 disconnected`) and for each piece (`>bob 3 57`: lines
- * and bytes). No name has a space.
+ * and bytes), and first `?` for `hasLost`. No name has a space.
  */
-export const encode = ({ pieces, reports }: Content): Uint8Array => {
-  let head = ""
+export const encode = ({ hasLost = false, pieces, reports }: Content): Uint8Array => {
+  let head = hasLost ? "?\n" : ""
   let text = ""
   for (const { fates, name } of reports) head += `<${name} ${fates.map((fate) => fate.join(" ")).join(" ")}\n`
   for (const piece of pieces) {
@@ -64,11 +68,13 @@ export const encode = ({ pieces, reports }: Content): Uint8Array => {
 export const decode = (content: Uint8Array): ReadContent => {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
   const textAt = bytes.length < lengthBytes ? Infinity : lengthBytes + bytes.readUInt32LE(0)
-  if (textAt > bytes.length) return { reports: [], pieces: [], unread: "all", isWhole: false }
+  if (textAt > bytes.length) return { reports: [], pieces: [], unread: "all", mayHaveLines: true, isWhole: false }
   const reports: Array<Report> = []
   const pieces: Array<Piece> = []
   const unread: Array<string> = []
+  let hasLost = false
   let isWhole = true
+  let mayHaveLines = false
   let at = textAt
   for (const line of bytes.toString("latin1", lengthBytes, textAt).split("\n")) {
     if (line === "") continue
@@ -82,13 +88,20 @@ export const decode = (content: Uint8Array): ReadContent => {
       const end = Number.isSafeInteger(length) && length >= 0 ? at + length : Infinity
       const text = end <= bytes.length ? bytes.toString("latin1", at, end) : ""
       const isReadable = text === "" ? lines === 1 && length === 0 : isLines(text, lines)
+      const isCounted = isCount(lines) && lines <= bytes.length
       if (isReadable) pieces.push({ name, lines, text })
-      else pieces.push({ name, lines: isCount(lines) && lines <= bytes.length ? lines : 1, text: "" })
+      else pieces.push({ name, lines: isCounted ? lines : 1, text: "" })
       isWhole &&= isReadable
+      mayHaveLines ||= !isCounted
       at = end // beyond the content: where the texts of the other pieces are is unknown
-    } else isWhole = false
+    } else if (line === "?") hasLost = true
+    else {
+      isWhole = false
+      mayHaveLines = true
+    }
   }
-  return { reports, pieces, unread, isWhole: isWhole && unread.length === 0 && at === bytes.length }
+  isWhole &&= unread.length === 0 && at === bytes.length
+  return { hasLost, reports, pieces, unread: hasLost ? "all" : unread, mayHaveLines, isWhole }
 }
 
 const isCount = (lines: number) => Number.isSafeInteger(lines) && lines > 0

@@ -1,11 +1,12 @@
 import { headerBytes } from "./Nodes.js"
+import { protocolVersion } from "./ProtocolVersion.js"
 
 export { headerBytes }
 
 /**
  * The frames between nodes. Each starts with `headerBytes`:
  *
- *   0   the version of this format; frames of another one are dropped
+ *   0   the version of the protocol; frames of another one are dropped
  *   1   the kind
  *   2   the incarnation of the sender, 8 bytes
  *   10  the incarnation of the receiver, 8 bytes; zeros if the frame is for all
@@ -15,7 +16,6 @@ export { headerBytes }
  *
  * Numbers are doubles, big-endian, and count from 1.
  */
-const version = 1
 
 export const Kind = {
   /** A content of the chat. */
@@ -50,7 +50,7 @@ const bufferOf = (frame: Uint8Array) => Buffer.from(frame.buffer, frame.byteOffs
 /** Writes the header into the first bytes of a frame. */
 export const write = (frame: Uint8Array, { ack, from, kind, number, to }: Header) => {
   const buffer = bufferOf(frame)
-  buffer[0] = version
+  buffer[0] = protocolVersion
   buffer[at.kind] = kind
   buffer.write(from, at.from, "hex")
   buffer.write(to, at.to, "hex")
@@ -69,7 +69,7 @@ export const make = (header: Header): Uint8Array => {
 /** The header of a frame; undefined if it is none of this version. */
 export const read = (frame: Uint8Array): Header | undefined => {
   const buffer = bufferOf(frame)
-  if (buffer.length < headerBytes || buffer[0] !== version) return undefined
+  if (buffer.length < headerBytes || buffer[0] !== protocolVersion) return undefined
   return {
     kind: buffer[at.kind] ?? 0,
     from: buffer.toString("hex", at.from, at.to),

@@ -1,3 +1,5 @@
+import { protocolVersion } from "./ProtocolVersion.js"
+
 /**
  * Incarnations are 8 bytes in hexadecimal digits: 6 bytes that grow with each incarnation of a node, whatever its clock
  * says, and 2 random ones, which keep those of different nodes apart. Of one node, the later incarnation is the greater text.
@@ -25,17 +27,28 @@ export interface Lease {
   readonly incarnation: string
   /** False: this incarnation was buried, or has left. It never comes back. */
   readonly isAlive: boolean
+  /** It has left in order: no burial that it began is still on its way. */
+  readonly hasLeft?: boolean
   /** The term of its node in milliseconds: other nodes may have another one. */
   readonly termMillis: number
+  /** The version of the protocol that its node speaks; by default the own one. */
+  readonly version?: number
 }
 
 /** The value of the entry of a node in the directory. */
-export const showLease = ({ incarnation, isAlive, termMillis }: Lease): string =>
-  `${isAlive ? "alive" : "dead"} ${incarnation} ${termMillis}`
+export const showLease = ({ hasLeft, incarnation, isAlive, termMillis, version = protocolVersion }: Lease): string =>
+  `${isAlive ? "alive" : hasLeft === true ? "left" : "dead"} ${incarnation} ${termMillis} ${version}`
 
-/** Undefined if it is none. */
-export const parseLease = (value: string): Lease | undefined => {
-  const [, state, incarnation, term] = /^(alive|dead) ([0-9a-f]{16}) ([0-9]{1,15})$/.exec(value) ?? []
+/** Undefined if it is none. The first leases had no version. */
+export const parseLease = (value: string): Required<Lease> | undefined => {
+  const [, state, incarnation, term, version] =
+    /^(alive|dead|left) ([0-9a-f]{16}) ([0-9]{1,15})(?: ([0-9]{1,9}))?/.exec(value) ?? []
   if (incarnation === undefined) return undefined
-  return { incarnation, isAlive: state === "alive", termMillis: Number(term) }
+  return {
+    incarnation,
+    isAlive: state === "alive",
+    hasLeft: state === "left",
+    termMillis: Number(term),
+    version: Number(version ?? 0)
+  }
 }

@@ -15,6 +15,8 @@ import { NodeLink } from "./NodeLink.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import type { Peer } from "./Peer.js"
+import { protocolVersion } from "./ProtocolVersion.js"
+import { Sweep } from "./Sweep.js"
 import { takeLease } from "./TakeLease.js"
 import * as Term from "./Term.js"
 
@@ -55,6 +57,7 @@ class ConnectedNodes implements VisibleNodes {
   private readonly membership: Membership
   private readonly claims: Claims
   private readonly elsewhere: NamesElsewhere
+  private readonly sweep: Sweep
   private readonly links = new Map<OtherNode, NodeLink>()
   /** The counts of links that have ended. */
   private ended: FrameCounts = noFrames
@@ -100,6 +103,7 @@ class ConnectedNodes implements VisibleNodes {
         lost: this.lost,
         suspended: this.suspended,
         resumed: this.resumed,
+        otherVersion: (name, version) => fork(logOtherVersion(name, version)),
         bearing: (run) => this.elsewhere.atOnce(run),
         reborn: this.reborn,
         replaced: () => fork(anotherProcess)
@@ -118,6 +122,15 @@ class ConnectedNodes implements VisibleNodes {
       moved: (name, peer) => options.events.nameMoved(name, peer),
       own: (entry) => this.claims.found(entry),
       ownKeys: (keys) => this.claims.current(keys)
+    })
+    this.sweep = new Sweep({
+      directory,
+      names: this.elsewhere,
+      now,
+      restMillis: sweepTerms * this.term.bury,
+      isDead: (name, incarnation) => this.membership.isAlive(name, incarnation) === false,
+      mayWork: () => !this.membership.isSuspended && ![...this.membership.peers].some(({ name }) => name < node),
+      fork
     })
   }
 
@@ -244,30 +257,33 @@ class ConnectedNodes implements VisibleNodes {
   )
 
   /** The others need not wait for the end of the lease. If the directory does not answer, they bury this node. */
-  private readonly leave = Effect.suspend(() =>
-    this.membership.leave()
-      ? this.dropLease.pipe(Effect.interruptible, Effect.timeoutOption("1 second"), Effect.ignore)
-      : Effect.void
-  )
-
-  private readonly dropLease = Effect.gen(this, function* () {
-    const { directory } = this.cluster
-    const { incarnation } = this.membership
-    const dead = Incarnation.showLease({ incarnation, isAlive: false, termMillis: this.term.bury })
-    for (let attempt = 0; attempt < maxLeaveAttempts; attempt++) {
-      // The last renewal may be on its way.
-      const entry = yield* directory.get("nodes", this.self)
-      const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
-      if (entry === undefined || lease?.incarnation !== incarnation || !lease.isAlive) return
-      if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return
-    }
+  private readonly leave = Effect.suspend(() => {
+    const last = this.membership.leave()
+    return last === undefined
+      ? Effect.void
+      : this.dropLease(last).pipe(Effect.interruptible, Effect.timeoutOption("1 second"), Effect.ignore)
   })
+
+  private dropLease(last: Incarnation.Lease): Effect.Effect<void, ClusterUnavailable> {
+    const { directory } = this.cluster
+    const dead = Incarnation.showLease(last)
+    return Effect.gen(this, function* () {
+      for (let attempt = 0; attempt < maxLeaveAttempts; attempt++) {
+        // The last renewal may be on its way.
+        const entry = yield* directory.get("nodes", this.self)
+        const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+        if (entry === undefined || lease?.incarnation !== last.incarnation || !lease.isAlive) return
+        if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return
+      }
+    })
+  }
 
   private readonly tick = () => {
     this.membership.tick()
     if (!this.link.isUp()) return
     for (const link of this.links.values()) link.tick()
     this.elsewhere.tick()
+    this.sweep.tick()
     this.workOnClaims()
   }
 
@@ -350,6 +366,9 @@ class ConnectedNodes implements VisibleNodes {
   }
 }
 
+/** How many terms the names of a lost node wait for their clients, before their entries are removed. */
+const sweepTerms = 2
+
 const noFrames: FrameCounts = { resent: 0, repeated: 0, gaps: 0 }
 
 const sumOf = (a: FrameCounts, b: FrameCounts): FrameCounts => ({
@@ -359,6 +378,12 @@ const sumOf = (a: FrameCounts, b: FrameCounts): FrameCounts => ({
 })
 
 const maxLeaveAttempts = 8
+
+const logOtherVersion = (node: string, version: number) =>
+  Effect.annotateLogs(
+    Effect.logError("a node of another version has joined: its clients cannot be reached from here"),
+    { node, version, own: protocolVersion }
+  )
 
 const anotherProcess = Effect.logError(
   "another process has taken the name of this node, which stays suspended: give each server a --node of its own"

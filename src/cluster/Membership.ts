@@ -4,6 +4,7 @@ import type { ClusterUnavailable, Directory, Entry } from "../ports/Cluster.js"
 import * as Frame from "./Frame.js"
 import * as Incarnation from "./Incarnation.js"
 import { Peer } from "./Peer.js"
+import { protocolVersion } from "./ProtocolVersion.js"
 import * as Term from "./Term.js"
 import { WakeUp } from "./WakeUp.js"
 
@@ -36,12 +37,14 @@ export interface MembershipEvents {
   readonly bearing: (run: () => void) => void
   /** This node has a new incarnation, and calls `reclaimed` when it may write. */
   readonly reborn: () => void
+  /** A node that speaks another version of the protocol has a lease: it is none of the peers. */
+  readonly otherVersion: (name: string, version: number) => void
   /** Another process has taken the name of this node: it stays suspended for ever. */
   readonly replaced: () => void
 }
 
 /** What this node has learnt of another one: its latest incarnation. */
-interface Known extends Incarnation.Lease {
+interface Known extends Pick<Incarnation.Lease, "incarnation" | "isAlive" | "termMillis"> {
   readonly peer: Peer | undefined
 }
 
@@ -75,6 +78,8 @@ export class Membership {
   private attempted: string | undefined = undefined
   /** Whether names have yet to be claimed again. */
   private isReclaiming = false
+  /** A burial that an earlier incarnation of this node began may still be on its way. */
+  private mayBuryLate = false
   private readonly wakeUp: WakeUp
   /** How often the machine has slept. */
   private sleeps = 0
@@ -114,11 +119,17 @@ export class Membership {
     this.state = "active"
   }
 
-  /** This node writes nothing any more. Returns whether it has a lease, to be swapped for a dead one. */
-  leave(): boolean {
+  /** This node writes nothing any more. Returns the lease that is to take the place of the one that it has, if any. */
+  leave(): Incarnation.Lease | undefined {
     const hasLease = this.state === "active" || this.state === "suspended"
-    this.state = "left"
-    return hasLease
+    this.state = "left" // from now on, no burial begins
+    if (!hasLease) return undefined
+    const { incarnation } = this
+    return { incarnation, isAlive: false, hasLeft: !this.mayBury, termMillis: this.options.term.bury }
+  }
+
+  private get mayBury(): boolean {
+    return this.mayBuryLate || [...this.peers].some(({ burial }) => burial !== undefined)
   }
 
   /**
@@ -303,6 +314,7 @@ export class Membership {
 
   private born(incarnation: string, revision: number, started: number) {
     const others = Array.from(this.peers)
+    this.mayBuryLate = this.mayBury
     this.byIncarnation.clear()
     for (const peer of others) this.events.lost(peer)
     this.incarnation = incarnation
@@ -314,7 +326,8 @@ export class Membership {
     this.beatTimes.clear()
     this.isReclaiming = true
     this.events.reborn()
-    for (const [name, lease] of Array.from(this.known)) if (lease.isAlive) this.add(name, lease)
+    for (const [name, lease] of Array.from(this.known))
+      if (lease.isAlive && lease.peer !== undefined) this.add(name, lease)
   }
 
   /** The names of the new incarnation were claimed. */
@@ -335,9 +348,11 @@ export class Membership {
       if (!known.isAlive) return // the dead stay dead
       if (lease.isAlive) return this.moved(known.peer, revision)
     }
-    if (known?.peer !== undefined) this.lose(known.peer)
-    this.known.set(key, { ...lease, peer: undefined })
-    if (lease.isAlive) this.add(key, lease)
+    if (known?.peer !== undefined) this.lose(known.peer, lease.incarnation === known.incarnation && lease.hasLeft)
+    const { incarnation, isAlive, termMillis } = lease
+    this.known.set(key, { incarnation, isAlive, termMillis, peer: undefined })
+    if (isAlive && lease.version === protocolVersion) this.add(key, lease)
+    else if (isAlive) this.events.otherVersion(key, lease.version)
   }
 
   /**
@@ -349,7 +364,7 @@ export class Membership {
     if (incarnation > this.incarnation || (incarnation === this.incarnation && !isAlive)) this.suspend()
   }
 
-  private add(name: string, { incarnation, termMillis }: Incarnation.Lease) {
+  private add(name: string, { incarnation, termMillis }: Pick<Incarnation.Lease, "incarnation" | "termMillis">) {
     const { now, term } = this.options
     const peer = new Peer(name, incarnation, Term.longer(term, termMillis), now())
     this.known.set(name, { incarnation, isAlive: true, termMillis, peer })
@@ -359,11 +374,12 @@ export class Membership {
 
   /**
    * Its grants are no longer waited for. A burial of this node that it began before its death may still arrive at the
-   * directory: a renewal that begins now makes that one fail, and only then the grants of the others are enough again.
+   * directory: a renewal that begins now makes that one fail, and only then the grants of the others are enough again. A
+   * node that has left in order (`hasLeft`) has none on its way.
    */
-  private lose(peer: Peer) {
+  private lose(peer: Peer, hasLeft: boolean) {
     if (!this.byIncarnation.delete(peer.incarnation)) return
-    this.lossAt = this.options.now()
+    if (!hasLeft) this.lossAt = this.options.now()
     this.events.lost(peer)
   }
 

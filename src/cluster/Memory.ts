@@ -183,6 +183,13 @@ export class MemoryCluster {
     this.members.delete(node)
   }
 
+  /** Whether a node can reach the engine, and its watches have told it everything; for tests. */
+  hasTold(node: string): boolean {
+    const member = this.members.get(node)
+    if (member === undefined || !this.reaches(member) || member.paused !== undefined) return false
+    return [...member.watchers].every(({ waiting }) => waiting.length === 0)
+  }
+
   /** The entries of a table, for tests. */
   entries(table: Table): ReadonlyArray<Entry> {
     return this.tables.entries(table)

@@ -86,6 +86,25 @@ export class NamesElsewhere {
       else this.set(key, undefined)
   }
 
+  /** The incarnations that have names, with their nodes. */
+  *owners(): Iterable<{ readonly node: string; readonly incarnation: string }> {
+    for (const [incarnation, keys] of this.keys) {
+      const [key = ""] = keys
+      const { node } = this.known.get(key) ?? {}
+      if (node !== undefined) yield { node, incarnation }
+    }
+  }
+
+  /** The first entries of an incarnation, by key: their revisions. */
+  entriesOf(incarnation: string, most: number): ReadonlyArray<readonly [key: string, revision: number]> {
+    const entries: Array<readonly [string, number]> = []
+    for (const key of this.keys.get(incarnation) ?? []) {
+      if (entries.length === most) break
+      entries.push([key, this.known.get(key)?.revision ?? 0])
+    }
+    return entries
+  }
+
   /** An entry that was read. */
   found(entry: Entry) {
     if (entry.revision <= this.toldUpTo) return

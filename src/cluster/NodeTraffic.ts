@@ -50,6 +50,7 @@ const countWithin = <A>(bytes: number, items: ReadonlyArray<A>, bytesOf: (item: 
 export class NodeTraffic {
   private offers: Array<Offered> = []
   private reports: Array<Report> = []
+  private hasLost = false
   private mustWait = false
 
   constructor(
@@ -75,6 +76,12 @@ export class NodeTraffic {
     this.actions.flushSoon()
   }
 
+  /** Lines of the node were lost because this one could not read them. */
+  reportLoss() {
+    this.hasLost = true
+    this.actions.flushSoon()
+  }
+
   hasRoom() {
     this.mustWait = false
     this.actions.flushSoon()
@@ -82,13 +89,15 @@ export class NodeTraffic {
 
   /** Sends what there is. A batch that follows one that was sent goes out as well. */
   flush() {
-    while (!this.mustWait && (this.offers.length > 0 || this.reports.length > 0)) {
+    while (!this.mustWait && (this.hasLost || this.offers.length > 0 || this.reports.length > 0)) {
+      const { hasLost } = this
       const { pieces, reports, sent } = this.next()
-      if (pieces.length === 0 && reports.length === 0) return
-      if (!this.actions.send(encode({ reports, pieces }))) {
+      if (!hasLost && pieces.length === 0 && reports.length === 0) return
+      if (!this.actions.send(encode({ hasLost, reports, pieces }))) {
         this.mustWait = true
         return
       }
+      this.hasLost = false
       this.reports = this.reports.slice(reports.length)
       const { offers } = this
       this.offers = []

@@ -6,6 +6,7 @@ import type { Outbox, WriterKind } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
 import * as Fate from "../protocol/Fate.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
+import * as ClusterMetrics from "../telemetry/ClusterMetrics.js"
 import type { Fates } from "./Contents.js"
 import type { NodeTraffic, Sender } from "./NodeTraffic.js"
 import type { OtherNode } from "./OtherNode.js"
@@ -22,7 +23,7 @@ type Returned = LineOutcome & { readonly _tag: "Returned" }
 const inDoubt: Returned = { _tag: "Returned", reason: "node-lost" }
 
 interface Collaborators {
-  readonly broker: Pick<FeatureContext, "cameBack" | "handedOn" | "outbox" | "recall">
+  readonly broker: Pick<FeatureContext, "cameBack" | "handedOn" | "outbox" | "recall" | "time">
   readonly trafficTo: (node: OtherNode) => NodeTraffic
   /** Nothing is here or on its way any more. */
   readonly rest: (recipient: RemoteRecipient) => void
@@ -39,6 +40,8 @@ export class RemoteRecipient implements Sender {
   private sentTo: OtherNode | undefined = undefined
   /** A node with a report that could not be read: from then on, its reports may be about other lines than they seem. */
   private doubted: OtherNode | undefined = undefined
+  /** The batches of which lines are on their way, and when each was sent. */
+  private readonly sent: Array<{ lines: number; readonly at: number }> = []
   /** The node to which the batch in hand goes when there is room on the link. */
   private offeredTo: OtherNode | undefined = undefined
 
@@ -89,7 +92,9 @@ export class RemoteRecipient implements Sender {
   wasSent(batch: Batch<Peer>, node: OtherNode) {
     this.sentTo = node
     this.offeredTo = undefined
+    const before = this.linesSent
     this.cluster.broker.handedOn(this.outbox, batch)
+    this.sent.push({ lines: this.linesSent - before, at: this.cluster.broker.time.now() })
     this.await()
   }
 
@@ -122,6 +127,22 @@ export class RemoteRecipient implements Sender {
     return doubtful
   }
 
+  /** The first lines on their way have an outcome, or are in doubt. */
+  private arrived(lines: number, isReported: boolean) {
+    const now = this.cluster.broker.time.now()
+    let left = lines
+    let whole = 0
+    for (const batch of this.sent) {
+      const part = Math.min(left, batch.lines)
+      if (isReported && part > 0) ClusterMetrics.outcomes.record((now - batch.at) / 1000, part)
+      left -= part
+      batch.lines -= part
+      if (batch.lines > 0) break
+      whole += 1
+    }
+    this.sent.splice(0, whole)
+  }
+
   /** A report of a node could not be read. Returns how many lines the node may have delivered. */
   doubt(node: OtherNode): number {
     this.doubted = node
@@ -144,6 +165,7 @@ export class RemoteRecipient implements Sender {
 
   private cameBack(lines: number, outcome: Parameters<FeatureContext["cameBack"]>[2]): number {
     const count = Math.min(lines, this.linesSent)
+    this.arrived(count, outcome !== inDoubt)
     this.cluster.broker.cameBack(this.outbox, count, outcome)
     if (this.linesSent > 0) return count
     this.sentTo = undefined

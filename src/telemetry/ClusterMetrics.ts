@@ -1,4 +1,5 @@
 import * as Metric from "effect/Metric"
+import { Histogram } from "./Histogram.js"
 
 /** The metrics of a node of a cluster. They exist only in a server that is one. */
 
@@ -45,10 +46,15 @@ export interface ClusterState extends NodesState {
   readonly windowBytes: number
   /** Pairs that returned although they may have arrived, because a node was lost. */
   readonly inDoubt: number
+  /** Contents of other nodes of which something could not be read. */
+  readonly unreadable: number
   /** Lines of other nodes to clients here: received = delivered + returned + queued. */
   readonly foreign: { readonly received: number; readonly delivered: number; readonly returned: number }
   readonly queued: number
 }
+
+/** Seconds from sending lines to another node until it has reported their outcomes. */
+export const outcomes = new Histogram([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10])
 
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
 
@@ -92,6 +98,10 @@ const totals = {
     "achat_cluster_indoubt_total",
     "Pairs that returned although they may have been delivered, because a node was lost"
   ),
+  unreadable: total(
+    "achat_cluster_unreadable_total",
+    "Frames of another node of which this one could not read something"
+  ),
   received: total("achat_cluster_foreign_received_total", "Lines of other nodes for clients of this one"),
   delivered: total("achat_cluster_foreign_delivered_total", "Lines of other nodes that were delivered here"),
   returned: total("achat_cluster_foreign_returned_total", "Lines of other nodes that were returned to these")
@@ -111,6 +121,7 @@ export const publish = (state: ClusterState) => {
     totals.claims(state.claims[result], ["result", result])
   }
   totals.inDoubt(state.inDoubt)
+  totals.unreadable(state.unreadable)
   for (const fate of ["received", "delivered", "returned"] as const) totals[fate](state.foreign[fate])
   const present = new Map(state.others.map((other) => [other.name, other]))
   for (const name of present.keys()) known.add(name)

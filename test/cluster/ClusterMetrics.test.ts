@@ -16,6 +16,7 @@ const having = (resent: number): ClusterMetrics.ClusterState => ({
   windowBytes: 1,
   queued: 0,
   inDoubt: 0,
+  unreadable: 2 * resent,
   foreign: { received: 0, delivered: 0, returned: 0 }
 })
 
@@ -31,9 +32,9 @@ describe("ClusterMetrics.publish", () => {
       return counter("achat_cluster_frames_resent_total")
     })
     assert.deepStrictEqual(seen, [5, 5, 8, 11, 14])
-    assert.deepStrictEqual(
-      [counter("achat_cluster_frames_repeated_total"), counter("achat_cluster_frames_early_total")],
-      [28, 42]
+    const others = ["frames_repeated", "frames_early", "unreadable"].map((name) =>
+      counter(`achat_cluster_${name}_total`)
     )
+    assert.deepStrictEqual(others, [28, 42, 28])
   })
 })

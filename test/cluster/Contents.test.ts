@@ -29,7 +29,13 @@ describe("Contents", () => {
       ]
     }
   ])("are read as they were written: %j", (content) => {
-    assert.deepStrictEqual(roundTrip(content), { ...content, unread: [], isWhole: true })
+    assert.deepStrictEqual(roundTrip(content), {
+      hasLost: false,
+      ...content,
+      unread: [],
+      mayHaveLines: false,
+      isWhole: true
+    })
   })
 
   it.each<[string, Fates]>([
@@ -48,9 +54,11 @@ describe("Contents", () => {
   ])("with a report of %s leave the fates of these lines unknown", (_, fates) => {
     const sound = { name: "carol", fates: [[1, "offline"]] } as const
     assert.deepStrictEqual(roundTrip({ reports: [{ name: "bob", fates }, sound], pieces: [] }), {
+      hasLost: false,
       reports: [sound],
       pieces: [],
       unread: ["bob"],
+      mayHaveLines: false,
       isWhole: false
     })
   })
@@ -68,9 +76,22 @@ describe("Contents", () => {
     assert.deepStrictEqual(roundTrip({ reports: [], pieces: [{ name: "bob", lines, text }, sound] }), {
       reports: [],
       pieces: [{ name: "bob", lines: returned, text: "" }, sound],
+      hasLost: false,
       unread: [],
+      mayHaveLines: !(lines < 1e12),
       isWhole: false
     })
+  })
+
+  it("of which a node has lost some are all in doubt", () => {
+    const read = roundTrip({ hasLost: true, reports: [], pieces: [] })
+    assert.deepInclude(read, { hasLost: true, unread: "all", mayHaveLines: false, isWhole: true })
+  })
+
+  it("of an unknown kind may have lines", () => {
+    const content = encode({ reports: [{ name: "bob", fates: [[1, "written"]] }], pieces: [] }).subarray(headerBytes)
+    content[4] = "+".charCodeAt(0)
+    assert.deepInclude(decode(content), { reports: [], unread: [], mayHaveLines: true, isWhole: false })
   })
 
   it("that end too early return what is missing", () => {
@@ -85,11 +106,19 @@ describe("Contents", () => {
         reports: [],
         pieces: [],
         unread: "all",
+        mayHaveLines: true,
         isWhole: false
       })
     }
     const more = Buffer.concat([content, Buffer.from("x")])
-    assert.deepStrictEqual(decode(more), { reports: [], pieces: [one, two], unread: [], isWhole: false })
+    assert.deepStrictEqual(decode(more), {
+      hasLost: false,
+      reports: [],
+      pieces: [one, two],
+      unread: [],
+      mayHaveLines: false,
+      isWhole: false
+    })
   })
 
   it.each([

@@ -77,6 +77,7 @@ export class FakeNode {
         lost: ({ name }) => void this.told.push(`lost ${name}`),
         suspended: () => void this.told.push("suspended"),
         resumed: () => void this.told.push("resumed"),
+        otherVersion: (name, version) => void this.told.push(`other version ${name} ${version}`),
         bearing: (run) => run(),
         reborn: () => void this.told.push("reborn"),
         replaced: () => void this.told.push("replaced")
@@ -118,7 +119,7 @@ export class FakeNode {
       "nodes",
       this.name,
       tables.get("nodes", this.name)?.revision ?? 0,
-      `alive ${incarnation} ${this.termMillis}`
+      `alive ${incarnation} ${this.termMillis} 1`
     )
     this.membership.joined(incarnation, revision ?? 0, now)
     return this

@@ -14,10 +14,15 @@ describe("Incarnation", () => {
   })
 
   it("reads the lease that it writes, and nothing else", () => {
-    for (const isAlive of [true, false]) {
-      const lease = { incarnation: "018bcfe568008000", isAlive, termMillis: 6_000 }
+    for (const state of ["alive", "dead", "left"]) {
+      const [isAlive, hasLeft] = [state === "alive", state === "left"]
+      const lease = { incarnation: "018bcfe568008000", isAlive, hasLeft, termMillis: 6_000, version: 3 }
       assert.deepStrictEqual(Incarnation.parseLease(Incarnation.showLease(lease)), lease)
     }
+    const first = Incarnation.parseLease("alive 018bcfe568008000 6000")
+    assert.deepInclude(first, { isAlive: true, version: 0 })
+    const later = Incarnation.parseLease("alive 018bcfe568008000 6000 7 and more")
+    assert.deepInclude(later, { isAlive: true, version: 7 })
     for (const value of ["", "alive", "alive 1", "gone 018bcfe568008000"])
       assert.isUndefined(Incarnation.parseLease(value))
   })

@@ -83,7 +83,7 @@ describe("MakeNodes", () => {
             yield* until(() => a.told.includes("nameMoved bob b"))
           })
         )
-        assert.match(memory.entries("nodes").find(({ key }) => key === "b")?.value ?? "", /^dead /u)
+        assert.match(memory.entries("nodes").find(({ key }) => key === "b")?.value ?? "", /^left /u)
         yield* until(() => a.told.includes("lost b"))
         assert.deepStrictEqual(a.told, ["appeared b", "nameMoved bob b", "lost b", "nameMoved bob nowhere"])
         const c = yield* join(memory, "c")

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "vitest"
 import { ClusterUnavailable } from "../../src/ports/Cluster.js"
+import * as Incarnation from "../../src/cluster/Incarnation.js"
 import { beats, FakeCluster } from "./FakeCluster.js"
 
 // The term is 12 s, with a beat every second: a node writes for 8 s after it was heard, and is buried after 12.
@@ -18,6 +19,8 @@ const pair = () => {
   beats(cluster, 3, [a, b])
   return { cluster, a, b }
 }
+
+const revisionOf = (cluster: FakeCluster, name: string) => cluster.tables.get("nodes", name)?.revision ?? 0
 
 const leaseOf = (cluster: FakeCluster, name: string) => cluster.tables.get("nodes", name)?.value
 
@@ -75,7 +78,7 @@ describe("Membership", () => {
     assert.isFalse(b.mayWrite)
     beats(cluster, 2, [a])
     assert.deepStrictEqual(a.told, ["appeared b", "lost b"])
-    assert.strictEqual(leaseOf(cluster, "b"), `dead ${incarnations.b} 12000`)
+    assert.strictEqual(leaseOf(cluster, "b"), `dead ${incarnations.b} 12000 1`)
     assert.isTrue(a.mayWrite)
   })
 
@@ -131,13 +134,13 @@ describe("Membership", () => {
     cluster.now += 20_000
     a.tick()
     assert.deepStrictEqual(a.told, ["appeared b", "suspended"])
-    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b} 12000`)
+    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b} 12000 1`)
     a.isPrompt = true
     for (const request of a.requests.splice(0)) request.answer()
     beats(cluster, 2, [a])
     assert.deepStrictEqual(a.told, ["appeared b", "suspended", "resumed"])
     b.tick()
-    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b} 12000`)
+    assert.strictEqual(leaseOf(cluster, "b"), `alive ${incarnations.b} 12000 1`)
   })
 
   it("does not acknowledge the heartbeats of a node that it is burying", () => {
@@ -177,7 +180,7 @@ describe("Membership", () => {
     beats(cluster, 9, [a, b, c])
     a.isPrompt = false
     const { revision = 0 } = cluster.tables.get("nodes", "c") ?? {}
-    cluster.tables.swap("nodes", "c", revision, `dead ${incarnations.c} 12000`)
+    cluster.tables.swap("nodes", "c", revision, `dead ${incarnations.c} 12000 1`)
     a.learn()
     for (let count = 0; count < 12; count++) {
       cluster.now += 1_000
@@ -246,14 +249,14 @@ describe("Membership", () => {
     a.learn()
     assert.deepStrictEqual(a.told, ["appeared b", "lost b", "appeared b"])
     // Its former lease comes late, as from a watch that lags.
-    a.membership.learnt({ key: "b", value: `alive ${incarnations.b} 12000`, revision: 2 })
+    a.membership.learnt({ key: "b", value: `alive ${incarnations.b} 12000 1`, revision: 2 })
     assert.deepStrictEqual(a.told, ["appeared b", "lost b", "appeared b"])
   })
 
   it("does not take a dead node for alive, whatever comes late", () => {
     const { a } = pair()
-    a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000`, revision: 99 })
-    a.membership.learnt({ key: "b", value: `alive ${incarnations.b} 12000`, revision: 2 })
+    a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
+    a.membership.learnt({ key: "b", value: `alive ${incarnations.b} 12000 1`, revision: 2 })
     assert.deepStrictEqual(a.told, ["appeared b", "lost b"])
     assert.isFalse(a.membership.isAlive("b", incarnations.b))
     assert.isUndefined(a.membership.isAlive("b", "00000000000b0001"))
@@ -275,22 +278,22 @@ describe("Membership", () => {
     b.isPrompt = true
     b.tick()
     assert.include(b.told, "reborn")
-    assert.strictEqual(`alive ${b.membership.incarnation} 12000`, born)
+    assert.strictEqual(`alive ${b.membership.incarnation} 12000 1`, born)
   })
 
   it("stays suspended when another process has taken its name", () => {
     const { b, cluster } = pair()
     const { revision = 0 } = cluster.tables.get("nodes", "b") ?? {}
-    cluster.tables.swap("nodes", "b", revision, "alive 00000000000f0000 12000")
+    cluster.tables.swap("nodes", "b", revision, "alive 00000000000f0000 12000 1")
     beats(cluster, 14, [b])
     assert.include(b.told, "replaced")
     beats(cluster, 14, [b])
     assert.isFalse(b.mayWrite)
-    assert.strictEqual(leaseOf(cluster, "b"), "alive 00000000000f0000 12000")
+    assert.strictEqual(leaseOf(cluster, "b"), "alive 00000000000f0000 12000 1")
   })
 
   it("suspends a node as soon as the watch shows that its lease is dead, or of another process", () => {
-    for (const value of [`dead ${incarnations.b} 12000`, "alive 00000000000f0000 12000"]) {
+    for (const value of [`dead ${incarnations.b} 12000 1`, "alive 00000000000f0000 12000"]) {
       const { b, cluster } = pair()
       b.learn()
       assert.isTrue(b.mayWrite)
@@ -306,11 +309,49 @@ describe("Membership", () => {
     const { a, b, cluster } = pair()
     cluster.tables.clear()
     beats(cluster, 12, [a, b])
-    assert.strictEqual(leaseOf(cluster, "a"), `alive ${incarnations.a} 12000`)
+    assert.strictEqual(leaseOf(cluster, "a"), `alive ${incarnations.a} 12000 1`)
     assert.deepStrictEqual(a.told, ["appeared b"])
     cluster.now += 12_000
     cluster.tables.clear()
     a.tick()
     assert.deepStrictEqual(a.told, ["appeared b", "suspended", "lost b", "reborn", "appeared b"])
+  })
+
+  it("suspends nobody when the only other node leaves in order, at whatever moment", () => {
+    for (let count = 0; count < 24; count++) {
+      const { a, b, cluster } = pair()
+      beats(cluster, count, [a, b])
+      const last = b.membership.leave()
+      assert.deepInclude(last, { isAlive: false, hasLeft: true })
+      if (last !== undefined) cluster.tables.swap("nodes", "b", revisionOf(cluster, "b"), Incarnation.showLease(last))
+      a.learn()
+      assert.isTrue(a.mayWrite)
+      beats(cluster, 24, [a])
+      assert.deepStrictEqual(a.told, ["appeared b", "lost b"])
+    }
+  })
+
+  it("does not leave in order while a burial is on its way, also one of an earlier incarnation", () => {
+    const { a, b, cluster } = pair()
+    beats(cluster, 12, [a])
+    a.isPrompt = false
+    beats(cluster, 2, [a])
+    const late = a.requests.splice(0)
+    a.isPrompt = true
+    cluster.tables.swap("nodes", "a", revisionOf(cluster, "a"), `dead ${incarnations.a} 12000 1`)
+    beats(cluster, 12, [a, b])
+    assert.include(a.told, "reborn")
+    assert.isNotEmpty(late)
+    assert.deepInclude(a.membership.leave(), { isAlive: false, hasLeft: false })
+  })
+
+  it("knows no node of another version as one of the others, and that it is alive", () => {
+    const { a } = pair()
+    for (const [at, value] of [`alive ${incarnations.c} 12000`, `alive ${incarnations.c} 12000 9`].entries()) {
+      a.membership.learnt({ key: `c${at}`, value, revision: 50 + at })
+      assert.isTrue(a.membership.isAlive(`c${at}`, incarnations.c))
+    }
+    assert.deepStrictEqual(a.told, ["appeared b", "other version c0 0", "other version c1 9"])
+    assert.isTrue(a.mayWrite)
   })
 })

@@ -11,7 +11,7 @@ import { ClusterUnavailable, type Directory } from "../../src/ports/Cluster.js"
 const term = Term.of(12_000)
 const earlier = "00000000000a0000"
 /** A lease of the earlier process. */
-const lease = (state: "alive" | "dead", termMillis = term.bury) => `${state} ${earlier} ${termMillis}`
+const lease = (state: "alive" | "dead", termMillis = term.bury) => `${state} ${earlier} ${termMillis} 1`
 const noAnswer = new ClusterUnavailable({ reason: "no answer" })
 
 /** A directory, and a process of node a that starts. */
@@ -44,7 +44,7 @@ describe("takeLease", () => {
         const { start, tables, write } = starting()
         if (value !== undefined) write(value)
         const { incarnation, revision } = yield* (yield* start).join
-        assert.strictEqual(tables.get("nodes", "a")?.value, `alive ${incarnation} 12000`)
+        assert.strictEqual(tables.get("nodes", "a")?.value, `alive ${incarnation} 12000 1`)
         assert.strictEqual(tables.get("nodes", "a")?.revision, revision)
       }
     })

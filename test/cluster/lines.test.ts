@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as ClusterMetrics from "../../src/telemetry/ClusterMetrics.js"
 import { startNode } from "../support/ClusterServers.js"
 import { pass } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
+
+/** Lines of which the time until their outcome was measured. */
+const measured = () => ClusterMetrics.outcomes.counts.reduce((sum, count) => sum + count, 0)
 
 describe("lines to a client at another node", () => {
   it.scoped("arrive, and are written in the ledger of their sender's node", () =>
@@ -11,6 +15,7 @@ describe("lines to a client at another node", () => {
       const { a, b } = yield* twoNodes()
       const [alice, bob] = [yield* a.join("alice"), yield* b.join("bob")]
       yield* settle
+      const before = measured()
       alice.say("bob: one", "bob: two", "/hello", "@k bob: three")
       bob.say("alice: back")
       yield* settle
@@ -26,6 +31,7 @@ describe("lines to a client at another node", () => {
         unreadable: 0
       })
       assert.strictEqual((yield* b.server.ledger).accepted, 1)
+      assert.strictEqual(measured() - before, 4)
     })
   )
 

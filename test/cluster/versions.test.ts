@@ -1,12 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { encode, type Fates, type Piece } from "../../src/cluster/Contents.js"
+import { decode, encode, type Fates, type Piece } from "../../src/cluster/Contents.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 import { settle } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
 
 const reported = (fates: Fates) => encode({ reports: [{ name: "bob", fates }], pieces: [] })
 const given = (piece: Omit<Piece, "name">) => encode({ reports: [], pieces: [{ name: "carol", ...piece }] })
+
+/** A content of which the head is this, without a text. */
+const headed = (head: string) => {
+  const content = Buffer.alloc(headerBytes + 4 + head.length)
+  content.writeUInt32LE(head.length, headerBytes)
+  content.write(head, headerBytes + 4, "latin1")
+  return content
+}
 
 /** Two lines are on the way from alice to bob, at another node, and node `a` gets a content from there. */
 const afterContent = (content: Uint8Array) =>
@@ -32,7 +40,7 @@ const afterContent = (content: Uint8Array) =>
     assert.strictEqual(messages(carol).at(-1), "from alice: on")
     assert.strictEqual(messages(bob).at(-1), "from alice: on")
     assert.strictEqual((yield* a.server.ledger).inFlight, 0)
-    return { ...before, carol: messages(carol), later: replies(alice).at(-1) }
+    return { ...before, carol: messages(carol), later: replies(alice).at(-1), sent: cluster.node("a").sent }
   })
 
 const lost = "reason=node-lost"
@@ -65,6 +73,25 @@ describe("a node that runs another version", () => {
       const { alice, counts } = yield* afterContent(new Uint8Array(headerBytes + 2))
       assert.include(alice, `! undelivered @1 bob ${lost}: `)
       assert.deepStrictEqual([counts.inDoubt, counts.unreadable], [2, 1])
+    })
+  )
+
+  it.scoped("may have lost lines with what it could not read at all, and reports that", () =>
+    Effect.gen(function* () {
+      const { alice, counts } = yield* afterContent(encode({ hasLost: true, reports: [], pieces: [] }))
+      assert.include(alice, `! undelivered @1 bob ${lost}: `)
+      assert.deepStrictEqual([counts.inDoubt, counts.unreadable], [2, 0])
+    })
+  )
+
+  it.scoped("learns that a content of it could not be read, with the lines in it", () =>
+    Effect.gen(function* () {
+      for (const unreadable of [new Uint8Array(headerBytes + 2), headed("+bob 1 9\n"), headed(">bob x 9\n")]) {
+        const { sent } = yield* Effect.scoped(afterContent(unreadable))
+        assert.isTrue(sent.some((content) => decode(content.subarray(headerBytes)).hasLost))
+      }
+      const { sent } = yield* Effect.scoped(afterContent(given({ lines: 7, text: "from bob: x\n" })))
+      assert.isFalse(sent.some((content) => decode(content.subarray(headerBytes)).hasLost))
     })
   )
 

@@ -66,6 +66,8 @@ export class FakeNode implements Nodes {
   private suspended = false
   /** The contents that other nodes have sent and that this node has not got. */
   private readonly inbox: Array<{ readonly from: FakeNode; readonly content: Uint8Array }> = []
+  /** The contents that this node has sent. */
+  readonly sent: Array<Uint8Array> = []
   private waiting = new Set<FakeNode>()
   private isHeld = false
   private readonly known = new Map<string, OtherNode>()
@@ -142,6 +144,7 @@ export class FakeNode implements Nodes {
       to.waiting.add(this)
       return false
     }
+    this.sent.push(content)
     to.inbox.push({ from: this, content })
     if (!to.isHeld) to.takeSoon()
     return true

@@ -156,7 +156,8 @@ const store = (metrics, now, before) => {
 const nodes = ({ cluster }) => {
   byId("cluster").hidden = cluster === undefined
   if (cluster === undefined) return
-  const { claims, foreign, grantMillis, inDoubt, isSuspended, names, node, others, queued, windowBytes } = cluster
+  const { claims, foreign, grantMillis, inDoubt, isSuspended, names, node, others, queued, unreadable, windowBytes } =
+    cluster
   counts("cluster-figures", [
     ["this node", node],
     ["state", isSuspended ? "suspended" : "ok", isSuspended ? "bad" : "good"],
@@ -169,7 +170,8 @@ const nodes = ({ cluster }) => {
     ["delivered", foreign.delivered],
     ["returned", foreign.returned],
     ["waiting", queued],
-    ["in doubt", inDoubt]
+    ["in doubt", inDoubt],
+    ["not readable", unreadable]
   ])
   table(
     "nodes",

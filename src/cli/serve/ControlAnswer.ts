@@ -144,7 +144,8 @@ const roomTable = (rooms: ReadonlyArray<ListedRoom>) => {
 }
 
 const nodeTable = (cluster: ClusterState) => {
-  const { claims, foreign, grantMillis, inDoubt, isSuspended, names, node, others, queued, windowBytes } = cluster
+  const { claims, foreign, grantMillis, inDoubt, isSuspended, names, node, others, queued, unreadable, windowBytes } =
+    cluster
   const self = [node, isSuspended ? "this, suspended" : "this", cluster.incarnation || "-", "-", "-", "-"]
   const rows = others.map(({ inFlightBytes, incarnation, name, resent, silentMillis }) => [
     name,
@@ -158,7 +159,7 @@ const nodeTable = (cluster: ClusterState) => {
     `may write: ${isSuspended ? "no" : `yes, for the last ${seconds(grantMillis)}`}`,
     `names elsewhere: ${names}; asked for: ${claims.yours} got, ${claims.taken} taken, ${claims.unavailable} without an answer`,
     `lines from other nodes: ${foreign.received} came, ${foreign.delivered} delivered, ${foreign.returned} returned, ${queued} waiting`,
-    `lines to lost nodes that may have arrived: ${inDoubt}`
+    `lines to other nodes that returned and may have arrived: ${inDoubt}; frames of theirs that were not readable: ${unreadable}`
   ]
   const header = ["NODE", "STATE", "INCARNATION", "SILENT FOR", "WINDOW USED", "SENT AGAIN"]
   return Escape.show(`${table([header, self, ...rows])}\n${lines.join("\n")}\n`)

@@ -49,16 +49,21 @@ export const open = (values: Values): Effect.Effect<ClusterParts, ExitStatus.Fai
     const options = yield* natsOptions(values)
     if (options === undefined) return alone
     // Imported only here, because other servers need none of it.
-    const [Nats, ClusterChat] = yield* Effect.promise(() =>
-      Promise.all([import("../../cluster/Nats.js"), import("../../cluster/ClusterChat.js")])
+    const [Nats, ClusterChat, OtherVersions] = yield* Effect.promise(() =>
+      Promise.all([
+        import("../../cluster/Nats.js"),
+        import("../../cluster/ClusterChat.js"),
+        import("../../cluster/OtherVersions.js")
+      ])
     )
+    const termMillis = Duration.toMillis(values.clusterTerm)
     const service = yield* Effect.mapError(
-      Nats.make(options),
+      Effect.tap(Nats.make(options), (service) => OtherVersions.refuse(service, termMillis)),
       ({ message }) => new ExitStatus.Failure({ status: ExitStatus.failed, message })
     )
     let nodes: VisibleNodes | undefined = undefined
     const join = ClusterChat.joining(service, {
-      termMillis: Duration.toMillis(values.clusterTerm),
+      termMillis,
       windowBytes: values.clusterWindow
     })
     const chat = ClusterChat.make((host) =>
@@ -69,9 +74,9 @@ export const open = (values: Values): Effect.Effect<ClusterParts, ExitStatus.Fai
       )
     )
     const state = Effect.sync((): ClusterState => {
-      const { foreign, inDoubt, queued } = chat.counts()
+      const { foreign, inDoubt, queued, unreadable } = chat.counts()
       const known = nodes?.inspect() ?? { ...nobodyYet, node: options.node }
-      return { ...known, windowBytes: values.clusterWindow, foreign, inDoubt, queued }
+      return { ...known, windowBytes: values.clusterWindow, foreign, inDoubt, queued, unreadable }
     })
     return {
       options: (given) => ({

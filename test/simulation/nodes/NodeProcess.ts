@@ -78,6 +78,11 @@ export class NodeProcess {
     return !this.isDead && this.stopped === undefined
   }
 
+  /** It runs, and its broker has nothing to do. */
+  get isAtRest(): boolean {
+    return this.isRunning && !this.hasTurn
+  }
+
   setWallClock(millis: number) {
     this.wallAhead += millis
   }

@@ -15,6 +15,7 @@ const wanted = [
   "burials of living nodes",
   "leases taken from a living process",
   "names with two owners, of which one is suspended",
+  "nodes that know everything",
   "crashes",
   "processes stopped",
   "machines asleep",

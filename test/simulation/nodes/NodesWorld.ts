@@ -107,6 +107,27 @@ export class NodesWorld {
     this.timeline.pass(millis)
     if (this.timeline.count > maxCount) throw new Error("the nodes never come to rest")
     for (const name of clientNames) this.checkOwners(name)
+    for (const node of this.nodes.values()) this.checkKnown(node)
+  }
+
+  /** A node that was told everything knows of each name what the directory has. */
+  private checkKnown(node: ChatNode) {
+    if (this.hasForgotten || node.nodes === undefined || !node.process.isAtRest || !this.engine.hasTold(node.place))
+      return
+    const entries = new Map(this.engine.entries("names").map(({ key, value }) => [key, value.split(" ")]))
+    for (const name of clientNames) {
+      const [, incarnation, known] = entries.get(Buffer.from(name).toString("hex")) ?? []
+      const owner = [...node.others].find((other) => other.incarnation === incarnation)
+      for (const form of [name, name.toUpperCase()]) {
+        const there = node.whereIs(form)
+        if (there === (form === known ? owner : undefined)) continue
+        this.broken(
+          "a node was told where a name is, and looks elsewhere",
+          `${node.identity}: ${form} at ${there?.name}`
+        )
+      }
+    }
+    this.occurred("nodes that know everything")
   }
 
   private carry(): ReadonlyArray<number> {
@@ -302,7 +323,7 @@ export class NodesWorld {
   /** A node buries another one, or takes its lease: that one must not be able to write any more. */
   private swapped(by: string, table: string, key: string, value: string | undefined) {
     if (table !== "nodes") return
-    const [, state, incarnation] = /^(alive|dead) ([0-9a-f]+)/u.exec(value ?? "") ?? []
+    const [, state, incarnation] = /^(alive|dead|left) ([0-9a-f]+)/u.exec(value ?? "") ?? []
     const isOwn = this.nodes.get(by)?.name === key
     if (state === "alive") return this.leaseTaken(by, key)
     if (isOwn) return
@@ -369,6 +390,7 @@ export class NodesWorld {
       else if (!node.mayWrite) this.broken("a node is still suspended", node.identity)
     }
     this.pass(5 * term)
+    this.checkSwept(alive)
     for (const node of alive) for (const other of alive) if (node !== other) node.send(other.name, 1, 1)
     this.pass(term)
     this.checkRest(alive)
@@ -427,6 +449,17 @@ export class NodesWorld {
       if (owner !== undefined && !owner.owned.has(likeness))
         this.broken("a name was never released", `${likeness} of ${name}`)
     }
+  }
+
+  /** Nothing is left of those that are gone, which may have been buried only a moment ago. */
+  private checkSwept(alive: ReadonlyArray<ChatNode>) {
+    if (alive.length === 0) return
+    const ofTheDead = () =>
+      this.engine
+        .entries("names")
+        .filter(({ value }) => !alive.some((node) => value.split(" ")[1] === node.incarnation))
+    if (ofTheDead().length > 0) this.pass(4 * term)
+    for (const { value } of ofTheDead()) this.broken("a name of a lost node is never removed", value)
   }
 
   /** With nothing to do, there are heartbeats, and one renewal a term. */
