@@ -18,6 +18,20 @@ export const mutants = [
     test
   },
   {
+    name: "a stream that was emptied in its place is taken for the old one",
+    file: table,
+    search: "if (prefix === this.prefix && !isShorter) return prefix",
+    replace: "if (prefix === this.prefix) return prefix",
+    test: "test/cluster/NatsTable.test.ts"
+  },
+  {
+    name: "a write to a stream that was emptied in its place has a revision that was used before",
+    file: table,
+    search: "if (this.base === base && base + sequence <= highest) this.emptied()",
+    replace: "",
+    test: "test/cluster/NatsTable.test.ts"
+  },
+  {
     name: "what a stopped engine does not take is kept without a bound",
     file: "cluster/NatsConnection.ts",
     search: "    if (this.published - this.confirmed >= this.options.maxUnconfirmedBytes) return\n",

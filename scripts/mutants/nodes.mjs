@@ -476,6 +476,13 @@ export const mutants = [
     test: "test/cluster/Claims.test.ts"
   },
   {
+    name: "a name is given away whose entry the engine has lost",
+    file: claims,
+    search: "      if (lost !== undefined) return",
+    replace: '      if (lost === "") return',
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
     name: "names that the engine has lost are not claimed again",
     file: claims,
     search: "if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)",

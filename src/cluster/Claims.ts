@@ -15,6 +15,8 @@ export interface ClaimsOptions {
   readonly canClaim: () => boolean
   /** Whether this incarnation of a node is part of the cluster; asks the directory if this node does not know it. */
   readonly isAlive: (node: string, incarnation: string) => Effect.Effect<boolean, ClusterUnavailable>
+  /** The name of a client of another living node that looks the same, by what the watch tells. */
+  readonly elsewhere: (likeness: string) => string | undefined
 }
 
 interface Held {
@@ -134,6 +136,8 @@ export class Claims {
       const before = this.held.get(likeness)
       if (before?.incarnation === incarnation && before.name === name) return yours
       let revision = before?.revision ?? 0
+      const lost = yield* this.lostClaim(likeness, key)
+      if (lost !== undefined) return { _tag: "Taken", by: lost } as const
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const written = yield* Effect.either(
           directory.swap("names", key, revision, Claim.show({ node: self, incarnation, name }))
@@ -157,6 +161,22 @@ export class Claims {
         revision = entry?.revision ?? 0
       }
       return yield* contended
+    })
+  }
+
+  /**
+   * A claim of another node that the directory does not have any more, although nobody has removed it: the engine has lost its
+   * entries, and that node is about to write it again. Undefined: there is none.
+   */
+  private lostClaim(likeness: string, key: string): Effect.Effect<string | undefined, ClusterUnavailable> {
+    const { directory, elsewhere } = this.options
+    return Effect.gen(function* () {
+      if (elsewhere(likeness) === undefined) return undefined
+      if ((yield* directory.get("names", key)) !== undefined) return undefined
+      // The watch may be about to tell of the removal.
+      for (let i = 0; i < removalChecks && elsewhere(likeness) !== undefined; i++)
+        yield* Effect.sleep(removalCheckEvery)
+      return elsewhere(likeness)
     })
   }
 
@@ -277,6 +297,10 @@ export class Claims {
     })
   }
 }
+
+/** How long a removal may take from the directory to the watch. */
+const removalChecks = 20
+const removalCheckEvery = "25 millis"
 
 const retryEvery = "250 millis"
 

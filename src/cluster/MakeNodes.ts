@@ -114,7 +114,8 @@ class ConnectedNodes implements VisibleNodes {
       directory,
       incarnation: () => this.membership.incarnation,
       canClaim: () => this.membership.canClaim,
-      isAlive: (name, incarnation) => this.isAlive(name, incarnation)
+      isAlive: (name, incarnation) => this.isAlive(name, incarnation),
+      elsewhere: (likeness) => this.elsewhere.alike(likeness)
     })
     this.elsewhere = new NamesElsewhere({
       self: node,

@@ -37,6 +37,8 @@ export const lastSequenceIn = (error: unknown): number | undefined => {
 
 export interface StreamInfo {
   readonly config: { readonly subjects: ReadonlyArray<string> }
+  /** The number of its last message, also if that was deleted; 0 if there was none. */
+  readonly state: { readonly last_seq: number }
 }
 
 export interface StoredMessage {

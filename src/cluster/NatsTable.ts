@@ -33,7 +33,7 @@ export class NatsTable {
   private readonly own = new Map<string, { readonly revision: number; readonly at: number }>()
   private markers: Array<{ readonly sequence: number; readonly at: number }> = []
   private isDeleting = false
-  /** How often the stream was found to be another one, without the entries of the last one. */
+  /** How often the stream was found to be without the entries that it had. */
   losses = 0
 
   /**
@@ -58,8 +58,11 @@ export class NatsTable {
     if (message === undefined && (await this.foundAgain()) !== prefix) throw new Error("the directory was lost")
     const revision = message === undefined ? 0 : this.revisionOf(message.sequence)
     const own = this.own.get(key)
-    // A leader that was just elected may answer before it has caught up with what the last one confirmed.
-    if (own !== undefined && revision < own.revision && this.now() - own.at < ownMillis) throw new Error("out of date")
+    if (own !== undefined && revision < own.revision && this.now() - own.at < ownMillis) {
+      // Either the stream was emptied, or a leader that was just elected has not caught up with what the last one confirmed.
+      await this.foundAgain()
+      throw new Error("out of date")
+    }
     return message === undefined || message.isMarker ? undefined : { key, value: message.value, revision }
   }
 
@@ -128,7 +131,9 @@ export class NatsTable {
   }
 
   private async write(key: string, subject: string, value: string | undefined, expected: number): Promise<number> {
+    const { base, highest } = this
     const sequence = await this.asking(() => this.writeExactly(subject, value, expected))
+    if (this.base === base && base + sequence <= highest) this.emptied()
     const revision = this.revisionOf(sequence)
     this.remember(key, revision)
     if (value === undefined) this.sawMarker(sequence)
@@ -150,8 +155,12 @@ export class NatsTable {
         return await this.jetStream.write(subject, value, expected, last)
       } catch (error) {
         const found = lastSequenceIn(error)
-        // A number that is not greater can only be that of the subject.
-        if (found === undefined || found <= last) throw error
+        if (found === undefined) throw error
+        if (found <= last) {
+          // That of the subject, which has changed, or that of the whole stream, if it was emptied.
+          this.foundAgain().catch(() => {})
+          throw error
+        }
         last = found
         this.revisionOf(found)
       }
@@ -196,18 +205,28 @@ export class NatsTable {
   }
 
   private async find(): Promise<string> {
-    const { config } = await this.infoOrMade()
+    const { base, highest } = this
+    const { config, state } = await this.infoOrMade()
     const prefix = (config.subjects[0] ?? "").slice(0, -1)
-    if (prefix === this.prefix) return prefix
     const isFirst = this.prefix === undefined
+    const isShorter = this.base === base && state.last_seq < highest - base
+    if (prefix === this.prefix && !isShorter) return prefix
     this.prefix = prefix
+    if (!isFirst) this.emptied()
+    return prefix
+  }
+
+  /**
+   * The stream has lost its messages, and counts from 1 again. It may be another one, or the same: nats-server empties a stream in
+   * the memory of several servers when all have stopped, or when they disagree about it after an election (2.9.10: "Resetting
+   * stream cluster state").
+   */
+  private emptied(): void {
     this.base = this.highest
     this.own.clear()
     this.markers = []
-    if (isFirst) return prefix
     this.losses += 1
     this.remade()
-    return prefix
   }
 
   private async infoOrMade() {

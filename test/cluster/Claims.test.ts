@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import * as Claim from "../../src/cluster/Claim.js"
 import { Claims } from "../../src/cluster/Claims.js"
@@ -22,7 +23,7 @@ const world = () => {
   const fates: Array<Fate> = []
   const late: Array<() => void> = []
   const alive = new Set([mine, other])
-  const state = { incarnation: mine, canClaim: true, requests: 0 }
+  const state = { incarnation: mine, canClaim: true, requests: 0, elsewhere: undefined as string | undefined }
   const taken: Array<string> = []
   const request = <A>(run: () => A) =>
     Effect.suspend((): Effect.Effect<A, ClusterUnavailable> => {
@@ -46,7 +47,8 @@ const world = () => {
     },
     incarnation: () => state.incarnation,
     canClaim: () => state.canClaim,
-    isAlive: (_node, incarnation) => Effect.sync(() => alive.has(incarnation))
+    isAlive: (_node, incarnation) => Effect.sync(() => alive.has(incarnation)),
+    elsewhere: () => state.elsewhere
   })
   const put = (claim: Claim.Claim) =>
     tables.swap("names", bob, tables.get("names", bob)?.revision ?? 0, Claim.show(claim))
@@ -94,6 +96,30 @@ describe("Claims", () => {
       yield* work
       assert.strictEqual(entry(), `a ${other} Bob`)
       assert.isFalse(claims.hasWork)
+    })
+  )
+
+  it.effect("leaves a name to a living node whose entry the engine has lost", () =>
+    Effect.gen(function* () {
+      const { claims, entry, state } = world()
+      state.elsewhere = "Bob"
+      const claiming = yield* Effect.fork(claims.claim("bob", "bob"))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(claiming), { _tag: "Taken", by: "Bob" })
+      assert.isUndefined(entry())
+    })
+  )
+
+  it.effect("takes a name of which the watch tells only now that it is free", () =>
+    Effect.gen(function* () {
+      const { claims, entry, state } = world()
+      state.elsewhere = "Bob"
+      const claiming = yield* Effect.fork(claims.claim("bob", "bob"))
+      yield* TestClock.adjust("100 millis")
+      state.elsewhere = undefined
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(yield* Fiber.join(claiming), { _tag: "Yours" })
+      assert.strictEqual(entry(), `a ${mine} bob`)
     })
   )
 

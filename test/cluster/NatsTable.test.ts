@@ -1,0 +1,111 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { NatsConnection } from "../../src/cluster/NatsConnection.js"
+import { JetStreamError, codes, type NatsJetStream } from "../../src/cluster/NatsJetStream.js"
+import { NatsTable } from "../../src/cluster/NatsTable.js"
+
+/** A stream of three servers with the last message of each subject, and tables of nodes that use it. */
+const world = () => {
+  let last = 0
+  const messages = new Map<string, { sequence: number; value: string }>()
+  const refused = (sequence: number) => new JetStreamError(codes.wrongLastSequence, `wrong last sequence: ${sequence}`)
+  const jetStream = {
+    streamInfo: () => Promise.resolve({ config: { subjects: ["achat.names.0123.>"] }, state: { last_seq: last } }),
+    lastMessage: (_stream: string, subject: string) => {
+      const found = messages.get(subject)
+      return Promise.resolve(found && { ...found, subject, isMarker: false })
+    },
+    write: (subject: string, value: string, expected: number, expectedLast?: number) => {
+      const own = messages.get(subject)?.sequence ?? 0
+      if (own !== expected) return Promise.reject(refused(own))
+      if (expectedLast !== undefined && expectedLast !== last) return Promise.reject(refused(last))
+      messages.set(subject, { sequence: ++last, value })
+      return Promise.resolve(last)
+    }
+  } as unknown as NatsJetStream
+  const connection = { isUp: true, isClustered: true } as NatsConnection
+  return {
+    table: () => {
+      const table = { remade: 0 }
+      const made = new NatsTable(
+        connection,
+        jetStream,
+        "achat",
+        "names",
+        () => 0,
+        () => void (table.remade += 1)
+      )
+      return Object.assign(made, { counts: table })
+    },
+    /** The servers empty the stream, which stays the same otherwise. */
+    empty: () => {
+      last = 0
+      messages.clear()
+    }
+  }
+}
+
+const used = async (table: NatsTable) => {
+  let revision = (await table.swap("bob", 0, "0")) ?? 0
+  for (let i = 1; i < 10; i++) revision = (await table.swap("bob", revision, String(i))) ?? 0
+  return revision
+}
+
+describe("a stream that is emptied and stays the same", () => {
+  it("is found out by a reading, and can be written to", async () => {
+    const { empty, table } = world()
+    const one = table()
+    const before = await used(one)
+    empty()
+    assert.isUndefined(await one.get("bob"))
+    assert.strictEqual(one.counts.remade, 1)
+    const first = (await one.swap("bob", 0, "again")) ?? 0
+    assert.isAbove(first, before)
+    assert.isUndefined(await one.swap("bob", before, "old"))
+    assert.isAbove((await one.swap("bob", first, "and again")) ?? 0, first)
+    assert.strictEqual(one.counts.remade, 1)
+  })
+
+  it("is found out by a write, whose revision was not used before", async () => {
+    const { empty, table } = world()
+    const one = table()
+    const before = await used(one)
+    empty()
+    const first = (await one.swap("eve", 0, "new")) ?? 0
+    assert.isAbove(first, before)
+    assert.strictEqual(one.counts.remade, 1)
+    assert.strictEqual((await one.get("eve"))?.revision, first)
+  })
+
+  it("is found out when an entry is there again that another node has written", async () => {
+    const { empty, table } = world()
+    const [one, other] = [table(), table()]
+    const before = await used(one)
+    empty()
+    await other.swap("bob", 0, "other")
+    // What this node has written cannot have an older revision.
+    assert.match(
+      await one.get("bob").then(
+        () => "",
+        (error: Error) => error.message
+      ),
+      /out of date/u
+    )
+    const entry = await one.get("bob")
+    assert.strictEqual(entry?.value, "other")
+    assert.isAbove(entry?.revision ?? 0, before)
+    assert.isNumber(await one.swap("bob", entry?.revision ?? 0, "mine"))
+  })
+
+  it("is found out by a swap that is refused", async () => {
+    const { empty, table } = world()
+    const [one, other] = [table(), table()]
+    const before = await used(one)
+    empty()
+    await other.swap("eve", 0, "other")
+    const first = (await other.swap("carol", 0, "other")) ?? 0
+    assert.isUndefined(await one.swap("bob", before, "late"))
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.strictEqual(one.counts.remade, 1)
+    assert.isAbove((await other.swap("carol", first, "more")) ?? 0, first)
+  })
+})
