@@ -343,6 +343,34 @@ export const mutants = [
     test: "test/client/ReconnectingClient.test.ts"
   },
   {
+    name: "a client waits for the return of a server although there are others",
+    file: "client/Backoff.ts",
+    search: "if (untried > 0 && !hasTriedAll) {",
+    replace: "if (untried > 0 && !hasTriedAll && returnMillis === undefined) {",
+    test: "test/client/Reconnect.test.ts"
+  },
+  {
+    name: "a client tries other servers again and again without a pause",
+    file: "client/Backoff.ts",
+    search: "            untried -= 1\n",
+    replace: "",
+    test: "test/client/Reconnect.test.ts"
+  },
+  {
+    name: "a client comes back to the server that it has left",
+    file: "client/Servers.ts",
+    search: "order = [...Chunk.toReadonlyArray(shuffled), ...order.slice(current, current + 1)]",
+    replace: "order = [...order.slice(current, current + 1), ...Chunk.toReadonlyArray(shuffled)]",
+    test: "test/client/Servers.test.ts"
+  },
+  {
+    name: "send gives up at a server that is suspended although there are others",
+    file: "cli/commands/LoginAttempts.ts",
+    search: "if (untried > 0 && elsewhere !== undefined && Servers.mayTake(elsewhere, error)) {",
+    replace: "if (untried < 0 && elsewhere !== undefined && Servers.mayTake(elsewhere, error)) {",
+    test: "test/cli/several-servers.test.ts"
+  },
+  {
     name: "a server that asks for no delay makes a client reconnect without a pause",
     file: "client/Backoff.ts",
     search: "if (isReplaced) mayReplace = false",

@@ -84,16 +84,16 @@ export const mutants = [
     replace: "if (millis === undefined) return Effect.fail(failure)",
     also: {
       file: "cli/commands/LoginAttempts.ts",
-      search: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: timeout,",
-      replace: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: 1e9,"
+      search: "Effect.timeoutFail(all, {\n    duration: timeout,",
+      replace: "Effect.timeoutFail(all, {\n    duration: 1e9,"
     },
     send: true
   },
   {
     name: "send waits for the login without end",
     file: "cli/commands/LoginAttempts.ts",
-    search: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: timeout,",
-    replace: "Effect.timeoutFail(attempt(options.login, 0, 0), {\n    duration: 1e9,",
+    search: "Effect.timeoutFail(all, {\n    duration: timeout,",
+    replace: "Effect.timeoutFail(all, {\n    duration: 1e9,",
     send: true
   },
   {

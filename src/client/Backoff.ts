@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as Servers from "./Servers.js"
 
 /**
  * Delays between attempts to reconnect: 1 s, doubled each time up to 30 s. Each is shortened at random by up to a half,
@@ -25,6 +26,8 @@ export interface ConnectionEnd {
   readonly returnMillis?: number | undefined
   /** The delay that it asked for in a refusal: `retry=`. */
   readonly retryMillis?: number | undefined
+  /** Whether the client has tried every server, and none was there. */
+  readonly hasTriedAll?: boolean | undefined
 }
 
 /** The delays of one client. */
@@ -34,6 +37,9 @@ export interface Backoff {
    * longer the delays that follow before the next stable connection, so that no server makes a client connect without a
    * pause. Fails once the schedule is done.
    *
+   * With other servers, the delays are those of `Servers.pause` until each of them was tried, counted from the latest stable
+   * connection, and `return=` makes no difference: the server that comes back is not the one to connect to.
+   *
    * @param announce takes the delay before the wait
    */
   readonly wait: (
@@ -42,21 +48,29 @@ export interface Backoff {
   ) => Effect.Effect<void, Option.Option<never>>
 }
 
-export const make = (delays: Schedule.Schedule<unknown> = schedule): Effect.Effect<Backoff> =>
+/** @param others the number of other servers that are the same chat */
+export const make = (delays: Schedule.Schedule<unknown> = schedule, others = 0): Effect.Effect<Backoff> =>
   Effect.gen(function* () {
-    let mayReplace = true
+    let mayReplace = others === 0
+    let untried = others
     let adjust: (delay: Duration.Duration) => Effect.Effect<Duration.Duration> = Effect.succeed
     const driver = yield* Schedule.driver(
       Schedule.modifyDelayEffect(delays, (_, delay) => adjust(Duration.decode(delay)))
     )
     return {
-      wait: ({ retryMillis = 0, returnMillis, upMillis }, announce) =>
+      wait: ({ hasTriedAll = false, retryMillis = 0, returnMillis, upMillis }, announce) =>
         Effect.gen(function* () {
           if (upMillis >= stableMillis) {
-            mayReplace = true
+            mayReplace = others === 0
+            untried = others
             yield* driver.reset
           }
-          const asked = Math.max(returnMillis ?? 0, retryMillis)
+          if (untried > 0 && !hasTriedAll) {
+            untried -= 1
+            const pause = yield* Servers.pause
+            return yield* Effect.zipRight(announce(pause), Effect.sleep(pause))
+          }
+          const asked = Math.max(others === 0 ? (returnMillis ?? 0) : 0, retryMillis)
           adjust = (delay) => {
             const adjusted = Duration.max(delay, Duration.millis(asked))
             return Effect.as(announce(adjusted), adjusted)

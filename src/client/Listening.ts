@@ -23,6 +23,7 @@ import { RequestRefused } from "./Request.js"
 import { FollowedRooms, type RoomStart } from "./RoomFeed.js"
 import { RoomFilter } from "./RoomFilter.js"
 import * as RoomReports from "./RoomReports.js"
+import type { Elsewhere } from "./Servers.js"
 
 export interface ListeningOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
@@ -43,6 +44,8 @@ export interface ListeningOptions {
   readonly rooms?: ListenedRooms | undefined
   readonly json: boolean
   readonly reconnect: boolean
+  /** The other servers that are the same chat; none by default. */
+  readonly elsewhere?: Elsewhere | undefined
   readonly output: Output
   readonly report: (event: Reconnect.ReconnectEvent) => Effect.Effect<void>
   /** Takes a warning for the user: a line was too long, or a refusal did not end the connection. */

@@ -8,6 +8,8 @@ import * as Time from "../ports/Time.js"
 import { TransportError } from "../ports/Transport.js"
 import * as Backoff from "./Backoff.js"
 import { LoginRefused } from "./Client.js"
+import * as Servers from "./Servers.js"
+import type { Elsewhere } from "./Servers.js"
 
 /** The connection ended, and reconnecting is off. */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone")<{
@@ -43,11 +45,13 @@ export interface ReconnectOptions<A, E, R> {
   readonly report: (event: ReconnectEvent) => Effect.Effect<void>
   /** The delays between attempts; by default `Backoff.schedule`. Once it is done, the end of a connection is final. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
+  /** The other servers that are the same chat; none by default. */
+  readonly elsewhere?: Elsewhere | undefined
 }
 
 /**
  * Runs sessions one after another until one succeeds. An error before the first session is up means that the flags are
- * wrong or that no server is there, so it fails with that error.
+ * wrong or that no server is there, so it fails with that error, unless another server may take the client.
  */
 export const keep = <A, E, R>(
   options: ReconnectOptions<A, E, R>
@@ -56,7 +60,9 @@ export const keep = <A, E, R>(
     let wasUp = false
     let upSince: number | undefined = undefined
     let returnMillis: number | undefined = undefined
-    const backoff = yield* Backoff.make(options.backoff)
+    const { elsewhere = nowhere } = options
+    let untried = elsewhere.others
+    const backoff = yield* Backoff.make(options.backoff, elsewhere.others)
 
     const up = Effect.suspend(() => {
       if (upSince !== undefined) return Effect.void
@@ -70,16 +76,19 @@ export const keep = <A, E, R>(
 
     const lost = (error: E | TransportError | LoginRefused) =>
       Effect.gen(function* () {
-        if (!wasUp || !isLoss(error)) return yield* Effect.fail(error)
-        if (!options.reconnect) return yield* new ConnectionGone({ cause: error })
+        if (!isLoss(error)) return yield* Effect.fail(error)
+        if (!wasUp && (untried === 0 || !Servers.mayTake(elsewhere, error))) return yield* Effect.fail(error)
+        if (wasUp && !options.reconnect) return yield* new ConnectionGone({ cause: error })
         if (error._tag === "LoginRefused" && !mayPass(error)) return yield* Effect.fail(error)
+        if (!wasUp) untried -= 1
         const upMillis = upSince === undefined ? 0 : (yield* Time.now) - upSince
         const retryMillis = error._tag === "LoginRefused" ? error.retryMillis : undefined
-        const end = { upMillis, returnMillis, retryMillis }
+        const end = { upMillis, returnMillis, retryMillis, hasTriedAll: elsewhere.hasTriedAll() }
         upSince = undefined
         returnMillis = undefined
         const report = (delay: Duration.Duration) =>
           options.report({ _tag: "Lost", why: error.message, delay, cause: error })
+        yield* elsewhere.leave
         yield* Effect.orElseFail(backoff.wait(end, report), () => error)
         return Option.none<A>()
       })
@@ -91,6 +100,8 @@ export const keep = <A, E, R>(
       if (Option.isSome(result)) return result.value
     }
   })
+
+const nowhere: Elsewhere = { others: 0, hasTriedAll: () => false, leave: Effect.void }
 
 const isLoss = (error: unknown): error is TransportError | LoginRefused =>
   error instanceof TransportError || error instanceof LoginRefused

@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Time from "../ports/Time.js"
-import { TransportError } from "../ports/Transport.js"
+import { TransportError, type Socket } from "../ports/Transport.js"
 import * as AcknowledgedFeed from "./AcknowledgedFeed.js"
 import type { FeedSource } from "./AcknowledgedFeed.js"
 import { Absentees } from "./Absentees.js"
@@ -27,14 +27,20 @@ import * as LastingDelivery from "./LastingDelivery.js"
 import type * as Login from "./Login.js"
 import * as Reconnect from "./Reconnect.js"
 import { FollowedRooms } from "./RoomFeed.js"
+import * as Servers from "./Servers.js"
 import * as WatchedConnection from "./WatchedConnection.js"
 
 export interface ReconnectingClientOptions<R> extends Login.ClientOptions<TransportError, R> {
   /**
+   * Connections to the other servers that are the same chat; none by default. The client tries `socket` and then these in their
+   * order, and after a loss all others, in a random order, before it comes back to the server that it lost.
+   */
+  readonly others?: ReadonlyArray<Effect.Effect<Socket, TransportError, R>> | undefined
+  /**
    * The delays between attempts to connect. By default 1 s, doubled each time up to 30 s, each shortened at random by up to
    * a half, and from the shortest again after a connection that lasted 10 s. `retry=` in a refusal makes a delay longer,
    * and `return=` in `* closing` replaces it, but only once until a connection has lasted 10 s. The client ends when the
-   * schedule does.
+   * schedule does. With `others`, the client first tries each of these, after up to half a second.
    */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
   /** How long one attempt to connect and log in may take; 10 s by default. */
@@ -174,10 +180,12 @@ export const connect = <R>(
       })
     )
 
+    const servers = Servers.make([options.socket, ...(options.others ?? [])])
     const open = WatchedConnection.open({
       // From the login on: what arrives before the program reads would not be delivered again if the program were killed.
       login: {
         ...options,
+        socket: servers.socket,
         labels,
         seen,
         once: options.once ?? isOfAccount,
@@ -241,6 +249,7 @@ export const connect = <R>(
       session,
       reconnect: true,
       backoff: options.backoff,
+      elsewhere: servers,
       report: (event) =>
         event._tag === "Back"
           ? Effect.void

@@ -13,6 +13,7 @@ import type { LastSeen } from "../client/LastSeen.js"
 import type * as LineConnection from "../client/LineConnection.js"
 import * as Login from "../client/Login.js"
 import { Pace } from "../client/Pace.js"
+import type { Elsewhere } from "../client/Servers.js"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import * as Format from "./Format.js"
 import type { PostponedRequest } from "./RequestQueue.js"
@@ -22,8 +23,9 @@ import type { Ui } from "./Ui.js"
 
 export interface OneConnectionOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** The server's address, for people. */
+  /** The server's address, for people; of several, all of them. */
   readonly where: string
+  readonly elsewhere?: Pick<Elsewhere, "others"> | undefined
   readonly login: string
   /** As in the options of a client. */
   readonly secret?: Effect.Effect<string> | undefined
@@ -89,7 +91,8 @@ export const run = (
       end: client.end,
       whyNoSecrets: whyNoSecrets(Option.getOrUndefined(hello), isPrivate || insecure)
     }
-    announce(ui, options, hello)
+    const isOneOfSeveral = (options.elsewhere?.others ?? 0) > 0
+    announce(ui, { login, where: isOneOfSeveral ? client.remote : where }, hello)
     yield* ui.mutes.use(people.own)
     openConversations(ui, Option.getOrUndefined(hello))
     // A server without notices would not report who is back.
@@ -131,7 +134,7 @@ const silent = (where: string) =>
 /** Shows where the client is connected, and requests the list of users. */
 const announce = (
   { marks, people, requests, transcript }: Ui,
-  { login, where }: OneConnectionOptions,
+  { login, where }: Pick<OneConnectionOptions, "login" | "where">,
   hello: Option.Option<Client.Hello>
 ) => {
   const isAgain = people.own !== ""

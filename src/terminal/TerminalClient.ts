@@ -12,6 +12,8 @@ import type { Keyring } from "../client/Keyring.js"
 import * as Labels from "../client/Labels.js"
 import { LastSeen } from "../client/LastSeen.js"
 import * as Reconnect from "../client/Reconnect.js"
+import * as Servers from "../client/Servers.js"
+import type { Elsewhere } from "../client/Servers.js"
 import * as Time from "../ports/Time.js"
 import type { Socket, TransportError } from "../ports/Transport.js"
 import * as Format from "./Format.js"
@@ -21,6 +23,8 @@ import * as Ui from "./Ui.js"
 export interface TerminalClientOptions extends Ui.UiOptions {
   /** Opens a connection. Run once for each connection. */
   readonly socket: Effect.Effect<Socket, TransportError>
+  /** The other servers that are the same chat; none by default. */
+  readonly elsewhere?: Elsewhere | undefined
   /** If undefined, the user is asked for it. */
   readonly login: string | undefined
   /** The secrets of a login; by default the user is asked for each password that the server requires. */
@@ -125,6 +129,11 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
     const wait = yield* waiting(ui, options)
     showAway(ui, `connecting to ${options.where}`)
     let isFirst = true
+    const { elsewhere } = options
+    let untried = elsewhere?.others ?? 0
+    /** Whether another server may take a client that was never connected. */
+    const mayMove = (error: TransportError | Client.LoginRefused) =>
+      elsewhere !== undefined && untried-- > 0 && Servers.mayTake(elsewhere, error)
     const report = (error: { readonly message: string }) =>
       Effect.sync(() => transcript.print(Format.failed(error.message, marks)))
     const keyring = () => options.keyring?.(login)
@@ -189,7 +198,7 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
         // After a break, the server may not have noticed yet that the connection before has ended.
         const mayPass = isFirst ? retryMillis !== undefined : Reconnect.mayPass(result.left)
         if (isFirst || !mayPass) transcript.print(Format.failed(message, marks))
-        if (isFirst && mayPass) return { _tag: "Refused" } as const // the server is full
+        if (isFirst && mayPass && !mayMove(result.left)) return { _tag: "Refused" } as const // the server is full
         if (!mayPass) {
           const next = yield* askLogin(ui, undefined)
           if (next === undefined) return { _tag: "Refused" } as const
@@ -200,11 +209,13 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
           continue
         }
         reason = message
-      } else if (isFirst) return yield* Effect.fail(result.left)
-      else reason = result.left.message
+      } else if (isFirst && (result.left._tag === "Unsendable" || !mayMove(result.left))) {
+        return yield* Effect.fail(result.left)
+      } else reason = result.left.message
       const { returnMillis } = serverLines
       serverLines.returnMillis = undefined
-      yield* wait({ upMillis, returnMillis, retryMillis }, reason)
+      yield* elsewhere?.leave ?? Effect.void
+      yield* wait({ upMillis, returnMillis, retryMillis, hasTriedAll: elsewhere?.hasTriedAll() }, reason)
     }
   })
 
@@ -229,8 +240,8 @@ const showAway = ({ composer, screen }: Ui.Ui, why: string, reason = "", until =
 }
 
 /** Waits between two attempts to connect, and shows how long. Enter ends a wait. */
-const waiting = (ui: Ui.Ui, { backoff: delays }: TerminalClientOptions) =>
-  Effect.map(Backoff.make(delays), (backoff) => {
+const waiting = (ui: Ui.Ui, { backoff: delays, elsewhere }: TerminalClientOptions) =>
+  Effect.map(Backoff.make(delays, elsewhere?.others), (backoff) => {
     const trying = "trying again; your lines are kept"
     return (end: Backoff.ConnectionEnd, reason: string): Effect.Effect<void> => {
       const show = (delay: Duration.Duration) =>

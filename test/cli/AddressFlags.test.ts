@@ -27,7 +27,7 @@ describe("AddressFlags.addresses", () => {
   }
 })
 
-describe("AddressFlags.address", () => {
+describe("AddressFlags.servers", () => {
   const table: ReadonlyArray<readonly [string, AddressFlags.GivenAddress, string | undefined]> = [
     ["TCP when nothing is given", given(), "127.0.0.1:8080"],
     ["the host and the port given", given("environment", "flag"), "[::1]:7"],
@@ -47,8 +47,28 @@ describe("AddressFlags.address", () => {
   ]
   for (const [name, flags, expected] of table) {
     it(`returns ${name}`, () => {
-      const address = AddressFlags.address(flags)
-      assert.strictEqual(address?.text, expected)
+      assert.strictEqual(AddressFlags.textOf(flags), expected)
     })
   }
+
+  const listed = (host: string, origins: Partial<AddressFlags.GivenAddress["origins"]> = {}) => ({
+    values: { host, port: 7, unix: undefined },
+    origins: { host: "flag", port: "default", unix: "default", ...origins } as const
+  })
+
+  it("returns each server of a list, with the port of the others where it has none", () => {
+    const given = listed("a:1,[::1]:2,c")
+    assert.strictEqual(AddressFlags.textOf(given), "a:1, [::1]:2, c:7")
+    assert.isFalse(AddressFlags.hasOwnPorts(given))
+    assert.isTrue(AddressFlags.hasOwnPorts(listed("a:1,b:2")))
+    assert.isFalse(AddressFlags.hasOwnPorts(listed("a")))
+  })
+
+  it("knows a port that is that of no server", () => {
+    assert.isTrue(AddressFlags.hasIdlePort(listed("a:1,b:2", { port: "flag" })))
+    assert.isTrue(AddressFlags.hasIdlePort(listed("a:1,b:2", { host: "file", port: "file" })))
+    assert.isFalse(AddressFlags.hasIdlePort(listed("a:1,b", { port: "flag" })))
+    assert.isFalse(AddressFlags.hasIdlePort(listed("a:1,b:2")))
+    assert.isFalse(AddressFlags.hasIdlePort(listed("a:1,b:2", { host: "flag", port: "environment" })))
+  })
 })

@@ -20,6 +20,8 @@ describe("ConnectFlags.environment", () => {
       { ...local, ACHAT_TLS: "no" }
     ],
     ["TLS, which needs nothing else", { ACHAT_TLS: "yes" }, { ...local, ACHAT_TLS: "yes" }],
+    ["all servers of a list", { ACHAT_HOST: "a:1,b:2" }, { ACHAT_HOST: "a:1,b:2" }],
+    ["and the port of those without one", { ACHAT_HOST: "a:1,b" }, { ACHAT_HOST: "a:1,b", ACHAT_PORT: "8080" }],
     [
       "what TLS needs, without the certificate and its key",
       { ACHAT_HOST: "::1", ACHAT_PORT: "7", ...tls, ACHAT_CERT: "c", ACHAT_KEY: "k" },

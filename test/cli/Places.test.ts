@@ -13,6 +13,10 @@ describe("Places.parse", () => {
     ["tcp://example.org:9000", { host: "example.org", port: "9000", tls: "no" }],
     ["tls://[::1]:9000", { host: "::1", port: "9000", tls: "yes" }],
     ["tls://example.org", { host: "example.org", tls: "yes" }],
+    ["a:1,b:2", { host: "a:1,b:2" }],
+    ["a:1, [::1]:2 ,c", { host: "a:1,[::1]:2,c" }],
+    ["tls://a:1,tls://b", { host: "a:1,b", tls: "yes" }],
+    ["tcp://a,b", { host: "a,b", tls: "no" }],
     ["unix:chat.sock", { unix: "chat.sock", tls: "no" }],
     ["unix:/run/chat.sock", { unix: "/run/chat.sock", tls: "no" }],
     ...["unix:", "unix://run/chat.sock", "http://example.org:80", "tls://", "a:b", "[::1", "[::1]9", "a:1/x", ""].map(
@@ -22,6 +26,34 @@ describe("Places.parse", () => {
   for (const [text, place] of table) {
     it(`returns ${JSON.stringify(place)} for "${text}"`, () => assert.deepStrictEqual(Places.parse(text), place))
   }
+})
+
+describe("a list of servers", () => {
+  const complaints: ReadonlyArray<readonly [text: string, complaint: string]> = [
+    ["a:1,,b:2", "has an empty server between its commas"],
+    ["a:1,", "has an empty server between its commas"],
+    ["a:1,unix:/s", "has a Unix socket; only servers on TCP can be several"],
+    ["a:1,tls://b:2", "has servers with TLS and without; write tls:// or tcp:// before the first, for all of them"],
+    ["tls://a,tcp://b", "has servers with TLS and without; write tls:// or tcp:// before the first, for all of them"],
+    ["a:1,b:0", "has the port 0; allowed: 1 to 65535"],
+    ["a:1,b:65536", "has the port 65536; allowed: 1 to 65535"],
+    ["a:1,b:x", "has b:x, which is neither HOST nor HOST:PORT"],
+    ["a:1,http://b", "has http://b, which is neither HOST nor HOST:PORT"],
+    ["a:1,b:2,a:1", "has a:1 twice"],
+    ["tls://a:1,a:1", "has a:1 twice"]
+  ]
+  for (const [text, complaint] of complaints) {
+    it(`is refused: "${text}"`, () => {
+      assert.strictEqual(Places.mistakeIn(text), complaint)
+      assert.isUndefined(Places.parse(text))
+      assert.deepStrictEqual(Places.parseHost("a host", true)(text), Either.left(complaint))
+    })
+  }
+
+  it("is only for clients", () => {
+    assert.deepStrictEqual(Places.parseHost("a host", true)("a:1,b:65535"), Either.right("a:1,b:65535"))
+    assert.deepStrictEqual(Places.parseHost("a host", false)("a,b"), Either.left("is not a host"))
+  })
 })
 
 const found = (variables: Record<string, string>, schemes = true) => {

@@ -51,8 +51,9 @@ const resolved = (path: string, flags: Record<string, string>, environment: Reco
     const source = yield* ClientFile.sources({ flags: flagsOf(flags), environment, file })
     const { resolved } = Sources.resolve(ConnectFlags.fileSettings, source)
     const { ca, login } = resolved.values
-    const address = yield* ConnectFlags.check(resolved)
-    return [`${resolved.values.tls ? "tls " : ""}${address.text}`, ca?.replace(/.*\//u, ""), login]
+    const addresses = yield* ConnectFlags.check(resolved)
+    const where = addresses.map(({ text }) => text).join(",")
+    return [`${resolved.values.tls ? "tls " : ""}${where}`, ca?.replace(/.*\//u, ""), login]
   })
 
 describe("The settings of a client", () => {
@@ -68,6 +69,8 @@ describe("The settings of a client", () => {
     ["are changed by the environment", {}, { ACHAT_LOGIN: "bob" }, ["tls work.example:1", "work.pem", "bob"]],
     ["have the port of the environment", {}, { ACHAT_PORT: "7" }, ["tls work.example:7", "work.pem", "alice.w"]],
     ["have the server of the environment", {}, { ACHAT_SERVER: "plain" }, ["plain.example:2", "mine.pem", "alice"]],
+    ["have the servers of a list", {}, { ACHAT_SERVER: "a:1,b:2" }, ["a:1,b:2", "mine.pem", "alice"]],
+    ["have those of a host, with TLS", {}, { ACHAT_HOST: "tls://a,b:2" }, ["tls a:8080,b:2", "mine.pem", "alice"]],
     ["have the host of the environment", {}, { ACHAT_HOST: "h" }, ["h:8080", "mine.pem", "alice"]],
     [
       "have the server of a flag, whatever the environment says",

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { LoginRefused } from "../../src/client/Client.js"
 import * as Reconnect from "../../src/client/Reconnect.js"
+import type { Elsewhere } from "../../src/client/Servers.js"
 import { TransportError } from "../../src/ports/Transport.js"
 
 const lost = new TransportError({ during: "Read", reason: "lost" })
@@ -14,7 +15,10 @@ const refused = (code: string, retryMillis?: number) => new LoginRefused({ code,
 type Session = Reconnect.ReconnectOptions<string, never, never>["session"]
 
 /** Runs sessions one after another; returns the result and what was reported. */
-const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; millis?: number } = {}) =>
+const keep = (
+  sessions: ReadonlyArray<Session>,
+  options: { reconnect?: boolean; millis?: number; elsewhere?: Elsewhere } = {}
+) =>
   Effect.gen(function* () {
     const reported: Array<string> = []
     const delays: Array<number> = []
@@ -24,6 +28,7 @@ const keep = (sessions: ReadonlyArray<Session>, options: { reconnect?: boolean; 
         Reconnect.keep({
           session: (...given) => Effect.suspend(() => sessions[next++]?.(...given) ?? Effect.succeed("the last one")),
           reconnect: options.reconnect ?? true,
+          elsewhere: options.elsewhere,
           report: (event) =>
             Effect.sync(() => {
               reported.push(event._tag === "Lost" ? event.why : "back")
@@ -179,6 +184,66 @@ describe("Reconnect.keep", () => {
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(fiber)
       assert.deepStrictEqual(events, ["open", "close", "open", "close"])
+    })
+  )
+})
+
+/** Two other servers. */
+const elsewhere = (hasTriedAll = false) => {
+  const state = { left: 0 }
+  const leave = Effect.sync(() => void (state.left += 1))
+  return Object.assign(state, { others: 2, hasTriedAll: () => hasTriedAll, leave })
+}
+
+describe("Reconnect.keep, with other servers", () => {
+  it.effect("tries each of them soon, and then waits as without them", () =>
+    Effect.gen(function* () {
+      const others = elsewhere()
+      const { delays, result } = yield* keep([breaks, breaks, breaks, breaks], { elsewhere: others })
+      assert.strictEqual(result, "the last one")
+      assert.strictEqual(others.left, 4)
+      const [first = 0, second = 0, third = 0, fourth = 0] = delays
+      assert.isBelow(Math.max(first, second), 500)
+      assert.isAtLeast(third, 500)
+      assert.isAtLeast(fourth, 1000)
+    })
+  )
+
+  it.effect("waits for no server that goes, however often", () =>
+    Effect.gen(function* () {
+      const goes: Session = (up, closing) =>
+        Effect.zipRight(Effect.zipRight(up, Effect.sleep("10 seconds")), shutsDown(60_000)(up, closing))
+      const { delays } = yield* keep([goes, goes, goes, shutsDown(60_000), shutsDown(60_000)], {
+        elsewhere: elsewhere()
+      })
+      assert.isBelow(Math.max(...delays.slice(0, 4)), 500)
+      // The last ones were not up for long, and each other server was tried.
+      assert.isBelow(delays[4] ?? Infinity, 1001)
+    })
+  )
+
+  it.effect("does not hurry if none was there", () =>
+    Effect.gen(function* () {
+      const { delays } = yield* keep([breaks], { elsewhere: elsewhere(true) })
+      assert.isAtLeast(delays[0] ?? 0, 500)
+    })
+  )
+
+  it.effect("tries them before the first connection is up, if the first one is there and may not pass", () =>
+    Effect.gen(function* () {
+      const full: Session = () => Effect.fail(refused("full", 60_000))
+      const silent: Session = () => Effect.fail(lost)
+      const { result } = yield* keep([full, silent, () => Effect.succeed("done")], { elsewhere: elsewhere() })
+      assert.strictEqual(result, "done")
+      const failed = yield* keep([full, full, full], { elsewhere: elsewhere() })
+      assert.strictEqual(failed.result instanceof LoginRefused && failed.result.code, "full")
+      assert.strictEqual((yield* keep([silent], { elsewhere: elsewhere(true) })).result, lost)
+      const wrong = refused("bad-login")
+      assert.strictEqual((yield* keep([() => Effect.fail(wrong)], { elsewhere: elsewhere() })).result, wrong)
+      assert.strictEqual(
+        (yield* keep([full, () => Effect.succeed("done")], { reconnect: false, elsewhere: elsewhere() })).result,
+        "done"
+      )
     })
   )
 })

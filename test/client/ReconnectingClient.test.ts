@@ -101,6 +101,36 @@ describe("ReconnectingClient", () => {
     })
   )
 
+  it.scopedLive("goes to another server at once when its own goes, and loses nothing", () =>
+    Effect.gen(function* () {
+      const [a, b] = [yield* restartable({ returnAfter: Duration.minutes(1) }), yield* restartable()]
+      const first = yield* a.start
+      const bob = yield* ReconnectingClient.connect({ socket: a.socket, others: [b.socket], login: "bob" })
+      yield* Effect.forkScoped(Stream.runDrain(bob.received))
+      const second = yield* b.start
+      yield* first.stop
+      yield* until(bob, "Connected")
+      yield* eventually(() => Effect.runSync(second.names).includes("bob"), "bob is not at the other server")
+      assert.deepStrictEqual(tags(yield* bob.deliver(["bob"], "hi")), ["Written"])
+    })
+  )
+
+  it.scopedLive("connects to the first server that is there and takes it", () =>
+    Effect.gen(function* () {
+      const [absent, full, good] = [
+        yield* restartable(),
+        yield* restartable({ maxConnections: 1 }),
+        yield* restartable()
+      ]
+      yield* full.start
+      yield* Client.connect({ socket: full.socket, login: "alice" })
+      const server = yield* good.start
+      const others = [full.socket, good.socket]
+      yield* ReconnectingClient.connect({ socket: absent.socket, others, login: "bob" })
+      assert.deepStrictEqual([...(yield* server.names)], ["bob"])
+    })
+  )
+
   it.scopedLive("does not come back after a ban", () =>
     Effect.gen(function* () {
       const { socket, start } = yield* restartable()

@@ -20,6 +20,7 @@ import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as Wire from "../../protocol/Wire.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Units from "../settings/Units.js"
+import type { Elsewhere } from "../../client/Servers.js"
 import * as LoginAttempts from "./LoginAttempts.js"
 import type { LoginSecret } from "./Secrets.js"
 import * as SendReport from "./SendReport.js"
@@ -29,6 +30,8 @@ import * as SendReport from "./SendReport.js"
 /** The job of one `a-chat ask`. */
 export interface AskJob {
   readonly socket: Effect.Effect<Socket, TransportError>
+  /** The other servers that are the same chat; none by default. */
+  readonly elsewhere?: Elsewhere | undefined
   /** As `Outcomes.distinct` returns them. */
   readonly recipients: ReadonlyArray<string>
   readonly login: string

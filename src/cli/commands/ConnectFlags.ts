@@ -1,9 +1,12 @@
+import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Path from "node:path"
 import * as Escape from "../../client/Escape.js"
 import { LoginRefused } from "../../client/Login.js"
 import type * as Reconnect from "../../client/Reconnect.js"
+import * as Servers from "../../client/Servers.js"
 import * as Tcp from "../../transport/Tcp.js"
 import * as Tls from "../../transport/Tls.js"
 import * as Unix from "../../transport/Unix.js"
@@ -25,7 +28,7 @@ export const settings = {
   server: Setting.text("server", "name|url", {
     about:
       "Server to connect to: tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, or a name from the client settings " +
-      "(~/.config/a-chat/client.toml; see a-chat config --client)",
+      "(~/.config/a-chat/client.toml; see a-chat config --client). Several that are one chat: HOST:PORT,HOST:PORT",
     default: undefined,
     defaultText: "that of --host and --port"
   }),
@@ -126,35 +129,54 @@ export const requireLogin = (login: string | undefined): Effect.Effect<string, E
 /** The kernel would retry for minutes if a server does not reply at all. */
 export const connectTimeout = Duration.seconds(10)
 
-/** Connects to the address that the flags name, with TLS if they ask for it. */
-export const socket = (given: GivenConnection): Effect.Effect<Socket, TransportError> =>
-  Effect.mapError(connect(given), TransportAdvice.toConnect)
+/** The servers that the flags name, of which a command that runs once takes the first that is there. */
+export const socket = (given: GivenConnection): Effect.Effect<Socket, TransportError> => servers(given).socket
 
-const connect = (given: GivenConnection): Effect.Effect<Socket, TransportError> =>
-  Effect.flatMap(check(given), (address) => {
-    if ("path" in address) return Unix.connect(address.path, connectTimeout)
-    const { ca, cert, key, serverName, tls } = given.values
-    return tls
-      ? Tls.connect(address, { ca, cert, key, serverName, timeout: connectTimeout })
-      : Tcp.connect(address, connectTimeout)
-  })
+/** The servers that the flags name, with TLS if they ask for it. */
+export const servers = (given: GivenConnection): Servers.Servers => {
+  const made = Servers.make(
+    Either.match(check(given), {
+      onLeft: (mistake): Connects => [Effect.fail(mistake)],
+      onRight: (addresses) => Arr.map(addresses, (address) => connect(given, address, timeoutOf(addresses.length)))
+    })
+  )
+  return { ...made, socket: Effect.mapError(made.socket, TransportAdvice.toConnect) }
+}
 
-/** Returns the address, or fails if settings contradict each other. */
-export const check = (given: GivenConnection): Effect.Effect<AddressFlags.NamedAddress, TransportError> => {
+type Connects = Arr.NonEmptyReadonlyArray<Effect.Effect<Socket, TransportError>>
+
+/** One server of several that does not reply must leave time for the others. */
+const timeoutOf = (servers: number) => Duration.max(Duration.seconds(2), Duration.times(connectTimeout, 1 / servers))
+
+const connect = (
+  given: GivenConnection,
+  address: AddressFlags.NamedAddress,
+  timeout: Duration.Duration
+): Effect.Effect<Socket, TransportError> => {
+  if ("path" in address) return Unix.connect(address.path, timeout)
+  const { ca, cert, key, serverName, tls } = given.values
+  return tls ? Tls.connect(address, { ca, cert, key, serverName, timeout }) : Tcp.connect(address, timeout)
+}
+
+/** Returns the addresses, or what is wrong if settings contradict each other. */
+export const check = (
+  given: GivenConnection
+): Either.Either<Arr.NonEmptyReadonlyArray<AddressFlags.NamedAddress>, TransportError> => {
   const { origins, values } = given
-  const address = AddressFlags.address(given)
-  if (address === undefined) return misuse("--unix replaces --host and --port; give one or the other")
+  const addresses = AddressFlags.servers(given)
+  if (addresses === undefined) return misuse("--unix replaces --host and --port; give one or the other")
+  if (AddressFlags.hasIdlePort(given)) return misuse("--port has no effect: each of the servers has its own")
   const { cert, key } = values
   if (!values.tls) {
     const unused = (["ca", "cert", "key", "serverName"] as const).find((name) => origins[name] === "flag")
-    return unused === undefined ? Effect.succeed(address) : misuse(`--${settings[unused].name} needs TLS; add --tls`)
+    return unused === undefined ? Either.right(addresses) : misuse(`--${settings[unused].name} needs TLS; add --tls`)
   }
-  if ("path" in address) return misuse("TLS needs TCP; leave out --tls or --unix")
+  if ("path" in addresses[0]) return misuse("TLS needs TCP; leave out --tls or --unix")
   if ((cert === undefined) !== (key === undefined)) return misuse("--cert and --key belong together; give both")
-  return Effect.succeed(address)
+  return Either.right(addresses)
 }
 
-const misuse = (reason: string) => Effect.fail(new TransportError({ during: "Connect", reason }))
+const misuse = (reason: string) => Either.left(new TransportError({ during: "Connect", reason }))
 
 /**
  * The variables of a child process. Those of settings are left out: `a-chat send` in the program would also use an
@@ -170,14 +192,14 @@ export const environment = (given: GivenConnection, inherited: NodeJS.ProcessEnv
  * certificate and its key, which belong to one login.
  */
 const connection = (given: GivenConnection): Readonly<Record<string, string>> => {
-  const address = AddressFlags.address(given)
+  const [address] = AddressFlags.servers(given) ?? []
   if (address === undefined) return {}
   if ("path" in address) return { [Setting.variable("unix")]: Path.resolve(address.path) }
   const { origins } = given
-  const { ca, serverName, tls } = given.values
+  const { ca, host, port, serverName, tls } = given.values
   return {
-    [Setting.variable("host")]: address.host,
-    [Setting.variable("port")]: `${address.port}`,
+    [Setting.variable("host")]: host,
+    ...(AddressFlags.hasOwnPorts(given) ? {} : { [Setting.variable("port")]: `${port}` }),
     ...(tls || origins.tls !== "default" ? { [Setting.variable("tls")]: tls ? "yes" : "no" } : {}),
     ...(tls && ca !== undefined ? { [Setting.variable("ca")]: Path.resolve(ca) } : {}),
     ...(tls && serverName !== undefined ? { [Setting.variable("server-name")]: serverName } : {})

@@ -20,9 +20,10 @@ import * as TerminalFlags from "./TerminalFlags.js"
 /** Chats at a terminal, or as a filter in a pipe. Returns once the connection has ended, with the exit status set. */
 export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<void, ExitStatus.Failure> => {
   const { bell, history, logDir, login, notify, notifyFor, notifyOsc, plain, seq } = given.values
-  const address = AddressFlags.address(given)
-  if (address === undefined) return ExitStatus.misused("--unix replaces --host and --port; give one or the other")
-  const socket = ConnectFlags.socket(given)
+  const where = AddressFlags.textOf(given)
+  if (where === undefined) return ExitStatus.misused("--unix replaces --host and --port; give one or the other")
+  const servers = ConnectFlags.servers(given)
+  const { socket } = servers
   const streams = {
     socket,
     login,
@@ -42,7 +43,8 @@ export const run = (given: Resolved<typeof Connect.settings>): Effect.Effect<voi
         ...streams,
         keyring: (name) => Secrets.keyring(given, socket, name),
         hasAccount: given.values.cert !== undefined,
-        where: address.text,
+        elsewhere: servers,
+        where,
         display: Display.make(process.env, process.stdout.getColorDepth()),
         defaultLogin: GuessedLogin.ofUser(process.env["USER"]),
         fallbackSize: Screen.fallbackSize(process.env),

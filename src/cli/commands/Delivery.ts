@@ -11,6 +11,7 @@ import * as Requests from "../../client/Requests.js"
 import * as RoomReports from "../../client/RoomReports.js"
 import * as Sending from "../../client/Sending.js"
 import * as UnlabelledSending from "../../client/UnlabelledSending.js"
+import type { Elsewhere } from "../../client/Servers.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as GuessedLogin from "./GuessedLogin.js"
@@ -22,6 +23,8 @@ import * as SendReport from "./SendReport.js"
 /** The job of one `a-chat send`. */
 export interface DeliveryJob {
   readonly socket: Effect.Effect<Socket, TransportError>
+  /** The other servers that are the same chat; none by default. */
+  readonly elsewhere?: Elsewhere | undefined
   readonly recipients: ReadonlyArray<string>
   readonly login: string
   readonly secret?: LoginSecret | undefined

@@ -1,4 +1,4 @@
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -9,7 +9,9 @@ import * as Login from "../../client/Login.js"
 import { Pace } from "../../client/Pace.js"
 import * as Reconnect from "../../client/Reconnect.js"
 import type { Link } from "../../client/Sending.js"
-import type { Socket, TransportError } from "../../ports/Transport.js"
+import * as Servers from "../../client/Servers.js"
+import type { Elsewhere } from "../../client/Servers.js"
+import { TransportError, type Socket } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Units from "../settings/Units.js"
 import type { LoginSecret } from "./Secrets.js"
@@ -18,6 +20,8 @@ import type { LoginSecret } from "./Secrets.js"
 
 export interface LoginAttemptsOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
+  /** The other servers that are the same chat; none by default. */
+  readonly elsewhere?: Elsewhere | undefined
   readonly login: string
   readonly secret?: LoginSecret | undefined
   /** Makes another name, if `login` is taken. Undefined if no other name is acceptable. */
@@ -81,14 +85,18 @@ export interface LoggedIn extends Login.PendingLogin {
 
 /**
  * Logs in. Tries another name if one is taken for which there is an alternative. With `retries` also tries again if there
- * is no server, if the server ends the connection before the login, or if it allows another try.
+ * is no server, if the server ends the connection before the login, or if it allows another try. Before that, it tries each of
+ * the other servers once.
  */
 export const logIn = (
   options: LoginAttemptsOptions,
   which: Which
 ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
   let failure: ExitStatus.Failure | undefined = undefined
-  const { alternative, auto, kept, retries, secret, timeout, use } = options
+  const { alternative, auto, elsewhere, kept, retries, secret, timeout, use } = options
+  const others = elsewhere?.others ?? 0
+  const leave = elsewhere?.leave ?? Effect.void
+  let untried = others
   const connect = (login: string) =>
     discardingFailed(options.socket, (socket, discard) =>
       Effect.gen(function* () {
@@ -111,7 +119,7 @@ export const logIn = (
         const plain = yield* Login.start({ socket, login })
         return { ...plain, server: yield* Login.greet(plain), isLoggedOut: () => false }
       })
-    )
+    ).pipe(others === 0 ? (self) => self : inPartOf(timeout, others + 1))
   const attempt = (
     login: string,
     names: number,
@@ -119,8 +127,13 @@ export const logIn = (
   ): Effect.Effect<LoggedIn, ExitStatus.Failure, Scope.Scope> => {
     const again = (error: Login.LoginRefused | TransportError, millis: number | undefined) => {
       failure = ExitStatus.asMisuse(error)
+      if (untried > 0 && elsewhere !== undefined && Servers.mayTake(elsewhere, error)) {
+        untried -= 1
+        const next = Effect.flatMap(Servers.pause, (pause) => Effect.delay(attempt(login, names, tries), pause))
+        return Effect.zipRight(leave, next)
+      }
       if (millis === undefined || tries >= retries) return Effect.fail(failure)
-      return Effect.delay(attempt(login, names, tries + 1), millis)
+      return Effect.zipRight(leave, Effect.delay(attempt(login, names, tries + 1), millis))
     }
     return connect(login).pipe(
       Effect.catchTags({
@@ -137,9 +150,11 @@ export const logIn = (
       })
     )
   }
+  const attempts = attempt(options.login, 0, 0)
+  const all = which === "first" ? attempts : Effect.zipRight(leave, attempts)
   // A server that ends every connection must not be reconnected to without a pause.
   const pause = which === "first" || which.inVain === 0 ? 0 : reconnectMillis(which.inVain - 1)
-  return Effect.timeoutFail(attempt(options.login, 0, 0), {
+  return Effect.timeoutFail(all, {
     duration: timeout,
     onTimeout: () =>
       failure ??
@@ -172,6 +187,20 @@ const discardingFailed = <A, E>(
       )
     })
   )
+
+/** A server that takes connections and answers none must leave time for the others. */
+const inPartOf =
+  (timeout: Duration.Duration, servers: number) =>
+  <A, E, R>(login: Effect.Effect<A, E, R>): Effect.Effect<A, E | TransportError, R> => {
+    const duration = Duration.min(longestLogin, Duration.times(timeout, 1 / servers))
+    const reason = `the server did not accept the login within ${Units.showDuration(duration)}`
+    return Effect.timeoutFail(login, {
+      duration,
+      onTimeout: () => new TransportError({ during: "Connect", reason })
+    })
+  }
+
+const longestLogin = Duration.seconds(10)
 
 /** Whether another try may succeed: there is no server yet, or the connection broke before the login. */
 const isPassing = ({ code, during }: TransportError) =>

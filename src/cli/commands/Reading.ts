@@ -9,6 +9,7 @@ import type { PastLine } from "../../client/PastReports.js"
 import * as Request from "../../client/Request.js"
 import * as Requests from "../../client/Requests.js"
 import * as RoomReports from "../../client/RoomReports.js"
+import type { Elsewhere } from "../../client/Servers.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
@@ -39,6 +40,8 @@ export const settings = {
 
 export interface ReadingOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
+  /** The other servers that are the same chat; none by default. */
+  readonly elsewhere?: Elsewhere | undefined
   /** Undefined for a guest with a guessed name. */
   readonly login: string | undefined
   readonly secret: LoginSecret
@@ -58,12 +61,13 @@ export interface Reading {
 
 export const open = (options: ReadingOptions): Effect.Effect<Reading, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const { join, secret, socket, timeout } = options
+    const { elsewhere, join, secret, socket, timeout } = options
     const login = options.login ?? GuessedLogin.guess()
     const isGuessed = options.login === undefined
     const { connection, server } = yield* LoginAttempts.logIn(
       {
         socket,
+        elsewhere,
         login,
         secret,
         alternative: isGuessed ? () => GuessedLogin.alternative(login) : undefined,

@@ -74,8 +74,11 @@ export const keyring = (
   }
 }
 
-/** The server in the names of state files. */
-export const serverOf = (given: Given) => `${given.values.tls ? "tls " : ""}${AddressFlags.address(given)?.text ?? ""}`
+/** The server in the names of state files; of several, all of them, in whatever order they are given. */
+export const serverOf = (given: Given) => {
+  const texts = (AddressFlags.servers(given) ?? []).map(({ text }) => text)
+  return `${given.values.tls ? "tls " : ""}${texts.toSorted().join(",")}`
+}
 
 /** What was received under this login before; undefined for a guest, for whom nothing is kept. */
 export const seenRecord = (

@@ -67,7 +67,8 @@ export const command = Command.make(settings, parameters, (line) =>
         "a room does not answer: ask one of its members, or write to it with a-chat send"
       )
     }
-    const socket = ConnectFlags.socket(given)
+    const servers = ConnectFlags.servers(given)
+    const { socket } = servers
     const text = line.text.length === 0 ? yield* question : line.text.join(" ")
     if (text.includes("\n")) return yield* ExitStatus.misused("a question is one line")
     const base = login ?? GuessedLogin.guess()
@@ -76,6 +77,7 @@ export const command = Command.make(settings, parameters, (line) =>
     const name = login ?? GuessedLogin.alternative(base)
     const job = {
       socket,
+      elsewhere: servers,
       recipients,
       login: name,
       alternative: given.origins.login === "flag" ? undefined : () => GuessedLogin.alternative(base),

@@ -54,7 +54,8 @@ export const command = Command.make(settings, parameters, (line) =>
     const given = yield* ConnectFlags.resolve(settings, line.flags)
     const { all, concurrency, noReconnect, rate, room } = given.values
     if (all && room === undefined) return yield* ExitStatus.misused("--all needs --room")
-    const socket = ConnectFlags.socket(given)
+    const servers = ConnectFlags.servers(given)
+    const { socket } = servers
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     const [program, ...args] = line.program
     if (program === undefined) {
@@ -97,6 +98,7 @@ export const command = Command.make(settings, parameters, (line) =>
         return Reconnect.keep({
           session: session(secret, memory),
           reconnect: !noReconnect,
+          elsewhere: servers,
           report: ConnectFlags.report
         })
       }).pipe(Effect.scoped)

@@ -40,7 +40,8 @@ export const command = Command.make(settings, parameters, (line) =>
     const { join, json, limit, login, since, timeout, until } = given.values
     const conversation = line.conversation.trim()
     yield* Effect.mapError(Encode.conversation(conversation), ExitStatus.asMisuse)
-    const socket = ConnectFlags.socket(given)
+    const servers = ConnectFlags.servers(given)
+    const { socket } = servers
     const most = limit === 0 ? everything : (limit ?? (since === undefined ? defaultLimit : everything))
     const range = rangeOf(since, until)
     const show = (lines: Iterable<Reading.Line>) =>
@@ -50,7 +51,7 @@ export const command = Command.make(settings, parameters, (line) =>
       )
     yield* Secrets.use(given, socket, login, (secret) =>
       Effect.gen(function* () {
-        const { ask } = yield* Reading.open({ socket, login, secret, join, timeout })
+        const { ask } = yield* Reading.open({ socket, elsewhere: servers, login, secret, join, timeout })
         const load = (page: Requests.PageRange) =>
           Effect.tap(
             ask(conversation, (requester) => Requests.history(requester, conversation, page)),

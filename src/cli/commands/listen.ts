@@ -51,7 +51,8 @@ export const command = ConnectFlags.command(settings, (given) =>
     if (room !== undefined && room.length > 1 && since?._tag === "Number") {
       return yield* ExitStatus.misused("--since LINE is for one room: each has numbers of its own; give a time instead")
     }
-    const socket = ConnectFlags.socket(given)
+    const servers = ConnectFlags.servers(given)
+    const { socket } = servers
     const login = yield* ConnectFlags.requireLogin(given.values.login)
     let connected = false
     let hasGap = false
@@ -74,6 +75,7 @@ export const command = ConnectFlags.command(settings, (given) =>
             count,
             json,
             reconnect: !noReconnect,
+            elsewhere: servers,
             output: process.stdout,
             report: ConnectFlags.report,
             warn: (line) => ExitStatus.say(Escape.show(line))

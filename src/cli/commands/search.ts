@@ -34,12 +34,13 @@ export const command = Command.make(settings, parameters, (line) =>
     const text = line.text.join(" ").trim()
     if (text === "") return yield* ExitStatus.misused("words to search for are required: a-chat search TEXT")
     yield* Effect.mapError(Encode.text(text), ExitStatus.asMisuse)
-    const socket = ConnectFlags.socket(given)
+    const servers = ConnectFlags.servers(given)
+    const { socket } = servers
     let isGuest = true
     const { isDamaged, lines: found } = yield* Secrets.use(given, socket, login, (secret) =>
       Effect.gen(function* () {
         isGuest = secret.secret === undefined && secret.hasAccount !== true
-        const { ask } = yield* Reading.open({ socket, login, secret, join, timeout })
+        const { ask } = yield* Reading.open({ socket, elsewhere: servers, login, secret, join, timeout })
         return yield* ask(conversation, (requester) => Requests.search(requester, text, { in: conversation, limit }))
       }).pipe(Effect.scoped)
     )

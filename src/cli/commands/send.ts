@@ -68,10 +68,12 @@ export const command = Command.make(settings, parameters, (line) =>
     const { auto, join, json, login, retry, timeout, wait, waitFor } = given.values
     const recipients = Outcomes.distinct(line.recipients.split(","))
     yield* Effect.mapError(Encode.recipients(recipients), ExitStatus.asMisuse)
-    const socket = ConnectFlags.socket(given)
+    const servers = ConnectFlags.servers(given)
+    const { socket } = servers
     const name = login ?? GuessedLogin.guess()
     const job: Omit<Delivery.DeliveryJob, "secret"> = {
       socket,
+      elsewhere: servers,
       recipients,
       login: name,
       mayRename: given.origins.login !== "flag",

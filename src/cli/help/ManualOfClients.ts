@@ -6,7 +6,8 @@ export const connect: ManualPage = {
   summary: "Joins a chat: with a prompt at a terminal, as a filter in a pipe.",
   description: [
     "--server names the server: `tls://HOST:PORT`, `tcp://HOST:PORT`, `unix:PATH`, or a name from the settings " +
-      "file, which `a-chat config --help` describes.",
+      "file, which `a-chat config --help` describes. Several servers that are one chat are `HOST:PORT,HOST:PORT`: the " +
+      "client uses the first one that takes it, and another one when that goes or is lost.",
     "At a terminal the prompt stays at the bottom. `bob, carol: hi` writes to both, and so do the following " +
       "lines until you name other recipients. /reply replies to the last sender, /all to the other recipients as " +
       "well, Tab completes names, and /help lists the rest. Each of your lines is shown with its outcome. If the " +

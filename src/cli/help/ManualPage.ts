@@ -28,7 +28,8 @@ export const interrupted = ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it."] 
 export const reconnects =
   "When the connection is lost, the command says so on standard error and reconnects: after 1 s at first, " +
   "then after twice as long each time, up to 30 s. Each delay is shortened at random, so that clients do not " +
-  "all reconnect at once. With --no-reconnect the command exits instead."
+  "all reconnect at once. Of several servers (`--server HOST:PORT,HOST:PORT`), it tries each of the others first, within " +
+  "seconds. With --no-reconnect the command exits instead."
 
 export const reading =
   "The command does not show up in the chat: it only sends commands, and takes no messages away from other " +

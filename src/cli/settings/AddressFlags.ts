@@ -1,3 +1,4 @@
+import * as Arr from "effect/Array"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Tcp from "../../transport/Tcp.js"
 import * as Unix from "../../transport/Unix.js"
@@ -37,12 +38,34 @@ export const addresses = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddre
   return origins.host === "default" && origins.port === "default" ? [unix] : [tcp(given), unix]
 }
 
-/** Where a client connects. Undefined when flags name both; otherwise the flag wins over the environment. */
-export const address = (given: GivenAddress): NamedAddress | undefined => {
+/**
+ * Where a client connects: to one of these servers, which are one chat. Undefined when flags name TCP and a Unix socket;
+ * otherwise the flag wins over the environment.
+ */
+export const servers = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddress> | undefined => {
   const { origins, values } = given
-  if (values.unix === undefined) return tcp(given)
-  if (origins.host === "flag" || origins.port === "flag") return origins.unix === "flag" ? undefined : tcp(given)
-  return Unix.address(values.unix)
+  if (values.unix === undefined) return listed(given)
+  if (origins.host === "flag" || origins.port === "flag") return origins.unix === "flag" ? undefined : listed(given)
+  return [Unix.address(values.unix)]
+}
+
+const listed = ({ values }: GivenAddress): NonEmptyReadonlyArray<Tcp.TcpAddress> =>
+  Arr.map(Places.hosts(values.host), ({ host, port }) => Tcp.address(host, port ?? values.port))
+
+/** The servers as people write them. */
+export const textOf = (given: GivenAddress): string | undefined =>
+  servers(given)
+    ?.map(({ text }) => text)
+    .join(", ")
+
+/** Whether each server of a list has its own port. */
+export const hasOwnPorts = ({ values: { host } }: GivenAddress): boolean =>
+  host.includes(",") && Places.hosts(host).every(({ port }) => port !== undefined)
+
+/** Whether a port is given, and is that of no server. */
+export const hasIdlePort = (given: GivenAddress): boolean => {
+  const { host, port } = given.origins
+  return hasOwnPorts(given) && (port === "flag" || (port !== "default" && port === host))
 }
 
 const tcp = ({ values }: GivenAddress): Tcp.TcpAddress => Tcp.address(values.host, values.port)

@@ -116,7 +116,7 @@ const named = (server: Sources.Found, file: SettingsFile.SettingsFile | undefine
 }
 
 const unknownServer = ({ text }: Sources.Found, file: SettingsFile.SettingsFile | undefined): string => {
-  const complaint = Places.complaintOfWeb(String(text))
+  const complaint = Places.complaintOfWeb(String(text)) ?? Places.mistakeIn(String(text))
   if (complaint !== undefined) return `${JSON.stringify(text)} ${complaint}`
   const names = [...servers(file).keys()]
   const meant = DidYouMean.nearest(String(text), names)

@@ -1,15 +1,83 @@
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type { Found, Source } from "./Sources.js"
 
-/** The ways to write where a server is: `HOST`, `HOST:PORT`, `[::1]:PORT`, `tcp://…`, `tls://…` and `unix:PATH`. */
+/**
+ * The ways to write where a server is: `HOST`, `HOST:PORT`, `[::1]:PORT`, `tcp://…`, `tls://…` and `unix:PATH`; and where several
+ * are, of which a client uses one: `HOST:PORT,HOST:PORT`.
+ */
 
 /** A place in terms of the settings `host`, `port`, `unix` and `tls`. */
 export type Place = Readonly<Partial<Record<"host" | "port" | "unix" | "tls", string>>>
 
 const pattern = /^(?:(tcp|tls):\/\/)?(?:\[([^[\]]+)\]|([^:/[\]]+))(?::(\d+))?$/u
 
+/** A server of a list. */
+export interface ListedHost {
+  readonly host: string
+  /** Undefined for that of the setting `port`. */
+  readonly port: number | undefined
+}
+
+const highestPort = 65_535
+
+/** The servers of a host that `parseHost` has accepted: of a list, or one. */
+export const hosts = (host: string): NonEmptyReadonlyArray<ListedHost> =>
+  host.includes(",") ? Either.getOrThrow(parseList(host)).hosts : [{ host, port: undefined }]
+
+interface List {
+  readonly hosts: NonEmptyReadonlyArray<ListedHost>
+  /** That of the first server, which holds for those after it. */
+  readonly scheme: string | undefined
+}
+
+/** Several servers, or what is wrong with them. */
+const parseList = (text: string): Either.Either<List, string> =>
+  Either.gen(function* () {
+    const parts = text.split(",").map((part) => part.trim())
+    const [, scheme] = /^(tcp|tls):/u.exec(parts[0] ?? "") ?? []
+    const [first, ...others] = yield* Either.all(parts.map((part) => parseListed(part, scheme)))
+    const texts = parts.map((part) => part.replace(/^(?:tcp|tls):\/\//u, ""))
+    const twice = texts.find((one, at) => texts.indexOf(one) !== at)
+    if (twice !== undefined) return yield* Either.left(`has ${twice} twice`)
+    if (first === undefined) return yield* Either.left("is empty")
+    return { hosts: [first, ...others], scheme }
+  })
+
+const parseListed = (part: string, scheme: string | undefined): Either.Either<ListedHost, string> => {
+  if (part === "") return Either.left("has an empty server between its commas")
+  if (/^unix:/u.test(part)) return Either.left("has a Unix socket; only servers on TCP can be several")
+  const [, own, v6, name, digits] = pattern.exec(part) ?? []
+  const host = v6 ?? name
+  if (host === undefined) return Either.left(`has ${part}, which is neither HOST nor HOST:PORT`)
+  if (own !== undefined && own !== scheme) {
+    return Either.left("has servers with TLS and without; write tls:// or tcp:// before the first, for all of them")
+  }
+  if (digits === undefined) return Either.right({ host, port: undefined })
+  const port = Number(digits)
+  return port >= 1 && port <= highestPort
+    ? Either.right({ host, port })
+    : Either.left(`has the port ${digits}; allowed: 1 to ${highestPort}`)
+}
+
+/** What is wrong with a list of servers; undefined if it is none, or a good one. */
+export const mistakeIn = (text: string): string | undefined =>
+  text.includes(",") ? Option.getOrUndefined(Either.getLeft(parseList(text))) : undefined
+
+const parseSeveral = (text: string): Place | undefined => {
+  const list = parseList(text)
+  if (Either.isLeft(list)) return undefined
+  const { hosts, scheme } = list.right
+  const host = hosts.map(
+    ({ host, port }) => `${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`
+  )
+  return { host: host.join(","), ...(scheme === undefined ? {} : { tls: scheme === "tls" ? "yes" : "no" }) }
+}
+
 /** Returns the place, or undefined if the text is only a host, as `::1` is, or of another form. */
 export const parse = (text: string): Place | undefined => {
+  if (text.includes(",")) return parseSeveral(text)
   if (/^unix:(?!\/\/)./u.test(text)) return { unix: text.slice("unix:".length), tls: "no" }
   const [, scheme, v6, name, port] = pattern.exec(text) ?? []
   const host = v6 ?? name
@@ -38,6 +106,10 @@ export const parseHost =
   (forms: string, schemes: boolean) =>
   (text: string): Either.Either<string, string> => {
     if (text === "") return Either.left("is empty")
+    if (text.includes(",")) {
+      const mistake = schemes ? mistakeIn(text) : `is not ${forms}`
+      return mistake === undefined ? Either.right(text) : Either.left(mistake)
+    }
     const place = parse(text)
     if (place?.port !== undefined && (schemes || place.tls === undefined)) {
       return Either.left("names a port, too; give the port once")
