@@ -5,8 +5,8 @@ import { LineClient } from "../line-client.mjs"
 const now = () => performance.timeOrigin + performance.now()
 
 class Connection extends LineClient {
-  constructor(port, take, ended) {
-    super(createConnection({ port, host: "127.0.0.1", noDelay: true }))
+  constructor({ host, port }, take, ended) {
+    super(createConnection({ port, host, noDelay: true }))
     Object.assign(this, { take, ended })
   }
 
@@ -30,16 +30,17 @@ class Client {
   messages = 0
   acknowledged = 0
 
-  constructor(name, ports) {
-    Object.assign(this, { name, ports, attempts: 0 })
+  /** @param nodes each a `host` and a `port` */
+  constructor(name, nodes) {
+    Object.assign(this, { name, nodes, attempts: 0 })
   }
 
   come() {
     if (this.isGone) return
-    const port = this.ports[this.attempts++ % this.ports.length]
+    const node = this.nodes[this.attempts++ % this.nodes.length]
     let isOver = false
     const connection = new Connection(
-      port,
+      node,
       (line) => {
         if (isOver) return
         if (line === "* pong: in") {
@@ -98,8 +99,8 @@ export class Talker extends Client {
   number = 0
   isResting = true
 
-  constructor(name, ports, others) {
-    super(name, ports)
+  constructor(name, nodes, others) {
+    super(name, nodes)
     this.others = others
   }
 
@@ -141,15 +142,15 @@ export class Talker extends Client {
   }
 }
 
-const place = ({ ports: [port] }, at) => `${port} at ${at}`
+const place = ({ nodes: [{ name }] }, at) => `node ${name} at ${at}`
 
 /**
  * One of several clients that all want the same name, each at its own node. What is checked: nobody is given a message that
  * was sent after another one had the name.
  */
 export class Pretender extends Client {
-  constructor(name, port, reign) {
-    super(name, [port])
+  constructor(name, node, reign) {
+    super(name, [node])
     this.reign = reign
   }
 

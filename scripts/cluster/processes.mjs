@@ -26,15 +26,19 @@ class Process {
   child
   log = ""
 
-  /** @param args the command and its arguments */
-  constructor(name, args, ready) {
-    Object.assign(this, { name, args, ready })
+  /**
+   * @param args the command and its arguments
+   * @param environment further variables
+   */
+  constructor(name, args, ready, environment = {}) {
+    Object.assign(this, { name, args, ready, environment })
   }
 
   /** Starts it, and waits until it can be used, for 30 s at most. */
   async start() {
     const [command, ...args] = this.args
-    const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] })
+    const options = { stdio: ["ignore", "ignore", "pipe"], env: { ...env, ...this.environment } }
+    const child = spawn(command, args, options)
     this.child = child
     running.add(child)
     child.once("exit", () => running.delete(child))
@@ -70,46 +74,55 @@ class Process {
   }
 }
 
-/** NATS servers with JetStream, not started: one, or a cluster of more. */
-export const natsServers = async (count, folder) => {
-  const ports = []
-  for (let i = 0; i < count; i++) ports.push({ port: await freePort(), route: await freePort() })
-  const routes = ports.map(({ route }) => `nats://127.0.0.1:${route}`).join(",")
-  return ports.map(({ port, route }, at) => {
+/** NATS servers with JetStream, not started: one, or a cluster of more; each on its machine, or all on this one. */
+export const natsServers = async (count, folder, machines = []) => {
+  const places = []
+  for (let i = 0; i < count; i++) {
+    const { host = "127.0.0.1", within = [] } = machines[i] ?? {}
+    places.push({ host, within, port: await freePort(), route: await freePort() })
+  }
+  const routes = places.map(({ host, route }) => `nats://${host}:${route}`).join(",")
+  return places.map(({ host, port, route, within }, at) => {
     const data = join(folder, `nats-${at + 1}`)
     mkdirSync(data, { recursive: true })
-    const cluster = ["--cluster_name", "chat", "--cluster", `nats://127.0.0.1:${route}`, "--routes", routes]
-    const args = ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", data, "-n", `nats-${at + 1}`]
+    const cluster = ["--cluster_name", "chat", "--cluster", `nats://${host}:${route}`, "--routes", routes]
+    const args = ["-a", host, "-p", String(port), "-js", "-sd", data, "-n", `nats-${at + 1}`]
     const server = new Process(
       `nats-${at + 1}`,
-      [natsServer, ...args, ...(count > 1 ? cluster : [])],
-      async () => server.log.includes("Server is ready") && answers(port)
+      [...within, natsServer, ...args, ...(count > 1 ? cluster : [])],
+      async () => server.log.includes("Server is ready") && answers({ host, port })
     )
-    server.port = port
-    server.url = `nats://127.0.0.1:${port}`
-    return server
+    return Object.assign(server, { port, url: `nats://${host}:${port}` })
   })
 }
 
-/** A node, not started. `flags` are further ones of `a-chat serve`. */
-export const node = async ({ flags = [], folder, name, urls }) => {
+/**
+ * A node, not started, whose clients come to `host`. `flags` are further ones of `a-chat serve`, and `environment` further
+ * variables.
+ */
+export const node = async ({ environment, flags = [], folder, machine, name, urls }) => {
   const port = await freePort()
   const admin = await freePort()
+  const { clientHost: host = "127.0.0.1", within = [] } = machine ?? {}
   const control = join(folder, `${name}.control`)
-  const served = ["--port", String(port), "--admin", String(admin), "--control", control, "--log-format", "logfmt"]
+  const places = ["--host", host, "--port", String(port), "--admin", `${host}:${admin}`, "--control", control]
   const cluster = ["--cluster", urls.join(","), "--node", name]
-  const node = new Process(name, [process.execPath, main, "serve", ...served, ...cluster, ...flags], async () => {
-    const answer = await fetch(`http://127.0.0.1:${admin}/readyz`).catch(() => undefined)
-    return answer?.status === 200
-  })
-  Object.assign(node, { admin, control, port })
-  return node
+  const served = ["serve", ...places, "--log-format", "logfmt", ...cluster, ...flags]
+  const ready = async () => (await readiness(node)) === 200
+  const node = new Process(name, [...within, process.execPath, main, ...served], ready, environment)
+  return Object.assign(node, { admin, control, host, port })
+}
+
+/** The status of /readyz; undefined if there is no answer. */
+export const readiness = async ({ admin, host }) => {
+  const answer = await fetch(`http://${host}:${admin}/readyz`, { signal: AbortSignal.timeout(1000) }).catch(() => {})
+  return answer?.status
 }
 
 /** What /metrics of a node shows, summed over labels; undefined if it does not answer. */
-export const metrics = async ({ admin }) => {
+export const metrics = async ({ admin, host }) => {
   const signal = AbortSignal.timeout(2_000)
-  const answer = await fetch(`http://127.0.0.1:${admin}/metrics`, { signal }).catch(() => undefined)
+  const answer = await fetch(`http://${host}:${admin}/metrics`, { signal }).catch(() => undefined)
   if (answer === undefined) return undefined
   const sums = new Map()
   for (const line of (await answer.text()).split("\n")) {

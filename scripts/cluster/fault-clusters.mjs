@@ -1,0 +1,75 @@
+// The clusters of three nodes that faults happen to. Imported, not run.
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { drop, machine } from "./machines.mjs"
+import { natsServers, node } from "./processes.mjs"
+import { silentProxy } from "./proxy.mjs"
+
+/** The library that fakes a process's wall clock; undefined without `faketime`, or if this is not Linux. */
+export const libfaketime = (existsSync("/usr/lib") ? readdirSync("/usr/lib") : [])
+  .map((folder) => join("/usr/lib", folder, "faketime", "libfaketimeMT.so.1"))
+  .find((path) => existsSync(path))
+
+/**
+ * - `one`, `three`: NATS servers of this machine, and between each node and each of them a proxy that can fall silent
+ * - `clocks`: as `three`, and the wall clock of each node can be set
+ * - `machines`: three machines with a node and a NATS server each, and a network between them that can be cut
+ */
+export const shapes = ["one", "three", "clocks", "machines"]
+
+const names = ["a", "b", "c"]
+
+/** Starts a cluster. `end()` ends its nodes in order, and everything else. */
+export const cluster = async (shape, { folder, term }) => {
+  const place = mkdtempSync(join(folder, `${shape}-`))
+  const machines = shape === "machines" ? [await machine(), await machine(), await machine()] : []
+  const servers = await natsServers(shape === "one" ? 1 : 3, place, machines)
+  const proxies = []
+  const nodes = []
+  const end = async () => {
+    await Promise.all(nodes.map((one) => one.end()))
+    await Promise.all(servers.map((server) => server.end("SIGKILL")))
+    for (const one of proxies) one.close()
+    for (const one of machines) one.end()
+  }
+  await Promise.all(servers.map((server) => server.start()))
+  for (const [at, name] of names.entries()) {
+    const own = machines.length > 0 ? [] : await Promise.all(servers.map(({ port }) => silentProxy(port)))
+    proxies.push(...own)
+    const urls = own.length > 0 ? own.map(({ port }) => `nats://127.0.0.1:${port}`) : servers.map(({ url }) => url)
+    const clock = shape === "clocks" ? fakeClock(join(place, `${name}.clock`)) : undefined
+    const flags = ["--cluster-term", `${term}s`, "--cluster-wait", "2m"]
+    const environment = clock?.environment
+    const one = await node({ name, folder: place, urls, flags, machine: machines[at], environment })
+    nodes.push(Object.assign(one, { cut: cutOf(own, machines[at]), machine: machines[at], server: servers[at], clock }))
+  }
+  await Promise.all(nodes.map((one) => one.start()))
+  return { shape, nodes, servers, end }
+}
+
+/** Nothing fakes the monotonic clock: no command sets that one. */
+const fakeClock = (file) => {
+  const set = (seconds) => writeFileSync(file, `${seconds < 0 ? "" : "+"}${seconds}\n`)
+  set(0)
+  const environment = {
+    LD_PRELOAD: libfaketime ?? "",
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_NO_CACHE: "1",
+    FAKETIME_DONT_FAKE_MONOTONIC: "1",
+    NO_FAKE_STAT: "1"
+  }
+  return { environment, set }
+}
+
+/** What cuts a node off, in a direction ("both", "out" or "in"), and returns what ends that. */
+const cutOf = (proxies, machine) => (direction) => {
+  if (machine === undefined) {
+    for (const proxy of proxies) proxy.cut(direction)
+    return () => proxies.forEach((proxy) => proxy.mend())
+  }
+  const ends = [
+    ...(direction === "in" ? [] : [drop({ from: machine })]),
+    ...(direction === "out" ? [] : [drop({ to: machine })])
+  ]
+  return () => ends.forEach((end) => end())
+}
