@@ -202,5 +202,12 @@ export const mutants = [
     search: "    broker.soon(() => broker.changed(name))\n",
     replace: "",
     test: lines
+  },
+  {
+    name: "a client is given what waits for it although another one has its name by now",
+    file: "cluster/LocalNames.ts",
+    search: "if (!isOpen() && peer.outbox.lines > 0) broker",
+    replace: "if (!isOpen() && peer.outbox.lines < 0) broker",
+    test: "test/cluster/faults.test.ts"
   }
 ]

@@ -9,7 +9,7 @@ import * as FatalReply from "../protocol/FatalReply.js"
 import type { Nodes } from "./Nodes.js"
 
 interface Collaborators {
-  readonly broker: Pick<FeatureContext, "alike" | "expel" | "soon">
+  readonly broker: Pick<FeatureContext, "alike" | "breakOff" | "expel" | "soon">
   readonly nodes: () => Pick<Nodes, "claim" | "release"> | undefined
   /** Whether logins can be decided at the moment. */
   readonly isOpen: () => boolean
@@ -87,12 +87,19 @@ export class LocalNames {
     if (held.isOurs) this.cluster.nodes()?.release(likeness)
   }
 
-  /** Another node has the name: its clients here have to go. */
+  /**
+   * Another node has the name: its clients here have to go. Lines that their writers have in hand would be written when this
+   * node may write again, to a client that has the name no more: such a connection is broken off, and they return.
+   */
   taken(likeness: string, name: string) {
-    const { broker } = this.cluster
+    const { broker, isOpen } = this.cluster
     const held = this.held.get(likeness)
     if (held !== undefined) held.isOurs = false
-    for (const peer of broker.alike(name)) broker.expel(peer, FatalReply.loginInUse(peer.name))
+    for (const peer of broker.alike(name)) {
+      const fatal = FatalReply.loginInUse(peer.name)
+      if (!isOpen() && peer.outbox.lines > 0) broker.breakOff(peer, fatal.reason)
+      else broker.expel(peer, fatal)
+    }
   }
 
   /** The same admission, for the names of the whole cluster. */

@@ -27,6 +27,11 @@ describe("AddressFlags.addresses", () => {
   }
 })
 
+const listed = (host: string, origins: Partial<AddressFlags.GivenAddress["origins"]> = {}) => ({
+  values: { host, port: 7, unix: undefined },
+  origins: { host: "flag", port: "default", unix: "default", ...origins } as const
+})
+
 describe("AddressFlags.servers", () => {
   const table: ReadonlyArray<readonly [string, AddressFlags.GivenAddress, string | undefined]> = [
     ["TCP when nothing is given", given(), "127.0.0.1:8080"],
@@ -50,11 +55,6 @@ describe("AddressFlags.servers", () => {
       assert.strictEqual(AddressFlags.textOf(flags), expected)
     })
   }
-
-  const listed = (host: string, origins: Partial<AddressFlags.GivenAddress["origins"]> = {}) => ({
-    values: { host, port: 7, unix: undefined },
-    origins: { host: "flag", port: "default", unix: "default", ...origins } as const
-  })
 
   it("returns each server of a list, with the port of the others where it has none", () => {
     const given = listed("a:1,[::1]:2,c")

@@ -43,6 +43,8 @@ const withBob = Effect.gen(function* () {
   return { address, bob }
 })
 
+const run = (...flags: ReadonlyArray<string>) => Program.run(["who", ...flags])
+
 describe("Clients with several servers", () => {
   it.scopedLive("send over the first one that is there and takes them", () =>
     Effect.gen(function* () {
@@ -80,7 +82,6 @@ describe("Clients with several servers", () => {
 
   it.scopedLive("refuse a list with a mistake", () =>
     Effect.gen(function* () {
-      const run = (...flags: ReadonlyArray<string>) => Program.run(["who", ...flags])
       const host = yield* run("--host", "a:1,,b:2")
       assert.deepStrictEqual(host, {
         status: 2,

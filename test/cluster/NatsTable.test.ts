@@ -3,11 +3,12 @@ import type { NatsConnection } from "../../src/cluster/NatsConnection.js"
 import { JetStreamError, codes, type NatsJetStream } from "../../src/cluster/NatsJetStream.js"
 import { NatsTable } from "../../src/cluster/NatsTable.js"
 
+const refused = (sequence: number) => new JetStreamError(codes.wrongLastSequence, `wrong last sequence: ${sequence}`)
+
 /** A stream of three servers with the last message of each subject, and tables of nodes that use it. */
 const world = () => {
   let last = 0
   const messages = new Map<string, { sequence: number; value: string }>()
-  const refused = (sequence: number) => new JetStreamError(codes.wrongLastSequence, `wrong last sequence: ${sequence}`)
   const jetStream = {
     streamInfo: () => Promise.resolve({ config: { subjects: ["achat.names.0123.>"] }, state: { last_seq: last } }),
     lastMessage: (_stream: string, subject: string) => {

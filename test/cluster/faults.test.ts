@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { vi } from "vitest"
+import { likenessOf } from "../../src/chat/Names.js"
 import { Watch } from "../../src/chat/Watch.js"
 import { pass } from "../support/MemoryServer.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
@@ -234,6 +235,32 @@ describe("a node that is suspended", () => {
       assert.strictEqual(messages(carol).at(-1), "from alice: on")
       assert.strictEqual(messages(alice).at(-1), "from carol: on")
       assert.sameMembers(messages(again), ["from alice: on", "from carol: on"])
+    })
+  )
+
+  it.scoped("gives nothing that waits to a client whose name another one has by now", () =>
+    Effect.gen(function* () {
+      const { b, cluster } = yield* twoNodes({ memory: { bufferBytes: 64 } })
+      const [carol, bob] = [yield* b.join("carol"), yield* b.join("bob")]
+      yield* settle
+      bob.socket.pause()
+      carol.say(`bob: ${"x".repeat(100)}`)
+      yield* settle
+      carol.say("bob: waits")
+      yield* settle
+      const node = cluster.node("b")
+      node.suspend()
+      yield* settle
+      bob.socket.resume()
+      yield* settle
+      node.rebear([[likenessOf("bob"), "bob"]])
+      yield* settle
+      node.resume()
+      yield* bob.ended
+      yield* settle
+      assert.lengthOf(messages(bob), 1)
+      assert.match(replies(carol).join("\n"), /^! undelivered bob reason=disconnected/u)
+      assert.strictEqual((yield* b.server.ledger).inFlight, 0)
     })
   )
 
