@@ -384,6 +384,28 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     assert.isAtMost(most, 240)
     await page.click("[aria-label='To the latest messages']")
     await B.shows(page, "the end")
+
+    // The page looks at few rows whenever it scrolls: each look can make the browser lay out the lines.
+    await page.evaluate(() => {
+      const offsetTop = Object.getOwnPropertyDescriptor(HTMLElement.prototype, "offsetTop")
+      const counted = { looks: 0 }
+      Object.assign(globalThis, { counted })
+      Object.defineProperty(HTMLElement.prototype, "offsetTop", {
+        get(this: HTMLElement) {
+          counted.looks += 1
+          return offsetTop?.get?.call(this) as number
+        }
+      })
+    })
+    const looks = () => page.evaluate(() => (globalThis as unknown as { counted: { looks: number } }).counted.looks)
+    for (let n = 1; n <= 10; n++) {
+      writer.say(`#long: more ${n}`)
+      await B.shows(page, `more ${n}`)
+    }
+    assert.isBelow(await looks(), 100)
+    await page.evaluate(() => void document.querySelector(".scroll")?.scrollBy(0, -3_000))
+    await page.waitForSelector("[aria-label='To the latest messages']")
+    assert.isBelow(await looks(), 300)
     writer.end()
     await page.context().close()
   }, 120_000)

@@ -47,6 +47,19 @@ const seqBefore = (lines: ReadonlyArray<ShownLine>, at: number): number => {
   return 0
 }
 
+/** The first row that ends below the top of the window, by halving: each look at a row may make the browser lay out. */
+const firstInSight = (box: HTMLElement): HTMLElement | undefined => {
+  const rows = box.querySelectorAll<HTMLElement>("li[data-key]")
+  let [low, high] = [0, rows.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const row = rows[middle]
+    if (row !== undefined && row.offsetTop + row.offsetHeight <= box.scrollTop) low = middle + 1
+    else high = middle
+  }
+  return rows[low]
+}
+
 /**
  * The lines of a conversation. Only a part of them is in the document, which moves with the user. Whatever is added or
  * removed around it, the lines in sight stay where they are: the browser's own way to do that is not in all browsers.
@@ -75,16 +88,13 @@ export const LogView = ({
   const to = Math.min(all.length, from + maxRendered)
   const target = view.target.value
 
-  /** Remembers which line is at the top of the window. */
+  /** Remembers which line is at the top of the window, unless that follows the end. */
   const remember = (box: HTMLDivElement) => {
     isPinned.current =
       to >= all.length && timeline.isAtEnd && box.scrollHeight - box.scrollTop - box.clientHeight < nearEnd
     view.isAtEnd.value = isPinned.current
-    for (const row of box.querySelectorAll<HTMLElement>("li[data-key]")) {
-      if (row.offsetTop + row.offsetHeight <= box.scrollTop) continue
-      anchor.current = { key: row.dataset["key"] ?? "", offset: row.offsetTop - box.scrollTop }
-      return
-    }
+    const row = isPinned.current ? undefined : firstInSight(box)
+    anchor.current = row && { key: row.dataset["key"] ?? "", offset: row.offsetTop - box.scrollTop }
   }
 
   /** Puts more lines into the document where the user is close to its edge, and loads more where there are no others. */
