@@ -393,6 +393,7 @@ const look = async () => {
   const version = /^achat_build_info\{.*version="([^"]*)"/mu.exec(metrics)?.[1]
   const uptime = time(Date.now() - started * 1000)
   if (connections.isDraining) state("draining: the server is shutting down", "bad")
+  else if (known.cluster?.isSuspended) state("suspended: cut off from the other nodes", "bad")
   else state(`version ${version}, up ${uptime}`, "good")
 }
 
