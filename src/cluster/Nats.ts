@@ -47,6 +47,9 @@ const maxRequestMillis = 1_000
 /** How often markers of removed entries are deleted. */
 const deletionMillis = 10_000
 
+/** How often in a row a server may refuse the node before that gives up: waiting does not make credentials right. */
+const maxRefusals = 3
+
 /** How often the first connection is tried. */
 const startRetry = Duration.millis(500)
 
@@ -152,16 +155,30 @@ const starting = (
   )
   return Effect.gen(function* () {
     const end = performance.now() + Duration.toMillis(timeout)
+    let refusals = 0
     while (true) {
       const result = yield* Effect.either(once)
       if (result._tag === "Right") return
-      if (performance.now() >= end) {
-        const reason = `no NATS server of ${servers.join(", ")} can be used: ${result.left.reason}`
-        return yield* new ClusterPort.ClusterUnavailable({ reason, cause: result.left.cause })
+      const { cause, reason } = result.left
+      const advice = adviceOn(reason, servers)
+      refusals = advice === undefined ? 0 : refusals + 1
+      if (refusals === maxRefusals || performance.now() >= end) {
+        const whole = `no NATS server of ${servers.join(", ")} can be used: ${reason}${advice ?? ""}`
+        return yield* new ClusterPort.ClusterUnavailable({ reason: whole, cause })
       }
       yield* Effect.sleep(startRetry)
     }
   })
+}
+
+/** What to do about an error that time does not mend; undefined if it may. */
+const adviceOn = (reason: string, [server = ""]: ReadonlyArray<string>): string | undefined => {
+  if (/authorization|authentication|nonce/iu.test(reason))
+    return "; check --cluster-credentials, or the user in --cluster"
+  // A server that refuses the certificate of a node may close the connection before Node has read why.
+  if (/certificate|\bssl\b|\btls\b/iu.test(reason) || (server.startsWith("tls:") && /ECONNRESET|EPIPE/u.test(reason)))
+    return "; check --cluster-ca, --cluster-cert and --cluster-key, and whether the servers want nats:// or tls://"
+  return undefined
 }
 
 const link =
@@ -265,4 +282,9 @@ const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, ClusterPort.Cluster
     catch: (cause) => new ClusterPort.ClusterUnavailable({ reason: describe(cause), cause })
   })
 
-const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const describe = (error: unknown): string => {
+  const message = (error instanceof Error ? error.message : String(error)).trim()
+  // 80…:error:0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate:../deps/openssl/….c:1601:SSL alert number 42
+  const [, openssl] = /:SSL routines:[^:]*:([^:]+):/u.exec(message) ?? []
+  return openssl === undefined ? message : `TLS: ${openssl}`
+}
