@@ -30,6 +30,7 @@ export const parts = {
   costs: { file: "BENCHMARKS.md", command: "npm run bench -- --costs --update-docs" },
   web: { file: "BENCHMARKS.md", command: "npm run bench -- --web --update-docs" },
   store: { file: "BENCHMARKS.md", command: "npm run bench -- --store --update-docs" },
+  cluster: { file: "BENCHMARKS.md", command: "npm run bench -- --cluster --update-docs" },
   kills: { file: "OPERATING.md", command: "npm run kills -- --update-docs FILE" },
   restart: { file: "OPERATING.md", command: "npm run restart -- --update-docs" },
   settings: { file: "OPERATING.md", command: "npm run settings" }

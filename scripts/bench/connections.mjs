@@ -20,7 +20,7 @@ const visit = (serial, wire, place, fail) =>
       resolve()
       return false
     }
-    const socket = open(place, receive, wire)
+    const socket = open(Array.isArray(place) ? place[serial % place.length] : place, receive, wire)
     socket.on("error", (error) => fail(`${name}: ${error.message}`))
     socket.on("close", () => {
       if (!heard.endsWith(self.received)) fail(`${name}: the server closed the connection, ${JSON.stringify(heard)}`)

@@ -1,7 +1,7 @@
 // Puts one load on one server, checks every message that comes back, and prints what it measured as one line of JSON:
 // `node scripts/bench/generator.mjs --protocol PROTOCOL --at PLACE --pid N --load ROW [--quick]`
-// (PROTOCOL: see wire.mjs; PLACE: a port, or the path of a Unix socket; ROW: see loads.mjs; --pid is the server's, for its
-// memory and CPU). Exits with 1 at the first message that is lost, duplicated, reordered or changed, with the fault in
+// (PROTOCOL: see wire.mjs; PLACE: a port, the path of a Unix socket, or the ports of several nodes as A,B; ROW: see
+// loads.mjs; --pid is the server's, for its memory and CPU, or those of the nodes). Exits with 1 at the first message that is lost, duplicated, reordered or changed, with the fault in
 // `failure`.
 import { writeSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -34,9 +34,11 @@ const stored = { outcomes, "catch-up": catchUp, "room-return": roomReturn, passw
 /** Playwright takes half a second to load. */
 const page = async (...args) => (await import("./page.mjs")).page(...args)
 const run = { traffic, slow, paced, churn, idle, rush, who, streams, page, ...stored }[load.kind]
-const place = /^\d+$/.test(values.at) ? Number(values.at) : values.at
+const several = values.at.split(",").map(Number)
+const place = /^\d+$/.test(values.at) ? Number(values.at) : several.some(Number.isNaN) ? values.at : several
+const pid = values.pid.includes(",") ? values.pid.split(",").map(Number) : Number(values.pid)
 const accounts = withAccounts(wires[values.protocol], load)
 const wire = load.kind === "traffic" ? withRoom(accounts, load) : accounts
-const result = await run(load, wire, place, Number(values.pid), fail)
+const result = await run(load, wire, place, pid, fail)
 writeSync(1, `${JSON.stringify({ ok: true, ...result })}\n`)
 process.exit(0)

@@ -4,7 +4,7 @@ const perSecond = [{ key: "rate", unit: "/s", better: "more" }]
 const traffic = { kind: "traffic", size: 32, warm: 500, measure: 1500, quick: { warm: 200, measure: 400 } }
 
 /** The median of this number of runs is the figure, unless `--runs` says otherwise. */
-export const usualRuns = { figures: 3, aged: 3, growth: 2, costs: 2, clients: 3, store: 3, web: 3 }
+export const usualRuns = { figures: 3, aged: 3, growth: 2, costs: 2, clients: 3, store: 3, web: 3, cluster: 3 }
 
 const thousands = (number) => number.toLocaleString("en")
 const cpu = [{ key: "serverMicroseconds", unit: "µs", better: "less" }]
@@ -94,6 +94,96 @@ const web = [
       { key: "scrollingLongest", title: "the longest of these frames", unit: "ms", better: "less" },
       { key: "receiving", title: "a frame while 50 lines a second arrive below them, p95", unit: "ms", better: "less" },
       { key: "receivingLongest", title: "the longest of these frames", unit: "ms", better: "less" }
+    ]
+  }
+]
+
+/** Rows of several nodes on this machine, next to NATS alone (see nats-pair.mjs) and to one server. */
+const nodes = [
+  ...[100, 1000].map((window) => ({
+    id: `nodes-${window}`,
+    kind: "traffic",
+    cluster: "traffic",
+    shape: "pairs",
+    peers: 16,
+    window,
+    warm: 3000, // three processes have to be compiled
+    measure: 3000,
+    raw: { batch: window, window: 16, milliseconds: 3000 },
+    servers: ["raw-nats", "a-chat-cluster", "a-chat"],
+    figures: [
+      {
+        ...perSecond[0],
+        title: `16 pairs over two nodes, window ${thousands(window)} (NATS alone: as many lines a message)`
+      },
+      { key: "microseconds", title: "CPU of each line, without NATS", unit: "µs", better: "less" }
+    ]
+  })),
+  {
+    id: "nodes-outcome",
+    cluster: "outcome",
+    lines: 10_000,
+    raw: { batch: 1, window: 1, milliseconds: 3000 },
+    servers: ["raw-nats", "a-chat-cluster"],
+    quick: { lines: 500 },
+    figures: [{ key: "p50", title: "the outcome of one line from another node, p50", unit: "µs", better: "less" }]
+  },
+  {
+    id: "nodes-mesh",
+    kind: "traffic",
+    cluster: "traffic",
+    shape: "mesh",
+    peers: 100,
+    window: 20,
+    warm: 3000,
+    measure: 3000,
+    servers: ["a-chat-cluster", "a-chat"],
+    figures: [{ ...perSecond[0], title: "mesh of 100 at random nodes, window 20: two nodes on both cores, one on one" }]
+  },
+  {
+    id: "nodes-logins",
+    kind: "churn",
+    cluster: "churn",
+    nodes: 3,
+    nats: 3,
+    atOnce: 50,
+    warm: 500,
+    total: 3000,
+    quick: { warm: 100, total: 500 },
+    servers: ["a-chat-cluster", "a-chat"],
+    figures: [
+      { ...perSecond[0], title: "connect, log in, message, leave (50 at a time): three nodes, three NATS servers" }
+    ]
+  },
+  {
+    id: "nodes-death",
+    cluster: "death",
+    termMillis: 3000,
+    servers: ["a-chat-cluster"],
+    figures: [
+      {
+        key: "terms",
+        title: "a node is killed: the names of its clients are free after",
+        unit: "terms",
+        better: "less"
+      }
+    ]
+  },
+  {
+    id: "nodes-away",
+    cluster: "away",
+    senders: 10,
+    milliseconds: 10_000,
+    quick: { milliseconds: 3000 },
+    servers: ["a-chat-cluster"],
+    figures: [
+      {
+        key: "node",
+        title: "growth while another node stands still for 10 s, at full load",
+        unit: "MB",
+        better: "less"
+      },
+      { key: "engine", title: "growth while NATS stands still for 10 s, at full load", unit: "MB", better: "less" }
     ]
   }
 ]
@@ -265,6 +355,7 @@ const rows = [
   },
   ...clients,
   ...web,
+  ...nodes,
   // A room's lines wait for the store, so a small window measures its delay, and a large one the work for each line.
   ...["", "-100"].flatMap((suffix) => {
     const window = suffix === "" ? 10 : 100
@@ -437,6 +528,7 @@ export const tables = {
   growth: rows.map(({ id }) => id).filter((id) => /^(?:pairs|others|login|greeted)-|^(?:who|rush|active)$/.test(id)),
   costs: ["pair", "mesh", "mesh-1", "kilobyte", "churn", "idle"],
   clients: clients.map(({ id }) => id),
+  cluster: nodes.map(({ id }) => id),
   web: ["pair", "pairs", "idle-5000", ...web.map(({ id }) => id)],
   store: [
     "pair pairs fanin mesh mesh-1 kilobyte ping-pong churn idle",

@@ -17,6 +17,8 @@
 //   --store              a server with a store: guests next to a server without one, lines to accounts, and looking back
 //                        at a million lines
 //
+//   --cluster            several nodes on this machine: what a line, a login and a lost node cost, next to NATS alone
+//
 //   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine
 //   --figures FILE,FILE  do not measure: take the figures of these files, of rows that were measured one after the other
@@ -33,6 +35,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Documents from "../documents.mjs"
 import { aged } from "./aged.mjs"
+import { cluster } from "./cluster.mjs"
 import { chart } from "./chart.mjs"
 import { command } from "./commands.mjs"
 import { rowOf, tables, usualRuns } from "./loads.mjs"
@@ -50,6 +53,7 @@ import {
   spawnOn,
   start,
   versionOf,
+  withNodes,
   withStore
 } from "./servers.mjs"
 
@@ -78,7 +82,7 @@ const readOptions = () => {
   if (values.against !== undefined) compareWith(values.against)
   const installed = names.filter((name) => serverOf(name).isInstalled())
   const comparable = installed.filter((name) => !serverOf(name).isOptional)
-  const usual = { costs, clients: ["a-chat"], store: withStore, web: overWeb }[table] ?? comparable
+  const usual = { costs, clients: ["a-chat"], store: withStore, web: overWeb, cluster: withNodes }[table] ?? comparable
   const compared = values.against === undefined ? usual : ["a-chat", "a-chat-earlier"]
   const servers = chosen(values.servers ?? compared.join(","), names, "server")
   const missing = servers.find((name) => !installed.includes(name))
@@ -126,6 +130,7 @@ const measuring = async ({ quick, servers, table }) => {
     if (row.kind === "start-up") return startUp(server)
     if (row.kind === "serving") return serving(server, row)
     if (server.name === "raw-disk") return rawDisk(row)
+    if (row.cluster !== undefined) return cluster(server, row, quick)
     return row.kind === "command" ? command(server, row) : measure(server, row, quick)
   }
   return { measure: measured, stop: () => {} }

@@ -13,6 +13,8 @@ export const titles = {
   "ws-relay": "a relay with `ws`",
   "ws-relay-single": "the relay, a frame for each line",
   "a-chat-store": "with a store",
+  "raw-nats": "NATS alone",
+  "a-chat-cluster": "several nodes",
   "raw-disk": "append and flush",
   "plain-node": "plain Node",
   "plain-node-tls": "plain Node over TLS",
@@ -47,7 +49,7 @@ const ratio = (figure, other) => {
 }
 
 /** Whether a table compares configurations of a-chat with each other. */
-const isOwn = (table) => ["costs", "store", "web"].includes(table)
+const isOwn = (table) => ["cluster", "costs", "store", "web"].includes(table)
 
 /** The servers that a-chat is compared with. */
 const others = ({ servers, table }) =>
@@ -65,7 +67,8 @@ const share = (figure, name, servers) => {
 const tableOf = (report) => {
   const { servers, table } = report
   const firstTitle =
-    { costs: "a-chat, TCP", web: "a-chat, TCP", store: "a-chat, without a store" }[table] ?? titles["a-chat"]
+    { cluster: "one server", costs: "a-chat, TCP", web: "a-chat, TCP", store: "a-chat, without a store" }[table] ??
+    titles["a-chat"]
   const head = ["load", "", ...servers.map((name) => (name === "a-chat" ? firstTitle : titles[name]))]
   const ratios = others(report).map((name) => `a-chat / ${titles[name]}`)
   const rows = report.figures.map((figure) => [

@@ -9,8 +9,9 @@ const ps = (pid, column) => execFileSync("ps", ["-o", `${column}=`, "-p", String
 export const residentOf = (pid) =>
   Number(hasProc ? (/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) : ps(pid, "rss"))
 
-/** Seconds of CPU since the start, in steps of 10 ms. */
+/** Seconds of CPU since the start, in steps of 10 ms; of several processes, all together. */
 export const cpuOf = (pid) => {
+  if (Array.isArray(pid)) return pid.reduce((sum, one) => sum + cpuOf(one), 0)
   if (!hasProc)
     return ps(pid, "time")
       .split(/[:-]/)

@@ -200,6 +200,11 @@ const all = [
   relay("ws-relay", "a-chat-web"),
   relay("ws-relay-single", "a-chat-web-single"),
   setUp("a-chat-store", "a-chat-store", (_, row) => stored(row)),
+  ...["raw-nats", "a-chat-cluster"].map((name) => ({
+    name,
+    isOptional: true,
+    isInstalled: () => runs("nats-server", "--version")
+  })),
   {
     name: "raw-disk",
     isOptional: true,
@@ -247,6 +252,9 @@ export const costs = [
 
 /** What `--web` compares. */
 export const overWeb = ["a-chat", "a-chat-web", "a-chat-web-single", "ws-relay", "ws-relay-single"]
+
+/** What `--cluster` compares. */
+export const withNodes = ["raw-nats", "a-chat-cluster", "a-chat"]
 
 /** What `--store` compares. */
 export const withStore = ["a-chat", "a-chat-store", "raw-disk"]

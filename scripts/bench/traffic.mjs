@@ -20,6 +20,13 @@ const shapes = {
   mesh: (count) => range(0, count).map((i) => ({ to: range(0, count).filter((j) => j !== i), isRandom: true }))
 }
 
+/** Where a client logs in: of several nodes, senders of pairs at the first one and recipients at the last, others anywhere. */
+const placeOf = (place, load, index) => {
+  if (!Array.isArray(place)) return place
+  if (load.shape === "pairs") return place.at(index < load.peers ? 0 : -1)
+  return place[Math.floor(Math.random() * place.length)]
+}
+
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
 
@@ -112,7 +119,7 @@ const stage = async (load, wire, place, fail) => {
   const queue = [...peers]
   const logIn = async () => {
     for (let peer = queue.shift(); peer !== undefined; peer = queue.shift()) {
-      await peer.login(place, load.shape === "fanout" && listeners.has(peer.index))
+      await peer.login(placeOf(place, load, peer.index), load.shape === "fanout" && listeners.has(peer.index))
     }
   }
   await Promise.all(range(0, 64).map(logIn))
