@@ -1,6 +1,6 @@
-// Builds dist/ from src/: `node scripts/build.mjs [DIRECTORY]` (about a second; prints nothing on success; by default into
-// dist/). It builds aside and then renames file by file: commands can start while it runs, and a build that fails changes
-// nothing.
+// Builds dist/ from src/: `node scripts/build.mjs [DIRECTORY]` (about a second; prints nothing on success; by default
+// into dist/). It builds aside and then renames file by file: commands can start while it runs, and a build that fails
+// changes nothing.
 //
 //   dist/main.js    starts program.cjs beside it: one self-contained file, which starts fast, needs no node_modules
 //                   and does not open hundreds of modules (which would fail under a small `ulimit -n`).
@@ -16,7 +16,8 @@
 //   dist/library/   the library, with its declarations. It imports the application's own `effect`, since two copies
 //                   of Effect in one process do not share fibers, contexts and metrics.
 //
-// The program is CommonJS, which starts faster, and the library has ES modules: each folder has a package.json that says so.
+// The program is CommonJS, which starts faster, and the library has ES modules: each folder has a package.json that
+// says so.
 //
 // This does not check types; `npm run types` does.
 import { spawn } from "node:child_process"
@@ -183,8 +184,8 @@ const filesIn = async (folder) => {
 }
 
 /**
- * Puts the new files in the place of the old ones, and then removes those that are no longer built. A program that starts
- * meanwhile finds every file. The caches come after `program.cjs`, since a cache of another program is ignored.
+ * Puts the new files in the place of the old ones, and then removes those that are no longer built. A program that
+ * starts meanwhile finds every file. The caches come after `program.cjs`, since a cache of another program is ignored.
  */
 const publish = async () => {
   const files = await filesIn(aside)

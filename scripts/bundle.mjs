@@ -1,4 +1,5 @@
-// How TypeScript becomes a file that Node runs: esbuild, with what all bundles of this project share. Imported, not run.
+// How TypeScript becomes a file that Node runs: esbuild, with what all bundles of this project share. Imported, not
+// run.
 import { build } from "esbuild"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"

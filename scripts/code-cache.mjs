@@ -1,5 +1,6 @@
-// Writes V8's compiled code of the program, which halves the start-up time: `node scripts/code-cache.mjs DIRECTORY`, the
-// directory of program.cjs. V8 compiles functions when they first run, so each file has what one kind of command ran:
+// Writes V8's compiled code of the program, which halves the start-up time: `node scripts/code-cache.mjs DIRECTORY`,
+// the directory of program.cjs. V8 compiles functions when they first run, so each file has what one kind of command
+// ran:
 //
 //   serve.cache     a server, from its start through a client that comes, sends and leaves, to its end
 //   program.cache   the help, and `send` to that server

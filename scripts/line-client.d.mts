@@ -10,14 +10,16 @@ export declare class LineCutter {
 }
 
 /**
- * The receiving side of a raw chat client: it knows bytes and lines, and nothing of the protocol but LF. When the server
- * ends its side, the client ends its own, as programs do.
+ * The receiving side of a raw chat client: it knows bytes and lines, and nothing of the protocol but LF. When the
+ * server ends its side, the client ends its own, as programs do.
  */
 export declare class LineClient {
   /** @param socket with `allowHalfOpen`, connected or connecting */
   constructor(socket: Socket)
   readonly socket: Socket
-  /** How the server's stream ended: in order, or with the code of the error that broke it. Undefined while it is open. */
+  /**
+   * How the server's stream ended: in order, or with the code of the error that broke it. Undefined while it is open.
+   */
   readonly ending: "end" | "ECONNRESET" | "EPIPE" | "destroyed" | undefined
   readonly bytesReceived: number
   /** What came after the last LF, one character per byte. */

@@ -1,5 +1,6 @@
-// Compiles src/protocol/BlockRoutines.wat: `npm run routines`, and every build, writes the code into BlockRoutines.wasm.ts
-// beside it; `npm run routines -- --check` compares instead, and ends with 1 if that file is not up to date.
+// Compiles src/protocol/BlockRoutines.wat: `npm run routines`, and every build, writes the code into
+// BlockRoutines.wasm.ts beside it; `npm run routines -- --check` compares instead, and ends with 1 if that file is not
+// up to date.
 //
 // The compiled code is checked in as a string because everything can import that: the tests, which run src/ as it is,
 // the bundles of the program, the library and the simulation, and tsc. A test makes sure that it is up to date.

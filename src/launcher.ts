@@ -7,8 +7,8 @@ import type * as Threads from "node:worker_threads"
 
 /**
  * `dist/main.js`, which starts the program: it runs `program.cjs` with V8's compiled code, which the build has stored.
- * Without that file, or with one of another Node version, V8 compiles the program again, which takes half of the start-up
- * time. The build makes this a CommonJS module: Node's loader for ES modules takes 4 ms (benchmark: start-up).
+ * Without that file, or with one of another Node version, V8 compiles the program again, which takes half of the
+ * start-up time. The build makes this a CommonJS module: Node's loader for ES modules takes 4 ms (benchmark: start-up).
  */
 // As early as possible: without a listener, SIGUSR1 opens the debugger and SIGUSR2 kills. See `cli/Signals.ts`.
 for (const signal of ["SIGUSR1", "SIGUSR2"]) process.on(signal, () => {})
@@ -25,8 +25,8 @@ const store = () => {
 }
 
 /**
- * The thread of a store in a file, which takes 30 ms to start: as long as the program takes to be compiled and to read its
- * settings (benchmark: start-up with a store). The program ends it if the settings turn out to be others.
+ * The thread of a store in a file, which takes 30 ms to start: as long as the program takes to be compiled and to read
+ * its settings (benchmark: start-up with a store). The program ends it if the settings turn out to be others.
  */
 const startStoreThread = (): Threads.Worker | undefined => {
   if (!isServer || /^$|^memory$|^postgres|:\/\//iu.test(store())) return undefined
@@ -66,9 +66,10 @@ const run = script.runInThisContext() as (
 ) => void
 
 /**
- * Has V8 grow the young generation of a server at once to the size that `cli/V8Heap.ts` gives it, and not in small steps, each
- * of which copies what has survived (benchmark: start-up, 6 ms). V8 compiles anew what its caches have from other flags:
- * so after the program is compiled, after Node's modules that a server needs, and not while a thread starts.
+ * Has V8 grow the young generation of a server at once to the size that `cli/V8Heap.ts` gives it, and not in small
+ * steps, each of which copies what has survived (benchmark: start-up, 6 ms). V8 compiles anew what its caches have from
+ * other flags: so after the program is compiled, after Node's modules that a server needs, and not while a thread
+ * starts.
  */
 const growYoung = () => {
   for (const name of ["net", "os", "perf_hooks", "tty"]) require(`node:${name}`)
@@ -79,9 +80,9 @@ const growYoung = () => {
 if (isServer && storeThread === undefined) growYoung()
 
 /**
- * Effect reads the stack of an error while it is loaded, and looks for a name in it. For each function on that stack, V8
- * would have to parse the source again, since the cached code has no positions: with the function around the whole program,
- * 2 ms (benchmark: start-up). So until the program is loaded, a stack is the names of its functions.
+ * Effect reads the stack of an error while it is loaded, and looks for a name in it. For each function on that stack,
+ * V8 would have to parse the source again, since the cached code has no positions: with the function around the whole
+ * program, 2 ms (benchmark: start-up). So until the program is loaded, a stack is the names of its functions.
  */
 const { prepareStackTrace } = Error
 Error.prepareStackTrace = (_error, frames) => frames.map((frame) => frame.getFunctionName()).join("\n")

@@ -7,9 +7,9 @@ const root = new URL("..", import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as { version: string }
 
 /**
- * Files that take long. They run first: no worker is left with one of them at the end, and tests that measure time do not
- * run next to those with several child processes. Files that mostly wait are between those that compute, so that the
- * cores are never idle and never shared by many.
+ * Files that take long. They run first: no worker is left with one of them at the end, and tests that measure time do
+ * not run next to those with several child processes. Files that mostly wait are between those that compute, so that
+ * the cores are never idle and never shared by many.
  */
 const long = [
   "simulation/simulation",
@@ -117,9 +117,9 @@ export default defineConfig({
         ]
       }
     },
-    // Twice as many as the cores of a small machine, because many files wait for other processes. As many at least as at
-    // most: tinypool ends a worker above the minimum twice if two of them run out of files at the same moment, and vitest
-    // then fails with "Terminating worker thread".
+    // Twice as many as the cores of a small machine, because many files wait for other processes. As many at least as
+    // at most: tinypool ends a worker above the minimum twice if two of them run out of files at the same moment, and
+    // vitest then fails with "Terminating worker thread".
     maxWorkers: workers,
     minWorkers: workers,
     sequence: { sequencer: LongFirst },

@@ -10,8 +10,9 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 const restMillis = 30_000
 
 /**
- * Starts the servers, puts messages of each kind on each of them, lets 20,000 connections come and go, and then leaves them
- * alone for half a minute. Returns `measure`, which runs a row on a server that has grown old like this, and `stop`.
+ * Starts the servers, puts messages of each kind on each of them, lets 20,000 connections come and go, and then leaves
+ * them alone for half a minute. Returns `measure`, which runs a row on a server that has grown old like this, and
+ * `stop`.
  */
 export const aged = async (servers, isQuick) => {
   const running = new Map()

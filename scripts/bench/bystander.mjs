@@ -1,5 +1,5 @@
-// A client that writes to itself every millisecond. A worker thread of generator.mjs. It posts a message when it has logged
-// in; between "begin" and "end" it notes the delays, which it then posts.
+// A client that writes to itself every millisecond. A worker thread of generator.mjs. It posts a message when it has
+// logged in; between "begin" and "end" it notes the delays, which it then posts.
 import { readlinkSync } from "node:fs"
 import { setPriority } from "node:os"
 import { performance } from "node:perf_hooks"

@@ -140,8 +140,8 @@ const loads = {
 }
 
 /**
- * Sends a request on a connection, again after each response, until `take` says that it is enough. Adds the times until the
- * responses, each of which must say that the line was written.
+ * Sends a request on a connection, again after each response, until `take` says that it is enough. Adds the times until
+ * the responses, each of which must say that the line was written.
  */
 const post = (port, times, take) => {
   const body = text

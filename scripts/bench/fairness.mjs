@@ -6,10 +6,10 @@
 //   --against DIR      the build in another checkout as well
 //   --json FILE        write the figures
 //
-// For each kind: a new server on core 0, one process of hostile clients on core 1, and this process, a client that writes
-// to itself. It sends a line every 5 ms whether or not the earlier ones have come back, so that a long pause of the server
-// delays many lines, and not just one. Prints the median, the 99th percentile and the maximum of their round trips in
-// milliseconds.
+// For each kind: a new server on core 0, one process of hostile clients on core 1, and this process, a client that
+// writes to itself. It sends a line every 5 ms whether or not the earlier ones have come back, so that a long pause of
+// the server delays many lines, and not just one. Prints the median, the 99th percentile and the maximum of their round
+// trips in milliseconds.
 import { once } from "node:events"
 import { writeFileSync } from "node:fs"
 import { connect } from "node:net"

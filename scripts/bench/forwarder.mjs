@@ -1,6 +1,6 @@
-// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT [CERTIFICATE KEY]`, with a certificate over TLS. The
-// benchmark compares a-chat with it: it shows the practical limit of Node for the protocol's messages, without a-chat's
-// promises. It has no limits, ledger or flow control, validates nothing and sends no replies.
+// A chat server in plain Node: `node scripts/bench/forwarder.mjs PORT [CERTIFICATE KEY]`, with a certificate over TLS.
+// The benchmark compares a-chat with it: it shows the practical limit of Node for the protocol's messages, without
+// a-chat's promises. It has no limits, ledger or flow control, validates nothing and sends no replies.
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { createServer as createTlsServer } from "node:tls"

@@ -1,5 +1,6 @@
-// Hostile clients: `node scripts/bench/hostile.mjs --kind KIND --port N [--clients N]`. Logs all of them in, prints `ready`, and begins
-// when it reads a line. Runs until it reads another line, or is killed. `npm run fairness` starts it.
+// Hostile clients: `node scripts/bench/hostile.mjs --kind KIND --port N [--clients N]`. Logs all of them in, prints
+// `ready`, and begins when it reads a line. Runs until it reads another line, or is killed. `npm run fairness` starts
+// it.
 import { once } from "node:events"
 import { connect } from "node:net"
 import { parseArgs } from "node:util"

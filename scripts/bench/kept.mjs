@@ -5,7 +5,9 @@ import { nameOf, textOf } from "./wire.mjs"
 /** Words of which each is about as frequent as in a language: the nth is the 1/nth as frequent as the first. */
 const vocabulary = Array.from({ length: 20_000 }, (_, index) => `w${index.toString(36)}`)
 
-/** What is searched for: a word that is in `rareLines` lines of the reader, one that is in half of all lines, and none. */
+/**
+ * What is searched for: a word that is in `rareLines` lines of the reader, one that is in half of all lines, and none.
+ */
 export const words = { rare: "needle", common: vocabulary[0], none: "nowhere" }
 const rareLines = 10
 
@@ -45,8 +47,8 @@ export const fillRoom = async (path, { accounts: [from, to], lines: total, room,
 }
 
 /**
- * Fills a store that has accounts with the ids from 1 on. A tenth of all lines are of the first account with each of the
- * others, and its device has been given them; the rest are of others with each other. All are indexed.
+ * Fills a store that has accounts with the ids from 1 on. A tenth of all lines are of the first account with each of
+ * the others, and its device has been given them; the rest are of others with each other. All are indexed.
  */
 export const fill = async (path, { accounts, lines: total }) => {
   const engine = await engineOf(path)

@@ -1,5 +1,5 @@
-// The page in Chromium: when it first paints, and how evenly it draws a long conversation. Imported by generator.mjs, not
-// run.
+// The page in Chromium: when it first paints, and how evenly it draws a long conversation. Imported by generator.mjs,
+// not run.
 import { chromium } from "playwright-core"
 import { chromiumFlags, chromiumPath } from "../chromium.mjs"
 import { Peer } from "./peer.mjs"

@@ -5,8 +5,8 @@ import { connect as connectTls } from "node:tls"
 import { WebSocketClient } from "./websocket.mjs"
 import { nameOf, senderAt } from "./wire.mjs"
 
-// All sockets read into the same memory: bytes are checked before the next read, and not kept. It is not larger, because
-// Node reads up to 32 times from one socket before it turns to the next.
+// All sockets read into the same memory: bytes are checked before the next read, and not kept. It is not larger,
+// because Node reads up to 32 times from one socket before it turns to the next.
 const shared = Buffer.allocUnsafe(64 * 1024)
 
 /**
@@ -127,8 +127,8 @@ export class Peer {
   /**
    * From now on every byte must belong to the next message of its sender.
    *
-   * @param expected `rings` of whole lines by sender, `textAt` where a line's text begins, and `head`, if lines differ by
-   * recipient, the part before the text, which the rings then lack
+   * @param expected `rings` of whole lines by sender, `textAt` where a line's text begins, and `head`, if lines differ
+   * by recipient, the part before the text, which the rings then lack
    * @param listening called with the sender and the number of messages
    */
   expect(expected, listening) {

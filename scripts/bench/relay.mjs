@@ -1,7 +1,8 @@
-// A chat server over WebSocket with the package ws: `node scripts/bench/relay.mjs PORT`. The benchmark compares a-chat with
-// it: a relay as one would write it for a page, and as fast as that goes. It checks what a server on the Internet has to
-// check: that text is UTF-8 (ws does), the lengths of messages and lines, names, and recipients; and it holds back the
-// senders to a recipient that does not read. It has none of a-chat's promises, no ledger, and no limits of rates.
+// A chat server over WebSocket with the package ws: `node scripts/bench/relay.mjs PORT`. The benchmark compares a-chat
+// with it: a relay as one would write it for a page, and as fast as that goes. It checks what a server on the Internet
+// has to check: that text is UTF-8 (ws does), the lengths of messages and lines, names, and recipients; and it holds
+// back the senders to a recipient that does not read. It has none of a-chat's promises, no ledger, and no limits of
+// rates.
 import { WebSocketServer } from "ws"
 
 const maxMessageBytes = 4_194_304

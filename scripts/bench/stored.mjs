@@ -21,7 +21,10 @@ const quantile = (values, share) => {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
-/** A client that writes to itself every millisecond, in a thread of its own; `delays` are those of a time, in milliseconds. */
+/**
+ * A client that writes to itself every millisecond, in a thread of its own; `delays` are those of a time, in
+ * milliseconds.
+ */
 const bystander = async ({ protocol }, place, fail) => {
   const worker = new Worker(new URL("bystander.mjs", import.meta.url), { workerData: { protocol, place } })
   worker.once("error", (error) => fail(`the bystander: ${error.message}`))
@@ -199,8 +202,8 @@ export const roomReturn = async (load, wire, place, _pid, fail) => {
 const logIn = (socket, index) => socket.write(`${nameOf(index)}: ${password}\n/ping in\n`)
 
 /**
- * All accounts log in with their passwords at once, and try again when the server asks them to. Their first connections are there
- * before: what it costs to accept them is another row.
+ * All accounts log in with their passwords at once, and try again when the server asks them to. Their first connections
+ * are there before: what it costs to accept them is another row.
  */
 export const passwords = async (load, wire, place, _pid, fail) => {
   const [first, end] = load.accounts
@@ -242,7 +245,9 @@ export const passwords = async (load, wire, place, _pid, fail) => {
   return { delay: quantile([...delays], 0.99), rate: loggedIn / (load.measure / 1000), checked: loggedIn }
 }
 
-/** A client that asks commands, one after the other; `ask` returns the milliseconds until its `* end`, and the lines. */
+/**
+ * A client that asks commands, one after the other; `ask` returns the milliseconds until its `* end`, and the lines.
+ */
 const asking = async (index, wire, place, fail) => {
   let lines = []
   let answered

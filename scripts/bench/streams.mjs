@@ -131,7 +131,8 @@ export const streams = async (load, wire, place, pid, fail) => {
 
   const before = residentOf(pid)
   const all = []
-  // A few at a time: each that enters the room is a notice to all others, and the memory of these is not that of a stream.
+  // A few at a time: each that enters the room is a notice to all others, and the memory of these is not that of a
+  // stream.
   while (all.length < load.streams) {
     const next = Array.from({ length: 10 }, (_, index) => new EventStream(place, `s${all.length + index}`, came, fail))
     await Promise.all(next.map(({ opened }) => opened))

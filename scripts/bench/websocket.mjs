@@ -1,7 +1,8 @@
 // The load generator's clients of WebSocket. Imported, not run.
 //
 // Frames are masked before the load begins: to mask each one when it is sent would take the generator longer than the
-// server needs to undo it. What arrives is moved together in place, so that the checks see the bytes of the lines alone.
+// server needs to undo it. What arrives is moved together in place, so that the checks see the bytes of the lines
+// alone.
 import { Buffer } from "node:buffer"
 import { Socket } from "node:net"
 

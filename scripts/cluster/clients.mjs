@@ -145,8 +145,8 @@ export class Talker extends Client {
 const place = ({ nodes: [{ name }] }, at) => `node ${name} at ${at}`
 
 /**
- * One of several clients that all want the same name, each at its own node. What is checked: nobody is given a message that
- * was sent after another one had the name.
+ * One of several clients that all want the same name, each at its own node. What is checked: nobody is given a message
+ * that was sent after another one had the name.
  */
 export class Pretender extends Client {
   constructor(name, node, reign) {

@@ -3,8 +3,8 @@ import { setTimeout } from "node:timers/promises"
 import { drop } from "./machines.mjs"
 
 /**
- * By name: the shape of the cluster, what happens in words for the table of OPERATING.md, and the fault itself. `term` is in
- * milliseconds; `node`, `others` and `server` are chosen at random.
+ * By name: the shape of the cluster, what happens in words for the table of OPERATING.md, and the fault itself. `term`
+ * is in milliseconds; `node`, `others` and `server` are chosen at random.
  */
 export const kinds = {
   kill: {

@@ -24,7 +24,8 @@ const inFlight = async (node) => {
 }
 
 /**
- * @param options `clients` at each node, `term` in seconds, `random` as Math.random, `number` of the round for the names of files, and
+ * @param options `clients` at each node, `term` in seconds, `random` as Math.random, `number` of the round for the
+ * names of files, and
  *   whether to be `verbose`
  */
 export const round = async (kind, { nodes, servers }, options) => {

@@ -10,10 +10,10 @@
 //   --update-docs FILE,...  runs nothing, and writes the results in these files into the table of OPERATING.md
 //   --verbose            shows what the nodes log
 //
-// Three nodes and the NATS servers that a kind needs run on this machine; clients at all nodes write numbered lines to each
-// other. Each round causes a fault, waits until everything is well again and quiet, and accounts for every line: none lost
-// or doubled, none out of order, none both returned and received unless the reason says that it may have arrived; the
-// ledgers of all nodes close; and nothing comes to the owner of a name that another client has had since.
+// Three nodes and the NATS servers that a kind needs run on this machine; clients at all nodes write numbered lines to
+// each other. Each round causes a fault, waits until everything is well again and quiet, and accounts for every line:
+// none lost or doubled, none out of order, none both returned and received unless the reason says that it may have
+// arrived; the ledgers of all nodes close; and nothing comes to the owner of a name that another client has had since.
 //
 // The kinds are in fault-kinds.mjs. Those of machines need network namespaces, and those of clocks need libfaketime.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"

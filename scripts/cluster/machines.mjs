@@ -1,7 +1,7 @@
 // Machines with a network between them, as network namespaces of this one. Imported, not run.
 //
-// Each has two networks: one on which the servers of the cluster reach each other, which can be cut, and one for clients, which
-// stays. The script itself is in the middle of both.
+// Each has two networks: one on which the servers of the cluster reach each other, which can be cut, and one for
+// clients, which stays. The script itself is in the middle of both.
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { writeFileSync } from "node:fs"
@@ -47,8 +47,8 @@ const run = (command) => {
 let made = 0
 
 /**
- * A machine: `within` is the start of a command that runs on it, `host` its address among the servers, `clientHost` the one for
- * clients. Addresses are from the range for benchmarks (RFC 2544).
+ * A machine: `within` is the start of a command that runs on it, `host` its address among the servers, `clientHost` the
+ * one for clients. Addresses are from the range for benchmarks (RFC 2544).
  */
 export const machine = async () => {
   const number = ++made
@@ -79,7 +79,8 @@ export const machine = async () => {
 }
 
 /**
- * Drops what one machine sends to another, or to and from all others of its network: nobody gets an error. Returns what ends it.
+ * Drops what one machine sends to another, or to and from all others of its network: nobody gets an error. Returns what
+ * ends it.
  */
 export const drop = ({ from, to }) => {
   const rule = ["from", from?.host ?? "198.18.0.0/16", "to", to?.host ?? "198.18.0.0/16", "blackhole"].join(" ")

@@ -1,5 +1,5 @@
-// A proxy between a node and a NATS server that can fall silent: it then carries nothing and closes nothing, as a network
-// that drops every packet. Imported, not run.
+// A proxy between a node and a NATS server that can fall silent: it then carries nothing and closes nothing, as a
+// network that drops every packet. Imported, not run.
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
 
@@ -16,7 +16,9 @@ const carry = (from, to, isSilent) => {
   }
 }
 
-/** Returns `{ port, cut(direction), mend(), close() }`; `direction` is "both", "out" (from the node) or "in" (to it). */
+/**
+ * Returns `{ port, cut(direction), mend(), close() }`; `direction` is "both", "out" (from the node) or "in" (to it).
+ */
 export const silentProxy = async (target) => {
   let silent = { in: false, out: false }
   const pairs = new Set()

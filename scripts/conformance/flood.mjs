@@ -1,7 +1,9 @@
 // A sender that is faster than its recipient, for checks of flow control. Imported, not run.
 import { Failure } from "./client.mjs"
 
-/** More than the kernel buffers between two processes, or three with a bridge, and a recipient's queue hold together. */
+/**
+ * More than the kernel buffers between two processes, or three with a bridge, and a recipient's queue hold together.
+ */
 const bytesOver = ({ isBridge }) => (isBridge ? 64e6 : 32e6)
 
 /** Sends numbered lines that begin with `start`, such as `bob:`, without waiting. Returns the number of lines. */

@@ -17,8 +17,8 @@ const children = new Set()
 process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")))
 
 /**
- * Runs the command with `--port` and these flags, and waits until the port accepts; `tls` as in `open`. If `websocket` is true,
- * the endpoint is a bridge to its `--web`.
+ * Runs the command with `--port` and these flags, and waits until the port accepts; `tls` as in `open`. If `websocket`
+ * is true, the endpoint is a bridge to its `--web`.
  */
 export const startWith =
   (command, { tls, websocket }) =>

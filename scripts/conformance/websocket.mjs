@@ -11,7 +11,9 @@ const lf = 0x0a
 
 let worker
 
-/** By the port that a connection comes from: whether its WebSocket is open. Either side may be first to ask or to know. */
+/**
+ * By the port that a connection comes from: whether its WebSocket is open. Either side may be first to ask or to know.
+ */
 const openings = new Map()
 
 const opening = (from) => {
@@ -24,12 +26,12 @@ const opening = (from) => {
 }
 
 /**
- * Listens on a free port of 127.0.0.1, and carries the lines of each connection over a WebSocket to `url`. In a thread of its
- * own, because a check that floods would delay the lines of another.
+ * Listens on a free port of 127.0.0.1, and carries the lines of each connection over a WebSocket to `url`. In a thread
+ * of its own, because a check that floods would delay the lines of another.
  *
- * A client that shuts down its sending half has no counterpart in WebSocket, where a Close frame ends both directions. It
- * becomes what PROTOCOL.md (section 13) tells clients to send: `/quit`, whose reply the bridge drops. A connection that breaks
- * becomes one that ends without a Close frame, and the other way round.
+ * A client that shuts down its sending half has no counterpart in WebSocket, where a Close frame ends both directions.
+ * It becomes what PROTOCOL.md (section 13) tells clients to send: `/quit`, whose reply the bridge drops. A connection
+ * that breaks becomes one that ends without a Close frame, and the other way round.
  */
 export const bridge = async (url) => {
   worker ??= new Worker(new URL(import.meta.url)).on(

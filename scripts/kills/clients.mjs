@@ -81,7 +81,9 @@ export class Client {
   came() {}
 }
 
-/** Sends labelled lines to bob, with a few unanswered at a time. With `once` it sends those again that were unanswered. */
+/**
+ * Sends labelled lines to bob, with a few unanswered at a time. With `once` it sends those again that were unanswered.
+ */
 export class Writer extends Client {
   /** The texts of the lines that were reported as stored. */
   stored = new Set()

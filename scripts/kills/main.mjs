@@ -12,19 +12,19 @@
 //
 // Guests and the account alice write to the account bob, which acknowledges on one device and not on the other. Exits
 // with 1 if a line that was reported as stored does not reach the device that acknowledges, if a number is missing or
-// stands for two lines, if a line that alice sent again with its label (`once`) is stored twice, if one of her lines has no
-// copy on her other device, or if at last she has no receipt for them.
+// stands for two lines, if a line that alice sent again with its label (`once`) is stored twice, if one of her lines
+// has no copy on her other device, or if at last she has no receipt for them.
 //
 //   --rooms         members of rooms instead: accounts, of which a third have two devices, and guests
 //   --members N     how many (default 1,000, in 50 rooms)
 //   --minutes N     how long, in which all kills are (default 10)
 //   --rate N        lines per second (default 40)
 //
-// They write, join, leave, are removed, invited and silenced, look back, and come and go. Exits with 1 if a line that was
-// reported as stored is lost for a member that acknowledges, or not in /history; if a line has two numbers, or two members
-// see another order; if anybody is given a line of a room that it is not in, or from before its join, or finds one with any
-// command; if a line comes again without a kill or a break since, or long after it was acknowledged; if a line of a member
-// returns; or if the store's ledger does not add up after a kill.
+// They write, join, leave, are removed, invited and silenced, look back, and come and go. Exits with 1 if a line that
+// was reported as stored is lost for a member that acknowledges, or not in /history; if a line has two numbers, or two
+// members see another order; if anybody is given a line of a room that it is not in, or from before its join, or finds
+// one with any command; if a line comes again without a kill or a break since, or long after it was acknowledged; if a
+// line of a member returns; or if the store's ledger does not add up after a kill.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

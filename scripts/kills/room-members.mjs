@@ -59,8 +59,8 @@ export const longAgo = 10_000
 /** One device of an account, or the only one of a guest, over all of its connections. */
 export class Device extends Client {
   /**
-   * Of this connection: since when, by room the last number that came and that was taken (with `ack`, acknowledged), and the
-   * rooms that it has left. Undefined without one.
+   * Of this connection: since when, by room the last number that came and that was taken (with `ack`, acknowledged),
+   * and the rooms that it has left. Undefined without one.
    */
   here = undefined
   /** Texts of direct lines that came. */

@@ -1,5 +1,5 @@
-// Members of rooms, over many kills of the server: accounts, some with two devices, and guests. They write, join, leave, are
-// removed, invited and silenced, look back, and come and go. Imported by main.mjs.
+// Members of rooms, over many kills of the server: accounts, some with two devices, and guests. They write, join,
+// leave, are removed, invited and silenced, look back, and come and go. Imported by main.mjs.
 import { exported, tokenOf } from "../bench/accounts.mjs"
 import { nameOf } from "../bench/wire.mjs"
 import { missing, RoomLog } from "./room-log.mjs"

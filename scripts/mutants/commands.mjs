@@ -1,4 +1,5 @@
-// Mutants of the commands that are clients: `send`, `ask`, `listen`, `exec` and `connect`. Read by main.mjs, which explains the fields.
+// Mutants of the commands that are clients: `send`, `ask`, `listen`, `exec` and `connect`. Read by main.mjs, which
+// explains the fields.
 export const mutants = [
   {
     name: "a bot answers what is said in a room to others",

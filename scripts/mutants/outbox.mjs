@@ -1,4 +1,5 @@
-// Mutants of lines between the broker and the socket: written or returned, exactly. Read by main.mjs, which explains the fields.
+// Mutants of lines between the broker and the socket: written or returned, exactly. Read by main.mjs, which explains
+// the fields.
 export const mutants = [
   {
     name: "pending lines are dropped on disconnect",

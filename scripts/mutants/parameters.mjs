@@ -1,4 +1,5 @@
-// Mutants of the parameters of messages, and of the bots that rely on them. Read by main.mjs, which explains the fields.
+// Mutants of the parameters of messages, and of the bots that rely on them. Read by main.mjs, which explains the
+// fields.
 export const mutants = [
   {
     name: "a route with a mixture of forms is not split",

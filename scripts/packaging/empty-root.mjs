@@ -1,5 +1,5 @@
-// A root directory with Node, a shell and a few programs of this machine, and nothing else: what a package or an image is
-// tried in without touching this machine. Imported by try-image.mjs and the tests.
+// A root directory with Node, a shell and a few programs of this machine, and nothing else: what a package or an image
+// is tried in without touching this machine. Imported by try-image.mjs and the tests.
 import { spawnSync } from "node:child_process"
 import { constants, copyFileSync, cpSync, existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -62,8 +62,8 @@ export const outside = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/s
 const works = ([file, ...args]) => spawnSync(file, args, { env: outside, stdio: "ignore" }).status === 0
 
 /**
- * In a mount namespace, so that /proc can be in the directory too: Go programs, such as the compilers in the build, find
- * themselves through it. Who is not root, or root of a container without that right, takes a user namespace.
+ * In a mount namespace, so that /proc can be in the directory too: Go programs, such as the compilers in the build,
+ * find themselves through it. Who is not root, or root of a container without that right, takes a user namespace.
  */
 const namespaces = [
   ["unshare", "--mount"],

@@ -4,9 +4,9 @@
 //   npm run package -- root DIRECTORY     the installed files below a directory, which stands for `/`
 //   npm run package -- man DIRECTORY      the manual pages only
 //
-// Everything in a package has the time SOURCE_DATE_EPOCH, or else that of the last commit, so that the same sources make
-// the same package. DEBFULLNAME and DEBEMAIL name the maintainer, as in Debian's own tools. The Dockerfile beside this
-// file builds an image: docker build --file scripts/packaging/Dockerfile --tag a-chat .
+// Everything in a package has the time SOURCE_DATE_EPOCH, or else that of the last commit, so that the same sources
+// make the same package. DEBFULLNAME and DEBEMAIL name the maintainer, as in Debian's own tools. The Dockerfile beside
+// this file builds an image: docker build --file scripts/packaging/Dockerfile --tag a-chat .
 import { spawnSync } from "node:child_process"
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"

@@ -5,8 +5,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /**
- * Text as roff: no escapes, no requests, and a `-` that can be copied and searched for. ASCII, because groff takes other
- * characters for Latin-1.
+ * Text as roff: no escapes, no requests, and a `-` that can be copied and searched for. ASCII, because groff takes
+ * other characters for Latin-1.
  */
 const roff = (text) =>
   text
@@ -25,8 +25,8 @@ const beyondAscii = /[\u0080-\u009f\u00a1-\u{10ffff}]/gu
 const bold = (text) => `.B ${roff(text).replaceAll('"', "\\(dq")}`
 
 /**
- * The sections of a help text, in order: the name of each, and its blocks. A block is lines without an empty line between
- * them.
+ * The sections of a help text, in order: the name of each, and its blocks. A block is lines without an empty line
+ * between them.
  */
 const parse = (help) => {
   const sections = []

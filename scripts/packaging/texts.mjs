@@ -1,6 +1,6 @@
 // Prints what the built program prints for several command lines: `node texts.mjs PROGRAM COMMANDS`, the path of
-// dist/main.js and an array of arrays of arguments in JSON; the result is an array of texts in JSON. Started by tree.mjs
-// and man.mjs. All commands run in this one process, which takes half of the CPU time of a process for each.
+// dist/main.js and an array of arrays of arguments in JSON; the result is an array of texts in JSON. Started by
+// tree.mjs and man.mjs. All commands run in this one process, which takes half of the CPU time of a process for each.
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { pathToFileURL } from "node:url"

@@ -1,6 +1,6 @@
-// Records two users in browsers and one at a terminal, for README.md: `npm run build && node scripts/recording/browsers.mjs`
-// (needs Chromium, and `script` of util-linux). Starts a server of dist/, kills it and starts it again, and writes what the
-// three see meanwhile into scripts/recording/browsers.webp.
+// Records two users in browsers and one at a terminal, for README.md: `npm run build && node
+// scripts/recording/browsers.mjs` (needs Chromium, and `script` of util-linux). Starts a server of dist/, kills it and
+// starts it again, and writes what the three see meanwhile into scripts/recording/browsers.webp.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"

@@ -1,7 +1,7 @@
 // Records two users of the terminal client, for README.md: `npm run build && node scripts/recording/main.mjs`.
-// Starts a server and two clients of dist/ in pseudo-terminals (`script` of util-linux), types, waits for the expected text,
-// and draws the screens into scripts/recording/session.svg. The clock is fake, and so is chance, which decides who
-// reconnects first, so that recording the same program gives the same file.
+// Starts a server and two clients of dist/ in pseudo-terminals (`script` of util-linux), types, waits for the expected
+// text, and draws the screens into scripts/recording/session.svg. The clock is fake, and so is chance, which decides
+// who reconnects first, so that recording the same program gives the same file.
 import { spawn } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"

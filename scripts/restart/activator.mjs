@@ -2,9 +2,9 @@
 //
 //   node scripts/restart/activator.mjs [NAME=PORT | NAME=PATH]... -- COMMAND...
 //
-// PORT is on 127.0.0.1; 0 takes any. Prints the addresses, then the process id of each server it starts. Restarts servers
-// that end with 0 or 1; otherwise exits with the status of the last one, or with 1 after several in a row have ended
-// within a second of their start. SIGTERM ends this script, not the server.
+// PORT is on 127.0.0.1; 0 takes any. Prints the addresses, then the process id of each server it starts. Restarts
+// servers that end with 0 or 1; otherwise exits with the status of the last one, or with 1 after several in a row have
+// ended within a second of their start. SIGTERM ends this script, not the server.
 import { spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { writeSync } from "node:fs"

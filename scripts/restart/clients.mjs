@@ -1,6 +1,6 @@
 // Pairs of clients that exchange messages all the time, reconnect when the server has gone, and know what became of
-// every line. They use the library's client, which reconnecting programs use, without acknowledgements: what a server loses
-// or sends twice would never be acknowledged, and the measurement would wait for it. Imported, not run.
+// every line. They use the library's client, which reconnecting programs use, without acknowledgements: what a server
+// loses or sends twice would never be acknowledged, and the measurement would wait for it. Imported, not run.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -22,14 +22,19 @@ export const makeBook = () => ({
   logins: 0,
   /** Lines by outcome. `closing`: refused because the server was shutting down. */
   lines: { sent: 0, written: 0, returned: 0, closing: 0, unknown: 0 },
-  /** Messages that never arrived although they were accepted or their outcome is unknown; and messages that arrived twice. */
+  /**
+   * Messages that never arrived although they were accepted or their outcome is unknown; and messages that arrived
+   * twice.
+   */
   lost: 0,
   twice: 0,
   faults: [],
   /** Time of the last message, and the longest gap since it was last reset. */
   lastAt: performance.now(),
   pause: 0,
-  /** Time from a connection's end to the next login, for clients that reconnect at once and for those that wait as told. */
+  /**
+   * Time from a connection's end to the next login, for clients that reconnect at once and for those that wait as told.
+   */
   awayAtOnce: [],
   awayAsTold: [],
   /** The longest time from a connect to an accepted login. */

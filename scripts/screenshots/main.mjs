@@ -1,5 +1,6 @@
 // Takes the screenshots of the admin page for OPERATING.md: `npm run build && node scripts/screenshots/main.mjs` (needs
-// Chromium). Starts a server of dist/, simulates users and programs, and opens the page in a desktop and a phone window.
+// Chromium). Starts a server of dist/, simulates users and programs, and opens the page in a desktop and a phone
+// window.
 //
 //   --seconds N  how long they talk before the screenshots; the charts show three minutes (default 180)
 //
@@ -61,7 +62,9 @@ const join = (port, name) => {
   return socket
 }
 
-/** All clients talk now and then, programs more often and in bursts; one stops reading at times, some stay only briefly. */
+/**
+ * All clients talk now and then, programs more often and in bursts; one stops reading at times, some stay only briefly.
+ */
 const talk = (port) => {
   const slow = join(port, "archive")
   const names = [...people, ...programs]

@@ -1,5 +1,5 @@
-// Takes the screenshots of the page for README.md: `npm run build && node scripts/screenshots/page.mjs` (needs Chromium).
-// Starts a server of dist/, where others talk over TCP, and opens the page in a desktop and a phone window.
+// Takes the screenshots of the page for README.md: `npm run build && node scripts/screenshots/page.mjs` (needs
+// Chromium). Starts a server of dist/, where others talk over TCP, and opens the page in a desktop and a phone window.
 //
 // Exits with 1 if the browser reported any problem.
 import { spawn } from "node:child_process"

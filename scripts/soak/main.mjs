@@ -11,7 +11,8 @@
 // Exits with 1 if a message was lost, doubled, changed, reordered or answered wrongly, if the server's ledger does not
 // balance, if memory in the last quarter exceeds the second by more than 10 % (in runs of a minute or more), or if
 // descriptors, fibers or timers are left over when all clients have gone; with Prometheus also if a scrape failed, the
-// scraped ledger did not balance at any moment, a counter went back, or its counts differ from the clients' and the log's.
+// scraped ledger did not balance at any moment, a counter went back, or its counts differ from the clients' and the
+// log's.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Book } from "./book.mjs"

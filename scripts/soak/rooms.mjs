@@ -6,7 +6,9 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 /** How many messages of one client may be unsettled. */
 const window = 200
 
-/** `to` returns the recipients of a member's next message, as numbers; `burst` is the number of messages every 10 ms. */
+/**
+ * `to` returns the recipients of a member's next message, as numbers; `burst` is the number of messages every 10 ms.
+ */
 const shapes = [
   { title: "10 pairs", size: 20, burst: 3, to: (i) => [i ^ 1] },
   { title: "20 to 1", size: 21, burst: 2, to: (i) => (i === 0 ? undefined : [0]) },

@@ -27,8 +27,8 @@ export const unlessStoreFails =
     )
 
 /**
- * In the broker's turn: gives a client its answer in the turn in which it becomes true, before anything that follows from
- * it. To be returned by a command whose answer is an effect.
+ * In the broker's turn: gives a client its answer in the turn in which it becomes true, before anything that follows
+ * from it. To be returned by a command whose answer is an effect.
  */
 export const answerNow = (
   { put }: Pick<FeatureContext, "put">,

@@ -11,7 +11,7 @@ export interface HashRequest {
 export type HashAnswer = { readonly hash: Uint8Array } | { readonly failure: unknown }
 
 /**
- * How much higher than that of the event loop the nice value of these threads is. Of a core that another thread wants as
- * well, they get a quarter: with the lowest priority, a login would take seconds on a busy machine.
+ * How much higher than that of the event loop the nice value of these threads is. Of a core that another thread wants
+ * as well, they get a quarter: with the lowest priority, a login would take seconds on a busy machine.
  */
 export const niceness = 5

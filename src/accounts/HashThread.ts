@@ -9,7 +9,9 @@ import { type HashAnswer, type HashRequest, niceness } from "./HashProtocol.js"
 const port = parentPort
 if (port === null) throw new Error("this file is a thread that hashes passwords, and not a program")
 
-/** On Linux, a thread has a priority of its own. Elsewhere it would be that of the whole process, which stays as it is. */
+/**
+ * On Linux, a thread has a priority of its own. Elsewhere it would be that of the whole process, which stays as it is.
+ */
 const giveWay = () => {
   try {
     const [, thread] = /(\d+)$/u.exec(readlinkSync("/proc/thread-self")) ?? []

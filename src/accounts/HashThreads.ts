@@ -14,8 +14,8 @@ export interface HashThreadsOptions {
 
 /**
  * Hashes passwords in threads that give way to all others, until the scope closes. In libuv's threads, which have the
- * priority of the event loop, a storm of logins takes a core from it (benchmark: 1,000 logins with passwords at once). The
- * first thread starts with the first password: most servers check few passwords, or none.
+ * priority of the event loop, a storm of logins takes a core from it (benchmark: 1,000 logins with passwords at once).
+ * The first thread starts with the first password: most servers check few passwords, or none.
  */
 export const make = (options: HashThreadsOptions): Effect.Effect<Credentials.Derive, never, Scope.Scope> =>
   Effect.map(

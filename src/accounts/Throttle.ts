@@ -18,8 +18,9 @@ interface Mistakes {
 }
 
 /**
- * Slows down who guesses the password of an account. It counts by account and address together: a count by account alone
- * would let anybody lock out the owner. An address from which the account's password was right is never slowed down.
+ * Slows down who guesses the password of an account. It counts by account and address together: a count by account
+ * alone would let anybody lock out the owner. An address from which the account's password was right is never slowed
+ * down.
  */
 export class Throttle {
   private readonly mistakes = new Map<string, Mistakes>()

@@ -7,8 +7,8 @@ import * as Credentials from "./Credentials.js"
 import { Throttle } from "./Throttle.js"
 
 /**
- * Checks passwords without keeping anybody else waiting. A hash takes a thread for 50 ms, so a storm of logins would take all
- * cores, or all of libuv's few threads, for as long as it lasts.
+ * Checks passwords without keeping anybody else waiting. A hash takes a thread for 50 ms, so a storm of logins would
+ * take all cores, or all of libuv's few threads, for as long as it lasts.
  */
 
 /** A password that a client claims to be that of an account. */
@@ -120,8 +120,8 @@ export class Verification {
   }
 
   /**
-   * Why `check` would not check a password now; undefined if it would. Most clients of a storm get this answer at once, at
-   * the cost of a guest (benchmark: 1,000 logins with passwords at once).
+   * Why `check` would not check a password now; undefined if it would. Most clients of a storm get this answer at once,
+   * at the cost of a guest (benchmark: 1,000 logins with passwords at once).
    */
   refusal(claim: PasswordClaim): Unchecked | undefined {
     const { account, address } = claim

@@ -26,7 +26,9 @@ export interface RoomList {
   readonly rooms: ReadonlyArray<RoomInfo>
 }
 
-/** The greatest number of rooms that a request asks for, 100 by default, or the mistake in it, worded for the client. */
+/**
+ * The greatest number of rooms that a request asks for, 100 by default, or the mistake in it, worded for the client.
+ */
 export const parse = (
   parameters: Readonly<Record<string, string | ReadonlyArray<string>>>
 ): Either.Either<number, string> => {

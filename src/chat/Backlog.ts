@@ -33,7 +33,10 @@ class Fifo<A> {
   }
 }
 
-/** Two queues of which the first goes first, but not more than `most` times in a row while something waits in the second. */
+/**
+ * Two queues of which the first goes first, but not more than `most` times in a row while something waits in the
+ * second.
+ */
 class Pair<A> {
   readonly first = new Fifo<A>()
   readonly second = new Fifo<A>()

@@ -11,8 +11,9 @@ export type BanSubject =
   | { readonly _tag: "Name"; readonly name: string }
 
 /**
- * Parses an address, a range of addresses or a name. The prefix `address=` or `name=` says which it is. Without it, digits
- * and dots are an address, although they may also be a name. Returns what is wrong with the text: `"a b" is not a name`.
+ * Parses an address, a range of addresses or a name. The prefix `address=` or `name=` says which it is. Without it,
+ * digits and dots are an address, although they may also be a name. Returns what is wrong with the text: `"a b" is not
+ * a name`.
  */
 export const parse = (text: string): Either.Either<BanSubject, string> => {
   const [, kind, prefixed] = /^(address|name)=(.*)$/su.exec(text) ?? []

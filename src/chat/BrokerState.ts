@@ -44,7 +44,9 @@ export interface Extensions {
   readonly admission?: Admission.Admission | undefined
   /** What the server does besides: recipients, names, commands. Default: none. */
   readonly features?: ReadonlyArray<MakeFeature> | undefined
-  /** How much the broker does at once. Tests make it little. Default: what keeps clients from waiting for each other. */
+  /**
+   * How much the broker does at once. Tests make it little. Default: what keeps clients from waiting for each other.
+   */
   readonly turnBounds?: TurnBounds | undefined
 }
 

@@ -21,8 +21,8 @@ const emergency = 1.25
 
 /**
  * The memory that all connections together may use: queued lines, pending outcomes, unrouted input, unfinished lines,
- * remembered routes, the connections themselves, and HTTP requests. Every holder of such bytes adds them here, and subtracts them when
- * it releases them.
+ * remembered routes, the connections themselves, and HTTP requests. Every holder of such bytes adds them here, and
+ * subtracts them when it releases them.
  *
  * No queue may hold more than what is left of the budget (the dynamic threshold of Choudhury and Hahne, 1998). The
  * largest queues therefore stop growing first, the memory in use stays below the limit, and clients that read, whose

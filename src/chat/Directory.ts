@@ -49,7 +49,9 @@ class KnownRoute implements Route<Peer> {
   }
 }
 
-/** The routes that contain one name. Most names are in a single route, which needs no set (benchmark: idle memory, 2 %). */
+/**
+ * The routes that contain one name. Most names are in a single route, which needs no set (benchmark: idle memory, 2 %).
+ */
 type RoutesOfName = KnownRoute | Set<KnownRoute>
 
 const withRoute = (routes: RoutesOfName | undefined, route: KnownRoute): RoutesOfName => {

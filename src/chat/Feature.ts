@@ -37,8 +37,8 @@ export interface Feature {
   /** In the broker's turn: the writer of this peer has ended, and everything that it wrote is settled. */
   readonly ended?: (peer: Peer) => void
   /**
-   * In the broker's turn: the time to deliver is over. Lines that this feature has taken return now, unless they may have
-   * been delivered.
+   * In the broker's turn: the time to deliver is over. Lines that this feature has taken return now, unless they may
+   * have been delivered.
    */
   readonly cutOff?: () => void
   /** What `* hello` announces to this client besides, by parameter name. */
@@ -69,8 +69,8 @@ export interface FeatureContext {
   /** Runs a function in the broker's turn, the only place where peers and outboxes may be touched. */
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /**
-   * In the broker's turn: runs a function at its end, once, before anything is written to a socket. Writers that go first
-   * (`WriterKind`) have everything that was put for them until then.
+   * In the broker's turn: runs a function at its end, once, before anything is written to a socket. Writers that go
+   * first (`WriterKind`) have everything that was put for them until then.
    */
   readonly atEnd: (run: () => void) => void
   /** In the broker's turn: puts whole lines, by default one. No sender is notified if they cannot be written. */

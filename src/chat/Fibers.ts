@@ -10,9 +10,9 @@ type Start = <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
  * copy: a tenth of the cost of a connection (benchmarks: idle memory, churn). Sharing is safe because `FiberRefs` are
  * immutable, and no fiber joins these to inherit their changes.
  *
- * `daemonChildren`, because a layer that is built beside others makes its fiber the parent of all fibers that are forked with
- * these references. An interruption of the program, such as SIGTERM, would interrupt both sides of a race in a connection's
- * fiber before the drain begins.
+ * `daemonChildren`, because a layer that is built beside others makes its fiber the parent of all fibers that are
+ * forked with these references. An interruption of the program, such as SIGTERM, would interrupt both sides of a race
+ * in a connection's fiber before the drain begins.
  */
 export const start: Effect.Effect<Start> = Effect.map(
   Effect.daemonChildren(Effect.getFiberRefs),

@@ -46,8 +46,8 @@ interface Collaborators {
 }
 
 /**
- * The most lines that one event settles as received. One acknowledgement may be for all lines that a queue can hold, each
- * with an outcome for its sender; the other clients get their turns in between.
+ * The most lines that one event settles as received. One acknowledgement may be for all lines that a queue can hold,
+ * each with an outcome for its sender; the other clients get their turns in between.
  */
 const settledAtOnce = 256
 
@@ -154,8 +154,8 @@ export class Lifecycle {
   }
 
   /**
-   * Ends a connection without waiting for anything: the line of the refusal follows what the writer already has in hand,
-   * and the rest of the queue returns to its senders.
+   * Ends a connection without waiting for anything: the line of the refusal follows what the writer already has in
+   * hand, and the rest of the queue returns to its senders.
    */
   expel(peer: Peer, fatal: FatalReply.Fatal) {
     this.endInput(peer, fatal.reason)
@@ -261,8 +261,8 @@ export class Lifecycle {
   }
 
   /**
-   * The peer acknowledges the first messages to it, this many (`/ack`). Returns false, and changes nothing, if it cannot
-   * have that many, or has not said `ack`.
+   * The peer acknowledges the first messages to it, this many (`/ack`). Returns false, and changes nothing, if it
+   * cannot have that many, or has not said `ack`.
    */
   acknowledge(peer: Peer, messages: number): boolean {
     const { outbox } = peer

@@ -17,8 +17,8 @@ export type LineOutcome =
 type Returned = LineOutcome & { readonly _tag: "Returned" }
 
 /**
- * For writers that hand lines on to something which reports later what has become of them, such as another node. Until then,
- * the lines count in the outbox as those do that were written to a client with `ack`.
+ * For writers that hand lines on to something which reports later what has become of them, such as another node. Until
+ * then, the lines count in the outbox as those do that were written to a client with `ack`.
  */
 export interface HandedOn {
   /** The batch in hand has been handed on. The outbox expects outcomes (`Outbox.expectOutcomes`). */

@@ -61,8 +61,8 @@ export class Names implements Resolver {
   }
 
   /**
-   * Logs a peer in as a device of an account. The name is the account's, so no other client can have it. The device must
-   * not be present.
+   * Logs a peer in as a device of an account. The name is the account's, so no other client can have it. The device
+   * must not be present.
    */
   joinAs(peer: Peer, device: Device) {
     peer.enter(Phase.present)

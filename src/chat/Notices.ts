@@ -5,7 +5,8 @@ import type { Replies } from "./Replies.js"
 import type { Turn } from "./Turn.js"
 
 /**
- * How long further notices are collected after some were sent. Otherwise a burst would be many writes to each subscriber.
+ * How long further notices are collected after some were sent. Otherwise a burst would be many writes to each
+ * subscriber.
  */
 const collectMillis = 100
 
@@ -57,7 +58,10 @@ export class Notices {
     this.subscribers.delete(peer)
   }
 
-  /** Sends a line to all subscribers but those of the name that it is about: the first line immediately, further lines collected. */
+  /**
+   * Sends a line to all subscribers but those of the name that it is about: the first line immediately, further lines
+   * collected.
+   */
   notify(line: string, about: string) {
     if (this.subscribers.size === 0) return
     this.collected.push({ line, about })

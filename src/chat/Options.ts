@@ -3,8 +3,8 @@ import * as Record from "effect/Record"
 import { limits, type LimitValues } from "./Limits.js"
 
 /**
- * The options of a server: a value for each row of `Limits`, and `linger`. The comments repeat the rows, so that an editor
- * shows them; a test compares the two.
+ * The options of a server: a value for each row of `Limits`, and `linger`. The comments repeat the rows, so that an
+ * editor shows them; a test compares the two.
  */
 export interface Options extends LimitValues {
   /** Connections served at once; further clients get `! full`. Default: 10,000. */

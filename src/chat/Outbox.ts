@@ -10,13 +10,13 @@ export interface WriterKind {
   /** Why lines return while the outbox is jammed. */
   readonly jamReason: JamReason
   /**
-   * Whether only the writer knows what becomes of a batch that it has in hand, as if that was sent to a database. Such a
-   * batch is not returned, not even at the end of a shutdown.
+   * Whether only the writer knows what becomes of a batch that it has in hand, as if that was sent to a database. Such
+   * a batch is not returned, not even at the end of a shutdown.
    */
   readonly decidesAlone: boolean
   /**
-   * Whether the writer gets its batches before the sockets do, at the end of a turn: it may put lines into outboxes, to be
-   * written in this turn as well.
+   * Whether the writer gets its batches before the sockets do, at the end of a turn: it may put lines into outboxes, to
+   * be written in this turn as well.
    */
   readonly isFirst: boolean
 }
@@ -28,8 +28,9 @@ const socketWriter: WriterKind = { jamReason: "busy", decidesAlone: false, isFir
  * batch; a connection's writer sends it to a socket. Routing, flow control, returns, labels and the ledger work on
  * outboxes and do not depend on the kind of writer.
  *
- * An outbox never refuses a line. The broker checks `isFull` before it puts lines, and holds the senders instead. How full
- * it is, is in `OutboxLoad`; the way of the lines to the writer in `OutboxBatches`; how an outbox jams and ends is here.
+ * An outbox never refuses a line. The broker checks `isFull` before it puts lines, and holds the senders instead. How
+ * full it is, is in `OutboxLoad`; the way of the lines to the writer in `OutboxBatches`; how an outbox jams and ends is
+ * here.
  */
 export class Outbox<Sender> extends OutboxBatches<Sender> {
   /** Changed only by `Names.setForm`, because routes depend on it. */
@@ -49,7 +50,8 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   }
 
   /**
-   * The outbox is full and its writer makes no progress: messages return, as `jamReason` says, instead of holding their senders.
+   * The outbox is full and its writer makes no progress: messages return, as `jamReason` says, instead of holding their
+   * senders.
    */
   get isJammed(): boolean {
     return this.jammed
@@ -153,7 +155,8 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
 
   /**
    * Breaks an outbox whose writer is not a socket, and returns everything that the writer has not settled: the batch in
-   * hand as well, unless the writer decides alone. From then on it is jammed: lines that are still on the way to it return as `busy`.
+   * hand as well, unless the writer decides alone. From then on it is jammed: lines that are still on the way to it
+   * return as `busy`.
    */
   surrender(reason: CloseReason): ReadonlyArray<Batch<Sender>> {
     this.hasWriter = false

@@ -9,8 +9,8 @@ import type { Source } from "./Source.js"
 const batchBytes = 65_536
 
 /**
- * Takes a batch for a writer that waits for one. At the end of a turn, the batch may be written before this returns. Returns
- * whether the writer waits for the next one.
+ * Takes a batch for a writer that waits for one. At the end of a turn, the batch may be written before this returns.
+ * Returns whether the writer waits for the next one.
  */
 type IdleWriter<Sender> = (batch: Batch<Sender>, isEndOfTurn: boolean) => boolean
 
@@ -20,8 +20,8 @@ export interface BatchWriter<Sender, A> {
   go(batch: Batch<Sender>): Effect.Effect<A>
   /**
    * Writes a batch at the end of the broker's turn, without waking the writer. Returns what the writer has to do then;
-   * undefined if it is to wait for the next batch. Waking a fiber for each write would take a tenth of the server's time
-   * (benchmarks: mesh, 1 to 100).
+   * undefined if it is to wait for the next batch. Waking a fiber for each write would take a tenth of the server's
+   * time (benchmarks: mesh, 1 to 100).
    */
   write(batch: Batch<Sender>): Effect.Effect<A> | undefined
 }
@@ -147,9 +147,10 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
   }
 
   /**
-   * Goes on with the next batch, when `ready` returned none: the first in the queue, or the next one handed over. Effect may
-   * let other fibers run before each operation of the writer's, and the broker may then put lines or retract the queue. So
-   * what there is to write is looked at again in the very operation that takes it, or that parks the writer.
+   * Goes on with the next batch, when `ready` returned none: the first in the queue, or the next one handed over.
+   * Effect may let other fibers run before each operation of the writer's, and the broker may then put lines or retract
+   * the queue. So what there is to write is looked at again in the very operation that takes it, or that parks the
+   * writer.
    */
   next<A>(writer: BatchWriter<Sender, A>): Effect.Effect<A> {
     if (this.queued === 0) return this.park(writer)

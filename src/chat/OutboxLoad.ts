@@ -39,8 +39,8 @@ export class PartOfBounds implements Bounds {
 const none: ReadonlyArray<never> = []
 
 /**
- * How full an outbox is, and the senders that are held until there is room in it. A base class of `Outbox`, which adds the
- * lines themselves, so that the broker calls one class, whose objects all have one shape (benchmark: every row).
+ * How full an outbox is, and the senders that are held until there is room in it. A base class of `Outbox`, which adds
+ * the lines themselves, so that the broker calls one class, whose objects all have one shape (benchmark: every row).
  */
 export abstract class OutboxLoad<Sender> {
   private linesHere = 0

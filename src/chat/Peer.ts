@@ -13,7 +13,8 @@ import type { Route } from "./Route.js"
 import type { TokenBucket } from "./TokenBucket.js"
 
 /**
- * A reply to unlabelled lines that has not been sent yet. The next line may get the same reply; then both share one, with
+ * A reply to unlabelled lines that has not been sent yet. The next line may get the same reply; then both share one,
+ * with
  * `count`.
  */
 export type PendingReply = Undelivered | Refused
@@ -120,8 +121,8 @@ export class Peer {
   }
 
   /**
-   * The connection is over, or another one has taken its place. What was read from it is still routed, but it is not held:
-   * it sends no more, and the lines of the client's next connection would have to wait as well (`Predecessors`).
+   * The connection is over, or another one has taken its place. What was read from it is still routed, but it is not
+   * held: it sends no more, and the lines of the client's next connection would have to wait as well (`Predecessors`).
    */
   get isOver(): boolean {
     const { _tag } = this.current

@@ -47,8 +47,8 @@ interface Collaborators {
 }
 
 /**
- * Takes the input of peers in order: messages go to `Routing`, and logins and commands are handled here. A peer that has to
- * wait, for room or for an answer, is held. Runs only in the broker's turn.
+ * Takes the input of peers in order: messages go to `Routing`, and logins and commands are handled here. A peer that
+ * has to wait, for room or for an answer, is held. Runs only in the broker's turn.
  */
 export class PeerInput {
   constructor(private readonly broker: Collaborators) {}
@@ -140,8 +140,8 @@ export class PeerInput {
   }
 
   /**
-   * Routes a block of lines, and handles those that are not messages. Returns what the peer has to wait for, if it has not
-   * only used its share.
+   * Routes a block of lines, and handles those that are not messages. Returns what the peer has to wait for, if it has
+   * not only used its share.
    */
   private lines(peer: Peer, block: Lines): Outbox<Peer> | Question | typeof shareUsed | undefined {
     for (;;) {
@@ -223,8 +223,8 @@ export class PeerInput {
   }
 
   /**
-   * Stops waiting for an answer at the end of the drain, if the peer waits for one: the line counts as one that came after
-   * the shutdown began.
+   * Stops waiting for an answer at the end of the drain, if the peer waits for one: the line counts as one that came
+   * after the shutdown began.
    */
   giveUpQuestion(peer: Peer) {
     const { hold } = peer
@@ -255,8 +255,8 @@ export class PeerInput {
   }
 
   /**
-   * Before the login, a line that is too long counts as the login, and is refused as a bad name: otherwise the next line
-   * would be taken for the login. Returns the outbox that the peer has to wait for first.
+   * Before the login, a line that is too long counts as the login, and is refused as a bad name: otherwise the next
+   * line would be taken for the login. Returns the outbox that the peer has to wait for first.
    */
   private tooLong(peer: Peer, start: string): Outbox<Peer> | undefined {
     const { lifecycle, routing } = this.broker
@@ -347,6 +347,8 @@ export class PeerInput {
   }
 }
 
-/** Whether a peer that is held by an outbox must keep waiting: for room, or, by its own outbox, for outcomes as well. */
+/**
+ * Whether a peer that is held by an outbox must keep waiting: for room, or, by its own outbox, for outcomes as well.
+ */
 const mustWait = (peer: Peer, outbox: Outbox<Peer>) =>
   peer.outbox === outbox ? outbox.isQueueFull || outbox.isOwed : outbox.isFull && !outbox.isJammed

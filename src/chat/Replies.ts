@@ -57,8 +57,8 @@ export class Replies {
   }
 
   /**
-   * Puts a line that reports `returns` pairs as returned, or several lines. If the peer's outbox has ended, the pairs are
-   * dead instead.
+   * Puts a line that reports `returns` pairs as returned, or several lines. If the peer's outbox has ended, the pairs
+   * are dead instead.
    */
   private put(peer: Peer, text: string, returns: number, lines = 1) {
     const { outbox } = peer

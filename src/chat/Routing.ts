@@ -19,15 +19,18 @@ import { work, workOfLine, type Turn } from "./Turn.js"
 const LF = 0x0a
 const colon = 0x3a
 
-/** The smallest block for whose first line a route is looked up. For the others that takes too long (benchmark: mesh, 3 %). */
+/**
+ * The smallest block for whose first line a route is looked up. For the others that takes too long (benchmark: mesh,
+ * 3 %).
+ */
 const largeBlock = 2_048
 
 /** The longest address that is looked up so. A longer one is found line by line. */
 const maxHeadLength = 256
 
 /**
- * A full outbox with this many bytes takes no lines of connections that are over either. They are not held, and any number
- * of them could follow each other.
+ * A full outbox with this many bytes takes no lines of connections that are over either. They are not held, and any
+ * number of them could follow each other.
  */
 const overflowBytes = 16_777_216
 
@@ -77,8 +80,8 @@ export class Routing {
 
   /**
    * Routes the lines of a block, starting at the inbox's position. Stops before the first line that has to wait for an
-   * outbox, which it returns, or after the first line that is not a message, which it returns, or where the peer has used
-   * its share; sets the position to where to continue. Returns undefined at the end of the block.
+   * outbox, which it returns, or after the first line that is not a message, which it returns, or where the peer has
+   * used its share; sets the position to where to continue. Returns undefined at the end of the block.
    */
   block(peer: Peer, block: Lines): Outbox<Peer> | OtherLine | typeof shareUsed | undefined {
     const { inbox, outbox } = peer
@@ -162,10 +165,10 @@ export class Routing {
   }
 
   /**
-   * The route of the first line of a block: that of the line before, or for a large block one that is remembered. Without
-   * the latter, V8 interprets the first blocks of all senders line by line in a new server. If the next read of a connection
-   * is then 40 ms late, the kernel acknowledges by a timer, and from then on it acknowledges every read of that connection
-   * instead of every second one (benchmark: 50 to 1, an eighth).
+   * The route of the first line of a block: that of the line before, or for a large block one that is remembered.
+   * Without the latter, V8 interprets the first blocks of all senders line by line in a new server. If the next read of
+   * a connection is then 40 ms late, the kernel acknowledges by a timer, and from then on it acknowledges every read of
+   * that connection instead of every second one (benchmark: 50 to 1, an eighth).
    */
   private routeOf(peer: Peer, bytes: Uint8Array): Route<Peer> | undefined {
     const { route } = peer

@@ -5,8 +5,8 @@ import type * as Scheduler from "effect/Scheduler"
 const maxOperations = 2_048
 
 /**
- * Microtasks are queued through this promise: `queueMicrotask` makes an `AsyncResource` for each, at ten times the price
- * (benchmark: ping-pong).
+ * Microtasks are queued through this promise: `queueMicrotask` makes an `AsyncResource` for each, at ten times the
+ * price (benchmark: ping-pong).
  */
 const resolved = Promise.resolve()
 

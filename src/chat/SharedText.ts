@@ -1,6 +1,7 @@
 /**
- * Text that is put into the outboxes of many recipients, one after the other. Most of them hold the same text before it, and
- * share the concatenation: V8 flattens that once, and otherwise for each recipient (benchmarks: names-1000, room-1000).
+ * Text that is put into the outboxes of many recipients, one after the other. Most of them hold the same text before
+ * it, and share the concatenation: V8 flattens that once, and otherwise for each recipient (benchmarks: names-1000,
+ * room-1000).
  */
 export class SharedText {
   private before = ""

@@ -51,7 +51,9 @@ export class TokenBucket {
   }
 }
 
-/** A bucket with changed limits: the present one if there is one, else a full one. Undefined if the rate is 0, no limit. */
+/**
+ * A bucket with changed limits: the present one if there is one, else a full one. Undefined if the rate is 0, no limit.
+ */
 export const configured = (
   present: TokenBucket | undefined,
   perSecond: number,

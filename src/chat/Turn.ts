@@ -13,7 +13,9 @@ export interface TurnBounds {
 
 export const turnBounds: TurnBounds = { work: 1_048_576, share: 16_384, flushes: 128 }
 
-/** The work of everything that takes more time than its bytes do, in units. `npm run fairness` shows what is missing. */
+/**
+ * The work of everything that takes more time than its bytes do, in units. `npm run fairness` shows what is missing.
+ */
 export const work = {
   /** An event, or a client in the queue. */
   event: 100,
@@ -38,8 +40,8 @@ export const work = {
   /** Asking a question, which takes a fiber (benchmark: 1,000 logins with passwords at once). */
   question: 10_000,
   /**
-   * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may try again at once, and
-   * they have time (benchmark: 1,000 logins with passwords at once).
+   * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may try again at once,
+   * and they have time (benchmark: 1,000 logins with passwords at once).
    */
   refusedLogin: 500_000,
   /** A client that joins or leaves, with the work of its fibers. */
@@ -50,8 +52,8 @@ export const work = {
 const largeLine = 4_096
 
 /**
- * The work of a line. A large one was read, checked and decoded by itself, before the turn, and other clients waited for
- * that as well (fairness: same, commas, spaces).
+ * The work of a line. A large one was read, checked and decoded by itself, before the turn, and other clients waited
+ * for that as well (fairness: same, commas, spaces).
  */
 export const workOfLine = (bytes: number): number => work.line + bytes + 2 * Math.max(0, bytes - largeLine)
 
@@ -71,9 +73,9 @@ interface Client {
  * broker has put something into.
  *
  * Clients share the broker by deficit round robin (Shreedhar and Varghese, 1995) with two queues, as in FQ-CoDel
- * (RFC 8290): a client that has used less than its share is served at once. Any other client waits in the queue, and gets
- * one share each time that it is the first there. A line is never divided, so a client may use more than it has; it
- * then waits until its shares have made up for that.
+ * (RFC 8290): a client that has used less than its share is served at once. Any other client waits in the queue, and
+ * gets one share each time that it is the first there. A line is never divided, so a client may use more than it has;
+ * it then waits until its shares have made up for that.
  */
 export class Turn {
   /** When the turn began, on the monotonic clock. */
@@ -81,8 +83,8 @@ export class Turn {
   /** The work since the turn began. */
   private done = 0
   /**
-   * The work of the flushes at the end of the turn. No client's share has it: many clients share the flush of one outbox,
-   * and would otherwise wait for the next turn, with a second flush for their lines (benchmark: mesh).
+   * The work of the flushes at the end of the turn. No client's share has it: many clients share the flush of one
+   * outbox, and would otherwise wait for the next turn, with a second flush for their lines (benchmark: mesh).
    */
   private flushWork = 0
   /** The value of `done` at which the client that is being served has used its share. */
@@ -90,7 +92,9 @@ export class Turn {
   private served = 0
   private touched: Array<Flushable> = []
   private later: Array<Flushable> = []
-  /** Those touched whose writers may put lines into others, and what is to run once these writers have their batches. */
+  /**
+   * Those touched whose writers may put lines into others, and what is to run once these writers have their batches.
+   */
   private first: Array<Flushable> = []
   private atEnds = new Set<() => void>()
 
@@ -175,8 +179,8 @@ export class Turn {
   }
 
   /**
-   * Runs a function at the end of the turn, once: after all lines that were put have reached the writers that go first, and
-   * before anything is written to a socket.
+   * Runs a function at the end of the turn, once: after all lines that were put have reached the writers that go first,
+   * and before anything is written to a socket.
    */
   atEnd(run: () => void) {
     this.atEnds.add(run)

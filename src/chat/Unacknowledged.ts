@@ -56,7 +56,9 @@ export class Unacknowledged<Sender> {
     return this.runs * runBytes + this.waiting.length * objectBytes
   }
 
-  /** The client has acknowledged lines that are not settled: they have only now been written, or there were too many. */
+  /**
+   * The client has acknowledged lines that are not settled: they have only now been written, or there were too many.
+   */
   get isAhead(): boolean {
     return this.lines > 0 && this.acknowledged > this.written - this.lines
   }
@@ -122,7 +124,9 @@ export class Unacknowledged<Sender> {
     return messages.lines
   }
 
-  /** How many lines of a batch that is being written the client has got: those up to the last that it has acknowledged. */
+  /**
+   * How many lines of a batch that is being written the client has got: those up to the last that it has acknowledged.
+   */
   linesGot({ counts, senders }: Batch<Sender>): number {
     let messages = this.acknowledged - this.written
     let earlier = this.earlier

@@ -36,8 +36,8 @@ export interface VanishedPeer {
 }
 
 /**
- * The interval of two checks is half of the stall timeout, within these limits; half of that while some peer is silent. A
- * check takes a millisecond of CPU for a few hundred connections of the whole machine.
+ * The interval of two checks is half of the stall timeout, within these limits; half of that while some peer is silent.
+ * A check takes a millisecond of CPU for a few hundred connections of the whole machine.
  */
 const [minInterval, maxInterval] = [1_000, 60_000]
 
@@ -49,9 +49,9 @@ const periods = 8
 
 /**
  * Notices peers that vanished without a word. The kernel is asked only if some peer has been written to and has sent
- * nothing since; and once more when a peer that did send something has become quiet. A peer that it reports as silent is
- * asked about again, and is given up when nothing has been acknowledged for the stall timeout. A peer that only refuses
- * more bytes is not silent: see `Watch.blocked`.
+ * nothing since; and once more when a peer that did send something has become quiet. A peer that it reports as silent
+ * is asked about again, and is given up when nothing has been acknowledged for the stall timeout. A peer that only
+ * refuses more bytes is not silent: see `Watch.blocked`.
  */
 export class Vanished {
   /** Peers that were written to since the last check, and those that were silent then. */
@@ -140,8 +140,8 @@ export class Vanished {
   }
 
   /**
-   * Whether the peer has sent nothing since it was last written to, or at least nothing for an interval: what the server
-   * reads late may have been sent before that write.
+   * Whether the peer has sent nothing since it was last written to, or at least nothing for an interval: what the
+   * server reads late may have been sent before that write.
    */
   private isQuiet({ heardIn, writtenIn }: Peer) {
     return heardIn <= Math.max(writtenIn, this.period - periods)

@@ -226,9 +226,9 @@ export class Watch {
   }
 
   /**
-   * Probes the peers that are not read from, until `isOver`. Returns whether all have been probed: if not, the next call
-   * continues. Each probe is a write, so those of thousands of peers in one turn would delay everyone else (fairness:
-   * held).
+   * Probes the peers that are not read from, until `isOver`. Returns whether all have been probed: if not, the next
+   * call continues. Each probe is a write, so those of thousands of peers in one turn would delay everyone else
+   * (fairness: held).
    */
   probe(isOver: () => boolean): boolean {
     this.probing ??= [...this.heldPeers, ...this.shortPeers.keys()].values()
@@ -331,7 +331,7 @@ export class Watch {
 }
 
 /**
- * The socket takes nothing because the server does not write, which is no sign of a peer that does not read. But a client
- * that the operator has disconnected does not wait for that.
+ * The socket takes nothing because the server does not write, which is no sign of a peer that does not read. But a
+ * client that the operator has disconnected does not wait for that.
  */
 const mayWait = ({ outbox, socket }: Peer) => socket.isHeld === true && !CloseReason.isExpulsion(outbox.ended)

@@ -2,19 +2,22 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as V8 from "node:v8"
 
-/** The size of the young generation, both halves. By default V8 lets it grow to 32 MiB as soon as many objects survive. */
+/**
+ * The size of the young generation, both halves. By default V8 lets it grow to 32 MiB as soon as many objects survive.
+ */
 const youngBytes = 8 * 1_048_576
 
 /**
- * Keeps the heap of V8 small. The flags are set here because the program is started as `node dist/main.js`. A version of V8
- * without one of them prints a warning and continues.
+ * Keeps the heap of V8 small. The flags are set here because the program is started as `node dist/main.js`. A version
+ * of V8 without one of them prints a warning and continues.
  *
- * The old generation grows by 30 % between collections instead of a multiple, which halves the memory of the process under
- * a flood to a recipient that does not read. The young generation grows in one step, in the launcher or by `restoreYoung`,
- * and then stays: 24 MiB less at the same speed, and shorter pauses (benchmarks: idle memory, slow consumer). It is so
- * small that one thread collects it in a millisecond or two; with several, V8 waits until the kernel has run each of
- * them, up to 10 ms on a busy machine (fairness: blank). It is collected when it is full, and not as soon as four fifths
- * of it are used, which V8 does for the sake of pages that are rendered meanwhile (benchmark: churn, a twentieth).
+ * The old generation grows by 30 % between collections instead of a multiple, which halves the memory of the process
+ * under a flood to a recipient that does not read. The young generation grows in one step, in the launcher or by
+ * `restoreYoung`, and then stays: 24 MiB less at the same speed, and shorter pauses (benchmarks: idle memory, slow
+ * consumer). It is so small that one thread collects it in a millisecond or two; with several, V8 waits until the
+ * kernel has run each of them, up to 10 ms on a busy machine (fairness: blank). It is collected when it is full, and
+ * not as soon as four fifths of it are used, which V8 does for the sake of pages that are rendered meanwhile
+ * (benchmark: churn, a twentieth).
  */
 export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
   V8.setFlagsFromString("--no-parallel-scavenge")
@@ -27,10 +30,10 @@ export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
 const [interval, busy] = [Duration.seconds(1), 0.1]
 
 /**
- * Grows the young generation after a server has begun to listen, unless the launcher has done so, and again after V8 has
- * shrunk it to 1 MiB, as V8 does once the process has been idle for about ten seconds. Without this, a server that has
- * rested once would collect garbage four times as often from then on, which takes up to three times the CPU for each
- * message (benchmark: `--aged`). While the process is idle, the memory stays free.
+ * Grows the young generation after a server has begun to listen, unless the launcher has done so, and again after V8
+ * has shrunk it to 1 MiB, as V8 does once the process has been idle for about ten seconds. Without this, a server that
+ * has rested once would collect garbage four times as often from then on, which takes up to three times the CPU for
+ * each message (benchmark: `--aged`). While the process is idle, the memory stays free.
  */
 export const restoreYoung: Effect.Effect<never> = Effect.suspend(() => {
   let before = process.cpuUsage()
@@ -55,8 +58,8 @@ const growYoung = () => {
 }
 
 /**
- * The young generation grows no more. The start of a thread, such as that of a store in SQLite, undoes this: V8 raises the
- * factor to 2 for the whole process when it creates a heap (benchmark: memory per idle connection of an account).
+ * The young generation grows no more. The start of a thread, such as that of a store in SQLite, undoes this: V8 raises
+ * the factor to 2 for the whole process when it creates a heap (benchmark: memory per idle connection of an account).
  */
 const keepYoung = () => V8.setFlagsFromString("--semi-space-growth-factor=1")
 

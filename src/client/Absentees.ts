@@ -11,8 +11,8 @@ export interface AbsenteesOptions {
 }
 
 /**
- * The recipients that may come back. After a restart of the server its clients return within seconds of each other, so a
- * message to one that is not back yet would be returned. Every `now` is in milliseconds.
+ * The recipients that may come back. After a restart of the server its clients return within seconds of each other, so
+ * a message to one that is not back yet would be returned. Every `now` is in milliseconds.
  */
 export class Absentees {
   /** Names that were present when the client last heard of them. */

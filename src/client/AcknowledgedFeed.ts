@@ -47,8 +47,8 @@ interface Entry {
 }
 
 /**
- * Lines that a program acknowledges. A run of the stream begins with those that an earlier run has given and that are not
- * acknowledged, in order.
+ * Lines that a program acknowledges. A run of the stream begins with those that an earlier run has given and that are
+ * not acknowledged, in order.
  */
 export const make = (source: FeedSource): Stream.Stream<Envelope, TransportError> => {
   const open = new Set<Entry>()

@@ -5,8 +5,8 @@ import * as Name from "../protocol/Name.js"
 const address = /^(@?)([\p{L}\p{M}\p{Nd}_.-]+)([:,]?)(?:\s+|$)/u
 
 /**
- * The rest of a line that is addressed to this name; undefined if it is not. Case makes no difference, because only one of
- * two names that look the same can be present.
+ * The rest of a line that is addressed to this name; undefined if it is not. Case makes no difference, because only one
+ * of two names that look the same can be present.
  */
 export const textFor = (text: string, name: string): string | undefined => {
   const [whole = "", at = "", found = "", mark = ""] = address.exec(text) ?? []

@@ -37,8 +37,8 @@ export interface Backoff {
    * longer the delays that follow before the next stable connection, so that no server makes a client connect without a
    * pause. Fails once the schedule is done.
    *
-   * With other servers, the delays are those of `Servers.pause` until each of them was tried, counted from the latest stable
-   * connection, and `return=` makes no difference: the server that comes back is not the one to connect to.
+   * With other servers, the delays are those of `Servers.pause` until each of them was tried, counted from the latest
+   * stable connection, and `return=` makes no difference: the server that comes back is not the one to connect to.
    *
    * @param announce takes the delay before the wait
    */

@@ -86,11 +86,11 @@ const [firstPause, longestPause] = [Duration.millis(100), Duration.seconds(2)]
 const window = 256
 
 /**
- * Runs a program for each message that the guard lets through and sends its output back, until the connection ends; then
- * it fails. While the maximum number of programs is running, no message is read, which holds the senders.
+ * Runs a program for each message that the guard lets through and sends its output back, until the connection ends;
+ * then it fails. While the maximum number of programs is running, no message is read, which holds the senders.
  *
- * A message is acknowledged once its program has started. If it cannot be started, the bot waits for the other programs and
- * fails with `CannotStart`: that message, and those after it, then return to their senders.
+ * A message is acknowledged once its program has started. If it cannot be started, the bot waits for the other programs
+ * and fails with `CannotStart`: that message, and those after it, then return to their senders.
  */
 export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Effect<never, BotError> =>
   Effect.gen(function* () {
@@ -111,8 +111,8 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
         turns.release(1) // lets a message that waits for its turn continue
       ])
     })
-    // Uninterruptible: an interruption between the fork and the addition to the set would leak the fiber, and one before
-    // its first step would skip `after`.
+    // Uninterruptible: an interruption between the fork and the addition to the set would leak the fiber, and one
+    // before its first step would skip `after`.
     const begin = (work: Effect.Effect<void>, after: Effect.Effect<unknown>) =>
       Effect.uninterruptibleMask((restore) => FiberSet.run(running, Effect.ensuring(restore(work), after)))
     const take = (received: Received.Received) =>
@@ -163,7 +163,8 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
         return hasStarted ? passed() : undefined
       })
     const ending = yield* Effect.forkScoped(Effect.zipRight(client.closed, over))
-    // On each connection: a guest is in a room only as long as it is connected. The replies may come after many messages.
+    // On each connection: a guest is in a room only as long as it is connected. The replies may come after many
+    // messages.
     const enter = Effect.forEach(options.rooms?.names ?? [], (room) => client.room(room).join, { discard: true })
     const taken: Exit.Exit<void, BotError> = yield* Effect.raceFirst(
       Effect.raceFirst(

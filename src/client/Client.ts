@@ -22,15 +22,15 @@ export type { ConversationHandle, RoomHandle } from "./ConversationHandle.js"
 export type { Device, HistoryRange, Members, RoomChange, SearchRange } from "./Requests.js"
 
 /**
- * A client of a chat server. `lines`, `received` and `feed` are views of one stream; run only one of them, and only once
- * (`feed` again and again).
- * Until then, at most 64 KiB are read from the server, so later outcomes do not arrive either.
+ * A client of a chat server. `lines`, `received` and `feed` are views of one stream; run only one of them, and only
+ * once (`feed` again and again). Until then, at most 64 KiB are read from the server, so later outcomes do not arrive
+ * either.
  *
- * While that stream runs, a message is acknowledged once the program has processed it, so that its sender learns that it
- * was received (protocol, section 6): when the program asks for the next line, or when the run ends well. While a program
- * is busy with one line for long, the client repeats its last acknowledgement every second, or the server would take it for
- * unreachable. A program that stops reading before it disconnects is closed as unreachable when messages wait, unless it
- * connects with `ack: false`.
+ * While that stream runs, a message is acknowledged once the program has processed it, so that its sender learns that
+ * it was received (protocol, section 6): when the program asks for the next line, or when the run ends well. While a
+ * program is busy with one line for long, the client repeats its last acknowledgement every second, or the server would
+ * take it for unreachable. A program that stops reading before it disconnects is closed as unreachable when messages
+ * wait, unless it connects with `ack: false`.
  */
 export interface ClientHandle extends ConversationsHandle {
   /** The server's address, for people and logs. */
@@ -40,13 +40,14 @@ export interface ClientHandle extends ConversationsHandle {
   /** The same lines, parsed. */
   readonly received: Stream.Stream<Received.Received, TransportError>
   /**
-   * The same again, for a program that acknowledges each line itself, for example after it has written it to a database.
-   * What it does not acknowledge comes again: first in the next run of this stream, which begins with what the runs before it
-   * have left, in order; and if the server keeps the line (protocol, section 10), on the next connection of the device as
-   * well, also after the program was killed. So a program may process a line twice, and never misses one.
+   * The same again, for a program that acknowledges each line itself, for example after it has written it to a
+   * database. What it does not acknowledge comes again: first in the next run of this stream, which begins with what
+   * the runs before it have left, in order; and if the server keeps the line (protocol, section 10), on the next
+   * connection of the device as well, also after the program was killed. So a program may process a line twice, and
+   * never misses one.
    *
-   * With `ack: true`, this holds from the login on, as it does for a client of an account that reconnects; by default, from
-   * the start of the first run on.
+   * With `ack: true`, this holds from the login on, as it does for a client of an account that reconnects; by default,
+   * from the start of the first run on.
    *
    * Lines can be acknowledged in any order and several at a time. The server learns of a line once all before it are
    * acknowledged, and gives some thousands more meanwhile: acknowledge also those that the program does nothing with.
@@ -122,8 +123,8 @@ export const connect = <E, R>(
   })
 
 /**
- * Connects to any a-chat server and sends the login without waiting. A refusal arrives as a `Refused` with `fatal`. Only for
- * guests: the login to an account has to wait for the server's `hello`.
+ * Connects to any a-chat server and sends the login without waiting. A refusal arrives as a `Refused` with `fatal`.
+ * Only for guests: the login to an account has to wait for the server's `hello`.
  */
 export const open = <E, R>(
   options: Omit<Login.ClientOptions<E, R>, "secret" | "insecure" | "hasAccount">

@@ -28,7 +28,10 @@ export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
 export interface ClientConnectionOptions {
   readonly started: Login.PendingLogin
   readonly hello: ClientHandle["hello"]
-  /** What the client knows: that the server replied to a command (`confirmed`) or to `hello` (`greeted`), or nothing yet. */
+  /**
+   * What the client knows: that the server replied to a command (`confirmed`) or to `hello` (`greeted`), or nothing
+   * yet.
+   */
   readonly stage: "sent" | "confirmed" | "greeted"
   /** The kind of server, as far as it is known; an original one sends no parameters with messages. */
   readonly server: Received.ServerKind
@@ -192,7 +195,8 @@ const deliver = (
       }
     }
     const label = connection.outcomes.expect(awaited, number)
-    // Without waiting until the kernel has taken it, since its outcome is awaited; if the connection breaks, it is unknown.
+    // Without waiting until the kernel has taken it, since its outcome is awaited; if the connection breaks, it is
+    // unknown.
     connection.queue(`@${label} ${message}`)
     return yield* Deferred.await(settled)
   })

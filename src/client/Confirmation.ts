@@ -13,7 +13,8 @@ import * as Received from "./Received.js"
  * `/quit`. The server replies to that after the last of those lines was written or returned.
  *
  * The user did not send these commands, so the replies are not shown. A rate limit may refuse them. A refusal does not
- * say which line it refuses, but refusals arrive in the order of the lines, so counting distinguishes ours from the user's.
+ * say which line it refuses, but refusals arrive in the order of the lines, so counting distinguishes ours from the
+ * user's.
  *
  * The first of our lines is `/hello ack`, which turns acknowledgements on (`Acknowledgement`). The notices that follow
  * from it are not shown until the user has sent `/hello` as well.

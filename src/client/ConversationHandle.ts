@@ -34,16 +34,17 @@ export interface ConversationHandle {
   readonly send: (text: string) => ReturnType<ClientHandle["send"]>
   readonly deliver: (text: string) => ReturnType<ClientHandle["deliver"]>
   /**
-   * The lines that are kept, page by page: a page is requested when the program has taken the one before. With `after` or
-   * `since` the oldest line comes first, otherwise the newest. Run the client's `lines` or `received` meanwhile. Lines that
-   * the server cannot read are left out, which `onDamaged` learns before it gets those around them.
+   * The lines that are kept, page by page: a page is requested when the program has taken the one before. With `after`
+   * or
+   * `since` the oldest line comes first, otherwise the newest. Run the client's `lines` or `received` meanwhile. Lines
+   * that the server cannot read are left out, which `onDamaged` learns before it gets those around them.
    */
   readonly history: (
     range?: Requests.HistoryRange & DamageOptions
   ) => Stream.Stream<PastReports.PastLine, ConversationError>
   /**
-   * Moves the read mark, which all devices of the account share, to the line with this number, or to the last line until
-   * this time. It never moves back. Returns where it is; undefined if the server does not tell.
+   * Moves the read mark, which all devices of the account share, to the line with this number, or to the last line
+   * until this time. It never moves back. Returns where it is; undefined if the server does not tell.
    */
   readonly markRead: (upTo: number | { readonly at: number }) => Effect.Effect<number | undefined, ConversationError>
 }
@@ -159,8 +160,8 @@ const report = (
 }
 
 /**
- * The pages of a conversation as one stream: from the front on with `after` or `since`, otherwise from the end back. A page
- * is loaded once the lines before it are taken.
+ * The pages of a conversation as one stream: from the front on with `after` or `since`, otherwise from the end back. A
+ * page is loaded once the lines before it are taken.
  */
 export const pages = <E, R>(
   load: (range: Requests.PageRange) => Effect.Effect<Requests.Page, E, R>,

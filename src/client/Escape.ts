@@ -14,7 +14,10 @@
 const candidates = (): RegExp =>
   /\u{1f3f4}[\u{e0061}-\u{e007a}]{2}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{1,4}\u{e007f}|(?![\t\n])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]|(?<=[\p{M}\u200c\u200d]{8})(\p{M})/gu
 
-/** A character class. Script, not Script_Extensions: an accent that Syriac also uses does not make a Latin letter Syriac. */
+/**
+ * A character class. Script, not Script_Extensions: an accent that Syriac also uses does not make a Latin letter
+ * Syriac.
+ */
 const scripts = (names: string, others = "") =>
   `[${others}${names
     .split(" ")
@@ -22,8 +25,8 @@ const scripts = (names: string, others = "") =>
     .join("")}]`
 
 /**
- * Scripts in which joiners choose between joined and separate forms: cursive ones, and those with conjuncts (UAX 31, 2.3).
- * U+0640 lengthens the lines between cursive letters.
+ * Scripts in which joiners choose between joined and separate forms: cursive ones, and those with conjuncts (UAX 31,
+ * 2.3). U+0640 lengthens the lines between cursive letters.
  */
 const joining = scripts(
   "Arabic Syriac Mandaic Mongolian Nko Phags_Pa Manichaean Psalter_Pahlavi Adlam Hanifi_Rohingya Sogdian Old_Uyghur " +

@@ -7,8 +7,8 @@ const leastLonger = 50
 /**
  * The pause between two lines of a greeting, at a server whose rate is below its lines.
  *
- * Each further refusal lengthens it: the announced `retry` counts from the refusal, and a timer or the network that is a
- * few milliseconds early would otherwise have every second line refused, for ever.
+ * Each further refusal lengthens it: the announced `retry` counts from the refusal, and a timer or the network that is
+ * a few milliseconds early would otherwise have every second line refused, for ever.
  */
 export class GreetingPause {
   /** In milliseconds; 0 until a line was refused. */

@@ -19,8 +19,8 @@ const untilRead = Effect.async<void>((resume) => {
 })
 
 /**
- * Returns when the server has gone silent. After a pulled cable, or when a laptop wakes up in another network, TCP keeps
- * a connection open for many minutes.
+ * Returns when the server has gone silent. After a pulled cable, or when a laptop wakes up in another network, TCP
+ * keeps a connection open for many minutes.
  */
 export const awaitSilence = ({ connection, interval, ping, turn }: HeartbeatOptions): Effect.Effect<void> =>
   Effect.gen(function* () {

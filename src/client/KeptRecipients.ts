@@ -7,7 +7,9 @@ import * as Outcomes from "./Outcomes.js"
 import * as Received from "./Received.js"
 import * as RoomReports from "./RoomReports.js"
 
-/** The rooms and accounts among recipients: a line to them is stored only once, however often it is sent with its label. */
+/**
+ * The rooms and accounts among recipients: a line to them is stored only once, however often it is sent with its label.
+ */
 
 const label = "achat-kept"
 

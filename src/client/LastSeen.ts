@@ -27,8 +27,9 @@ const maxConversations = 10_000
 const maxLogLength = 128
 
 /**
- * The last line of each conversation that a client has processed. With `ack`, a server gives a line again until it knows
- * that the client has it: after a lost connection, or after a crash of the server. With this, the client drops it then.
+ * The last line of each conversation that a client has processed. With `ack`, a server gives a line again until it
+ * knows that the client has it: after a lost connection, or after a crash of the server. With this, the client drops it
+ * then.
  *
  * A line is a repeat if neither its number nor its time is greater than that of the last one. The time makes the
  * difference for a name that was freed and has a new account: the numbers of that conversation begin again.

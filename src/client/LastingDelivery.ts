@@ -11,8 +11,8 @@ import * as Outcomes from "./Outcomes.js"
 import type { Pace } from "./Pace.js"
 
 /**
- * Delivers a message over as many connections as it takes. What may have arrived is sent again only to accounts, with the
- * label that it had, so that it is not stored twice.
+ * Delivers a message over as many connections as it takes. What may have arrived is sent again only to accounts, with
+ * the label that it had, so that it is not stored twice.
  */
 
 /** One of the connections. */
@@ -71,11 +71,15 @@ export const deliver = (
     /** The last outcomes of the recipients in `rest`. */
     let last: ReadonlyArray<MessageFate> = []
     const absentSince = new Map<string, number>()
-    /** The recipients in `rest` that may have the message, and the number in the label with which it was sent to them. */
+    /**
+     * The recipients in `rest` that may have the message, and the number in the label with which it was sent to them.
+     */
     let unknown: ReadonlyArray<string> = []
     let label = labels?.next()
 
-    /** Gives up the recipients that would get a message twice which they may have. Returns false if there are no others. */
+    /**
+     * Gives up the recipients that would get a message twice which they may have. Returns false if there are no others.
+     */
     const dropUnsafe = (connection: DeliveryConnection) =>
       Effect.map(connection.kept(unknown), (kept) => {
         const unsafe = unknown.filter((name) => !kept.has(name))
@@ -166,7 +170,9 @@ export const deliver = (
 const settled = (fates: ReadonlyArray<MessageFate>): ReadonlySet<string> =>
   new Set(fates.flatMap((fate) => (fate._tag === "Refused" ? [] : fate.names)))
 
-/** What to do after an outcome: `again` on this connection or the next, or the outcome for recipients that are absent. */
+/**
+ * What to do after an outcome: `again` on this connection or the next, or the outcome for recipients that are absent.
+ */
 const decide = (fate: MessageFate, sentTo: ReadonlyArray<string>, connection: DeliveryConnection, now: number) => {
   switch (fate._tag) {
     case "Written":

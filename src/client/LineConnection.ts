@@ -21,15 +21,15 @@ export interface LineConnection {
   /**
    * The lines from the server, as ordinary text and without terminators, except replies to `ask` and `outcomes`. Ends
    * when the server closes in an orderly way, fails when the connection breaks. Must be run only once; until then at
-   * most 64 KiB are read. A message is acknowledged when the next line is asked for, or when the run ends well. Without the
-   * kept lines that the client has processed on an earlier connection (`ClientMemory`).
+   * most 64 KiB are read. A message is acknowledged when the next line is asked for, or when the run ends well. Without
+   * the kept lines that the client has processed on an earlier connection (`ClientMemory`).
    */
   readonly lines: Stream.Stream<string, TransportError>
   /** The same lines, for a program that says of each when it has processed it. */
   readonly source: (parse: (line: string) => Received.Received) => FeedSource
   /**
-   * How many lines have come for `lines` so far, taken or not. Outcomes and replies overtake lines that wait to be taken;
-   * this number shows the order in which they came.
+   * How many lines have come for `lines` so far, taken or not. Outcomes and replies overtake lines that wait to be
+   * taken; this number shows the order in which they came.
    */
   readonly passedOn: () => number
   /** How often something was read so far: while this grows, the server is alive. */
@@ -45,7 +45,8 @@ export interface LineConnection {
   /** Sends lines in wire form and waits for the first line that `look` recognises as the reply. */
   readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
   /**
-   * Turns acknowledgements on. A server of this kind without them does not count them, and an original one ignores this.
+   * Turns acknowledgements on. A server of this kind without them does not count them, and an original one ignores
+   * this.
    * `own` sends `/hello ack` and withholds the reply; `labelled` does so on a connection that has greeted, and also
    * withholds a refusal; `asked` is for a caller who asks with that line.
    */

@@ -117,8 +117,8 @@ export class LineReceiver {
   }
 
   /**
-   * The lines that answer no question. A message is acknowledged when the next line is asked for, or when the run of the
-   * stream ends well: the program has processed it then.
+   * The lines that answer no question. A message is acknowledged when the next line is asked for, or when the run of
+   * the stream ends well: the program has processed it then.
    */
   get lines(): Stream.Stream<string, TransportError> {
     return Stream.unwrapScoped(
@@ -133,8 +133,8 @@ export class LineReceiver {
   }
 
   /**
-   * The same lines, for a program that says of each when it has processed it. Those that it has not processed by the end
-   * are not acknowledged.
+   * The same lines, for a program that says of each when it has processed it. Those that it has not processed by the
+   * end are not acknowledged.
    *
    * @param parse gives the meaning of a line
    */

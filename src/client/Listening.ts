@@ -78,7 +78,8 @@ export const run = (
 ): Effect.Effect<void, ListeningError | Encode.Unsendable | Reconnect.ConnectionGone | OutputError> =>
   Effect.gen(function* () {
     const login = yield* Encode.login(options.login)
-    // What was written to the output is not written again. What the output has taken is what the next run need not print.
+    // What was written to the output is not written again. What the output has taken is what the next run need not
+    // print.
     const seen = options.record === undefined ? undefined : new LastSeen(options.record.seen.saved)
     const filter = filterOf({ ...options, seen, withGaps: options.json }, options.rooms)
     const session = (up: Effect.Effect<void>, closing: (returnMillis: number | undefined) => void) =>

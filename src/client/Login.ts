@@ -71,22 +71,22 @@ export interface ClientOptions<E, R> {
    */
   readonly hasAccount?: boolean | undefined
   /**
-   * Whether the client is a program that answers messages. After `hello`, the server marks what it sends, for other such
-   * programs, and messages from them have `auto` (protocol, section 6). False by default.
+   * Whether the client is a program that answers messages. After `hello`, the server marks what it sends, for other
+   * such programs, and messages from them have `auto` (protocol, section 6). False by default.
    */
   readonly auto?: boolean | undefined
   /**
    * Whether messages are acknowledged (protocol, section 4). True: from `hello` on, for a program that runs `lines` or
-   * `received` or `feed` at once. False: never, for a program that stops reading before it disconnects. By default, messages are
-   * acknowledged that come after the program has started to run that stream; a client of an account that reconnects
-   * acknowledges all.
+   * `received` or `feed` at once. False: never, for a program that stops reading before it disconnects. By default,
+   * messages are acknowledged that come after the program has started to run that stream; a client of an account that
+   * reconnects acknowledges all.
    */
   readonly ack?: boolean | undefined
   /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). False by default. */
   readonly to?: boolean | undefined
   /**
-   * Whether a line that this client sends is stored once, however often it is sent with its label (protocol, section 10).
-   * Only for accounts. False by default.
+   * Whether a line that this client sends is stored once, however often it is sent with its label (protocol, section
+   * 10). Only for accounts. False by default.
    */
   readonly once?: boolean | undefined
   /**
@@ -94,13 +94,15 @@ export interface ClientOptions<E, R> {
    * default, if there is `seen`.
    */
   readonly seq?: boolean | undefined
-  /** Whether the client gets what the account's other devices send: `* sent` (protocol, section 10). False by default. */
+  /**
+   * Whether the client gets what the account's other devices send: `* sent` (protocol, section 10). False by default.
+   */
   readonly copies?: boolean | undefined
   /** Whether the client learns how far accounts were given what it sends: `* delivered`. False by default. */
   readonly receipts?: boolean | undefined
   /**
-   * The kept messages that the program has processed, on earlier connections or in earlier runs: those that come again are
-   * acknowledged and dropped. The client adds to it what the program has processed. Default: none.
+   * The kept messages that the program has processed, on earlier connections or in earlier runs: those that come again
+   * are acknowledged and dropped. The client adds to it what the program has processed. Default: none.
    */
   readonly seen?: LastSeen | undefined
   /** The labels of the client's lines, shared by its connections. By default each connection has labels of its own. */
@@ -165,8 +167,8 @@ export interface PendingLogin {
 }
 
 /**
- * Logs in, and confirms with `/ping` that the server has accepted the login; an original server does not reply. Returns the
- * server's `hello` if the login needed it.
+ * Logs in, and confirms with `/ping` that the server has accepted the login; an original server does not reply. Returns
+ * the server's `hello` if the login needed it.
  */
 export const confirm = (
   started: PendingLogin
@@ -196,8 +198,8 @@ export const greetOnlySending = (
   greetFirst({ ...started, words: ["send-only", ...started.words] })
 
 /**
- * Greets with the words before it logs in, and requests the server's `hello` after it; none if the server is an original
- * one. The login was not sent to that one: its first line, and so its login, was the `/hello`.
+ * Greets with the words before it logs in, and requests the server's `hello` after it; none if the server is an
+ * original one. The login was not sent to that one: its first line, and so its login, was the `/hello`.
  *
  * Only an original server sends back the line after it, because that is addressed to this login. To any other server
  * it is another `/hello`. The token makes the login one that no other client has.
@@ -216,8 +218,8 @@ export const greetFirst = (
 }
 
 /**
- * Logs in to an account. The secret is sent only once the server has said that it has accounts: to an original server it
- * would be a message. Nothing else is sent to such a server, and nothing is kept of the secret.
+ * Logs in to an account. The secret is sent only once the server has said that it has accounts: to an original server
+ * it would be a message. Nothing else is sent to such a server, and nothing is kept of the secret.
  */
 const greetAccount = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
   const { account, connection, login, words } = started
@@ -303,8 +305,8 @@ const untilNamed = (started: PendingLogin, first: Option.Option<Hello> | number,
   })
 
 /**
- * A login that fails once the server refuses it, also while the client waits for the pace of the server. The refusal is not
- * withheld from the program: it may be a logout that comes in one read with the end of the login.
+ * A login that fails once the server refuses it, also while the client waits for the pace of the server. The refusal is
+ * not withheld from the program: it may be a logout that comes in one read with the end of the login.
  */
 const untilRefused = <A, E>({ connection }: PendingLogin, login: Effect.Effect<A, E>) =>
   Effect.suspend(() => {
@@ -334,7 +336,8 @@ const askHello = (
     const look: LineConnection.Look<Option.Option<Hello> | number, LoginRefused> = (line) => {
       if (line.startsWith("from ") && line.endsWith(`: ${token}`)) return Exit.succeed(hello)
       if (line.startsWith("! slow-down ")) {
-        // The server's rate is below the lines of a greeting. With a hello, the line to oneself has nothing left to prove.
+        // The server's rate is below the lines of a greeting. With a hello, the line to oneself has nothing left to
+        // prove.
         const received = Received.parse(line)
         const retryMillis = received._tag === "Refused" ? received.retryMillis : undefined
         return Exit.succeed(Option.isSome(hello) ? hello : (retryMillis ?? slowDownMillis))

@@ -16,7 +16,9 @@ const epsilon = 1e-9
 /** The shortest time between two remarks to one sender. */
 const remarkMillis = 60_000
 
-/** The greatest number of senders that are remembered. Beyond it, the one that has been silent for longest is forgotten. */
+/**
+ * The greatest number of senders that are remembered. Beyond it, the one that has been silent for longest is forgotten.
+ */
 const maxSenders = 10_000
 
 /** Longer names, which only a malicious server sends, are cut. */
@@ -35,12 +37,12 @@ interface Sender {
 /**
  * Keeps a bot from answering another program without end.
  *
- * A program that says `auto` is never answered. One that does not, such as a script around `nc`, looks like a person, so
- * each sender has a rate. A sender that exceeds it gets no answer at all for some seconds: if it only answers, it falls
- * silent as well, and the loop is over. A mere limit would keep the loop going at the rate.
+ * A program that says `auto` is never answered. One that does not, such as a script around `nc`, looks like a person,
+ * so each sender has a rate. A sender that exceeds it gets no answer at all for some seconds: if it only answers, it
+ * falls silent as well, and the loop is over. A mere limit would keep the loop going at the rate.
  *
- * What the bot itself has to say, such as that its program failed, goes to a sender at most once a minute. Another bot may
- * answer it, and that answer may run the program again.
+ * What the bot itself has to say, such as that its program failed, goes to a sender at most once a minute. Another bot
+ * may answer it, and that answer may run the program again.
  */
 export class LoopGuard {
   /** In the order of their last messages. */

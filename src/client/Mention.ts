@@ -34,15 +34,17 @@ interface Folded {
 }
 
 /**
- * A character with its marks, which no normal form joins with another. `Intl.Segmenter` of Node 20 takes many seconds for
- * a text of 100,000 such characters.
+ * A character with its marks, which no normal form joins with another. `Intl.Segmenter` of Node 20 takes many seconds
+ * for a text of 100,000 such characters.
  */
 const cluster = /(?:[\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb]+|.)[\p{M}\p{Default_Ignorable_Code_Point}]*/gsu
 
 /** No character of a name is longer. Normalising a longer one could take quadratic time. */
 const maxCluster = Name.maxLength
 
-/** The key of a text for look-alikes, made of one character after another, so that places in it are places in the text. */
+/**
+ * The key of a text for look-alikes, made of one character after another, so that places in it are places in the text.
+ */
 const folded = (text: string): Folded => {
   if (Wire.isAscii(text)) return { key: text.toUpperCase(), indexOf: (at) => at }
   const indices: Array<number | undefined> = []
@@ -66,8 +68,8 @@ const isWholeWord = (text: string, start: number, end: number): boolean => {
 }
 
 /**
- * Whether a word continues next to a name. A hyphen or a full stop belongs to it only if another letter follows: `alice.`
- * may end a sentence, and `alice.b` is another name.
+ * Whether a word continues next to a name. A hyphen or a full stop belongs to it only if another letter follows:
+ * `alice.` may end a sentence, and `alice.b` is another name.
  */
 const isContinued = (edge = "", next = "", afterNext = ""): boolean =>
   isJoined(edge, next) || (/^[.-]$/u.test(next) && isJoined(edge, afterNext))

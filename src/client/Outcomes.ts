@@ -105,8 +105,8 @@ export class Outcomes {
 
   /**
    * Takes a line from the server if its label is that of a waiting line; returns whether it is. If an outcome cannot be
-   * parsed, or one of its names is not that of a recipient that is due, all missing outcomes of the line become unknown:
-   * a guess might report a loss as a success.
+   * parsed, or one of its names is not that of a recipient that is due, all missing outcomes of the line become
+   * unknown: a guess might report a loss as a success.
    */
   accept(line: string): boolean {
     const label = labelOf(line, this.labels.prefix)
@@ -206,7 +206,9 @@ const labelOf = (line: string, prefix: string): number => {
   return numberAt(line, head + prefix.length)
 }
 
-/** The number between a place in the line and the next blank or colon; NaN if anything else is there, or a leading zero. */
+/**
+ * The number between a place in the line and the next blank or colon; NaN if anything else is there, or a leading zero.
+ */
 const numberAt = (line: string, start: number): number => {
   let number = 0
   for (let at = start; ; at++) {

@@ -19,8 +19,8 @@ export const flushed = (stream: Output): Effect.Effect<void> =>
   })
 
 /**
- * `flushed`, for a limited time. Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so Effect's
- * timeouts do not work there.
+ * `flushed`, for a limited time. Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so
+ * Effect's timeouts do not work there.
  */
 export const flushedWithin = (stream: Output, millis: number): Effect.Effect<void> =>
   Effect.async((resume) => {

@@ -20,7 +20,9 @@ const greetingLines = 4
  */
 const leastPause = 100
 
-/** Times the lines of a client so that the server refuses none of them as `slow-down`. Every `now` is in milliseconds. */
+/**
+ * Times the lines of a client so that the server refuses none of them as `slow-down`. Every `now` is in milliseconds.
+ */
 export class Pace {
   private readonly buckets: ReadonlyArray<Bucket>
   /** Until when the server has asked for a pause. */

@@ -1,7 +1,9 @@
 import { type Message, numberIn, parametersOf, type Received } from "./Received.js"
 import { noticeOf } from "./RoomReports.js"
 
-/** What a server says about lines that it keeps: past lines, conversations, read marks, and the ends of such replies. */
+/**
+ * What a server says about lines that it keeps: past lines, conversations, read marks, and the ends of such replies.
+ */
 
 /** A line that is kept: `* past #ops alice seq=N at=MS: text`. */
 export interface PastLine extends Omit<Message, "_tag" | "room"> {
@@ -21,7 +23,9 @@ export const pastIn = (received: Received): PastLine | undefined => {
   return { conversation, from, text: report.text, ...rest, seq, at }
 }
 
-/** A line that another device of the account has sent: `* sent bob seq=N at=MS: text`, for a client that said `copies`. */
+/**
+ * A line that another device of the account has sent: `* sent bob seq=N at=MS: text`, for a client that said `copies`.
+ */
 export interface CopyReport {
   readonly conversation: string
   readonly seq: number

@@ -27,7 +27,9 @@ export interface PipeOptions {
   /** As in the options of a client, for a login that is given. */
   readonly secret?: Effect.Effect<string> | undefined
   readonly insecure?: boolean | undefined
-  /** Further words for our `/hello`, which comes before any message: one in the input may come after those that waited. */
+  /**
+   * Further words for our `/hello`, which comes before any message: one in the input may come after those that waited.
+   */
   readonly words?: ReadonlyArray<string> | undefined
   readonly input: Readable
   readonly output: Output
@@ -44,8 +46,8 @@ const patience = Duration.seconds(1)
 /**
  * The client in a pipe: sends the input to the server and the server's lines to the output, at the same time, each as
  * fast as its reader and in constant memory. At the end of the input it leaves, and continues until the server closes.
- * `Confirmation` explains how it knows that the server took everything. Acknowledges a message once the output has taken
- * it. Drops a last line that was cut off. Works in chunks: no code here runs per message.
+ * `Confirmation` explains how it knows that the server took everything. Acknowledges a message once the output has
+ * taken it. Drops a last line that was cut off. Works in chunks: no code here runs per message.
  */
 export const run = (
   options: PipeOptions
@@ -130,8 +132,8 @@ const maxRest = 65_536
  * Sends the input, with the greeting after the first line if that is the login. A last line without its LF counts as a
  * line. Returns whether there was a first line with an LF, and whether there was nothing.
  *
- * Sends whole lines, because an acknowledgement may follow what was sent. While a part of a long line is sent, nothing is
- * acknowledged.
+ * Sends whole lines, because an acknowledgement may follow what was sent. While a part of a long line is sent, nothing
+ * is acknowledged.
  */
 const sendAll = (
   isLoggedIn: boolean,

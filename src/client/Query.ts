@@ -30,8 +30,8 @@ export interface QueryOptions {
 const maxLineBytes = 65_536
 
 /**
- * Longest reply to `/who`, in characters and in names. No server has as many users. A malicious one could otherwise send
- * names until the memory of the client is full.
+ * Longest reply to `/who`, in characters and in names. No server has as many users. A malicious one could otherwise
+ * send names until the memory of the client is full.
  */
 const maxAnswerLength = 16 * 1024 * 1024
 

@@ -12,8 +12,8 @@ interface Asking {
 }
 
 /**
- * Leaves with `/quit` and waits for the reply. A server with a rate limit may refuse the `/quit` itself at first. Needs a
- * server that has said `hello`, because of the label.
+ * Leaves with `/quit` and waits for the reply. A server with a rate limit may refuse the `/quit` itself at first. Needs
+ * a server that has said `hello`, because of the label.
  */
 export const run = ({ ask }: Asking): Effect.Effect<void, TransportError> =>
   Effect.gen(function* () {

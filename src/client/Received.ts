@@ -52,7 +52,9 @@ const messageStart = "from "
 
 const report = /^([!*]) ([^\s:@=]+)(?: ([^:]*))?: ?(.*)$/su
 
-/** The kinds of server. A name on an original one may contain blanks, so what looks like parameters belongs to the name. */
+/**
+ * The kinds of server. A name on an original one may contain blanks, so what looks like parameters belongs to the name.
+ */
 export type ServerKind = "a-chat" | "original"
 
 /** @param line one line, without its terminator */
@@ -145,7 +147,9 @@ export const returnIn = (received: Received): ReturnedLines | undefined => {
   return { conversation, first, last, count, reason: received.values.get("reason") ?? "" }
 }
 
-/** How far a device of an account was given what this client has sent: `* delivered bob seq=N` (protocol, section 10). */
+/**
+ * How far a device of an account was given what this client has sent: `* delivered bob seq=N` (protocol, section 10).
+ */
 export interface Receipt {
   readonly name: string
   /** The number of the last line. */
@@ -170,8 +174,8 @@ export const returnMillis = ({ values }: Report): number | undefined => {
 }
 
 /**
- * Whether a server sends this after `/hello` without being asked. That a client itself is no longer in a room is the reply
- * to its `/leave`, or something that it should know.
+ * Whether a server sends this after `/hello` without being asked. That a client itself is no longer in a room is the
+ * reply to its `/leave`, or something that it should know.
  *
  * @param own the name of the client
  */

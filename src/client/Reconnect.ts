@@ -33,8 +33,8 @@ export type ReconnectEvent =
 
 export interface ReconnectOptions<A, E, R> {
   /**
-   * Runs one connection from beginning to end. Calls `up` once the login is accepted, and `closing` with the delay that the
-   * server asks for before it shuts down. Fails if the connection ends before the work is done.
+   * Runs one connection from beginning to end. Calls `up` once the login is accepted, and `closing` with the delay that
+   * the server asks for before it shuts down. Fails if the connection ends before the work is done.
    */
   readonly session: (
     up: Effect.Effect<void>,

@@ -32,27 +32,27 @@ import * as WatchedConnection from "./WatchedConnection.js"
 
 export interface ReconnectingClientOptions<R> extends Login.ClientOptions<TransportError, R> {
   /**
-   * Connections to the other servers that are the same chat; none by default. The client tries `socket` and then these in their
-   * order, and after a loss all others, in a random order, before it comes back to the server that it lost.
+   * Connections to the other servers that are the same chat; none by default. The client tries `socket` and then these
+   * in their order, and after a loss all others, in a random order, before it comes back to the server that it lost.
    */
   readonly others?: ReadonlyArray<Effect.Effect<Socket, TransportError, R>> | undefined
   /**
-   * The delays between attempts to connect. By default 1 s, doubled each time up to 30 s, each shortened at random by up to
-   * a half, and from the shortest again after a connection that lasted 10 s. `retry=` in a refusal makes a delay longer,
-   * and `return=` in `* closing` replaces it, but only once until a connection has lasted 10 s. The client ends when the
-   * schedule does. With `others`, the client first tries each of these, after up to half a second.
+   * The delays between attempts to connect. By default 1 s, doubled each time up to 30 s, each shortened at random by
+   * up to a half, and from the shortest again after a connection that lasted 10 s. `retry=` in a refusal makes a delay
+   * longer, and `return=` in `* closing` replaces it, but only once until a connection has lasted 10 s. The client ends
+   * when the schedule does. With `others`, the client first tries each of these, after up to half a second.
    */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
   /** How long one attempt to connect and log in may take; 10 s by default. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
-   * How often the client checks with `/ping` that the server is alive, and how long the server has for its reply; 30 s by
-   * default, and `Infinity` for never. After a pulled cable, TCP keeps a connection open for many minutes.
+   * How often the client checks with `/ping` that the server is alive, and how long the server has for its reply; 30 s
+   * by default, and `Infinity` for never. After a pulled cable, TCP keeps a connection open for many minutes.
    */
   readonly heartbeat?: Duration.DurationInput | undefined
   /**
-   * How long after a reconnection a message to a recipient that is not back yet waits for it; 15 s by default. That concerns
-   * recipients that were present before: those that got a message from this client, or that it has seen join.
+   * How long after a reconnection a message to a recipient that is not back yet waits for it; 15 s by default. That
+   * concerns recipients that were present before: those that got a message from this client, or that it has seen join.
    */
   readonly returnTime?: Duration.DurationInput | undefined
   /** How long a message waits for any other recipient that is absent; 0 by default, so that it is returned at once. */
@@ -83,10 +83,10 @@ export type ConnectionState =
 /**
  * A client that connects again whenever it loses its connection. It can stand in for a `ClientHandle`; the differences:
  *
- * - `lines` and `received` go on over all connections. They end after `end`, and fail when the server refuses the login for
- *   good, or has logged the client out. Run one of them, if only with `Stream.runDrain`. A kept message that comes again
- *   is dropped if the program has processed it (`seen`), so that it is processed once. Lines that are no longer kept are
- *   reported as `gap` (`Received.gapIn`).
+ * - `lines` and `received` go on over all connections. They end after `end`, and fail when the server refuses the
+ *   login for good, or has logged the client out. Run one of them, if only with `Stream.runDrain`. A kept message that
+ *   comes again is dropped if the program has processed it (`seen`), so that it is processed once. Lines that are no
+ *   longer kept are reported as `gap` (`Received.gapIn`).
  * - `send` and `sendLine` wait for a connection. What is sent shortly before it breaks can be lost without a word.
  * - `deliver` loses nothing without a word. It waits for a connection, and sends again what is known not to have been
  *   accepted: a line refused as `slow-down` or `closing`, or without an outcome after the server's `* bye`. What may have
@@ -94,9 +94,9 @@ export type ConnectionState =
  *   its outcome has `again` (protocol, section 10). To others it is not sent again, but reported as `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It
  *   fails only if the message never got an outcome, when the client has ended. A message that is sent again may arrive after
  *   one that was sent meanwhile; to keep an order, wait for the outcome of one before the next.
- * - A guest is in the rooms again that it joined with `room(…).join`. What was written there meanwhile comes first, as long as
- *   it is kept; what is not is reported as `gap`. A device of an account stays a member, and the server continues with the
- *   first line that the program has not processed.
+ * - A guest is in the rooms again that it joined with `room(…).join`. What was written there meanwhile comes first,
+ *   as long as it is kept; what is not is reported as `gap`. A device of an account stays a member, and the server
+ *   continues with the first line that the program has not processed.
  * - What is asked about rooms, past lines and devices waits for a connection, and is asked again on the next one if it
  *   breaks before the reply.
  * - `hello` is that of the current connection, and `remote` the address of the latest.
@@ -135,8 +135,8 @@ type Failure = TransportError | Login.LoginRefused
 const ended = new TransportError({ during: "Write", reason: "the client has ended" })
 
 /**
- * Connects, logs in, and stays connected until the scope closes. Fails if the first attempt does: the login may be wrong, or
- * the address. To wait for a server that is not there yet, retry this effect.
+ * Connects, logs in, and stays connected until the scope closes. Fails if the first attempt does: the login may be
+ * wrong, or the address. To wait for a server that is not there yet, retry this effect.
  */
 export const connect = <R>(
   options: ReconnectingClientOptions<R>
@@ -182,7 +182,8 @@ export const connect = <R>(
 
     const servers = Servers.make([options.socket, ...(options.others ?? [])])
     const open = WatchedConnection.open({
-      // From the login on: what arrives before the program reads would not be delivered again if the program were killed.
+      // From the login on: what arrives before the program reads would not be delivered again if the program were
+      // killed.
       login: {
         ...options,
         socket: servers.socket,

@@ -9,9 +9,10 @@ import * as Received from "./Received.js"
 /** A command whose reply may have several lines. */
 
 /**
- * The server did not do what a command asked for. `reason` is that of `! refused` (protocol, sections 9 and 11), such as
- * `not-member`, or the code of any other refusal, such as `unknown-command` from a server without rooms. It is `too-long` if
- * the reply has more lines than the client has asked for.
+ * The server did not do what a command asked for. `reason` is that of `! refused` (protocol, sections 9 and 11), such
+ * as
+ * `not-member`, or the code of any other refusal, such as `unknown-command` from a server without rooms. It is
+ * `too-long` if the reply has more lines than the client has asked for.
  */
 export class RequestRefused extends Data.TaggedError("RequestRefused")<{
   /** The command, without its `/`. */

@@ -10,7 +10,9 @@ import * as RoomReports from "./RoomReports.js"
 
 type Asked<A> = Effect.Effect<A, RequestError | Encode.Unsendable>
 
-/** Which lines of a conversation. The server reads it from the front with `after` or `since`, otherwise from its end. */
+/**
+ * Which lines of a conversation. The server reads it from the front with `after` or `since`, otherwise from its end.
+ */
 export interface HistoryRange {
   /** Lines with greater numbers than this. */
   readonly after?: number | undefined

@@ -94,7 +94,10 @@ export class RetryQueue {
     }
   }
 
-  /** Removes and returns the lines that may be stored already, and that may not be sent again to all of their recipients. */
+  /**
+   * Removes and returns the lines that may be stored already, and that may not be sent again to all of their
+   * recipients.
+   */
   takeUnsafe(isSafe: (names: ReadonlyArray<string>) => boolean): ReadonlyArray<Retry> {
     const taken = this.queue.filter(({ label, outcome }) => label !== undefined && !isSafe(outcome.names))
     for (const retry of taken) this.queue.splice(this.queue.indexOf(retry), 1)

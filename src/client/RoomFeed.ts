@@ -7,8 +7,8 @@ import * as RoomReports from "./RoomReports.js"
  * The lines of rooms over all connections of a client, in order, without gaps and without repeats.
  *
  * A guest is a member of a room only as long as it is connected. On each connection it joins again, and reads from the
- * room's log what it has missed; the lines that come meanwhile wait. An account needs this only to begin in the past: its
- * device has a place in the log, and the server continues from there.
+ * room's log what it has missed; the lines that come meanwhile wait. An account needs this only to begin in the past:
+ * its device has a place in the log, and the server continues from there.
  */
 
 /** Where a client begins in a room. By default after the last line. */
@@ -81,7 +81,9 @@ export class FollowedRooms {
 /** No client is in more rooms. */
 const maxOthers = 1000
 
-/** Lines that wait while the past is read. In a room in which more are written in that time, the rest of it is a gap. */
+/**
+ * Lines that wait while the past is read. In a room in which more are written in that time, the rest of it is a gap.
+ */
 const maxHeld = 10_000
 
 export interface RoomFeedOptions<Item> {
@@ -272,8 +274,8 @@ export class RoomFeed<Item> {
   }
 
   /**
-   * The gaps after what the client has got, up to this number. Lines that are kept no more are one only if the client was in
-   * the room before: a client may begin with the number of a line that was removed long ago.
+   * The gaps after what the client has got, up to this number. Lines that are kept no more are one only if the client
+   * was in the room before: a client may begin with the number of a line that was removed long ago.
    */
   private missing(
     room: OpenRoom<Item>,

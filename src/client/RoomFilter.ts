@@ -24,8 +24,8 @@ interface Item {
 }
 
 /**
- * Picks the messages of rooms out of what a server sends, in the order of the rooms' logs: the past that was asked for, or
- * that was missed between two connections, comes before what is new.
+ * Picks the messages of rooms out of what a server sends, in the order of the rooms' logs: the past that was asked for,
+ * or that was missed between two connections, comes before what is new.
  */
 export class RoomFilter implements LineFilter {
   handled = 0

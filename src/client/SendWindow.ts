@@ -8,9 +8,9 @@ const maxOutcomes = 4096
 const maxBytes = 4 * 1024 * 1024
 
 /**
- * The lines that may wait for outcomes. If a line may be sent again, the window starts with one line, and returns to one
- * when a line is refused, so that a refusal finds as few later lines under way as possible. Where a rate is announced, it
- * stays at one: any line may be refused, and no later line may overtake it.
+ * The lines that may wait for outcomes. If a line may be sent again, the window starts with one line, and returns to
+ * one when a line is refused, so that a refusal finds as few later lines under way as possible. Where a rate is
+ * announced, it stays at one: any line may be refused, and no later line may overtake it.
  */
 export class SendWindow {
   private most: number

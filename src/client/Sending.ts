@@ -31,8 +31,8 @@ export interface Link {
 export interface SendingOptions<E> {
   readonly link: Link
   /**
-   * Connects again after the server has shut down. Run only if `retries` is greater than 0. Its argument is the number of
-   * connections before, in a row, on which no line got its final outcome.
+   * Connects again after the server has shut down. Run only if `retries` is greater than 0. Its argument is the number
+   * of connections before, in a row, on which no line got its final outcome.
    */
   readonly reconnect: (inVain: number) => Effect.Effect<Link, E, Scope.Scope>
   readonly recipients: ReadonlyArray<string>
@@ -61,8 +61,8 @@ export interface SendingOptions<E> {
   /** Waits while too many reports are unread. No new line is sent meanwhile, so reports take bounded memory. */
   readonly reported: Effect.Effect<void>
   /**
-   * Takes what the server sends besides outcomes, until the connection ends. By default, that is dropped, and the run ends
-   * when every outcome has arrived. With this, it ends only with the connection.
+   * Takes what the server sends besides outcomes, until the connection ends. By default, that is dropped, and the run
+   * ends when every outcome has arrived. With this, it ends only with the connection.
    */
   readonly receive?: ((connection: LineConnection.LineConnection) => Effect.Effect<void>) | undefined
 }
@@ -85,7 +85,9 @@ export interface SendTotals {
   readonly refused: number
   /** Lines with an unknown outcome. */
   readonly unknown: number
-  /** Lines that were delivered, but of which it is not known that they were received; counted once for each recipient. */
+  /**
+   * Lines that were delivered, but of which it is not known that they were received; counted once for each recipient.
+   */
   readonly unreceived: number
 }
 
@@ -100,8 +102,8 @@ export interface Sending<E> {
 
 /**
  * How a sending ended. `Complete`: every line has its outcomes. `Unknown`: every line was sent, but some outcome is
- * unknown. `Unsent`: the connection ended before the input did; outcomes may be missing as well. `Unreceived`: every line
- * was delivered, returned or refused, but some were not received in time (`untilReceived`).
+ * unknown. `Unsent`: the connection ended before the input did; outcomes may be missing as well. `Unreceived`: every
+ * line was delivered, returned or refused, but some were not received in time (`untilReceived`).
  */
 export type SendResult = "Complete" | "Unknown" | "Unsent" | "Unreceived"
 
@@ -153,8 +155,8 @@ class LineSending<E> implements Sending<E> {
   }
 
   /**
-   * The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`. Only
-   * the totals show whether every outcome arrived.
+   * The end of the connection settles every waiting line as unknown, so `sendInput` may win the race against `over`.
+   * Only the totals show whether every outcome arrived.
    */
   private get result(): SendResult {
     const unsent = this.retryQueue.outcomes.filter(({ outcome }) => outcome._tag !== "Written")
@@ -183,7 +185,9 @@ class LineSending<E> implements Sending<E> {
     else this.idle.unsafeClose()
   }
 
-  /** Notices an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait for ever. */
+  /**
+   * Notices an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait for ever.
+   */
   private checkEnd() {
     if (!this.isUp || !this.link.connection.outcomes.hasEnded) return
     this.isUp = false
@@ -292,7 +296,9 @@ class LineSending<E> implements Sending<E> {
     if (outcome._tag === "Written") this.final({ ...what, outcome: { ...outcome, code: "received" } })
   }
 
-  /** Whether a line without an outcome was not accepted: the outcomes of accepted lines precede the server's last line. */
+  /**
+   * Whether a line without an outcome was not accepted: the outcomes of accepted lines precede the server's last line.
+   */
   private isUnaccepted(line: SentLine, names: ReadonlyArray<string>): boolean {
     const hasEnded = this.hasSaidBye && this.link.connection.outcomes.hasEnded
     return hasEnded && names.length === line.recipients.names.length
@@ -464,8 +470,8 @@ class LineSending<E> implements Sending<E> {
   }
 
   /**
-   * Receipts come on the connection that has sent the line. So a line that waits for one is sent again on the next, where
-   * it is not stored again.
+   * Receipts come on the connection that has sent the line. So a line that waits for one is sent again on the next,
+   * where it is not stored again.
    */
   private receiptsLost() {
     const { retries } = this.options

@@ -10,7 +10,9 @@ export interface SentLine {
   readonly recipients: Outcomes.Recipients
   /** How often the line has been sent again. */
   readonly tries: number
-  /** The number in the label that the line must have, because it may be stored with it; by default it gets a new one. */
+  /**
+   * The number in the label that the line must have, because it may be stored with it; by default it gets a new one.
+   */
   readonly label?: number | undefined
 }
 
@@ -23,8 +25,8 @@ export interface LineOutcome {
 }
 
 /**
- * A line that waits for outcomes. A class rather than closures: thousands exist at any moment, and this takes one object
- * per line.
+ * A line that waits for outcomes. A class rather than closures: thousands exist at any moment, and this takes one
+ * object per line.
  */
 export class AwaitedSentLine implements Outcomes.AwaitedLine {
   due: Outcomes.AwaitedLine["due"] = undefined

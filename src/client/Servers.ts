@@ -20,8 +20,8 @@ export interface Elsewhere {
 
 export interface Servers<R = never> extends Elsewhere {
   /**
-   * Connects to the first server that takes the connection: in the given order, or in that after `leave`. If none does, fails
-   * with the reasons of all.
+   * Connects to the first server that takes the connection: in the given order, or in that after `leave`. If none does,
+   * fails with the reasons of all.
    */
   readonly socket: Effect.Effect<Socket, TransportError, R>
 }
@@ -75,13 +75,14 @@ const together = (failures: ReadonlyArray<TransportError>): TransportError => {
 const noServers = new TransportError({ during: "Connect", reason: "there is no server to connect to" })
 
 /**
- * Whether another server may take a client that this one did not: it was there and did not answer, or its refusal is temporary.
+ * Whether another server may take a client that this one did not: it was there and did not answer, or its refusal is
+ * temporary.
  */
 export const mayTake = ({ hasTriedAll, others }: Elsewhere, error: TransportError | LoginRefused): boolean =>
   others > 0 && (error._tag === "LoginRefused" ? error.retryMillis !== undefined : !hasTriedAll())
 
 /**
- * The time before a client connects to another server: up to half a second, at random, so that the clients of a lost server do
- * not all come to the others at the same moment.
+ * The time before a client connects to another server: up to half a second, at random, so that the clients of a lost
+ * server do not all come to the others at the same moment.
  */
 export const pause: Effect.Effect<Duration.Duration> = Effect.map(Random.next, (part) => Duration.millis(500 * part))

@@ -6,8 +6,8 @@ const maxHeldBytes = 2 * 1024 * 1024
 const nothing = Buffer.alloc(0)
 
 /**
- * Passes on a stream of bytes, but holds an unfinished line back until its LF arrives: if the connection ends first, the
- * line was cut off, and must not be taken for a complete one. Takes constant memory.
+ * Passes on a stream of bytes, but holds an unfinished line back until its LF arrives: if the connection ends first,
+ * the line was cut off, and must not be taken for a complete one. Takes constant memory.
  */
 export class WholeLines {
   /** The unfinished line. It grows by doubling, so a line that arrives byte by byte still takes linear time. */

@@ -30,8 +30,8 @@ interface Slot {
   readonly turn: Effect.Semaphore
   users: number
   /**
-   * The revision at which a removal was asked for, if it is not known whether it was done. It may still be on its way: the
-   * entry must not be kept at this revision.
+   * The revision at which a removal was asked for, if it is not known whether it was done. It may still be on its way:
+   * the entry must not be kept at this revision.
    */
   removing: number | undefined
 }
@@ -165,8 +165,8 @@ export class Claims {
   }
 
   /**
-   * A claim of another node that the directory does not have any more, although nobody has removed it: the engine has lost its
-   * entries, and that node is about to write it again. Undefined: there is none.
+   * A claim of another node that the directory does not have any more, although nobody has removed it: the engine has
+   * lost its entries, and that node is about to write it again. Undefined: there is none.
    */
   private lostClaim(likeness: string, key: string): Effect.Effect<string | undefined, ClusterUnavailable> {
     const { directory, elsewhere } = this.options
@@ -192,8 +192,8 @@ export class Claims {
   }
 
   /**
-   * What the watch tells of an entry of this node. It is put right if it is not what this node has: a swap may be carried
-   * out long after it was given up.
+   * What the watch tells of an entry of this node. It is put right if it is not what this node has: a swap may be
+   * carried out long after it was given up.
    */
   found({ key, revision, value }: Entry) {
     const likeness = Claim.likenessOf(key)
@@ -206,7 +206,10 @@ export class Claims {
     } else if (held !== undefined) this.held.set(likeness, { ...held, revision })
   }
 
-  /** Whether a claim is of this incarnation or an earlier one. Later ones are of another process that has replaced this one. */
+  /**
+   * Whether a claim is of this incarnation or an earlier one. Later ones are of another process that has replaced this
+   * one.
+   */
   private isPast(claim: Claim.Claim | undefined): boolean {
     return claim?.node === this.options.self && claim.incarnation <= this.options.incarnation()
   }

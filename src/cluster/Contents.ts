@@ -30,7 +30,9 @@ export interface Content {
 export interface ReadContent extends Content {
   /** The names in reports that could not be read, so that the fates of these lines are unknown; all: any name. */
   readonly unread: ReadonlyArray<string> | "all"
-  /** Nobody knows which lines, or how many, were in what could not be read: their sender has to be notified (`hasLost`). */
+  /**
+   * Nobody knows which lines, or how many, were in what could not be read: their sender has to be notified (`hasLost`).
+   */
   readonly mayHaveLines: boolean
   readonly isWhole: boolean
 }
@@ -42,8 +44,8 @@ const lengthBytes = 4
 
 /**
  * Writes a content behind the bytes that `Nodes.send` fills in: the length of its head, the head, and the text of all
- * pieces. The head has one line for each report (`<bob 3 written 1 disconnected`) and for each piece (`>bob 3 57`: lines
- * and bytes), and first `?` for `hasLost`. No name has a space.
+ * pieces. The head has one line for each report (`<bob 3 written 1 disconnected`) and for each piece (`>bob 3 57`:
+ * lines and bytes), and first `?` for `hasLost`. No name has a space.
  */
 export const encode = ({ hasLost = false, pieces, reports }: Content): Uint8Array => {
   let head = hasLost ? "?\n" : ""
@@ -62,8 +64,8 @@ export const encode = ({ hasLost = false, pieces, reports }: Content): Uint8Arra
 }
 
 /**
- * Reads a content, without the bytes that `Nodes.send` fills in. Never fails. A piece that cannot be read has no text, so
- * that its lines return, and where possible the number of lines that its sender counts.
+ * Reads a content, without the bytes that `Nodes.send` fills in. Never fails. A piece that cannot be read has no text,
+ * so that its lines return, and where possible the number of lines that its sender counts.
  */
 export const decode = (content: Uint8Array): ReadContent => {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
@@ -119,7 +121,10 @@ const fatesOf = (words: ReadonlyArray<string>): Fates | undefined => {
   return fates
 }
 
-/** The end of the first whole lines of a text from `start` on that are within a number of bytes, but at least of one line. */
+/**
+ * The end of the first whole lines of a text from `start` on that are within a number of bytes, but at least of one
+ * line.
+ */
 export const endOfLines = (text: string, start: number, bytes: number): number => {
   if (text.length - start <= bytes) return text.length
   const last = text.lastIndexOf("\n", start + bytes - 1)

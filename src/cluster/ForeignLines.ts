@@ -9,7 +9,10 @@ import * as ReceivedForm from "./ReceivedForm.js"
 
 type Fate = [lines: number, word: Delivered | UndeliveredReason]
 
-/** What has become of lines of other nodes: `received = delivered + returned + queued`. Their own ledgers have them as well. */
+/**
+ * What has become of lines of other nodes: `received = delivered + returned + queued`. Their own ledgers have them as
+ * well.
+ */
 export interface ForeignLedger {
   received: number
   delivered: number
@@ -62,7 +65,10 @@ class Arrival implements Source {
     this.changed()
   }
 
-  /** Lines that return while others before them are with the writer are the last ones: those follow later (`Outbox.retract`). */
+  /**
+   * Lines that return while others before them are with the writer are the last ones: those follow later
+   * (`Outbox.retract`).
+   */
   endTurn() {
     this.last = [...this.fresh, ...this.last]
     this.fresh = []
@@ -84,9 +90,9 @@ interface Arrivals {
 }
 
 /**
- * Lines of other nodes, on their way to clients here. A node is never kept waiting for a client: what it sent is put into the
- * outbox even if that is full, because its own outbox for that client bounds it. The fates are reported in the order of
- * the lines.
+ * Lines of other nodes, on their way to clients here. A node is never kept waiting for a client: what it sent is put
+ * into the outbox even if that is full, because its own outbox for that client bounds it. The fates are reported in the
+ * order of the lines.
  */
 export class ForeignLines {
   readonly ledger: ForeignLedger = { received: 0, delivered: 0, returned: 0 }

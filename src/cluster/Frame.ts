@@ -79,7 +79,10 @@ export const read = (frame: Uint8Array): Header | undefined => {
   }
 }
 
-/** A heartbeat: the incarnations that the sender knows, and for each the number of its last heartbeat it has heard, or 0. */
+/**
+ * A heartbeat: the incarnations that the sender knows, and for each the number of its last heartbeat it has heard, or
+ * 0.
+ */
 export const heartbeat = (from: string, number: number, heard: ReadonlyMap<string, number>): Uint8Array => {
   const frame = Buffer.alloc(headerBytes + heard.size * heardBytes)
   write(frame, { kind: Kind.heartbeat, from, to: everyone, number, ack: 0 })
@@ -94,7 +97,9 @@ export const heartbeat = (from: string, number: number, heard: ReadonlyMap<strin
 
 const heardBytes = 16
 
-/** Which heartbeat of this incarnation the sender of the heartbeat has heard; 0: none; undefined: it does not know it. */
+/**
+ * Which heartbeat of this incarnation the sender of the heartbeat has heard; 0: none; undefined: it does not know it.
+ */
 export const heardOf = (frame: Uint8Array, incarnation: string): number | undefined => {
   const buffer = bufferOf(frame)
   const wanted = Buffer.from(incarnation, "hex")

@@ -5,14 +5,14 @@ import { TransportError, type Listen, type Socket, type SocketEvents } from "../
 import { endOfLines } from "./Contents.js"
 
 /**
- * About how many bytes a socket that lags is given at once. What the kernel does not take of them, Node writes as soon as it
- * does, whether the gate is shut by then or not.
+ * About how many bytes a socket that lags is given at once. What the kernel does not take of them, Node writes as soon
+ * as it does, whether the gate is shut by then or not.
  */
 const pieceBytes = 8_192
 
 /**
- * Keeps messages from all clients while this node must not write any. It is at the sockets, since their writers go on by
- * themselves: in a process that was stopped, they may run before anything else finds out that it was.
+ * Keeps messages from all clients while this node must not write any. It is at the sockets, since their writers go on
+ * by themselves: in a process that was stopped, they may run before anything else finds out that it was.
  *
  * To the chat it looks as if the kernel took nothing. Replies of the server pass, unless they follow a message.
  */
@@ -139,7 +139,10 @@ class GatedSocket implements Socket {
     return isTaken
   }
 
-  /** Passes on what it holds, until the kernel takes no more or the gate is shut. Returns whether the kernel has taken all. */
+  /**
+   * Passes on what it holds, until the kernel takes no more or the gate is shut. Returns whether the kernel has taken
+   * all.
+   */
   private goOn(): boolean {
     while (this.held !== "") {
       if (this.gate.isShut()) {

@@ -2,7 +2,8 @@ import { protocolVersion } from "./ProtocolVersion.js"
 
 /**
  * Incarnations are 8 bytes in hexadecimal digits: 6 bytes that grow with each incarnation of a node, whatever its clock
- * says, and 2 random ones, which keep those of different nodes apart. Of one node, the later incarnation is the greater text.
+ * says, and 2 random ones, which keep those of different nodes apart. Of one node, the later incarnation is the greater
+ * text.
  */
 
 const randomValues = 0x1_0000

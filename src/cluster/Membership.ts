@@ -33,7 +33,9 @@ export interface MembershipEvents {
   /** Called in the broker's turn. From now on `isSuspended` is true until `resumed`. */
   readonly suspended: () => void
   readonly resumed: () => void
-  /** Runs the rebirth of this node, in which every other one is lost and appears again: to the chat, that is one moment. */
+  /**
+   * Runs the rebirth of this node, in which every other one is lost and appears again: to the chat, that is one moment.
+   */
   readonly bearing: (run: () => void) => void
   /** This node has a new incarnation, and calls `reclaimed` when it may write. */
   readonly reborn: () => void
@@ -54,10 +56,10 @@ const beatsKept = 64
 /**
  * Which nodes are part of the cluster, and whether this one may write.
  *
- * A node has a lease, an entry in the directory. It may write while every other node has heard it lately (grants) and its lease
- * was renewed not too long ago, or while its lease was renewed lately. A node that is silent is buried: its lease is swapped for
- * a dead one, at the revision that it had while it was silent. So there is one decision about every death, on which all
- * agree: a renewal in time makes the burial fail, and a burial makes the renewal fail.
+ * A node has a lease, an entry in the directory. It may write while every other node has heard it lately (grants) and
+ * its lease was renewed not too long ago, or while its lease was renewed lately. A node that is silent is buried: its
+ * lease is swapped for a dead one, at the revision that it had while it was silent. So there is one decision about
+ * every death, on which all agree: a renewal in time makes the burial fail, and a burial makes the renewal fail.
  */
 export class Membership {
   incarnation = Incarnation.after(undefined, 0, () => 0)
@@ -167,7 +169,10 @@ export class Membership {
     return oldest
   }
 
-  /** After a sleep, no clock of this process can tell how old grants and renewals are; nor those that were asked for before. */
+  /**
+   * After a sleep, no clock of this process can tell how old grants and renewals are; nor those that were asked for
+   * before.
+   */
   private noticeSleep() {
     if (!this.wakeUp.hasSlept()) return
     this.sleeps += 1
@@ -267,7 +272,8 @@ export class Membership {
   }
 
   /**
-   * That the lease is alive in the directory is no renewal: only a swap proves that no burial succeeds with an older reading.
+   * That the lease is alive in the directory is no renewal: only a swap proves that no burial succeeds with an older
+   * reading.
    */
   private foundOwnLease(entry: Entry | undefined) {
     const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
@@ -292,7 +298,8 @@ export class Membership {
 
   /** This node was buried: what the others were sent is settled, and it starts again as a new one. */
   private beReborn(entry: Entry | undefined, buried: string | undefined) {
-    // An attempt of which nothing is known may still be carried out: it is repeated, until it succeeded or was buried too.
+    // An attempt of which nothing is known may still be carried out: it is repeated, until it succeeded or was buried
+    // too.
     if (this.attempted === undefined || this.attempted === buried)
       this.attempted = Incarnation.after(buried ?? this.incarnation, this.options.wall(), this.options.random)
     const incarnation = this.attempted
@@ -356,8 +363,8 @@ export class Membership {
   }
 
   /**
-   * Whoever ended this incarnation has made sure before that it does not write, unless the engine lost its entries: the next
-   * renewal finds out what has become of this node.
+   * Whoever ended this incarnation has made sure before that it does not write, unless the engine lost its entries: the
+   * next renewal finds out what has become of this node.
    */
   private learntOwn({ incarnation, isAlive }: Incarnation.Lease) {
     if (this.state !== "active") return
@@ -374,8 +381,8 @@ export class Membership {
 
   /**
    * Its grants are no longer waited for. A burial of this node that it began before its death may still arrive at the
-   * directory: a renewal that begins now makes that one fail, and only then the grants of the others are enough again. A
-   * node that has left in order (`hasLeft`) has none on its way.
+   * directory: a renewal that begins now makes that one fail, and only then the grants of the others are enough again.
+   * A node that has left in order (`hasLeft`) has none on its way.
    */
   private lose(peer: Peer, hasLeft: boolean) {
     if (!this.byIncarnation.delete(peer.incarnation)) return

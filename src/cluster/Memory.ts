@@ -30,14 +30,19 @@ export interface MemoryClusterOptions {
   readonly swapped?: (by: string, table: Table, key: string, value: string | undefined) => void
   /** How long a request waits for its answer, in milliseconds. 400 by default. */
   readonly timeoutMillis?: number
-  /** Calls back later, in the order of time and then of the calls; returns what calls it off. By default Effect's clock. */
+  /**
+   * Calls back later, in the order of time and then of the calls; returns what calls it off. By default Effect's clock.
+   */
   readonly after?: (millis: number, run: () => void) => () => void
 }
 
 /** The largest frame, as that of NATS. */
 const maxFrameBytes = 1_048_576
 
-/** Effect's clock. A delay of 0 ends with the turn of the event loop, so that no handler is called by what it does itself. */
+/**
+ * Effect's clock. A delay of 0 ends with the turn of the event loop, so that no handler is called by what it does
+ * itself.
+ */
 const afterOf =
   (runtime: Runtime.Runtime<never>) =>
   (millis: number, run: () => void): (() => void) => {
@@ -82,7 +87,8 @@ export class MemoryCluster {
   /**
    * The engine as a node of this name sees it.
    *
-   * @param process distinguishes the processes of one name. All that follows is about processes, by default the node's own one
+   * @param process distinguishes the processes of one name. All that follows is about processes, by default the node's
+   * own one
    */
   service(node: string, process = node): ClusterService {
     const member = this.member(process)

@@ -37,8 +37,8 @@ export class NamesElsewhere {
   /** The keys of this node that it has told since. */
   private readonly own = new Set<string>()
   /**
-   * The watch has told everything up to this revision: what an older reading has is no news, or was removed since. A watch that
-   * starts again does not tell its entries in the order of their revisions.
+   * The watch has told everything up to this revision: what an older reading has is no news, or was removed since. A
+   * watch that starts again does not tell its entries in the order of their revisions.
    */
   private toldUpTo = 0
   private latest = 0

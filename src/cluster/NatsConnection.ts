@@ -49,7 +49,10 @@ export class NotConnected extends Error {
   }
 }
 
-/** Nobody has subscribed to the subject of a request: for requests to JetStream, its stream or the leader of that is not there. */
+/**
+ * Nobody has subscribed to the subject of a request: for requests to JetStream, its stream or the leader of that is not
+ * there.
+ */
 export class NobodyAnswers extends Error {
   constructor(subject: string) {
     super(`nobody answers ${subject}`)
@@ -67,7 +70,8 @@ const closeMillis = 500
 
 /**
  * A connection to NATS that is made anew when it is lost, from nothing: the package's own reconnection keeps what was
- * published meanwhile in memory without a bound, and never starts while a peer takes no bytes, because it flushes first.
+ * published meanwhile in memory without a bound, and never starts while a peer takes no bytes, because it flushes
+ * first.
  */
 export class NatsConnection {
   private client: Client | undefined
@@ -87,8 +91,8 @@ export class NatsConnection {
   ) {}
 
   /**
-   * Connects to one of the servers, unless there is a connection. Whoever asks while an attempt is in progress waits for that
-   * one. The promise fails if no server can be used, or after `close`.
+   * Connects to one of the servers, unless there is a connection. Whoever asks while an attempt is in progress waits
+   * for that one. The promise fails if no server can be used, or after `close`.
    */
   open(): Promise<void> {
     if (this.isUp) return Promise.resolve()
@@ -143,7 +147,10 @@ export class NatsConnection {
     if (this.pingTicks === undefined && this.published - this.confirmed >= confirmBytes) void this.ping(this.client)
   }
 
-  /** Sends a request and waits for the answer. Fails with `NotConnected` or `NobodyAnswers`, or because the time is over. */
+  /**
+   * Sends a request and waits for the answer. Fails with `NotConnected` or `NobodyAnswers`, or because the time is
+   * over.
+   */
   async request(
     subject: string,
     data: Uint8Array | string,

@@ -8,8 +8,8 @@ export type NatsCredentials =
   | { readonly _tag: "Creds"; readonly text: string }
 
 /**
- * Recognizes what a file of credentials contains: a `.creds` of `nsc`, the seed of an nkey, `USER:PASSWORD`, or a token. The
- * last three are one line. Undefined if it is none of them.
+ * Recognizes what a file of credentials contains: a `.creds` of `nsc`, the seed of an nkey, `USER:PASSWORD`, or a
+ * token. The last three are one line. Undefined if it is none of them.
  */
 export const parse = (text: string): NatsCredentials | undefined => {
   if (text.includes("-----BEGIN NATS USER JWT-----")) return { _tag: "Creds", text }

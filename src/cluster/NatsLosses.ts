@@ -8,8 +8,8 @@ import type { NatsConnection } from "./NatsConnection.js"
 const period = Duration.seconds(10)
 
 /**
- * Logs that the connection was lost, and that there is one again, until the scope closes: each node goes on after a loss, so
- * an operator would not notice a connection that is lost again and again.
+ * Logs that the connection was lost, and that there is one again, until the scope closes: each node goes on after a
+ * loss, so an operator would not notice a connection that is lost again and again.
  */
 export const report = (
   connection: Pick<NatsConnection, "isUp" | "server" | "use">

@@ -10,8 +10,8 @@ const retryMillis = 500
 const missedHeartbeats = 4
 
 /**
- * A watch of a table. It begins anew, with every entry, after each connection, when the engine ends it, when anything it
- * delivered was lost, and when its heartbeats stop because the server that had it is gone.
+ * A watch of a table. It begins anew, with every entry, after each connection, when the engine ends it, when anything
+ * it delivered was lost, and when its heartbeats stop because the server that had it is gone.
  */
 export class NatsWatch {
   private isClosed = false
@@ -55,7 +55,8 @@ export class NatsWatch {
 
   private async run(start: Start): Promise<void> {
     const inbox = this.connection.inbox()
-    // Messages come before the answer to the request. They wait for it, because only then the prefix of subjects is known.
+    // Messages come before the answer to the request. They wait for it, because only then the prefix of subjects is
+    // known.
     let waiting: Array<() => void> | undefined = []
     const unsubscribe = this.connection.subscribe(inbox, (message) => {
       if (this.start !== start) return

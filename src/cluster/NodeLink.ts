@@ -31,9 +31,9 @@ const resumeEvery = 50
 const probeAfter = 500
 
 /**
- * The contents between this incarnation of this node and one of another node, over frames that may be lost, come twice or
- * in another order. Contents are numbered in each direction. The receiver takes them in order, drops what it
- * has already and asks for what is missing; the sender keeps each until it is acknowledged.
+ * The contents between this incarnation of this node and one of another node, over frames that may be lost, come twice
+ * or in another order. Contents are numbered in each direction. The receiver takes them in order, drops what it has
+ * already and asks for what is missing; the sender keeps each until it is acknowledged.
  */
 export class NodeLink {
   /** The number of the last content that was sent. */

@@ -2,7 +2,9 @@ import type * as Effect from "effect/Effect"
 import type { ClusterUnavailable } from "../ports/Cluster.js"
 import type { OtherNode } from "./OtherNode.js"
 
-/** The bytes at the start of a content that `Nodes.send` fills in: the number of the frame, and what it acknowledges. */
+/**
+ * The bytes at the start of a content that `Nodes.send` fills in: the number of the frame, and what it acknowledges.
+ */
 export const headerBytes = 64
 
 /** What the chat is told about the other nodes: in order, and in the broker's turn. */
@@ -10,15 +12,15 @@ export interface NodesEvents {
   /** Another node can be written to, and may claim names, from now on. */
   readonly appeared: (node: OtherNode) => void
   /**
-   * A content of this node, without its first `headerBytes`: each exactly once, in the order in which it was sent. It is
-   * acknowledged when this returns. The handler owns the array.
+   * A content of this node, without its first `headerBytes`: each exactly once, in the order in which it was sent. It
+   * is acknowledged when this returns. The handler owns the array.
    */
   readonly received: (node: OtherNode, content: Uint8Array) => void
   /** `Nodes.send` to this node takes contents again. */
   readonly hasRoom: (node: OtherNode) => void
   /**
-   * The node is no longer part of the cluster, and has been silent before: it writes nothing any more. Its names are free.
-   * What was sent to it may have arrived; nothing comes from it any more.
+   * The node is no longer part of the cluster, and has been silent before: it writes nothing any more. Its names are
+   * free. What was sent to it may have arrived; nothing comes from it any more.
    */
   readonly lost: (node: OtherNode) => void
   /** A client with this name can be addressed at this node, or at none (undefined). */
@@ -32,8 +34,9 @@ export interface NodesEvents {
   readonly resumed: () => void
   /**
    * The other nodes took this node for lost, and it is a new one now. Follows `suspended`, before `resumed`; `lost` was
-   * reported for every other node first, and `appeared` follows for them; `nameMoved` only after that, for names that are
-   * with another `OtherNode` than before. This node claims its names again by itself, and stays suspended until that is done.
+   * reported for every other node first, and `appeared` follows for them; `nameMoved` only after that, for names that
+   * are with another `OtherNode` than before. This node claims its names again by itself, and stays suspended until
+   * that is done.
    */
   readonly reborn: () => void
   /**
@@ -43,7 +46,10 @@ export interface NodesEvents {
   readonly nameTaken: (likeness: string, name: string) => void
 }
 
-/** The result of a claim: whose the name is. `taken` has the name that the client elsewhere goes by, which may look the same only. */
+/**
+ * The result of a claim: whose the name is. `taken` has the name that the client elsewhere goes by, which may look the
+ * same only.
+ */
 export type Claimed = { readonly _tag: "Yours" } | { readonly _tag: "Taken"; readonly by: string }
 
 /** This node among the others. Every member but the effects is for the broker's turn. */
@@ -55,15 +61,15 @@ export interface Nodes {
   /** Whether this node is suspended. Compares with the clock: a process that slept finds out before it writes. */
   readonly isSuspended: () => boolean
   /**
-   * Takes a name for the clients of this node, if no other node has it or one that looks the same. Idempotent; the latest
-   * call decides under which of several names that look the same it is known. Both names are in wire form.
+   * Takes a name for the clients of this node, if no other node has it or one that looks the same. Idempotent; the
+   * latest call decides under which of several names that look the same it is known. Both names are in wire form.
    *
    * @param likeness the key of the name for look-alikes (`Names.likenessOf`)
    */
   readonly claim: (likeness: string, name: string) => Effect.Effect<Claimed, ClusterUnavailable>
   /**
-   * Frees a name, now or when the engine can be reached. After the end of its last claim, or after that was interrupted; a
-   * claim that follows calls it off.
+   * Frees a name, now or when the engine can be reached. After the end of its last claim, or after that was
+   * interrupted; a claim that follows calls it off.
    */
   readonly release: (likeness: string) => void
   /** Where a client of this name is, by what this node knows. Undefined: nowhere, or not known yet (`find`). */
@@ -75,8 +81,8 @@ export interface Nodes {
   /** The largest content that can be sent, in bytes. */
   readonly maxContentBytes: number
   /**
-   * Sends a content, whose first `headerBytes` are free. It is sent again until it has arrived, or the node is lost. False,
-   * and nothing is sent, while so many bytes are unacknowledged that the window is used up: `hasRoom` follows.
+   * Sends a content, whose first `headerBytes` are free. It is sent again until it has arrived, or the node is lost.
+   * False, and nothing is sent, while so many bytes are unacknowledged that the window is used up: `hasRoom` follows.
    */
   readonly send: (node: OtherNode, content: Uint8Array) => boolean
 }

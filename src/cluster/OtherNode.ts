@@ -1,6 +1,6 @@
 /**
- * Another node, from the moment this node knows it until it is lost. A node that comes back under its name after it was lost
- * has another incarnation, and another one of these.
+ * Another node, from the moment this node knows it until it is lost. A node that comes back under its name after it was
+ * lost has another incarnation, and another one of these.
  */
 export interface OtherNode {
   /** Its name, as in `ClusterService.node`. */

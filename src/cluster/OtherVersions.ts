@@ -13,8 +13,8 @@ interface Seen extends Entry {
 }
 
 /**
- * Fails if a node that speaks another version of the protocol is part of the cluster. Whether one is that has only left its
- * lease behind shows after some time: that lease is then swapped for a dead one. Succeeds at once if there is none.
+ * Fails if a node that speaks another version of the protocol is part of the cluster. Whether one is that has only left
+ * its lease behind shows after some time: that lease is then swapped for a dead one. Succeeds at once if there is none.
  */
 export const refuse = (
   { directory }: Pick<ClusterService, "directory">,

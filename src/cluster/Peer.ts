@@ -8,8 +8,8 @@ export class Peer implements OtherNode {
   /** The number of the heartbeat heard last; 0: none. */
   beat = 0
   /**
-   * When the heartbeat of this node was sent that the other one has heard last. Until it has heard the first, the time at
-   * which this node learnt of it: it can bury this node only a term after it was named by a heartbeat of this node.
+   * When the heartbeat of this node was sent that the other one has heard last. Until it has heard the first, the time
+   * at which this node learnt of it: it can bury this node only a term after it was named by a heartbeat of this node.
    */
   grantedAt: number
   /** Whether it knows this node, and so does not write without being heard by it. */
@@ -18,8 +18,8 @@ export class Peer implements OtherNode {
   suspicion: { revision: number; readonly since: number } | undefined = undefined
   isBeingRead = false
   /**
-   * The revision of the lease at which this node buries it. Until the outcome is known, its heartbeats are not acknowledged: it
-   * would otherwise write although it may be buried already.
+   * The revision of the lease at which this node buries it. Until the outcome is known, its heartbeats are not
+   * acknowledged: it would otherwise write although it may be buried already.
    */
   burial: { readonly revision: number; isAsked: boolean } | undefined = undefined
 

@@ -3,8 +3,8 @@ import * as LineForm from "../chat/LineForm.js"
 const head = /^(from [^ :]+)((?: [a-z]+=[^ :]+)*): /
 
 /**
- * Lines in the form `all`, in the form that their recipient wants. Nearly all have no parameters, which two searches in the
- * whole text show.
+ * Lines in the form `all`, in the form that their recipient wants. Nearly all have no parameters, which two searches in
+ * the whole text show.
  */
 export const render = (text: string, form: LineForm.LineForm): string => {
   if (form === LineForm.all || !(text.includes(" to=") || text.includes(" auto="))) return text

@@ -30,8 +30,8 @@ interface Collaborators {
 }
 
 /**
- * A name that is addressed here, and present at another node, as far as this node knows. The link to that node is the writer
- * of its outbox. Lines that were sent count in the outbox until the node reports what has become of them.
+ * A name that is addressed here, and present at another node, as far as this node knows. The link to that node is the
+ * writer of its outbox. Lines that were sent count in the outbox until the node reports what has become of them.
  */
 export class RemoteRecipient implements Sender {
   readonly outbox: Outbox<Peer>
@@ -78,8 +78,8 @@ export class RemoteRecipient implements Sender {
   }
 
   /**
-   * Sends a batch, once it is known where to, and once nothing is on its way to another node: the lines of a recipient that
-   * has moved would otherwise overtake those.
+   * Sends a batch, once it is known where to, and once nothing is on its way to another node: the lines of a recipient
+   * that has moved would otherwise overtake those.
    */
   private take(batch: Batch<Peer>) {
     const { sentTo, target } = this
@@ -115,7 +115,9 @@ export class RemoteRecipient implements Sender {
     if (this.isIdle) this.cluster.rest(this)
   }
 
-  /** A node has reported the fates of the first lines that it was sent. Returns how many of them it may have delivered. */
+  /**
+   * A node has reported the fates of the first lines that it was sent. Returns how many of them it may have delivered.
+   */
   report(node: OtherNode, fates: Fates): number {
     if (node !== this.sentTo) return 0
     let doubtful = 0

@@ -45,7 +45,10 @@ export class RemoteRecipients implements Resolver {
   /** Names that nobody had, and until when that is believed. In the order of these times. */
   private readonly unknown = new Map<string, number>()
   private isSweeping = false
-  /** Pairs whose lines may have been delivered by a node that was lost, or not understood: a part of those that returned. */
+  /**
+   * Pairs whose lines may have been delivered by a node that was lost, or not understood: a part of those that
+   * returned.
+   */
   inDoubt = 0
 
   constructor(private readonly cluster: Collaborators) {}

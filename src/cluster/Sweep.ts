@@ -19,8 +19,8 @@ const most = 64
 const concurrency = 4
 
 /**
- * Removes the entries of lost nodes that nobody has claimed again: their names are free, but an entry for each would stay in
- * the directory and at every node. A claim in the meantime changes the revision, so that the removal fails.
+ * Removes the entries of lost nodes that nobody has claimed again: their names are free, but an entry for each would
+ * stay in the directory and at every node. A claim in the meantime changes the revision, so that the removal fails.
  */
 export class Sweep {
   /** By incarnation: since when it is known to be dead, in milliseconds. */

@@ -31,9 +31,10 @@ interface Reading {
 const maxAttempts = 8
 
 /**
- * Takes the lease of this node, for a process that starts. If it is alive, an earlier process of this name may still write:
- * waits until that one has left, was buried, or has not renewed its lease for as long as a node demands that it may not know.
- * The swap then proves that it was not renewed at the last moment. Waits for ever while that process goes on.
+ * Takes the lease of this node, for a process that starts. If it is alive, an earlier process of this name may still
+ * write: waits until that one has left, was buried, or has not renewed its lease for as long as a node demands that it
+ * may not know. The swap then proves that it was not renewed at the last moment. Waits for ever while that process goes
+ * on.
  */
 export const takeLease = (options: TakeLeaseOptions): Effect.Effect<TakenLease, ClusterUnavailable> =>
   Effect.gen(function* () {

@@ -12,9 +12,9 @@ const around = ({ greatest, least }: Range, value: number): Range => ({
 const only = (value: number): Range => ({ least: value, greatest: value })
 
 /**
- * Notices that a machine was asleep, as a virtual machine is while it is moved: the monotonic clock stands still meanwhile, and
- * the wall clock does not. Setting the wall clock looks the same, in either direction because it may be set right after a sleep,
- * and costs a renewal of the lease.
+ * Notices that a machine was asleep, as a virtual machine is while it is moved: the monotonic clock stands still
+ * meanwhile, and the wall clock does not. Setting the wall clock looks the same, in either direction because it may be
+ * set right after a sleep, and costs a renewal of the lease.
  */
 export class WakeUp {
   /** How far the wall clock was ahead of the monotonic one, in this span and in the one before. */

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 /**
  * A semaphore that gives a permit to the fiber that has waited longest.
  *
- * Effect's own resumes all waiting fibers whenever a permit becomes free, and all but one wait again: a thousand changes
- * of a room at once took 14 s, and a thousand checks of passwords delayed everybody else.
+ * Effect's own resumes all waiting fibers whenever a permit becomes free, and all but one wait again: a thousand
+ * changes of a room at once took 14 s, and a thousand checks of passwords delayed everybody else.
  */
 export class FifoSemaphore {
   private free: number

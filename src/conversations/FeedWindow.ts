@@ -3,7 +3,9 @@ import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import type { Cursors, DeviceKey } from "./Cursors.js"
 import type { Receipts } from "./Receipts.js"
 
-/** The most lines and bytes that a device has been given and has not taken. Beyond it, the log feeds it page by page. */
+/**
+ * The most lines and bytes that a device has been given and has not taken. Beyond it, the log feeds it page by page.
+ */
 export const windowLines = 4_096
 const windowBytes = 524_288
 
@@ -14,7 +16,10 @@ export const pageBytes = 65_536
 /** A window drops its taken entries once there are this many, and not one by one: that copies the rest. */
 const passedEntries = 16
 
-/** Lines in the outbox that follow each other in a conversation, without a number between them that is not for this device. */
+/**
+ * Lines in the outbox that follow each other in a conversation, without a number between them that is not for this
+ * device.
+ */
 interface UnderWay {
   readonly conversation: ConversationId
   /** Undefined once the client has left the room. */
@@ -32,8 +37,8 @@ interface UnderWay {
 }
 
 /**
- * The lines that a device has been given and has not taken, in order. The cursor of a conversation follows what the device
- * takes; a guest has none.
+ * The lines that a device has been given and has not taken, in order. The cursor of a conversation follows what the
+ * device takes; a guest has none.
  */
 export class FeedWindow {
   /**
@@ -76,7 +81,9 @@ export class FeedWindow {
     return Array.from(first, ([conversation, after]) => ({ conversation, after }))
   }
 
-  /** Lines of a conversation without a hole, of which the last has the number `seq`, were put into the device's outbox. */
+  /**
+   * Lines of a conversation without a hole, of which the last has the number `seq`, were put into the device's outbox.
+   */
   add(conversation: ConversationId, key: ConversationKey, lines: number, seq: number, bytes: number, isGap: boolean) {
     this.lines += lines
     this.bytes += bytes
@@ -147,7 +154,8 @@ export class FeedWindow {
       const isLastOfRun = left === 0 || next?.conversation !== line.conversation || next.isGap
       if (isLastOfRun) this.hasTaken(line, line.upTo)
     }
-    // Not as soon as all are taken, which most are at once: V8 makes room for 17 entries for the first (benchmark: room-1000).
+    // Not as soon as all are taken, which most are at once: V8 makes room for 17 entries for the first (benchmark:
+    // room-1000).
     if (this.passed < passedEntries || (this.passed < windowLines && this.lines > 0)) return
     this.underWay = this.underWay.slice(this.passed)
     this.passed = 0
@@ -168,7 +176,9 @@ export class FeedWindow {
     if (key.kind !== "room") this.broker.receipts.given({ conversation, key, seq }, this.device.account, this.peer.name)
   }
 
-  /** The cursor passes a gap with the next line after it, if there is one: the device may not have read about the gap. */
+  /**
+   * The cursor passes a gap with the next line after it, if there is one: the device may not have read about the gap.
+   */
   private hasTakenGap({ conversation, key, upTo }: UnderWay) {
     if (this.device === undefined || key === undefined) return
     for (let index = this.passed; index < this.underWay.length; index++) {

@@ -2,7 +2,9 @@ import type { Peer } from "../chat/Peer.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 
-/** Runs of lines that are remembered of a conversation. Several clients that only send may take turns in it without end. */
+/**
+ * Runs of lines that are remembered of a conversation. Several clients that only send may take turns in it without end.
+ */
 const maxRuns = 256
 
 /** Consecutive lines of one connection in a conversation. */

@@ -6,7 +6,10 @@ import type { StoreError } from "../ports/StoreError.js"
 /** From a change of what is stored until it is indexed, with what changes meanwhile. */
 const delay = Duration.seconds(1)
 
-/** After a step, the store is left alone for this many times the duration of the step. Otherwise lines would wait for it. */
+/**
+ * After a step, the store is left alone for this many times the duration of the step. Otherwise lines would wait for
+ * it.
+ */
 const restFactor = 4
 
 interface Collaborators {

@@ -31,7 +31,9 @@ import type { RoomsFeature } from "./RoomsFeature.js"
 const defaultLines = 50
 export const maxPageLines = 100
 
-/** Bytes of the texts of a page, unless its first line has more: an answer goes into the client's queue in one piece. */
+/**
+ * Bytes of the texts of a page, unless its first line has more: an answer goes into the client's queue in one piece.
+ */
 export const maxPageBytes = 262_144
 
 /** The latest conversations of an account that are listed. */
@@ -131,7 +133,10 @@ const list: Row = {
   run: ({ label, peer }, { accounts, broker, rooms, store }) => {
     const account = peer.device?.account
     if (account === undefined) return refusing("conversations", label)("guest")
-    /** Whether its name still leads to a conversation: it may have passed to somebody else, with whom there is another one. */
+    /**
+     * Whether its name still leads to a conversation: it may have passed to somebody else, with whom there is another
+     * one.
+     */
     const isNamed = ({ key, name }: ConversationSummary): boolean => {
       if (key.kind === "room") return true
       return accounts.named(name)?.id === otherAccount(key, account.id)
@@ -204,7 +209,9 @@ interface Asked extends Call {
   readonly refuse: Refuse
 }
 
-/** Runs a command about a conversation, whose name is the first word of its argument, unless the client may not read it. */
+/**
+ * Runs a command about a conversation, whose name is the first word of its argument, unless the client may not read it.
+ */
 const about = (
   row: Row,
   call: Call,

@@ -4,7 +4,8 @@ import { SparseMap } from "./SparseMap.js"
  * A number for each key, of which the oldest are forgotten when there are too many. Guests can begin any number of
  * conversations while one device is connected.
  *
- * The last key is held beside the map, because most devices are given line after line of one room (benchmark: room-1000).
+ * The last key is held beside the map, because most devices are given line after line of one room (benchmark:
+ * room-1000).
  */
 export class RecentNumbers<Key> {
   /** Of the last key, an old number, or none. */

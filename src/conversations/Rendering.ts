@@ -87,7 +87,8 @@ export class Rendering {
   }
 
   /**
-   * The line, with its LF, that reports to a client which lines are gone that it was not given: those from `first` to `last`.
+   * The line, with its LF, that reports to a client which lines are gone that it was not given: those from `first` to
+   * `last`.
    *
    * @param guest see `nameOf`
    */

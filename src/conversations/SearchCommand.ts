@@ -135,7 +135,9 @@ const answer = (
   ]
 }
 
-/** The name of a conversation as a client knows it; undefined for one with a guest, all of whose lines are the guest's. */
+/**
+ * The name of a conversation as a client knows it; undefined for one with a guest, all of whose lines are the guest's.
+ */
 const nameOf = ({ accounts, rooms }: SearchContext, { device }: Peer, key: ConversationKey): string | undefined => {
   if (key.kind === "room") return rooms.nameOf(key.room)
   const other = device && otherAccount(key, device.account.id)

@@ -37,7 +37,9 @@ export class Searches {
     return goOn(nothingFound, undefined)
   }
 
-  /** A step, after those that wait. Not with a semaphore, which whoever gives it back may take again before the others. */
+  /**
+   * A step, after those that wait. Not with a semaphore, which whoever gives it back may take again before the others.
+   */
   private step(request: SearchRequest): Effect.Effect<SearchStep, StoreError> {
     return Effect.suspend(() => {
       const before = this.last

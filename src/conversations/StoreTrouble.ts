@@ -28,8 +28,8 @@ export class StoreTrouble {
   constructor(private readonly now: () => number) {}
 
   /**
-   * Logs a failure, and asks again after a while. The caller waits meanwhile, since a store that does not answer carries
-   * out no other request either; but not if something is damaged, since the rest of the store still works.
+   * Logs a failure, and asks again after a while. The caller waits meanwhile, since a store that does not answer
+   * carries out no other request either; but not if something is damaged, since the rest of the store still works.
    */
   readonly failed = (error: StoreError, again: () => void = () => {}): Effect.Effect<void> => {
     const isDamaged = error.reason === "damaged"

@@ -74,7 +74,10 @@ export class StoreWriter {
     else this.startSoon()
   }
 
-  /** In the broker's turn: returns everything that the store does not have yet. The fate of what it has is decided as usual. */
+  /**
+   * In the broker's turn: returns everything that the store does not have yet. The fate of what it has is decided as
+   * usual.
+   */
   giveUp() {
     this.hasGivenUp = true
     for (const work of this.work.slice()) this.settle(work) // it removes them
@@ -128,8 +131,9 @@ export class StoreWriter {
   }
 
   /**
-   * In the broker's turn: starts the next transaction at its end, if the store is in memory, and otherwise after its writes.
-   * What the clients write thereupon is part of more transactions otherwise, which are smaller (benchmark: stored-10).
+   * In the broker's turn: starts the next transaction at its end, if the store is in memory, and otherwise after its
+   * writes. What the clients write thereupon is part of more transactions otherwise, which are smaller (benchmark:
+   * stored-10).
    */
   private startSoon() {
     if (this.broker.store.kind === "memory") this.broker.atEnd(this.startInTurn)
@@ -142,7 +146,10 @@ export class StoreWriter {
     this.isStarting = false
   }
 
-  /** Starts the next transaction, unless one is under way. In a fiber of its own, which runs at once until it has to wait. */
+  /**
+   * Starts the next transaction, unless one is under way. In a fiber of its own, which runs at once until it has to
+   * wait.
+   */
   private start() {
     if (this.isBusy || this.fork === undefined || !(this.isDue || this.hasWaiting)) return
     this.begin()
@@ -271,7 +278,9 @@ interface Part {
   readonly lines: ReadonlyArray<Pending>
 }
 
-/** The outcome of nearly all lines. One object, because the next ones come 50,000 times a second (benchmark: outcomes). */
+/**
+ * The outcome of nearly all lines. One object, because the next ones come 50,000 times a second (benchmark: outcomes).
+ */
 const stored: LineOutcome = { _tag: "Delivered", fate: "stored", params: "" }
 
 const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }
@@ -308,7 +317,8 @@ const linesOf = (recipient: KeptRecipient, batch: Batch<Peer>): ReadonlyArray<Pe
     const plain = Reply.messageHead(sender.name)
     for (let left = counts[run] as number; left > 0; left--) {
       const end = text.indexOf("\n", at)
-      // Most lines have no parameters. To parse them as those that have some took a tenth of the time (benchmark: outcomes).
+      // Most lines have no parameters. To parse them as those that have some took a tenth of the time (benchmark:
+      // outcomes).
       const sent: SentLine = text.startsWith(plain, at)
         ? { sender, label, isAuto: false, to: "", text: text.slice(at + plain.length, end) }
         : { sender, label, ...LineHead.parse(text.slice(at, end)) }

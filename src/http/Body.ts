@@ -11,8 +11,8 @@ export interface BodyRequest {
 }
 
 /**
- * Reads the body of a request. Fails as soon as it is known to be longer than `maxBytes`, or there is no memory for it; the
- * rest is then not read, and the connection has to end with the response.
+ * Reads the body of a request. Fails as soon as it is known to be longer than `maxBytes`, or there is no memory for it;
+ * the rest is then not read, and the connection has to end with the response.
  */
 export const read = (
   { memory, request, response }: BodyRequest,
@@ -55,8 +55,8 @@ export const read = (
       request.off("close", broken)
     }
     if (Number(request.headers["content-length"] ?? 0) > maxBytes) return giveUp(tooLong(maxBytes))
-    // curl sends a large body only after this, so it does not send one that is refused. HTTP/1.0 has no such answer (RFC
-    // 9110, 10.1.1).
+    // curl sends a large body only after this, so it does not send one that is refused. HTTP/1.0 has no such answer
+    // (RFC 9110, 10.1.1).
     if (request.headers.expect !== undefined && request.httpVersion === "1.1") response.writeContinue()
     request.on("data", take)
     request.on("end", end)

@@ -64,8 +64,8 @@ export const connecting = (
       return socket === undefined ? Effect.fail(HttpRefusal.closing()) : Effect.succeed(socket)
     })
     const connection = yield* LineConnection.make({ socket, maxLineBytes, linger })
-    // Notices, and outcomes for which nobody waits any more. A fiber is as interruptible as where it is forked: it would
-    // not end with the scope of a session, which is opened where nothing may interrupt.
+    // Notices, and outcomes for which nobody waits any more. A fiber is as interruptible as where it is forked: it
+    // would not end with the scope of a session, which is opened where nothing may interrupt.
     yield* Effect.forkScoped(Effect.interruptible(Effect.ignore(Stream.runDrain(connection.lines))))
     return connection
   })

@@ -33,8 +33,8 @@ export interface SessionUser {
 }
 
 /**
- * The sessions of HTTP connections, one for each: requests with the same identity on a connection that is kept alive log
- * in once. A session ends with its HTTP connection, or when a request comes for someone else.
+ * The sessions of HTTP connections, one for each: requests with the same identity on a connection that is kept alive
+ * log in once. A session ends with its HTTP connection, or when a request comes for someone else.
  */
 export class ChatSessions {
   private readonly bySocket = new WeakMap<Socket, Kept>()

@@ -1,14 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http"
 
 /**
- * Requests of web pages. A page of another site could otherwise have the browser of a user send messages to a server that
- * the user can reach, such as one on loopback, and learn who is present.
+ * Requests of web pages. A page of another site could otherwise have the browser of a user send messages to a server
+ * that the user can reach, such as one on loopback, and learn who is present.
  *
- * Each browser of today says where a request comes from (`Sec-Fetch-Site`) if it goes to HTTPS or to its own machine, and
- * every browser sends `Origin` with a POST to another site. Other programs send neither.
+ * Each browser of today says where a request comes from (`Sec-Fetch-Site`) if it goes to HTTPS or to its own machine,
+ * and every browser sends `Origin` with a POST to another site. Other programs send neither.
  */
 
-/** From where a request comes: from no page, from a page of this server, of a site that may use it, or of another one. */
+/**
+ * From where a request comes: from no page, from a page of this server, of a site that may use it, or of another one.
+ */
 export type Site = "none" | "own" | "allowed" | "other"
 
 /**

@@ -19,8 +19,8 @@ import { RequestMemory } from "./RequestMemory.js"
 import * as Routes from "./Routes.js"
 
 /**
- * The HTTP door: the chat for scripts. Each request is a client of the chat, over a connection within this process, and so
- * has the logins, limits, bans and refusals that any other client has.
+ * The HTTP door: the chat for scripts. Each request is a client of the chat, over a connection within this process, and
+ * so has the logins, limits, bans and refusals that any other client has.
  */
 
 export interface DoorOptions {
@@ -141,7 +141,8 @@ const refuse = (
   send(response, path, status, HttpRefusal.bodyOf(refusal), {
     ...headers,
     ...(retryMillis === undefined ? {} : { "retry-after": String(Math.max(1, Math.ceil(retryMillis / 1000))) }),
-    // Not Basic, although it is taken: a browser would ask for a password, and send it for pages of other sites as well.
+    // Not Basic, although it is taken: a browser would ask for a password, and send it for pages of other sites as
+    // well.
     ...(status === 401 ? { "www-authenticate": 'Bearer realm="a-chat"' } : {}),
     // The body was not read, and would be taken for the next request.
     ...(status === 413 || status === 503 ? { connection: "close" } : {})

@@ -6,7 +6,10 @@ export interface DoorLimits {
   readonly maxBodyBytes: number
   /** Lines that a request sends, once for each recipient: each pair has an outcome in the answer. */
   readonly maxLines: number
-  /** Values of `Idempotency-Key` that are remembered with what was sent: 200 bytes each, and as much again for each account. */
+  /**
+   * Values of `Idempotency-Key` that are remembered with what was sent: 200 bytes each, and as much again for each
+   * account.
+   */
   readonly maxKeys: number
   /** Streams of `/listen` at once. */
   readonly maxStreams: number

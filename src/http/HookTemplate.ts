@@ -1,12 +1,12 @@
 import * as Either from "effect/Either"
 
 /**
- * Templates that turn a payload into one line: text with fields such as `{repository.full_name}`. A field is a path into
- * the payload, or several with `|` between them, of which the first counts that leads to something; after a `:` follows what
- * to do with the value. `{{` is a `{`.
+ * Templates that turn a payload into one line: text with fields such as `{repository.full_name}`. A field is a path
+ * into the payload, or several with `|` between them, of which the first counts that leads to something; after a `:`
+ * follows what to do with the value. `{{` is a `{`.
  *
- * In a path, a number is an element of an array (`-1` is the last), and `*` stands for all of them. A field that leads to
- * nothing is empty, and so is a line of which no field leads to anything.
+ * In a path, a number is an element of an array (`-1` is the last), and `*` stands for all of them. A field that leads
+ * to nothing is empty, and so is a line of which no field leads to anything.
  */
 export interface Template {
   readonly parts: ReadonlyArray<string | Field>

@@ -160,8 +160,8 @@ const listed = ({ created, id, kind, name, proof, rooms, template }: HookFile.St
 const nobodys = randomBytes(32).toString("hex")
 
 /**
- * Each request is compared with a secret and with a signature, of a hook that does not exist as well: the time of the answer
- * shows neither which hooks there are nor how one is proven.
+ * Each request is compared with a secret and with a signature, of a hook that does not exist as well: the time of the
+ * answer shows neither which hooks there are nor how one is proven.
  */
 const proven = (kept: Kept | undefined, headers: IncomingHttpHeaders, body: Buffer): Hook | undefined => {
   const proof = kept?.stored.proof

@@ -2,9 +2,9 @@ import type { ServerResponse } from "node:http"
 import type { MemorySocket } from "../ports/MemorySocket.js"
 
 /**
- * Lines as they are, for `curl -N`: messages, and what concerns the client itself. A client cannot show that it has them. So
- * the chat takes a line for written when the socket of the response has taken it, and one that it did not take before the
- * connection ended returns to its sender.
+ * Lines as they are, for `curl -N`: messages, and what concerns the client itself. A client cannot show that it has
+ * them. So the chat takes a line for written when the socket of the response has taken it, and one that it did not take
+ * before the connection ended returns to its sender.
  */
 export class LineStream {
   constructor(

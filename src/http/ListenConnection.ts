@@ -29,16 +29,16 @@ export interface ListenOptions {
   /** The words of its `/hello`. */
   readonly words: ReadonlyArray<string>
   /**
-   * Whether the server waits until what it has written is confirmed. A message may come before the replies about the rooms,
-   * which come only once it is confirmed: so it makes the client ready.
+   * Whether the server waits until what it has written is confirmed. A message may come before the replies about the
+   * rooms, which come only once it is confirmed: so it makes the client ready.
    */
   readonly needsConfirmation: boolean
   readonly events: ListenEvents
 }
 
 /**
- * A connection to the chat that gets messages. Not a `LineConnection`: that acknowledges a line when the next one is asked
- * for, and a stream only when its client shows that it has the line.
+ * A connection to the chat that gets messages. Not a `LineConnection`: that acknowledges a line when the next one is
+ * asked for, and a stream only when its client shows that it has the line.
  */
 export class ListenConnection {
   private isReady = false
@@ -56,7 +56,9 @@ export class ListenConnection {
     socket.write(Wire.encode(`${["/hello", ...words].join(" ")}\n${login}\n/hello\n`))
   }
 
-  /** Breaks the connection: what was not acknowledged, or not confirmed, returns to its senders or waits for the next. */
+  /**
+   * Breaks the connection: what was not acknowledged, or not confirmed, returns to its senders or waits for the next.
+   */
   break(): void {
     this.isOver = true
     this.options.socket.reset()

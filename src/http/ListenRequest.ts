@@ -76,8 +76,8 @@ export class ListenStreams {
   }
 
   /**
-   * A page that is loaded again knows no id: its guest's name would be in use, which ends its EventSource for good. So the
-   * stream that it has left ends. A client at another address takes nobody's name like that.
+   * A page that is loaded again knows no id: its guest's name would be in use, which ends its EventSource for good. So
+   * the stream that it has left ends. A client at another address takes nobody's name like that.
    */
   private freeName(job: ListenJob) {
     if (job.identity.secret !== undefined) return
@@ -89,7 +89,9 @@ export class ListenStreams {
     }
   }
 
-  /** Ends the stream whose client has been away longest, if that is long: what it has not shown to have is not received. */
+  /**
+   * Ends the stream whose client has been away longest, if that is long: what it has not shown to have is not received.
+   */
   private makeRoom(): boolean {
     const [longest] = [...this.streams].toSorted(
       ([, one], [, other]) => other.stream.awayMillis - one.stream.awayMillis

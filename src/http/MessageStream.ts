@@ -4,15 +4,15 @@ import * as EventStream from "./EventStream.js"
 /**
  * One stream of server-sent events, over all its responses.
  *
- * A line counts as received when its client shows that it has it: when it connects again and says the id of the last event
- * (`Last-Event-ID`), as every EventSource does by itself. So that this happens soon, the response ends within a second of
- * the first event that it has not shown; the chat keeps the connection meanwhile. A client that does not come back has not
- * received the events, and each of them goes the way of an unacknowledged line (protocol, section 4).
+ * A line counts as received when its client shows that it has it: when it connects again and says the id of the last
+ * event (`Last-Event-ID`), as every EventSource does by itself. So that this happens soon, the response ends within a
+ * second of the first event that it has not shown; the chat keeps the connection meanwhile. A client that does not come
+ * back has not received the events, and each of them goes the way of an unacknowledged line (protocol, section 4).
  */
 
 /**
- * The longest time that a response continues after the first event that the client has not shown to have, in milliseconds.
- * Half of it is random: otherwise the clients in a room would all come back in the same moment.
+ * The longest time that a response continues after the first event that the client has not shown to have, in
+ * milliseconds. Half of it is random: otherwise the clients in a room would all come back in the same moment.
  */
 export const acknowledgeMillis = 1000
 
@@ -43,9 +43,10 @@ export interface StreamConnection {
 
 export class MessageStream {
   /**
-   * The events that the client has not shown to have. Hundreds of streams have the same ones, and their texts with an id are
-   * made when they are written: kept here, each would live just long enough to be moved to the old generation, which V8
-   * would then have to collect twice a second, for a twentieth of a second each time (benchmark: streams, bystander).
+   * The events that the client has not shown to have. Hundreds of streams have the same ones, and their texts with an
+   * id are made when they are written: kept here, each would live just long enough to be moved to the old generation,
+   * which V8 would then have to collect twice a second, for a twentieth of a second each time (benchmark: streams,
+   * bystander).
    */
   private readonly unshown: Array<EventStream.StreamEvent> = []
   private unshownChars = 0

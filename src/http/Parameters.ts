@@ -34,8 +34,8 @@ const decoded = (encoded: string): string | undefined => {
 }
 
 /**
- * The parameters of these names, each at most once. Any other name is refused, and its value is not repeated: it may be a
- * secret, which belongs in a header.
+ * The parameters of these names, each at most once. Any other name is refused, and its value is not repeated: it may be
+ * a secret, which belongs in a header.
  *
  * @param several names of parameters that may be repeated, whose first value is returned
  */

@@ -57,8 +57,8 @@ const refusals: ReadonlyArray<readonly [reason: string, status: number]> = [
 ]
 
 /**
- * The status of a request: 200 if every line was written, received or stored for every recipient. What the client cannot
- * know decides before what was refused, and that before what was returned.
+ * The status of a request: 200 if every line was written, received or stored for every recipient. What the client
+ * cannot know decides before what was refused, and that before what was returned.
  *
  * @param isWaiting whether the request was to wait for outcomes; if not, returned lines are none of its business
  */

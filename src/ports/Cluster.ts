@@ -4,14 +4,15 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * The port between the nodes of a cluster and the engine that connects them. An engine gives two things: a directory, in
- * which all nodes agree on entries, and a link, which carries frames and promises nothing. What the chat promises over
- * several nodes is made of these in the folder `cluster/`. The folder also has the adapters; the chat knows neither.
+ * The port between the nodes of a cluster and the engine that connects them. An engine gives two things: a directory,
+ * in which all nodes agree on entries, and a link, which carries frames and promises nothing. What the chat promises
+ * over several nodes is made of these in the folder `cluster/`. The folder also has the adapters; the chat knows
+ * neither.
  */
 
 /**
- * The engine cannot be reached, or has not answered in time. After `swap`, nobody knows whether the entry was changed: read
- * it.
+ * The engine cannot be reached, or has not answered in time. After `swap`, nobody knows whether the entry was changed:
+ * read it.
  */
 export class ClusterUnavailable extends Data.TaggedError("ClusterUnavailable")<{
   /** What happened, in one line. */
@@ -31,16 +32,16 @@ export interface Entry {
   readonly key: string
   readonly value: string
   /**
-   * Grows with every change of the table. Never 0, and never one that was used before: not even if the engine has lost its
-   * entries, because a swap that was asked for before would then succeed.
+   * Grows with every change of the table. Never 0, and never one that was used before: not even if the engine has lost
+   * its entries, because a swap that was asked for before would then succeed.
    */
   readonly revision: number
 }
 
 /**
- * What a watcher learns of a table: after `restarted` every entry as it is, then `current`, then changes in the order of
- * their revisions. A connection to the engine that was lost and is back starts again: what is not there any more was removed
- * meanwhile.
+ * What a watcher learns of a table: after `restarted` every entry as it is, then `current`, then changes in the order
+ * of their revisions. A connection to the engine that was lost and is back starts again: what is not there any more was
+ * removed meanwhile.
  */
 export interface TableEvents {
   /** @param isEmptied since the last start, the engine has lost all entries: nodes have yet to write theirs again */

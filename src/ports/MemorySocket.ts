@@ -20,8 +20,9 @@ export interface AcceptedSocket extends Pick<Socket, "remote" | "identity"> {
   /** Default: true. */
   readonly isPrivate?: boolean | undefined
   /**
-   * Whether bytes for the client count as taken only once it confirms them. For a client that passes them on to a socket
-   * of its own: what that socket did not take before the connection ended is then known to the byte. False by default.
+   * Whether bytes for the client count as taken only once it confirms them. For a client that passes them on to a
+   * socket of its own: what that socket did not take before the connection ended is then known to the byte. False by
+   * default.
    */
   readonly needsConfirmation?: boolean | undefined
 }

@@ -18,8 +18,8 @@ export interface Transmission {
    */
   readonly attempts: number
   /**
-   * For how many milliseconds the system knows at least that attempts have been left without an answer; 0 if it keeps no
-   * record. A window is probed ever more rarely, so a check finds out about this silence long after it began.
+   * For how many milliseconds the system knows at least that attempts have been left without an answer; 0 if it keeps
+   * no record. A window is probed ever more rarely, so a check finds out about this silence long after it began.
    */
   readonly silentMillis: number
 }
@@ -39,7 +39,8 @@ export interface ReachabilityProbe {
   readonly handed: (socket: Socket) => number | undefined
   /**
    * Returns what the operating system reports about those of the sockets that have unacknowledged bytes. May take some
-   * time, during which it must not block the event loop. It never fails: sockets about which nothing could be learned are
+   * time, during which it must not block the event loop. It never fails: sockets about which nothing could be learned
+   * are
    * `unknown`. Those that are left out have no unacknowledged bytes, or are gone.
    */
   readonly check: (sockets: ReadonlyArray<Socket>) => Effect.Effect<ReadonlyMap<Socket, Finding>>

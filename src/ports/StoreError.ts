@@ -10,8 +10,8 @@ export type StoreFailure =
   | "unavailable"
 
 /**
- * A request that the store did not carry out: nothing of it was stored. A store that does not know whether a transaction
- * was committed finds out before it answers.
+ * A request that the store did not carry out: nothing of it was stored. A store that does not know whether a
+ * transaction was committed finds out before it answers.
  */
 export class StoreError extends Data.TaggedError("StoreError")<{
   readonly reason: StoreFailure
@@ -39,7 +39,9 @@ export type StoreObstacle =
   /** The package with the driver is not installed. */
   | "no-driver"
 
-/** A store that cannot be opened. A server then does not start: exit status 2 after the message, which is one sentence. */
+/**
+ * A store that cannot be opened. A server then does not start: exit status 2 after the message, which is one sentence.
+ */
 export class StoreOpenError extends Data.TaggedError("StoreOpenError")<{
   readonly reason: StoreObstacle
   readonly description: string

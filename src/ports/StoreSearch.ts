@@ -8,7 +8,10 @@ import type { ConversationId, ConversationKey, StoredLine } from "./StoreLines.j
 export interface SearchRequest {
   /** Who searches. Lines that `StoreLines.page` would not give to it are not found. */
   readonly reader: AccountId | "guest"
-  /** Only lines of these conversations. Without them an account searches everything that it may read, and a guest nothing. */
+  /**
+   * Only lines of these conversations. Without them an account searches everything that it may read, and a guest
+   * nothing.
+   */
   readonly within?: ReadonlyArray<ConversationId> | undefined
   /** All of them are in each line that is found. */
   readonly phrases: ReadonlyArray<Phrase>
@@ -36,14 +39,14 @@ export interface SearchStep {
 /** Finds lines by their words (`Words`). */
 export interface StoreSearch {
   /**
-   * One step of a search, of a few milliseconds whatever is searched: other requests do not wait for a whole search. Lines
-   * that are stored, and ones that are removed, between two steps are not found by the later ones. Damaged lines are not
-   * found, and `isDamaged` says that there are some.
+   * One step of a search, of a few milliseconds whatever is searched: other requests do not wait for a whole search.
+   * Lines that are stored, and ones that are removed, between two steps are not found by the later ones. Damaged lines
+   * are not found, and `isDamaged` says that there are some.
    */
   readonly search: (request: SearchRequest) => Effect.Effect<SearchStep, StoreError>
   /**
-   * One step of making searches fast, of a few milliseconds: indexes lines that were stored, or removes from the index what
-   * is kept no longer. Searches find the same without it. False if there is nothing to do for now.
+   * One step of making searches fast, of a few milliseconds: indexes lines that were stored, or removes from the index
+   * what is kept no longer. Searches find the same without it. False if there is nothing to do for now.
    */
   readonly index: Effect.Effect<boolean, StoreError>
 }

@@ -26,8 +26,9 @@ export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.syn
 const standstillMillis = 1000
 
 /**
- * Calls back once the clock has not moved for a second of real time, and returns what stops that. Only a `TestClock` stands
- * still: nobody moves it any more once the test is over. A finalizer whose deadlines follow it would wait for ever.
+ * Calls back once the clock has not moved for a second of real time, and returns what stops that. Only a `TestClock`
+ * stands still: nobody moves it any more once the test is over. A finalizer whose deadlines follow it would wait for
+ * ever.
  */
 export const onStandstill = (clock: Clock.Clock, callback: () => void): (() => void) => {
   let last = clock.unsafeCurrentTimeNanos()

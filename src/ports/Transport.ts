@@ -105,8 +105,8 @@ export interface Socket {
    */
   readonly identity?: string | undefined
   /**
-   * Whether nobody else can read the bytes: they are encrypted, or stay within one machine. Absent means no. Known before
-   * the first bytes arrive.
+   * Whether nobody else can read the bytes: they are encrypted, or stay within one machine. Absent means no. Known
+   * before the first bytes arrive.
    */
   readonly isPrivate?: boolean
   /** Starts the delivery of events. Must be called once, in the turn in which the socket was handed over. */
@@ -127,8 +127,8 @@ export interface Socket {
    */
   untaken(): number
   /**
-   * Whether the server keeps from the peer, for a reason of its own, what was handed over: then it is not the peer's fault
-   * that nothing is taken. Absent means no.
+   * Whether the server keeps from the peer, for a reason of its own, what was handed over: then it is not the peer's
+   * fault that nothing is taken. Absent means no.
    */
   readonly isHeld?: boolean
   /**

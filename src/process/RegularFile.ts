@@ -60,8 +60,8 @@ export const read = async (path: string, maxBytes: number): Promise<Buffer> => {
 }
 
 /**
- * Makes a folder that only its owner can use, with its parents, unless it exists. `mkdir` with `recursive` never returns
- * where a folder exists in which none can be made, such as /proc (Node 20).
+ * Makes a folder that only its owner can use, with its parents, unless it exists. `mkdir` with `recursive` never
+ * returns where a folder exists in which none can be made, such as /proc (Node 20).
  */
 export const makeFolder = async (path: string): Promise<void> => {
   const make = () =>

@@ -3,7 +3,10 @@ import * as WasmRoutines from "./WasmRoutines.js"
 
 /** A block is one or more whole lines, usually all that one read brought, as bytes. Its last byte is an LF. */
 
-/** Operations on all lines of a block together. Every byte that a client sends goes through one of the first two, or both. */
+/**
+ * Operations on all lines of a block together. Every byte that a client sends goes through one of the first two, or
+ * both.
+ */
 export interface BlockRoutines {
   /**
    * Whether a block that is otherwise UTF-8 contains a control character that a line must not contain: C0 but TAB, LF
@@ -19,8 +22,8 @@ export interface BlockRoutines {
   readonly replacePrefix: (block: Uint8Array, prefix: string, replacement: string) => Replaced | undefined
   /**
    * Takes the masked text messages of WebSocket at `from` that each have one frame, up to the first other frame and the
-   * first that is not complete. Their lines are put at `to`, which is not after it, with an LF at the end of each message
-   * that had none. Undefined if that is not worth it. Does not check that they are UTF-8.
+   * first that is not complete. Their lines are put at `to`, which is not after it, with an LF at the end of each
+   * message that had none. Undefined if that is not worth it. Does not check that they are UTF-8.
    */
   readonly unframe: (bytes: Uint8Array, from: number, to: number) => Unframed | undefined
 }

@@ -13,7 +13,10 @@ export const fates = {
 interface Facts {
   /** A clause, for documentation and the help texts of metrics. */
   readonly about: string
-  /** Whether the recipient has the line, or will be given it: the sender of a labelled line then gets `* FATE @LABEL NAME`. */
+  /**
+   * Whether the recipient has the line, or will be given it: the sender of a labelled line then gets `* FATE @LABEL
+   * NAME`.
+   */
   readonly isDelivered: boolean
 }
 

@@ -5,8 +5,8 @@ import * as Block from "./Block.js"
 export type Piece = Lines | TooLong
 
 /**
- * One or more whole lines, none of which exceeds the limit. Everything is computed on demand: a block whose lines all go
- * to the same recipients needs neither `clean` nor `text` (benchmarks: 1 pair, 1 KB texts).
+ * One or more whole lines, none of which exceeds the limit. Everything is computed on demand: a block whose lines all
+ * go to the same recipients needs neither `clean` nor `text` (benchmarks: 1 pair, 1 KB texts).
  */
 export class Lines {
   readonly _tag = "Lines"
@@ -22,7 +22,9 @@ export class Lines {
     return (this.foundUtf8 ??= isUtf8(this.source))
   }
 
-  /** Whether the block is UTF-8 without control characters but TAB and the CR of a CRLF: its lines need no more checks. */
+  /**
+   * Whether the block is UTF-8 without control characters but TAB and the CR of a CRLF: its lines need no more checks.
+   */
   get clean(): boolean {
     return (this.foundClean ??= this.utf8 && !Block.hasControl(this.source))
   }
@@ -62,8 +64,8 @@ const CR = 0x0d
 const startBytes = 34
 
 /**
- * Splits a byte stream into lines at LF, one read at a time, in constant memory: a line over the limit is discarded as it
- * arrives, and reported once, as soon as it exceeds the limit.
+ * Splits a byte stream into lines at LF, one read at a time, in constant memory: a line over the limit is discarded as
+ * it arrives, and reported once, as soon as it exceeds the limit.
  */
 export class Framing {
   /** The unfinished last line. It grows by doubling, so a line that arrives byte by byte still takes linear time. */

@@ -27,7 +27,8 @@ export const parseName = (line: string): LoginLine | undefined => {
 }
 
 /**
- * Any login line; undefined if it is none. A secret must be UTF-8 without control characters, since no password has any.
+ * Any login line; undefined if it is none. A secret must be UTF-8 without control characters, since no password has
+ * any.
  *
  * @param line in wire form
  */

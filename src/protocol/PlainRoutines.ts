@@ -35,7 +35,9 @@ const textHasControl = (text: string): boolean =>
   // In UTF-8 a C2 is followed by 80 or more, and up to 9F that is a C1 character.
   (text.includes("\xc2") && /\xc2[\0-\x9f]/.test(text))
 
-/** Whether a line is empty, or may have white space at an end: ASCII, or a character that starts with C2, E1, E2 or E3. */
+/**
+ * Whether a line is empty, or may have white space at an end: ASCII, or a character that starts with C2, E1, E2 or E3.
+ */
 const needsTrim = (line: string): boolean => {
   const { length } = line
   const first = line.charCodeAt(0)

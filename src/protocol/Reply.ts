@@ -4,8 +4,8 @@ import type { HelloWord } from "./HelloWord.js"
 import * as Name from "./Name.js"
 
 /**
- * The lines that the server sends, in their wire form (`Wire`) with an LF at the end; those with a subject of their own are
- * in the files next to this one. Codes and parameters are the contract; the text after the colon is for people.
+ * The lines that the server sends, in their wire form (`Wire`) with an LF at the end; those with a subject of their own
+ * are in the files next to this one. Codes and parameters are the contract; the text after the colon is for people.
  */
 
 /** The codes of `!` lines: something that the client requested did not happen. */
@@ -69,8 +69,8 @@ export const notices = [
 ] as const
 
 /**
- * A refusal, to be rendered with the label of the refused line, if there is one; or for `count` consecutive lines without
- * a label.
+ * A refusal, to be rendered with the label of the refused line, if there is one; or for `count` consecutive lines
+ * without a label.
  */
 export type Refusal = (label: string | undefined, count?: number) => string
 

@@ -2,7 +2,8 @@
  * The wire form of text: a string with one character per byte of its UTF-8 (latin1). Nothing is transcoded between one
  * socket and another, and V8 stores such a string in one byte per character.
  *
- * The trap: the second byte of `à` is A0, which JavaScript takes for a no-break space (U+00A0). Never use `trim`, `\s` or
+ * The trap: the second byte of `à` is A0, which JavaScript takes for a no-break space (U+00A0). Never use `trim`, `\s`
+ * or
  * `toLowerCase` on the wire form; use the functions of this module.
  */
 
@@ -28,7 +29,9 @@ const scratch = Buffer.alloc(64)
 /** V8 copies slices and concatenations that are shorter than this (`SlicedString::kMinLength`). */
 const copiedByV8 = 13
 
-/** A copy with its own memory. In V8 a slice keeps the whole string alive that it was cut from, such as a 64 KiB read. */
+/**
+ * A copy with its own memory. In V8 a slice keeps the whole string alive that it was cut from, such as a 64 KiB read.
+ */
 export const copy = (wire: string): string => {
   if (wire.length < copiedByV8) return wire
   return wire.length <= scratch.length

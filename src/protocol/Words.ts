@@ -1,6 +1,6 @@
 /**
- * The words of texts, for searches (protocol, section 12). A word is a run of letters, marks and digits. A character of a
- * script that is written without blanks between words is a word of its own, and so is an emoji.
+ * The words of texts, for searches (protocol, section 12). A word is a run of letters, marks and digits. A character of
+ * a script that is written without blanks between words is a word of its own, and so is an emoji.
  */
 
 /** Only this many characters of a text are searched, because searches run one after the other. */
@@ -55,8 +55,8 @@ export const of = (text: string): ReadonlyArray<string> => {
 export type Phrase = readonly [string, ...ReadonlyArray<string>]
 
 /**
- * What to look for: the words of a text between blanks. One that consists of several words, such as `10.0.0.1`, `don't` or
- * 東京, is a phrase. Empty if the text has no word. Everything is text; there are no operators.
+ * What to look for: the words of a text between blanks. One that consists of several words, such as `10.0.0.1`, `don't`
+ * or 東京, is a phrase. Empty if the text has no word. Everything is text; there are no operators.
  */
 export const phrasesOf = (text: string): ReadonlyArray<Phrase> => {
   const phrases = new Map<string, Phrase>()
@@ -82,8 +82,8 @@ export const matching = (phrases: ReadonlyArray<Phrase>): ((words: ReadonlyArray
 }
 
 /**
- * For each word of a phrase, how many words before it and with it are also the beginning of the phrase (Knuth, Morris and
- * Pratt). Comparing at every position instead takes quadratic time where words repeat.
+ * For each word of a phrase, how many words before it and with it are also the beginning of the phrase (Knuth, Morris
+ * and Pratt). Comparing at every position instead takes quadratic time where words repeat.
  */
 const bordersOf = (phrase: Phrase): ReadonlyArray<number> => {
   const borders = [0]

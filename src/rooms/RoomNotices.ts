@@ -57,8 +57,8 @@ export class RoomNotices {
   }
 
   /**
-   * In the broker's turn: a client is present in a room from now on. It is not notified of what was before: that it has left,
-   * above all, if it left and came back within `collectMillis`.
+   * In the broker's turn: a client is present in a room from now on. It is not notified of what was before: that it has
+   * left, above all, if it left and came back within `collectMillis`.
    */
   present(room: Room, peer: Peer) {
     const known = this.collected.get(room)

@@ -77,8 +77,8 @@ const betweenAccounts = 1
 const ofRoom = 2
 
 /**
- * In the place of a kind, or of an author's length: as in the line before. Neighbours often have their sender in common, and
- * each string that is written takes as long as the numbers of a line.
+ * In the place of a kind, or of an author's length: as in the line before. Neighbours often have their sender in
+ * common, and each string that is written takes as long as the numbers of a line.
  */
 const same = -1
 

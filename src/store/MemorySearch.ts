@@ -5,7 +5,9 @@ import * as Words from "../protocol/Words.js"
 import { firstFor, shown } from "./MemoryLines.js"
 import type { Conversation, MemoryLine, MemoryState } from "./MemoryState.js"
 
-/** The most lines that one step passes, and the most bytes of text that it reads: it runs in the server's own thread. */
+/**
+ * The most lines that one step passes, and the most bytes of text that it reads: it runs in the server's own thread.
+ */
 const stepLines = 4_096
 const stepBytes = 32_768
 

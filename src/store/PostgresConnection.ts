@@ -14,7 +14,10 @@ interface Driver {
  */
 export const driver = (file: string): Driver => createRequire(file)(file) as Driver
 
-/** Types of columns that Postgres sends as text, and JavaScript's numbers can hold: bigint, and numeric for sums of them. */
+/**
+ * Types of columns that Postgres sends as text, and JavaScript's numbers can hold: bigint, and numeric for sums of
+ * them.
+ */
 const numbers: ReadonlySet<number> = new Set([20, 1700])
 
 const types = {

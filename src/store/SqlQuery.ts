@@ -1,6 +1,6 @@
 /**
- * Requests of a store in SQL, as generators: each yields its queries and gets their rows. SQLite runs them without a wait in
- * its thread, Postgres over a connection; what they mean is written once.
+ * Requests of a store in SQL, as generators: each yields its queries and gets their rows. SQLite runs them without a
+ * wait in its thread, Postgres over a connection; what they mean is written once.
  *
  * Both databases take the same text: `?` for parameters, integers of 64 bits, texts, and blobs.
  */
@@ -95,8 +95,8 @@ export function* row<Row extends { readonly [Column in keyof Row]: SqlValue }>(
 export const damage = Symbol("damaged")
 
 /**
- * Runs a part of a request, unless it meets damage on the disk. Only in requests that read: in Postgres, a query that fails
- * ends the transaction that it is in.
+ * Runs a part of a request, unless it meets damage on the disk. Only in requests that read: in Postgres, a query that
+ * fails ends the transaction that it is in.
  */
 export function* unlessDamaged<A>(part: Sql<A>): Sql<A | typeof damage> {
   try {

@@ -176,7 +176,10 @@ class Step {
     return found
   }
 
-  /** Looks at lines, the latest first. If the step is over before the last one, returns the id that the next one begins before. */
+  /**
+   * Looks at lines, the latest first. If the step is over before the last one, returns the id that the next one begins
+   * before.
+   */
   private *look(ids: ReadonlyArray<number>): Sql<number | undefined> {
     for (let at = 0; at < ids.length; at += chunk) {
       for (const line of yield* this.linesWith(ids.slice(at, at + chunk))) {
@@ -188,7 +191,10 @@ class Step {
     return undefined
   }
 
-  /** The lines with these ids, at most `chunk`, the latest first. Those that cannot be read together are read one by one. */
+  /**
+   * The lines with these ids, at most `chunk`, the latest first. Those that cannot be read together are read one by
+   * one.
+   */
   private *linesWith(ids: ReadonlyArray<number>): Sql<ReadonlyArray<LineRow>> {
     const together = yield* linesOf(ids)
     if (together !== damage) return together

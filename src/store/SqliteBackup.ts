@@ -8,10 +8,10 @@ import * as SqliteFile from "./SqliteFile.js"
 const chunkBytes = 1024 * 1024
 
 /**
- * Copies the file of a store while lines are stored. First everything is moved from the write-ahead log into the file, and
- * until the copy is complete nothing more is: what is stored meanwhile stays in the log, and the file is what the store
- * was when the backup began. (`vacuum into` would stop the store for about a second for each 100 MB. The drivers' online
- * backup fails as soon as a transaction is open.)
+ * Copies the file of a store while lines are stored. First everything is moved from the write-ahead log into the file,
+ * and until the copy is complete nothing more is: what is stored meanwhile stays in the log, and the file is what the
+ * store was when the backup began. (`vacuum into` would stop the store for about a second for each 100 MB. The drivers'
+ * online backup fails as soon as a transaction is open.)
  */
 export class SqliteBackup {
   /**
@@ -31,13 +31,13 @@ export class SqliteBackup {
   ) {}
 
   /**
-   * Writes a copy to a new file, which has its name once it is complete: a process that is killed leaves `FILE.partial`, and
-   * the next backup replaces that. Rejects with a sentence for the operator.
+   * Writes a copy to a new file, which has its name once it is complete: a process that is killed leaves
+   * `FILE.partial`, and the next backup replaces that. Rejects with a sentence for the operator.
    */
   async write(file: string): Promise<void> {
     if (this.isRunning) throw new Error("another backup is being written")
-    // SQLite would take it for the log of the copy, and put its pages over those of the copy. Beside a file that is there, it
-    // belongs to that file, which may be the store: nobody is to remove it.
+    // SQLite would take it for the log of the copy, and put its pages over those of the copy. Beside a file that is
+    // there, it belongs to that file, which may be the store: nobody is to remove it.
     const leftover = existsSync(file)
       ? undefined
       : besides.map((ending) => file + ending).find((name) => existsSync(name))
@@ -68,7 +68,10 @@ export class SqliteBackup {
     }
   }
 
-  /** Stops a copy that is being written. To be called before the connection is closed, which moves the log into the file. */
+  /**
+   * Stops a copy that is being written. To be called before the connection is closed, which moves the log into the
+   * file.
+   */
   abandon() {
     this.isAbandoned = true
   }

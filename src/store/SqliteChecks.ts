@@ -23,8 +23,9 @@ const trees: ReadonlyArray<Tree> = migrations.flat().flatMap((statement): Readon
 })
 
 /**
- * The first fault that a few reads find, whatever the size of the file: a table or an index is missing, or cannot be read
- * at one of its ends, on the way to which is the root of its tree. SQLite itself has compared the size of the file.
+ * The first fault that a few reads find, whatever the size of the file: a table or an index is missing, or cannot be
+ * read at one of its ends, on the way to which is the root of its tree. SQLite itself has compared the size of the
+ * file.
  */
 export const edges = (connection: SqliteConnection): string | undefined => {
   try {

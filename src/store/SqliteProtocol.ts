@@ -12,8 +12,8 @@ export interface ThreadData {
 }
 
 /**
- * A message to the thread: first the store to open, then requests. All but the last two are answered in order; a backup is
- * answered when it is complete.
+ * A message to the thread: first the store to open, then requests. All but the last two are answered in order; a backup
+ * is answered when it is complete.
  */
 export type ToThread = { readonly ask: "open"; readonly data: ThreadData } | ThreadRequest
 

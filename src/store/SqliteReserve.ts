@@ -3,8 +3,8 @@ import { closeSync, fsyncSync, lstatSync, openSync, rmSync, statfsSync, writeSyn
 import { dirname } from "node:path"
 
 /**
- * A file of some megabytes beside the database, which is deleted when the disk is full: SQLite needs room in its log even
- * to delete lines. With 0 bytes there is none.
+ * A file of some megabytes beside the database, which is deleted when the disk is full: SQLite needs room in its log
+ * even to delete lines. With 0 bytes there is none.
  */
 export class SqliteReserve {
   constructor(

@@ -8,8 +8,8 @@ import type { FromThread, ThreadData, ThreadRequest, ToThread } from "./SqlitePr
 import type { Arguments, RequestName } from "./SqlRequests.js"
 
 /**
- * The thread of a store in SQLite, as a program of its own (`dist/store-thread.cjs`): on the main thread, 50,000 lines a
- * second would keep the event loop busy for nine tenths of the time, and each flush would stop it.
+ * The thread of a store in SQLite, as a program of its own (`dist/store-thread.cjs`): on the main thread, 50,000 lines
+ * a second would keep the event loop busy for nine tenths of the time, and each flush would stop it.
  */
 
 const port = parentPort

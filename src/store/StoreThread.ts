@@ -24,8 +24,8 @@ const reserveBytes = 16 * 1024 * 1024
 const retryMillis = 500
 
 /**
- * Starts a thread that waits until a store uses it (`SqliteOptions.started`). The process does not wait for it. If it fails,
- * the store starts another one, and reports why that fails.
+ * Starts a thread that waits until a store uses it (`SqliteOptions.started`). The process does not wait for it. If it
+ * fails, the store starts another one, and reports why that fails.
  */
 export const start = (file: string | URL): Worker => {
   const worker = new Worker(file)

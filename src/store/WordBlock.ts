@@ -1,6 +1,6 @@
 /**
- * The index of words covers the lines of a store in blocks: those with the ids from `blockLines * block` on. It leads to
- * lines that may have a word, since it knows hashes of words only; their texts decide.
+ * The index of words covers the lines of a store in blocks: those with the ids from `blockLines * block` on. It leads
+ * to lines that may have a word, since it knows hashes of words only; their texts decide.
  *
  * Databases have indexes of their own, but this one works in each of them and in every version of Node's SQLite, it is
  * written with one flush for a thousand lines, and the time that a step of a search takes is known.

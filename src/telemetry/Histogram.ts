@@ -1,6 +1,6 @@
 /**
- * Counts values by size. Effect's histogram counts in 32 bits, which a few minutes of full load exceed, and records only
- * one value at a time.
+ * Counts values by size. Effect's histogram counts in 32 bits, which a few minutes of full load exceed, and records
+ * only one value at a time.
  */
 export class Histogram {
   /** One for each bound, and one for larger values. */

@@ -1,7 +1,9 @@
 import * as Display from "./Display.js"
 import * as Width from "./Width.js"
 
-/** The part of a text that is displayed whole: a character with its marks, or the escape of one that is not displayed. */
+/**
+ * The part of a text that is displayed whole: a character with its marks, or the escape of one that is not displayed.
+ */
 export interface Cell {
   readonly text: Display.SafeText
   /** Columns, at most; of a TAB, 1. */

@@ -38,8 +38,8 @@ export type LoggedOutcome =
  *     2026-11-26T20:04:21.950Z to bob+carol written: at noon
  *     2026-11-26T20:04:30.004Z to dave returned reason=offline: hi
  *
- * A line is a time (UTC), a head without colons, and the text, in which control characters are escaped. Nothing waits for
- * the files.
+ * A line is a time (UTC), a head without colons, and the text, in which control characters are escaped. Nothing waits
+ * for the files.
  */
 export interface ConversationLog {
   readonly received: (message: Message) => void
@@ -205,7 +205,9 @@ class Writer {
     this.options.warn(`not logged: ${Path.join(this.options.folder, file)}: ${error.message}`)
   }
 
-  /** Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so Effect's timeouts do not work there. */
+  /**
+   * Uses Node's timers: finalisers of an interrupted fiber are uninterruptible, so Effect's timeouts do not work there.
+   */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     const { writing } = this
     if (writing === undefined) return Effect.sync(() => this.reportLost())

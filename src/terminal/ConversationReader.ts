@@ -275,7 +275,9 @@ export class ConversationReader {
     return facts !== undefined || mark !== undefined || end?.what === "conversations"
   }
 
-  /** The server has listed the conversations: a room that is missing is one that the user has left on another device. */
+  /**
+   * The server has listed the conversations: a room that is missing is one that the user has left on another device.
+   */
   private listedAll(count: number) {
     const { conversations, onGone } = this.options
     // The order of the server is that of the last lines, in which a room would never have the same number.

@@ -28,7 +28,9 @@ export class CurrentRecipients {
     this.current = { to, state: "untried" }
   }
 
-  /** Takes the outcomes of a message. Returns whether it was the first one here, and none of its recipients was there. */
+  /**
+   * Takes the outcomes of a message. Returns whether it was the first one here, and none of its recipients was there.
+   */
   settle(to: ReadonlyArray<string>, fates: ReadonlyArray<MessageFate>): boolean {
     const talk = [...this.earlier, this.current].findLast((one) => isSame(to, one.to))
     if (talk === undefined) return false

@@ -71,8 +71,8 @@ const own = (mark: Span, to: ReadonlyArray<string>, text: string, marks: Marks):
 ]
 
 /**
- * `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: the user's own message with all its outcomes; `✓✓ bob ‹ hi` if every
- * recipient has received it.
+ * `✓ bob ‹ hi`, or `✗ bob, carol ‹ hi — carol offline`: the user's own message with all its outcomes; `✓✓ bob ‹ hi` if
+ * every recipient has received it.
  */
 export const settled = ({ fates, text, to }: SettledMessage, marks: Marks, isReceived = false): Row => {
   const failures = fates.filter((fate) => fate._tag !== "Written")

@@ -128,7 +128,9 @@ export class InputParser {
     } else if (this.isRestOf(stalled, points)) this.state = stalled
   }
 
-  /** Whether a read has the rest of a sequence, and no key: one key is a read of its own, unless the reader was stopped. */
+  /**
+   * Whether a read has the rest of a sequence, and no key: one key is a read of its own, unless the reader was stopped.
+   */
   private isRestOf(stalled: InputState, points: ReadonlyArray<number>): boolean {
     if (points.length < 2 || (stalled === "escape" && !reportStarts.has(points[0] ?? 0))) return false
     let hasKey = false

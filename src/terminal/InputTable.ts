@@ -50,8 +50,8 @@ const last = 0x10ffff
 
 /**
  * The parser for VT500 terminals by Paul Williams (vt100.net/emu/dec_ansi_parser), read from the other side. Its
- * differences are due to keyboards: an ESC before a character is Alt, and Ctrl-C, Ctrl-D and Enter end a control string,
- * because no report contains them. In each state a later rule overrides an earlier one.
+ * differences are due to keyboards: an ESC before a character is Alt, and Ctrl-C, Ctrl-D and Enter end a control
+ * string, because no report contains them. In each state a later rule overrides an earlier one.
  */
 const table: Readonly<Record<Exclude<InputState, "paste">, ReadonlyArray<Rule>>> = {
   ground: [[0x00, 0x1f, "control"], [0x20, last, "print"], [0x7f, 0x7f, "control"], ...anywhere],

@@ -54,8 +54,8 @@ export class LiveRegion {
   }
 
   /**
-   * Returns the write that adds rows to the scrollback and draws the region below them; empty if that would change nothing,
-   * as with lines that are only counted.
+   * Returns the write that adds rows to the scrollback and draws the region below them; empty if that would change
+   * nothing, as with lines that are only counted.
    */
   draw(added: ReadonlyArray<Row.Row>, size: TerminalSize): string {
     const { display, view } = this
@@ -147,8 +147,8 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
 }
 
 /**
- * The part of a long line that is divided into cells: with a whole paste of a megabyte, each key would take seconds. Its
- * ends are out of sight, and it moves only after many rows, so that the row scrolls as it does with the whole line.
+ * The part of a long line that is divided into cells: with a whole paste of a megabyte, each key would take seconds.
+ * Its ends are out of sight, and it moves only after many rows, so that the row scrolls as it does with the whole line.
  */
 const aroundCursor = ({ cursor, text }: LiveView, columns: number) => {
   const length = Row.maxUnits(columns)

@@ -16,9 +16,9 @@ const ending = ".log"
 const maxFoldedLength = 256
 
 /**
- * The file of a conversation: `bob.log`, or `bob+carol.log`. Names that look the same share a file, as they share a place
- * on the server, so that a file system that ignores case mixes nothing up. Characters that no name on an a-chat server
- * contains become `%XX`.
+ * The file of a conversation: `bob.log`, or `bob+carol.log`. Names that look the same share a file, as they share a
+ * place on the server, so that a file system that ignores case mixes nothing up. Characters that no name on an a-chat
+ * server contains become `%XX`.
  *
  * @param others everyone in the conversation but the user, in any order
  */
@@ -52,7 +52,9 @@ const startOf = (text: string, maxBytes: number): string => {
   return start
 }
 
-/** Makes the folder, if there is none. Fails if another user could replace the files in it, as ssh does with its own. */
+/**
+ * Makes the folder, if there is none. Fails if another user could replace the files in it, as ssh does with its own.
+ */
 export const prepare = async (folder: string): Promise<void> => {
   await RegularFile.makeFolder(Path.resolve(folder))
   const stats = await Fs.stat(folder)
@@ -71,8 +73,8 @@ const assertOwn = ({ uid }: Stats) => {
 const ownerOnly = 0o600
 
 /**
- * Appends lines to a file, which gets the mode 0600 whatever it was before. A line that was cut off, by a full disk or a
- * crash, stays a line of its own. Other programs of the same user may append at the same time.
+ * Appends lines to a file, which gets the mode 0600 whatever it was before. A line that was cut off, by a full disk or
+ * a crash, stays a line of its own. Other programs of the same user may append at the same time.
  */
 export const append = async (path: string, lines: string): Promise<void> => {
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW

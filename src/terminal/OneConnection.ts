@@ -31,7 +31,10 @@ export interface OneConnectionOptions {
   readonly secret?: Effect.Effect<string> | undefined
   readonly insecure?: boolean | undefined
   readonly hasAccount?: boolean | undefined
-  /** What was shown on earlier connections, and the labels of all messages; undefined if labels end with their connection. */
+  /**
+   * What was shown on earlier connections, and the labels of all messages; undefined if labels end with their
+   * connection.
+   */
   readonly seen: LastSeen
   readonly labels: Labels | undefined
 }
@@ -45,7 +48,9 @@ const linger = Duration.seconds(1)
 /** The shortest pause before a request is repeated, whatever the server says. */
 const leastPauseMillis = 500
 
-/** Interval between checks that the server is alive, and its time for the reply: longer than a server holds a sender. */
+/**
+ * Interval between checks that the server is alive, and its time for the reply: longer than a server holds a sender.
+ */
 const aliveTime = Duration.seconds(30)
 
 /** How long the outcomes may take that the end of the connection settles. */
@@ -186,7 +191,9 @@ const receive = (client: Client.ClientHandle, ui: Ui, pace: Pace): Effect.Effect
     Effect.match({ onFailure: (error) => error.message, onSuccess: () => "the server closed the connection" })
   )
 
-/** Sends a request of the program's own again once the server takes it. Without it, no one would be known to be present. */
+/**
+ * Sends a request of the program's own again once the server takes it. Without it, no one would be known to be present.
+ */
 const repeat = ({ command, label, retryMillis }: PostponedRequest, { requests }: Ui, pace: Pace): Effect.Effect<void> =>
   Effect.suspend(() => {
     pace.refused(retryMillis, performance.now())
@@ -271,8 +278,8 @@ interface Turns {
 }
 
 /**
- * Waits until the next message may go. Where a rate is announced, the server may refuse any message, so no later message
- * to the same recipient is sent before its outcome: it could arrive first.
+ * Waits until the next message may go. Where a rate is announced, the server may refuse any message, so no later
+ * message to the same recipient is sent before its outcome: it could arrive first.
  */
 const awaitTurn = ({ outgoing }: Ui["composer"], turns: Turns): Effect.Effect<void> =>
   Effect.gen(function* () {

@@ -74,7 +74,9 @@ export class Outgoing {
     return [...new Set(this.all.flatMap((one) => (isRepeatable(one) ? one.to : [])))]
   }
 
-  /** Queues again those messages with unknown outcomes that no recipient will get twice. Returns whether there are any. */
+  /**
+   * Queues again those messages with unknown outcomes that no recipient will get twice. Returns whether there are any.
+   */
   resendTo(kept: ReadonlySet<string>): boolean {
     const may = (message: OwnMessage) => isRepeatable(message) && message.to.every((name) => kept.has(name))
     const isNews = this.all.some(may)

@@ -63,8 +63,8 @@ export class Pages {
   }
 
   /**
-   * Takes a line of the server if it is part of a reply: returns the page that it completes, or what was requested if the
-   * server refuses it. Undefined for any other line.
+   * Takes a line of the server if it is part of a reply: returns the page that it completes, or what was requested if
+   * the server refuses it. Undefined for any other line.
    */
   take(received: Received.Received): Page | "part" | PageRefusal | undefined {
     if (!("label" in received) || received.label === undefined) return undefined

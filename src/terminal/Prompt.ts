@@ -38,7 +38,9 @@ export interface PromptOptions {
   readonly earlier: () => void
 }
 
-/** What the keys for conversations say: a number in the list, one beside the current one, or the next with unread lines. */
+/**
+ * What the keys for conversations say: a number in the list, one beside the current one, or the next with unread lines.
+ */
 export type ConversationKey = Extract<Key, { readonly _tag: "Go" }>["to"] | "unread"
 
 /**

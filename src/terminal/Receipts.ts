@@ -17,8 +17,8 @@ interface Waiting {
 }
 
 /**
- * The user's messages that are stored for accounts. Most are received at once, and are shown only then, so that each has
- * one row. The others are shown as stored, and what their recipients receive later is reported in a row of its own.
+ * The user's messages that are stored for accounts. Most are received at once, and are shown only then, so that each
+ * has one row. The others are shown as stored, and what their recipients receive later is reported in a row of its own.
  */
 export class Receipts {
   private waiting: Array<Waiting> = []

@@ -10,7 +10,9 @@ import type { RequestQueue } from "./RequestQueue.js"
 import { span } from "./Row.js"
 import type { Transcript } from "./Transcript.js"
 
-/** The starts of the labels of what the program requests: the members and the topic of a room, and to be in it again. */
+/**
+ * The starts of the labels of what the program requests: the members and the topic of a room, and to be in it again.
+ */
 export const membersLabel = "room-members"
 export const topicLabel = "room-topic"
 export const againLabel = "room-again"

@@ -5,7 +5,9 @@ import * as Width from "./Width.js"
 /** A row as data: spans of raw text and their styles. */
 export type Row = ReadonlyArray<Span>
 
-/** A row whose text is safe to display. Only `render` turns it into output, so no text reaches the terminal unescaped. */
+/**
+ * A row whose text is safe to display. Only `render` turns it into output, so no text reaches the terminal unescaped.
+ */
 export type SafeRow = ReadonlyArray<SafeSpan>
 
 export interface SafeSpan extends Span {

@@ -13,7 +13,9 @@ export type TerminalInput = Readable & { readonly setRawMode?: (raw: boolean) =>
 /** The output of a terminal: `process.stdout`, if it is one. */
 export type TerminalOutput = Writable & { readonly columns?: number; readonly rows?: number }
 
-/** The size of a terminal that reports none, as some serial lines and containers do: `COLUMNS` and `LINES`, or 80x24. */
+/**
+ * The size of a terminal that reports none, as some serial lines and containers do: `COLUMNS` and `LINES`, or 80x24.
+ */
 export const fallbackSize = (environment: Readonly<Record<string, string | undefined>>): TerminalSize => ({
   columns: positive(environment["COLUMNS"]) ?? 80,
   rows: positive(environment["LINES"]) ?? 24
@@ -48,8 +50,8 @@ const unstoppedMillis = 200
 
 /**
  * The user's terminal: its own scrollback, and below it a few rows that are redrawn, the last of which is the prompt.
- * Nothing else writes to the terminal while this is open. Only this class, `LiveRegion`, `Row` and `DesktopNotification`
- * use control sequences.
+ * Nothing else writes to the terminal while this is open. Only this class, `LiveRegion`, `Row` and
+ * `DesktopNotification` use control sequences.
  */
 export class Screen {
   private readonly region: LiveRegion

@@ -45,7 +45,10 @@ export interface TypingContext {
   readonly lastSender: string | undefined
   /** The other recipients of that sender's message. */
   readonly lastOthers: ReadonlyArray<string>
-  /** Whether a user of that name is present, or has exchanged messages with this user; or whether this user is in a room. */
+  /**
+   * Whether a user of that name is present, or has exchanged messages with this user; or whether this user is in a
+   * room.
+   */
   readonly isKnown: (name: string) => boolean
   /** Whether the server has rooms. */
   readonly hasRooms?: boolean

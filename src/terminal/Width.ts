@@ -1,8 +1,8 @@
 import { eastAsianWidth } from "get-east-asian-width"
 
 /**
- * Characters as a user counts them (graphemes), and the columns that they occupy. No two kinds of terminals agree on all
- * of them, so there are two widths: `columns` is that of most terminals, and `most` the greatest of any.
+ * Characters as a user counts them (graphemes), and the columns that they occupy. No two kinds of terminals agree on
+ * all of them, so there are two widths: `columns` is that of most terminals, and `most` the greatest of any.
  */
 
 // `string-width` would do the same, but creates its segmenter at load time. That takes 8 ms, a tenth of the time budget

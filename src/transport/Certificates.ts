@@ -87,7 +87,9 @@ export const load = (
     return { options, until: own && untilOf(own) }
   })
 
-/** Those of TLS 1.3, and those of TLS 1.2 that have forward secrecy. Node's own list has others for RSA certificates. */
+/**
+ * Those of TLS 1.3, and those of TLS 1.2 that have forward secrecy. Node's own list has others for RSA certificates.
+ */
 const ciphers = [
   "TLS_AES_256_GCM_SHA384",
   "TLS_CHACHA20_POLY1305_SHA256",

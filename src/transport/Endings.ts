@@ -3,8 +3,8 @@ const atOnce = 32
 
 /**
  * Spreads what sockets report about their ends over the turns of the event loop. libuv passes on all that the kernel
- * reports before anything else runs: if thousands of clients leave at once, every other client would wait until the last
- * of them is gone (fairness: disconnects). The first ends of a turn are reported immediately, and the order stays.
+ * reports before anything else runs: if thousands of clients leave at once, every other client would wait until the
+ * last of them is gone (fairness: disconnects). The first ends of a turn are reported immediately, and the order stays.
  */
 export class Endings {
   private reported = 0

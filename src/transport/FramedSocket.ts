@@ -27,12 +27,12 @@ export interface FramedOptions {
 /**
  * The `Socket` of the port over WebSocket, on top of a TCP or TLS socket.
  *
- * Each write becomes text messages of whole lines; a line that a write does not end continues in the next, because only a
- * whole message must be UTF-8. The socket below never has more than one write that the kernel has not taken, so that its
- * count of untaken bytes shows how many lines are not: what would come after such a write waits here.
+ * Each write becomes text messages of whole lines; a line that a write does not end continues in the next, because only
+ * a whole message must be UTF-8. The socket below never has more than one write that the kernel has not taken, so that
+ * its count of untaken bytes shows how many lines are not: what would come after such a write waits here.
  *
- * A browser discards what arrives after it has sent a Close frame. So that frame ends both directions, and bytes that the
- * kernel has not taken when it arrives never count as taken.
+ * A browser discards what arrives after it has sent a Close frame. So that frame ends both directions, and bytes that
+ * the kernel has not taken when it arrives never count as taken.
  */
 export class FramedSocket implements Socket {
   readonly remote: string
@@ -121,7 +121,8 @@ export class FramedSocket implements Socket {
   }
 
   /**
-   * Whether frames are below that the kernel has not taken. Nobody waits for a control frame, so its end is noticed here.
+   * Whether frames are below that the kernel has not taken. Nobody waits for a control frame, so its end is noticed
+   * here.
    *
    * @param unseen bytes of the owner that are below
    */

@@ -30,14 +30,16 @@ export interface HostLimit {
 export interface Room {
   /** Stops counting a connection, once it has become something else than HTTP. */
   readonly forget: (socket: Socket) => void
-  /** Closes those that wait for an answer. Node itself no longer knows one on which an upgrade came before the answer. */
+  /**
+   * Closes those that wait for an answer. Node itself no longer knows one on which an upgrade came before the answer.
+   */
   readonly closeAnswering: () => void
 }
 
 /**
  * Makes room for each new connection: closes those without a request and, if there are none, the one whose last request
- * is the longest ago, of those first that have no answer coming, such as a stream. So clients that send slowly or do not
- * read keep no other client out.
+ * is the longest ago, of those first that have no answer coming, such as a stream. So clients that send slowly or do
+ * not read keep no other client out.
  */
 export const makeRoom = (
   http: Http.Server,
@@ -78,8 +80,8 @@ export const makeRoom = (
       if (answering.delete(socket)) open.add(socket)
     })
   })
-  // No listener of `upgrade` does this: the server may refuse the upgrade, or await an answer first, and Node would leave
-  // each connection with an upgrade to a server that has no other listener.
+  // No listener of `upgrade` does this: the server may refuse the upgrade, or await an answer first, and Node would
+  // leave each connection with an upgrade to a server that has no other listener.
   return {
     forget: (socket) => {
       forget.call(socket)
@@ -118,8 +120,8 @@ export class Answers {
   }
 
   /**
-   * Ends the connection after the answer that it waits for. What comes after that request is not carried out, and the answer
-   * says so to the client: its `Connection` is `close` (RFC 9112, 9.6).
+   * Ends the connection after the answer that it waits for. What comes after that request is not carried out, and the
+   * answer says so to the client: its `Connection` is `close` (RFC 9112, 9.6).
    */
   endAfter(socket: Socket, response: Http.ServerResponse) {
     const count = (this.pipelined.get(socket) ?? 0) + 1
@@ -133,8 +135,9 @@ export class Answers {
 }
 
 /**
- * Closes a connection whose client does not read an answer in time, and after the answer one on which another request came
- * before it. Node would handle all requests of a read at once, so that one client could have a thousand answers in memory.
+ * Closes a connection whose client does not read an answer in time, and after the answer one on which another request
+ * came before it. Node would handle all requests of a read at once, so that one client could have a thousand answers in
+ * memory.
  */
 export const oneAtATime = (
   handler: Http.RequestListener,

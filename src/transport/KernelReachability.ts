@@ -156,9 +156,10 @@ const matched = async (
 const turnEnds = () => new Promise<void>((resume) => void setImmediate(resume))
 
 /**
- * Reads a table of possibly 100,000 lines. Reading happens in libuv's thread pool, and each read returns a page of a few
- * dozen lines, so that parsing never keeps the event loop for long. With callbacks, because promises would take half as
- * much CPU again. Returns whether it was read to its end: opening it fails when the process has no descriptors left.
+ * Reads a table of possibly 100,000 lines. Reading happens in libuv's thread pool, and each read returns a page of a
+ * few dozen lines, so that parsing never keeps the event loop for long. With callbacks, because promises would take
+ * half as much CPU again. Returns whether it was read to its end: opening it fails when the process has no descriptors
+ * left.
  */
 const readTable = (path: string, table: Table, signal: AbortSignal) =>
   new Promise<boolean>((resume) => {
@@ -177,7 +178,9 @@ const readTable = (path: string, table: Table, signal: AbortSignal) =>
     })
   })
 
-/** Number, both ends, state, bytes to send and to read, the timer and when it fires, retransmissions, user, and probes. */
+/**
+ * Number, both ends, state, bytes to send and to read, the timer and when it fires, retransmissions, user, and probes.
+ */
 const fields = /^ *\d+: (\S+ \S+) \S+ ([0-9A-F]+):\S+ ([0-9A-F]+):([0-9A-F]+) ([0-9A-F]+) +\d+ +(\d+) /
 
 /** Adds the rows. Returns the unfinished last line. */
@@ -218,9 +221,9 @@ const windowProbeTimer = 4
 const millisPerTick = 10
 
 /**
- * The kernel of a peer that does not read answers each probe of its window, so one probe may be on its way, or lost. The
- * count starts again with each answer. The kernel doubles the interval after each probe, up to two minutes, so at least
- * half of the time until the next probe passed between the last two, and all of it without an answer.
+ * The kernel of a peer that does not read answers each probe of its window, so one probe may be on its way, or lost.
+ * The count starts again with each answer. The kernel doubles the interval after each probe, up to two minutes, so at
+ * least half of the time until the next probe passed between the last two, and all of it without an answer.
  */
 const probing = (probes: number, firesIn: number) =>
   probes < 2 ? { attempts: 0, silentMillis: 0 } : { attempts: probes - 1, silentMillis: (firesIn / 2) * millisPerTick }

@@ -174,7 +174,8 @@ export class NetSocket implements Socket {
   }
 
   /**
-   * Without a callback, for which Node would make an object and a `nextTick` for each write (benchmarks: mesh, 1 to 100).
+   * Without a callback, for which Node would make an object and a `nextTick` for each write (benchmarks: mesh, 1 to
+   * 100).
    */
   protected put(bytes: string) {
     this.socket.write(bytes, "latin1")
@@ -198,8 +199,8 @@ export class NetSocket implements Socket {
   }
 
   /**
-   * Asks Node to call back once the writes so far are done, which is when it calls back for an empty write. 'drain' would
-   * not do: Node emits it only after a write above the high-water mark. After the end, no write is allowed.
+   * Asks Node to call back once the writes so far are done, which is when it calls back for an empty write. 'drain'
+   * would not do: Node emits it only after a write above the high-water mark. After the end, no write is allowed.
    */
   protected awaitWritten() {
     if (this.socket.writable) this.socket.write("", this.onWritten)

@@ -214,8 +214,8 @@ export const setInherited = (
 }
 
 /**
- * Listens on an IP address, as `server.listen`: the result is an event. False where only `server.listen` can: in a worker
- * process, whose parent may listen for it.
+ * Listens on an IP address, as `server.listen`: the result is an event. False where only `server.listen` can: in a
+ * worker process, whose parent may listen for it.
  */
 export const listenOn = (server: Net.Server, host: string, port: number, backlog: number): boolean => {
   const listen: unknown = Reflect.get(server, "_listen2")

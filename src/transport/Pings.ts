@@ -4,8 +4,8 @@ import type { FramedSocket } from "./FramedSocket.js"
 const parts = 30
 
 /**
- * Asks each WebSocket for a sign of life from time to time: a browser that vanished behind a proxy leaves no other trace.
- * One timer for all, because a timer for each would cost an idle connection 0.2 KB.
+ * Asks each WebSocket for a sign of life from time to time: a browser that vanished behind a proxy leaves no other
+ * trace. One timer for all, because a timer for each would cost an idle connection 0.2 KB.
  */
 export class Pings {
   private readonly sockets = Array.from({ length: parts }, () => new Set<FramedSocket>())

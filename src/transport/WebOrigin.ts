@@ -19,8 +19,8 @@ export const hostOf = ({ headers, rawHeaders }: IncomingMessage): string | undef
 }
 
 /**
- * Turns `GET http://host/path` into `GET /path` for that host, whatever `Host` says (RFC 9112, 3.2.2). Clients send this
- * form to a proxy, and a server has to take it.
+ * Turns `GET http://host/path` into `GET /path` for that host, whatever `Host` says (RFC 9112, 3.2.2). Clients send
+ * this form to a proxy, and a server has to take it.
  */
 export const toOriginForm = (request: IncomingMessage): void => {
   const [, authority, rest = ""] = /^https?:\/\/([^/?#]+)(.*)$/isu.exec(request.url ?? "") ?? []
@@ -45,8 +45,8 @@ export interface OriginOptions {
 }
 
 /**
- * Whether the origin of a request is the server's own or an allowed one. Programs other than browsers send none, and could
- * send any.
+ * Whether the origin of a request is the server's own or an allowed one. Programs other than browsers send none, and
+ * could send any.
  */
 export const isAllowed = (request: IncomingMessage, { origins, scheme }: OriginOptions): boolean => {
   const { origin } = request.headers

@@ -154,8 +154,8 @@ class WebListener {
     })
     // Node declares a Duplex, because an application may hand any to its server.
     this.http.on("upgrade", (request, socket, head) => this.upgrade(request, socket as Net.Socket, head))
-    // Node looks for requests that take too long only once a server listens, and this one never does: the listener below
-    // hands it the connections.
+    // Node looks for requests that take too long only once a server listens, and this one never does: the listener
+    // below hands it the connections.
     this.http.emit("listening")
     // Without this listener, Node asks for the body before the handler has seen whether it is wanted.
     this.http.on("checkContinue", (request, response) => void this.http.emit("request", request, response))
@@ -230,8 +230,8 @@ class WebListener {
   }
 
   /**
-   * Ignores the offer of another protocol, such as that of HTTP/2 by `curl --http2` (RFC 9110, 7.8). Node no longer parses
-   * the connection, so the request is put back without the offer.
+   * Ignores the offer of another protocol, such as that of HTTP/2 by `curl --http2` (RFC 9110, 7.8). Node no longer
+   * parses the connection, so the request is put back without the offer.
    */
   private ignoreUpgrade(
     { httpVersion, method, rawHeaders, url }: Http.IncomingMessage,

@@ -35,9 +35,9 @@ const protocolError = (why: string): Fault => ({ code: CloseCode.protocolError, 
 /**
  * Decodes the frames of a client (RFC 6455, 5) into the bytes of its lines, as they arrive.
  *
- * It passes the payload of an unfinished frame on, instead of collecting it as the package `ws` does: an unfinished line
- * lies where those of all connections do, in the inbox, and counts against the server's memory budget there. Otherwise
- * each client could keep a message of any allowed length in memory by never finishing it.
+ * It passes the payload of an unfinished frame on, instead of collecting it as the package `ws` does: an unfinished
+ * line lies where those of all connections do, in the inbox, and counts against the server's memory budget there.
+ * Otherwise each client could keep a message of any allowed length in memory by never finishing it.
  */
 export class WebSocketDecoder {
   /** The payload of the last Ping frame in the last read. Only the latest needs an answer (5.5.3). */
@@ -219,8 +219,8 @@ const numberAt = (bytes: Uint8Array, at: number, count: number) => {
 }
 
 /**
- * Unmasks `count` bytes, and moves them from `from` to `to`, which is never after it. Returns the key for the bytes that
- * follow.
+ * Unmasks `count` bytes, and moves them from `from` to `to`, which is never after it. Returns the key for the bytes
+ * that follow.
  */
 const unmask = (bytes: Uint8Array, from: number, to: number, count: number, key: number): number => {
   const [first, second, third, fourth] = [key >>> 24, (key >>> 16) & 255, (key >>> 8) & 255, key & 255]
@@ -249,7 +249,10 @@ const withRoomAt = (bytes: Uint8Array, at: number): Uint8Array => {
   return copy
 }
 
-/** Whether bytes may follow with which this is one UTF-8 sequence. Of some first bytes, only a part of the second ones may. */
+/**
+ * Whether bytes may follow with which this is one UTF-8 sequence. Of some first bytes, only a part of the second ones
+ * may.
+ */
 const isPossible = (sequence: Uint8Array): boolean => {
   const [first = 0] = sequence
   const missing = (first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2) - sequence.length

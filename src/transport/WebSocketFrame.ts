@@ -15,7 +15,9 @@ export const CloseCode = {
   tryLater: 1013
 } as const
 
-/** Whether a Close frame may contain that code: those registered for frames, and those of libraries and applications. */
+/**
+ * Whether a Close frame may contain that code: those registered for frames, and those of libraries and applications.
+ */
 export const isSendable = (code: number): boolean =>
   (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999)
 

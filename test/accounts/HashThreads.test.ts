@@ -47,7 +47,9 @@ const printNiceValues = `
   })
   thread.postMessage({ password: "secret", salt: new Uint8Array(16), bytes: 32, options: {} })`
 
-/** Runs with a thread that does this before it does its work; `text` is its program. Returns what was logged as well. */
+/**
+ * Runs with a thread that does this before it does its work; `text` is its program. Returns what was logged as well.
+ */
 const withThread = <A>(text: (real: string) => string, use: (derive: Credentials.Derive) => Effect.Effect<A>) =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder

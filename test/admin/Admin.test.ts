@@ -52,8 +52,8 @@ const watched = (options: Partial<Server.StandaloneOptions> = {}) =>
   }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
 
 /**
- * A server whose list of connections has this many megabytes: more than the kernel's buffers hold. Few long entries take
- * less CPU time than many short ones.
+ * A server whose list of connections has this many megabytes: more than the kernel's buffers hold. Few long entries
+ * take less CPU time than many short ones.
  */
 const crowded = (megabytes: number) =>
   Effect.gen(function* () {

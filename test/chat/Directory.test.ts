@@ -4,8 +4,8 @@ import { Directory } from "../../src/chat/Directory.js"
 import { fastestOfThree } from "../support/FastestOfThree.js"
 
 /**
- * Clients come and go, the oldest first, each with a route of its own, next to a number of others. Returns a function that
- * measures in how many milliseconds.
+ * Clients come and go, the oldest first, each with a route of its own, next to a number of others. Returns a function
+ * that measures in how many milliseconds.
  */
 const comingAndGoing = (present: number) => {
   const directory = new Directory(new Budget(2 ** 40), [])

@@ -143,8 +143,8 @@ describe("whatever clients do", () => {
 
         for (const session of all) {
           const { client, labelled } = session
-          // Lines of one sender arrive in order, over all of its connections: the numbers only grow. A line without its point
-          // was cut off when its sender destroyed its socket, and is another one to the server.
+          // Lines of one sender arrive in order, over all of its connections: the numbers only grow. A line without its
+          // point was cut off when its sender destroyed its socket, and is another one to the server.
           const last = new Map<string, number>()
           for (const line of client.received) {
             const found = /^from (\w+): (\d+)\.$/.exec(line)

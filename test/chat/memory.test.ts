@@ -9,7 +9,10 @@ setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
 setFlagsFromString("--no-expose-gc")
 
-/** The heap and the buffers outside of it. V8 frees buffers beside the program, and completes that at the next collection. */
+/**
+ * The heap and the buffers outside of it. V8 frees buffers beside the program, and completes that at the next
+ * collection.
+ */
 const memoryUsed = () => {
   collect()
   collect()

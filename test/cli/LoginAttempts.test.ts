@@ -5,7 +5,9 @@ import * as LoginAttempts from "../../src/cli/commands/LoginAttempts.js"
 import * as Tcp from "../../src/transport/Tcp.js"
 import * as FakeServer from "../support/FakeServer.js"
 
-/** A server that ends connections with these lines, one after the other, and accepts the logins of those after the last. */
+/**
+ * A server that ends connections with these lines, one after the other, and accepts the logins of those after the last.
+ */
 const refusing = (...refusals: ReadonlyArray<string>) => {
   let connections = 0
   return FakeServer.make((socket) => {

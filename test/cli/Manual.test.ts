@@ -47,8 +47,8 @@ const examplesIn = (text: string): ReadonlyArray<string> => {
 }
 
 /**
- * Runs a script in bash until the scope ends. Bash takes the socket that Node connects to its standard input for a remote
- * login, and would read ~/.bashrc, which can take longer than the script.
+ * Runs a script in bash until the scope ends. Bash takes the socket that Node connects to its standard input for a
+ * remote login, and would read ~/.bashrc, which can take longer than the script.
  */
 const run = (script: string, home: string, environment: Record<string, string>) =>
   Effect.acquireRelease(

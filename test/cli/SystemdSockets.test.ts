@@ -107,8 +107,8 @@ const activator = fileURLToPath(new URL("../../scripts/restart/activator.mjs", i
 const tcpOf = ({ port }: { readonly port: string }) => Tcp.address("127.0.0.1", Number(port))
 
 /**
- * A server on sockets that another program holds, which starts the server again each time it ends. `before` is shell code
- * that runs before each start.
+ * A server on sockets that another program holds, which starts the server again each time it ends. `before` is shell
+ * code that runs before each start.
  */
 const activated = (sockets: ReadonlyArray<string>, args: ReadonlyArray<string> = [], before?: string) =>
   Effect.gen(function* () {
@@ -157,8 +157,8 @@ const talk = (...args: ReadonlyArray<string>) =>
   Program.run(["connect", ...args, "--login", "alice"], { input: "alice: hi\n" })
 
 /**
- * The same with a server that is not ready yet. The input stays open until the message is back: `connect` takes a server
- * that is silent for a second after the end of the input for an original one, and leaves.
+ * The same with a server that is not ready yet. The input stays open until the message is back: `connect` takes a
+ * server that is silent for a second after the end of the input for an original one, and leaves.
  */
 const talkOnceItServes = (...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {

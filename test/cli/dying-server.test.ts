@@ -139,8 +139,8 @@ describe.concurrent("the exit status when the server dies", () => {
   for (const [name, one] of Object.entries(cases).filter((entry) => !isConnect(entry))) testCase(name, one)
 })
 
-// One after the other: `connect` takes a server that is silent for a second for an original one, and the servers of these
-// tests share a thread with it.
+// One after the other: `connect` takes a server that is silent for a second for an original one, and the servers of
+// these tests share a thread with it.
 describe("the exit status of connect when the server dies", () => {
   for (const [name, one] of Object.entries(cases).filter(isConnect)) testCase(name, one)
 })

@@ -4,7 +4,9 @@ import * as FakeServer from "../support/FakeServer.js"
 import * as Program from "../support/Program.js"
 import * as WatchedServer from "../support/WatchedServer.js"
 
-/** Each command, with its input; `PORT` is that of a server with the client bob, and `SILENT` of one that never answers. */
+/**
+ * Each command, with its input; `PORT` is that of a server with the client bob, and `SILENT` of one that never answers.
+ */
 const runs: ReadonlyArray<readonly [command: string, input: string]> = [
   ["--version", ""],
   ["--help", ""],

@@ -34,7 +34,8 @@ const others = [
   ["answers that were not asked for", "* pong: 7\n".repeat(6_000)] as const
 ]
 
-// One after the other: the program and the server compute in one thread, so that all of them would be as slow as the last.
+// One after the other: the program and the server compute in one thread, so that all of them would be as slow as the
+// last.
 describe("a-chat who, with a server that sends without end", () => {
   for (const [what, text] of names) {
     it.scopedLive(`gives up on ${what}`, () =>

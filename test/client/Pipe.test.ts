@@ -52,8 +52,8 @@ const onLine = (socket: Net.Socket, take: (line: string) => void) => {
 }
 
 /**
- * Accepts `allowed` lines of a client and refuses the others, as under a rate limit. After the refusal of a command, one
- * more line is accepted, as if time had passed.
+ * Accepts `allowed` lines of a client and refuses the others, as under a rate limit. After the refusal of a command,
+ * one more line is accepted, as if time had passed.
  */
 const limiting = (allowed: number, received: Array<string>) => (socket: Net.Socket) => {
   let left = allowed

@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import { eventually } from "../support/Eventually.js"
 import { FollowedRooms, RoomFeed } from "../../src/client/RoomFeed.js"
 
-/** A connection of a client that follows these rooms: what it passes on, and what it asks, of whatever the server says. */
+/**
+ * A connection of a client that follows these rooms: what it passes on, and what it asks, of whatever the server says.
+ */
 const connect = (rooms: FollowedRooms, { isOfAccount = false } = {}) => {
   const posted: Array<string> = []
   const dropped: Array<string> = []

@@ -330,7 +330,9 @@ describe("a client that connects again, and asks", () => {
   )
 })
 
-/** A room that a guest is in: what it asks, and the lines that come after its joins, by the number of the connection. */
+/**
+ * A room that a guest is in: what it asks, and the lines that come after its joins, by the number of the connection.
+ */
 const roomOf = (linesOf: (connection: number) => { readonly last: number; readonly live: ReadonlyArray<string> }) => {
   const asked: Array<string> = []
   const command: Command = (line, label, connection) => {

@@ -15,7 +15,9 @@ const kills = (count: number, ...options: ReadonlyArray<string>) =>
     return Effect.sync(() => child.kill("SIGTERM"))
   })
 
-/** Twelve seconds with few members, who write and change their rooms as often as many: enough for everything to occur. */
+/**
+ * Twelve seconds with few members, who write and change their rooms as often as many: enough for everything to occur.
+ */
 const fewMembers = ["--rooms", "--members", "60", "--minutes", "0.2", "--rate", "100"]
 
 describe("a server that is killed again and again", () => {

@@ -82,7 +82,8 @@ describe.concurrent("a reader that does not keep up", () => {
         other.lines.some((line) => line.startsWith("from other")) ? true : undefined
       )
       yield* server.closed(50, "slow-consumer")
-      // The broker handles one departure in a turn, and a `/ping` before those that wait: its reply says nothing of outcomes.
+      // The broker handles one departure in a turn, and a `/ping` before those that wait: its reply says nothing of
+      // outcomes.
       yield* sender.until("that all have left", () =>
         sender.lines.filter((line) => line.startsWith("* left deaf")).length === 50 ? true : undefined
       )

@@ -62,9 +62,9 @@ const expected = ({ lines }: Conversation, { after, before, limit, since, until 
 }
 
 /**
- * Accounts come, write to each other and to themselves, get lines from guests, are removed, and leave their names to others.
- * Rooms are created, locked and ended, and others take their names; accounts join them with and without invitations, leave
- * them and come back.
+ * Accounts come, write to each other and to themselves, get lines from guests, are removed, and leave their names to
+ * others. Rooms are created, locked and ended, and others take their names; accounts join them with and without
+ * invitations, leave them and come back.
  */
 class Schedule {
   private readonly accounts: Array<{ readonly id: AccountId; readonly name: string; isRemoved: boolean }> = []
@@ -400,7 +400,10 @@ const steps = 44
 /** Thousands of requests, each of which is a round trip to a database. */
 const timeout = 120_000
 
-/** Who may read what, checked against a model: for histories, feeds, gaps and `first`, which all come from these requests. */
+/**
+ * Who may read what, checked against a model: for histories, feeds, gaps and `first`, which all come from these
+ * requests.
+ */
 export const readingSuite = (open: OpenStore) => {
   for (const seed of [1, 2]) {
     it.scoped(

@@ -8,11 +8,11 @@ import { overWebSocket, webLimits } from "../support/WebSocketServer.js"
 import { clientFrame, type ClientFrame } from "../support/WebSocketFrames.js"
 import type { WebSocketStream } from "../support/WebSocketStream.js"
 
-// The cases of the Autobahn test suite, by its numbers, except 12 and 13: there is no compression. Its server is an echo;
-// here a client writes to itself.
+// The cases of the Autobahn test suite, by its numbers, except 12 and 13: there is no compression. Its server is an
+// echo; here a client writes to itself.
 //
-// Where the server differs: in the cases 2.10 and 2.11, ten Pings that come together get one Pong, that of the last, where
-// Autobahn expects ten. RFC 6455, 5.5.3 allows it, and a client cannot make the server write more than it reads.
+// Where the server differs: in the cases 2.10 and 2.11, ten Pings that come together get one Pong, that of the last,
+// where Autobahn expects ten. RFC 6455, 5.5.3 allows it, and a client cannot make the server write more than it reads.
 
 const start = startSocketServer({
   listen: [overWebSocket(undefined, { limits: { ...webLimits, maxMessageBytes: 2 ** 20 } })],

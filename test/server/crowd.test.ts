@@ -158,8 +158,8 @@ describe("a crowd", () => {
         }
         assert.isAbove(pairs, 10_000)
         yield* eventually(
-          // A WebSocket is a broken connection if it is closed within a line, or before it has taken what comes back of the
-          // last lines: about three in four of these.
+          // A WebSocket is a broken connection if it is closed within a line, or before it has taken what comes back of
+          // the last lines: about three in four of these.
           () => server.closings("left") > (Over.isWebSocket ? 10 : 50) && server.closings("connection-lost") > 50,
           "too few clients came and went"
         )

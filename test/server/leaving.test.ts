@@ -119,8 +119,8 @@ describe("leaving", () => {
       })
   )
 
-  // Guard: `this.socket.end()` and `resume()` before the destroy in `NetSocket.close`: with unread input on the server's side
-  // a destroy makes the kernel send a reset, which discards what the client has not read yet.
+  // Guard: `this.socket.end()` and `resume()` before the destroy in `NetSocket.close`: with unread input on the
+  // server's side a destroy makes the kernel send a reset, which discards what the client has not read yet.
   it.scopedLive("everything up to the last line arrives, however much of the client's input is unread", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ linger: Duration.seconds(5) })
@@ -172,7 +172,8 @@ describe("leaving", () => {
       })
   )
 
-  // Guard: a name is freed by `Names.free` alone, once its writer has ended, and not when it can no longer be addressed.
+  // Guard: a name is freed by `Names.free` alone, once its writer has ended, and not when it can no longer be
+  // addressed.
   it.scopedLive.skipIf(Over.isWebSocket)("a name is not free while its queue is still being sent", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer({ outboxBytes: 20_000_000 })

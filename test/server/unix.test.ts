@@ -15,7 +15,9 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
 )
 
-/** A socket file that no process listens on, as a killed server leaves it; moved, so that its server does not remove it. */
+/**
+ * A socket file that no process listens on, as a killed server leaves it; moved, so that its server does not remove it.
+ */
 const stale = (path: string) =>
   Effect.async<void>((resume) => {
     const server = Net.createServer().listen(`${path}.old`, () => {

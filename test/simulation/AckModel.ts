@@ -48,7 +48,8 @@ export const ofWire = (
   const maybe = Math.max(0, ...acks.map(({ count }) => count))
   const timeOf = (heard: Moment) => history.times[ProtocolModel.spanOf(history, wire, heard).to] ?? Infinity
   // A client that has ended its input cannot acknowledge any more, and has no deadline once the server has handled that
-  // end. A server that holds the client handles it later: for the last lines, maybe only after it has closed the connection.
+  // end. A server that holds the client handles it later: for the last lines, maybe only after it has closed the
+  // connection.
   const ended = wire.ended === undefined ? Infinity : timeOf(wire.ended)
   const over = Math.min(...[log, wire.destroyed, wire.gone, history.end].map((moment) => moment?.at ?? Infinity))
   return {

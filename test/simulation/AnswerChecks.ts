@@ -147,7 +147,8 @@ const usual = (
 }
 
 /**
- * A pong comes after the answers to all earlier lines: after it, no more lines are reported than were sent after the ping.
+ * A pong comes after the answers to all earlier lines: after it, no more lines are reported than were sent after the
+ * ping.
  */
 const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Report) => {
   lines.forEach(({ meaning }, index) => {

@@ -1,7 +1,9 @@
 /** Up to which message a client acknowledges. */
 export type Acknowledged = "all" | "half" | "next" | "tooMany"
 
-/** Whether a line counts for `/ack`: a message, a copy of what another device of the account has sent, or a kept return. */
+/**
+ * Whether a line counts for `/ack`: a message, a copy of what another device of the account has sent, or a kept return.
+ */
 export const isCounted = (line: string): boolean =>
   line.startsWith("from ") || line.startsWith("* sent ") || /^! undelivered [^@ ]+ reason=\w+ first=/u.test(line)
 

@@ -16,7 +16,8 @@ export interface Message {
 }
 
 /**
- * Of one sender and one name: the number of lines accepted, written and received (each surely, and at most), and returned.
+ * Of one sender and one name: the number of lines accepted, written and received (each surely, and at most), and
+ * returned.
  */
 interface Tally {
   sure: number
@@ -42,8 +43,8 @@ const nothing: Tally = {
 type Got = "written" | "maybe written" | "received" | "maybe received" | "maybe read"
 
 /**
- * Each accepted (line, recipient) pair is written once, received once or returned once, unless its sender had left; and the
- * ledger says the same. A recipient may have got a line that is returned if it did not acknowledge it, although it
+ * Each accepted (line, recipient) pair is written once, received once or returned once, unless its sender had left; and
+ * the ledger says the same. A recipient may have got a line that is returned if it did not acknowledge it, although it
  * acknowledges others, or if the server could not learn that the kernel took it.
  */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
@@ -132,8 +133,8 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
 }
 
 /**
- * What became of a recipient's message at this place, the first being 1. An acknowledgement also shows that the recipient
- * got everything before.
+ * What became of a recipient's message at this place, the first being 1. An acknowledgement also shows that the
+ * recipient got everything before.
  *
  * @param isKnown whether the server can know that the kernel took it
  */
@@ -229,8 +230,8 @@ const checkOutcomes = (
 }
 
 /**
- * Whether it may have been jammed at some time of the span: its socket took nothing, or it acknowledged nothing, for long
- * enough, with a tick's tolerance.
+ * Whether it may have been jammed at some time of the span: its socket took nothing, or it acknowledged nothing, for
+ * long enough, with a tick's tolerance.
  */
 const isJammed = (history: History, { acknowledged, wire }: ObservedConnection, { from, to }: ProtocolModel.Span) => {
   const until = history.times[to] ?? Infinity

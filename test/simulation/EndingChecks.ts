@@ -87,7 +87,9 @@ const wasSilent = (history: History, { silences }: Wire, at: number) => {
   return silences.some((silence) => !silence.isAlive && silence.from <= from && silence.to >= at - closing)
 }
 
-/** Whether the client had sent no acknowledgement for the stall timeout at this time, although messages waited for one. */
+/**
+ * Whether the client had sent no acknowledgement for the stall timeout at this time, although messages waited for one.
+ */
 const hasNotAcknowledged = (history: History, { acknowledged }: ObservedConnection, at: number) => {
   const { from = Infinity } = acknowledged.absences.at(-1) ?? {}
   return at - from >= history.setting.stallTimeout - ProtocolModel.earliness(history)
@@ -142,8 +144,8 @@ const checkDeadlines = (
 }
 
 /**
- * The latest time at which a client that takes nothing is closed: each acknowledgement of something new gives it the time
- * anew, if it was handled before the time was over.
+ * The latest time at which a client that takes nothing is closed: each acknowledgement of something new gives it the
+ * time anew, if it was handled before the time was over.
  */
 const stallDeadline = (since: number, { advances }: AckModel.Acknowledged, stallTimeout: number, late: number) => {
   let last = since

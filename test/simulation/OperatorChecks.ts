@@ -5,8 +5,8 @@ import * as OperatorModel from "./OperatorModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 
 /**
- * Who is kicked or banned is disconnected with a last line that says so, and who is banned is refused until the ban ends;
- * nobody else is.
+ * Who is kicked or banned is disconnected with a last line that says so, and who is banned is refused until the ban
+ * ends; nobody else is.
  */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const isOperated = history.acts.length > 0
@@ -122,7 +122,8 @@ const checkLastLine = (history: History, session: ObservedConnection, report: Re
   const last = received.at(-1)
   const where = `${wire.remote} (${reason}): ${last?.line.slice(0, 60)}`
   if (words.length > 1 || (words.length === 1 && words[0] !== last)) report("a line follows the operator's", where)
-  // The refusal of a client that was turned away is checked with its accept, although a later ban may concern it as well.
+  // The refusal of a client that was turned away is checked with its accept, although a later ban may concern it as
+  // well.
   if (expulsion === undefined || isTurnedAway(session)) return
   if (last !== undefined && words.length === 1) {
     const login = lines.find(({ meaning }) => meaning.is === "login")

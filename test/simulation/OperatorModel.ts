@@ -61,7 +61,8 @@ const mayNameHolder = (step: OperatorStep, log: LogLine | undefined, name: unkno
     : log === undefined && subjectOf(step).startsWith("name="))
 
 /**
- * When the last ban ends that these acts leave for whoever is concerned, on the monotonic clock: `Infinity` for never, and
+ * When the last ban ends that these acts leave for whoever is concerned, on the monotonic clock: `Infinity` for never,
+ * and
  * `-Infinity` without a ban. A ban that is over still has its end here.
  */
 export const bannedUntil = (acts: ReadonlyArray<OperatorAct>, concerns: (subject: string) => boolean): number => {

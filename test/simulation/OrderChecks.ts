@@ -2,7 +2,10 @@ import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 import * as ProtocolModel from "./ProtocolModel.js"
 
-/** Lines from one client to one recipient arrive in order, also when it reconnects, and common lines of two recipients in the same order. */
+/**
+ * Lines from one client to one recipient arrive in order, also when it reconnects, and common lines of two recipients
+ * in the same order.
+ */
 export const check = (sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
   const places = sessions.map(placesOf)
   const sent = sentBy(sessions)
@@ -39,7 +42,9 @@ interface Sent {
   readonly messages: ReadonlyArray<string>
 }
 
-/** What each client sent, over all of its connections, one after the other. Several that only send may have one name. */
+/**
+ * What each client sent, over all of its connections, one after the other. Several that only send may have one name.
+ */
 const sentBy = (sessions: ReadonlyArray<ObservedConnection>): ReadonlyArray<Sent> => {
   const clients = new Map<unknown, Array<ObservedConnection>>()
   for (const session of sessions) {

@@ -111,7 +111,9 @@ export const lines = (
   return new Map(readers.map(({ found, wire }) => [wire, found]))
 }
 
-/** How a connection ended according to the log, and its login. Without a reason, it had not ended when the process did. */
+/**
+ * How a connection ended according to the log, and its login. Without a reason, it had not ended when the process did.
+ */
 interface Ending {
   readonly reason: unknown
   readonly name: unknown
@@ -193,7 +195,10 @@ class Reader {
     this.isDoubtful = true
   }
 
-  /** The number of `* hello` that it had received by a turn: a later one replies to a later line. All, if it was ever slow. */
+  /**
+   * The number of `* hello` that it had received by a turn: a later one replies to a later line. All, if it was ever
+   * slow.
+   */
   private hellosBy(turn: number): number {
     const { isSlow, taken, takes } = this.wire
     const end = isSlow ? Infinity : (takes.findLast((take) => take.turn <= turn)?.end ?? 0)
@@ -201,8 +206,8 @@ class Reader {
   }
 
   /**
-   * Whether a labelled line between this `/hello` and the next was delivered: it was not refused then, although its client
-   * took no reply. Texts are unique.
+   * Whether a labelled line between this `/hello` and the next was delivered: it was not refused then, although its
+   * client took no reply. Texts are unique.
    */
   private hasLabelledAfter(hello: RawLine): boolean {
     for (const { bytes } of this.raws.slice(this.raws.indexOf(hello) + 1)) {
@@ -417,8 +422,9 @@ export const shortestHold = (history: History) =>
   hasLittleMemory(history.setting) ? 0 : history.setting.holdTimeout - earliness(history)
 
 /**
- * By how much deadlines may pass early, in milliseconds: where one tick after another is late, the server takes itself for
- * slow, and counts all but the first as if they were in time. Each time that the process is stopped makes one tick late.
+ * By how much deadlines may pass early, in milliseconds: where one tick after another is late, the server takes itself
+ * for slow, and counts all but the first as if they were in time. Each time that the process is stopped makes one tick
+ * late.
  */
 export const earliness = ({ setting, steps }: History) => {
   const tick = Math.min(setting.loginTimeout, setting.holdTimeout, setting.stallTimeout) / 8

@@ -2,8 +2,8 @@ import type { History, ReadMoment, Wire } from "./History.js"
 
 /**
  * What the rates make of a line: it passes, or it is refused with this `retry` in milliseconds. `unknown` only after a
- * line was held, or where several clients of an address compete: no one outside the server sees when exactly, or in which
- * order, it takes their tokens.
+ * line was held, or where several clients of an address compete: no one outside the server sees when exactly, or in
+ * which order, it takes their tokens.
  */
 export type Verdict =
   | { readonly is: "passes" }
@@ -13,7 +13,9 @@ export type Verdict =
 const passes: Verdict = { is: "passes" }
 const unknown: Verdict = { is: "unknown" }
 
-/** A line costs this many tokens, and a rate of one line per second earns one token per millisecond: all are integers. */
+/**
+ * A line costs this many tokens, and a rate of one line per second earns one token per millisecond: all are integers.
+ */
 const lineTokens = 1000
 
 /** A token bucket, of which the tokens are known within limits; usually these are equal. */
@@ -64,7 +66,9 @@ export class Bucket {
   }
 }
 
-/** A line that the server read, and the turn by which it had handled everything that it had read, unless that is held. */
+/**
+ * A line that the server read, and the turn by which it had handled everything that it had read, unless that is held.
+ */
 interface ReadLine {
   readonly wire: Wire
   readonly heard: ReadMoment

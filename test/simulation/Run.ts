@@ -17,7 +17,9 @@ export const run = (schedule: Schedule, kept?: ReadonlyArray<number>): Outcome =
   return { history, sessions, violations: [...violations, ...clockViolations(schedule, history)] }
 }
 
-/** Whoever sets the wall clock, the server does the same at the same time: another run, without these steps, is equal. */
+/**
+ * Whoever sets the wall clock, the server does the same at the same time: another run, without these steps, is equal.
+ */
 const clockViolations = (schedule: Schedule, history: History): ReadonlyArray<Checks.Violation> => {
   const others = history.steps.filter(([, step]) => step.do !== "setClock").map(([place]) => place)
   if (others.length === history.steps.length) return []

@@ -48,8 +48,8 @@ const rare: ReadonlyArray<Kind> = [
 ]
 
 /**
- * Kinds that hold senders, or change the meaning of later lines. With rates, a schedule has one or the other: whether a line
- * that was held is refused cannot be known, and what it means would be unknown as well.
+ * Kinds that hold senders, or change the meaning of later lines. With rates, a schedule has one or the other: whether a
+ * line that was held is refused cannot be known, and what it means would be unknown as well.
  */
 const holding: ReadonlyArray<Kind> = ["slow", "deaf", "trickle", "acks"]
 const meaningful: ReadonlyArray<Kind> = ["junk", "commands", "acks"]

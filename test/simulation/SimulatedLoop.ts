@@ -18,9 +18,9 @@ const maxBusyTurns = 5_000
 const maxTasks = 1_000_000
 
 /**
- * A replacement for Node's event loop: fibers run as its tasks, `setImmediate` and the clock follow its turns. Everything
- * happens within one call, without promises, timers or turns of the real loop, so a run depends only on its input and
- * takes about a millisecond.
+ * A replacement for Node's event loop: fibers run as its tasks, `setImmediate` and the clock follow its turns.
+ * Everything happens within one call, without promises, timers or turns of the real loop, so a run depends only on its
+ * input and takes about a millisecond.
  */
 export class SimulatedLoop {
   /** Milliseconds since the beginning in which the process was running: every check uses this time. */
@@ -87,7 +87,9 @@ export class SimulatedLoop {
     this.wallMillis += millis
   }
 
-  /** The process is stopped and continues later, as by SIGSTOP and SIGCONT: all timers that were due meanwhile are late. */
+  /**
+   * The process is stopped and continues later, as by SIGSTOP and SIGCONT: all timers that were due meanwhile are late.
+   */
   stop(millis: number, during: "poll" | "timers") {
     this.stoppedMillis += millis
     if (during === "timers") this.fire(this.monotonic)

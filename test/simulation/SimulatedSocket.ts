@@ -196,8 +196,8 @@ export class SimulatedSocket implements Socket {
   }
 
   /**
-   * The client acknowledges messages that it has received since the server's `* hello` with `ack`. Returns how many it has
-   * acknowledged so far.
+   * The client acknowledges messages that it has received since the server's `* hello` with `ack`. Returns how many it
+   * has acknowledged so far.
    */
   acknowledge(which: Acknowledged): number {
     const { acks, wire } = this
@@ -300,7 +300,10 @@ export class SimulatedSocket implements Socket {
     return this.pending === "" || this.isOver ? undefined : this.wire.taken.length + this.pending.length
   }
 
-  /** Whether lines may wait for this connection: its client does not take or acknowledge them, or the server may not know its end yet. */
+  /**
+   * Whether lines may wait for this connection: its client does not take or acknowledge them, or the server may not
+   * know its end yet.
+   */
   get mayKeepLines(): boolean {
     const { closed, gone, writeBroke } = this.wire
     if (this.pending === "" && !this.isOver) return this.breaksRead !== undefined || this.isSilent

@@ -2,8 +2,8 @@ import type { TurnBounds } from "../../src/chat/Turn.js"
 import type { Side } from "./SimulatedSocket.js"
 
 /**
- * The steps of a run: plain data, made from a seed alone. Every step is valid after any others, so that any of them can be
- * removed; a step that makes no sense at its time does nothing.
+ * The steps of a run: plain data, made from a seed alone. Every step is valid after any others, so that any of them can
+ * be removed; a step that makes no sense at its time does nothing.
  */
 
 /** The server's options, small enough to reach every limit. Times are in milliseconds. */

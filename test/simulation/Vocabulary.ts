@@ -12,7 +12,9 @@ export const names = ["ann", "bob", "cy", "dee", "eve", "zoë", "Ann"].map((name
 /** Recipients: the names, one of them decomposed, and absent names. */
 export const addresses = [...names, "nobody", latin1("zoe\u0308"), latin1("strüng")]
 
-/** Groups of names that look the same: by case, compatibility form or invisible characters. The last group is distinct. */
+/**
+ * Groups of names that look the same: by case, compatibility form or invisible characters. The last group is distinct.
+ */
 export const lookAlikes = [
   ["ann", "ANN", "aNn", "\uff41nn", "a\u034fnn", "ann\ufe0f"],
   ["zo\u00eb", "zoe\u0308", "ZO\u00cb", "\uff3aO\u00cb", "zo\u{e0100}\u00eb"],

@@ -47,8 +47,8 @@ const tellTerminal = (seed: number) => withoutToken(TerminalRun.story(runTermina
 
 describe("the simulation", () => {
   it("keeps every promise under thousands of schedules, which cover everything", { timeout: 300_000 }, async () => {
-    // Runs the command, whose bundle takes half the time. Not synchronously: vitest gives up a worker that is blocked for
-    // a minute.
+    // Runs the command, whose bundle takes half the time. Not synchronously: vitest gives up a worker that is blocked
+    // for a minute.
     const args = [...flags, script, "--schedules", "2500", "--seed", "1"]
     await promisify(execFile)(process.execPath, args).catch(({ stdout }) => assert.fail(stdout))
   })

@@ -3,8 +3,8 @@ import { createRequire } from "node:module"
 import * as SqliteDriver from "../../src/store/SqliteDriver.js"
 
 /**
- * The thread of a store, in which the next commit fails for want of memory: with `PATH.before` before it is carried out,
- * with `PATH.after` after that.
+ * The thread of a store, in which the next commit fails for want of memory: with `PATH.before` before it is carried
+ * out, with `PATH.after` after that.
  */
 
 const { DatabaseSync } = (process.getBuiltinModule("node:sqlite") ??

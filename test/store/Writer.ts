@@ -4,8 +4,8 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import { SqliteEngine } from "../../src/store/SqliteEngine.js"
 
 /**
- * A program that writes into a store until it is killed: `node Writer.cjs PATH`. After each transaction it prints how many
- * lines have been stored, and only then continues. The texts of all lines are their numbers.
+ * A program that writes into a store until it is killed: `node Writer.cjs PATH`. After each transaction it prints how
+ * many lines have been stored, and only then continues. The texts of all lines are their numbers.
  */
 
 const [path = ""] = process.argv.slice(2)

@@ -77,8 +77,8 @@ export const startAccounts = (
 let asked = 0
 
 /**
- * Sends lines, and returns what the client gets from then on, until the server has answered all of them or has closed the
- * connection. Waits in real time, because passwords are hashed in other threads.
+ * Sends lines, and returns what the client gets from then on, until the server has answered all of them or has closed
+ * the connection. Waits in real time, because passwords are hashed in other threads.
  */
 export const ask = (client: MemoryClient, ...lines: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.suspend(() => {

@@ -29,8 +29,8 @@ export const anyText = (maxLength: number): FastCheck.Arbitrary<string> =>
   ).map((characters) => characters.join("").replaceAll(/[\ud800-\udfff]/gu, "x")) // a lone surrogate has no UTF-8
 
 /**
- * Any characters but surrogates, like fast-check's unit "binary". For each string with that unit, fast-check makes a table of
- * all characters, which takes half a second.
+ * Any characters but surrogates, like fast-check's unit "binary". For each string with that unit, fast-check makes a
+ * table of all characters, which takes half a second.
  */
 export const anyString = (maxLength?: number): FastCheck.Arbitrary<string> =>
   FastCheck.string({ unit: FastCheck.fullUnicode(), ...(maxLength === undefined ? {} : { maxLength }) })

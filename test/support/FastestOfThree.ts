@@ -1,6 +1,6 @@
 /**
- * Milliseconds of CPU time that the fastest of three runs takes. Other processes of a busy machine are not in it; V8's own
- * threads are, but seldom in all three.
+ * Milliseconds of CPU time that the fastest of three runs takes. Other processes of a busy machine are not in it; V8's
+ * own threads are, but seldom in all three.
  */
 export const fastestOfThree = (run: () => void): number => {
   const once = () => {

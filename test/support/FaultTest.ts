@@ -58,8 +58,8 @@ export type Verdict = (ledger: Ledger) => void
 const bounds = { p99: 500, worst: 5_000 }
 
 /**
- * A test of a fault, with a server process of its own. Whatever the fault is, a bystander is served all the time. At the
- * end no descriptors are left open, peak memory is within its limit, the ledger balances, the log has no errors or
+ * A test of a fault, with a server process of its own. Whatever the fault is, a bystander is served all the time. At
+ * the end no descriptors are left open, peak memory is within its limit, the ledger balances, the log has no errors or
  * defects, and the process exits with 0. The figures are an annotation of the test (`--reporter=verbose`).
  */
 export const faultTest = (

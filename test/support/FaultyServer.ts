@@ -8,7 +8,9 @@ import * as Tcp from "../../src/transport/Tcp.js"
 import type { TransportError } from "../../src/ports/Transport.js"
 import * as FakeServer from "./FakeServer.js"
 
-/** What is wrong with a server. Lines are strings of bytes without their LF; stateful faults are made per connection. */
+/**
+ * What is wrong with a server. Lines are strings of bytes without their LF; stateful faults are made per connection.
+ */
 export interface Fault {
   /** Replaces a line from the server. */
   readonly down?: () => (line: string) => ReadonlyArray<string>

@@ -82,7 +82,9 @@ const words = [
   "$&"
 ].flatMap((word) => bytes(word))
 
-/** Characters of all lengths: white space and look-alikes, marks, bidi and zero-width characters, edges of the planes. */
+/**
+ * Characters of all lengths: white space and look-alikes, marks, bidi and zero-width characters, edges of the planes.
+ */
 const characters = bytes(
   ..."\u0085\u00a0\u1680\u2000\u2001\u200a\u2028\u2029\u202f\u205f\u3000",
   ..."\u180e\u200b\u200c\u200d\u2060\u00ad\ufeff\u2800\u3164\u115f\u1160\uffa0",

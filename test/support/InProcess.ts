@@ -11,10 +11,10 @@ import { Script } from "node:vm"
 import type { Ended } from "./Program.js"
 
 /**
- * Runs the built program in the test's own process, which takes a fifth of the CPU time of a process. Each run evaluates the
- * program again, with its own `process`: arguments, environment, standard streams, listeners and exit status. What only an
- * operating system's process has is missing: signals, descriptors, memory of its own, and the end of all sockets at its
- * exit.
+ * Runs the built program in the test's own process, which takes a fifth of the CPU time of a process. Each run
+ * evaluates the program again, with its own `process`: arguments, environment, standard streams, listeners and exit
+ * status. What only an operating system's process has is missing: signals, descriptors, memory of its own, and the end
+ * of all sockets at its exit.
  */
 
 export interface InProcessOptions {

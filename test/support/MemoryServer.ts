@@ -168,8 +168,8 @@ const makeClients = (network: Memory.Network, options: MemoryServerOptions): Cli
 }
 
 /**
- * Before each step, Effect's test clock waits for several timers, in which other fibers may come to rest. On the in-memory
- * network a few turns of the event loop are enough, in a hundredth of the time.
+ * Before each step, Effect's test clock waits for several timers, in which other fibers may come to rest. On the
+ * in-memory network a few turns of the event loop are enough, in a hundredth of the time.
  */
 const waitInTurns = TestClock.testClockWith((clock) =>
   Effect.sync(() => void Object.assign(clock, { yieldTimer: turns(10) }))

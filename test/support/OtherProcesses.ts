@@ -35,8 +35,8 @@ export const clientsThatNeverRead = (port: number, names: ReadonlyArray<string>)
   startChild("perl", [deafScript, String(port), ...names])
 
 /**
- * The built server with bob, who never reads and for whom lines are queued, carol, who reads, and a watcher, who sees who
- * joins and leaves. A message to bob and carol stays without an outcome for bob once carol has it.
+ * The built server with bob, who never reads and for whom lines are queued, carol, who reads, and a watcher, who sees
+ * who joins and leaves. A message to bob and carol stays without an outcome for bob once carol has it.
  */
 export const chatWithBobStuck = Effect.gen(function* () {
   const server = yield* Program.startServer(["--outbox-bytes", "16MiB"])

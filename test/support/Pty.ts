@@ -31,7 +31,10 @@ export interface Pty extends TerminalEmulator.Emulator {
   readonly ended: Effect.Effect<{ readonly status: string; readonly isRaw: boolean }>
 }
 
-/** The shell's script: prints the terminal and the process id, runs the program, prints its status and the terminal's mode. */
+/**
+ * The shell's script: prints the terminal and the process id, runs the program, prints its status and the terminal's
+ * mode.
+ */
 const session = (columns: number, rows: number) => `stty cols ${columns} rows ${rows}
 echo "tty $(tty)"
 sh -c 'echo "pid $$"; exec "$0" "$@"' "$@"

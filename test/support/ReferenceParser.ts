@@ -1,6 +1,6 @@
 /**
- * The protocol's parser written the simple, slow way: it decodes bytes first and then looks at characters. The real code
- * avoids decoding wherever it can.
+ * The protocol's parser written the simple, slow way: it decodes bytes first and then looks at characters. The real
+ * code avoids decoding wherever it can.
  */
 
 /** Text of bytes, by the table of RFC 3629; undefined if they are not UTF-8. */

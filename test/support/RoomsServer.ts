@@ -61,7 +61,10 @@ const startedAt = Date.now() - 3_600_000
 
 const timeOf = (seq: number) => startedAt + seq
 
-/** A server with rooms for one client, alice. It keeps lines and sends pages of them; all else it does when a test says so. */
+/**
+ * A server with rooms for one client, alice. It keeps lines and sends pages of them; all else it does when a test says
+ * so.
+ */
 export const make = (options: RoomsServerOptions = {}): Effect.Effect<RoomsServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const {

@@ -5,7 +5,9 @@ import * as FakeServer from "./FakeServer.js"
 
 const acceptAll = (): string | undefined => undefined
 
-/** A server that says hello and takes messages, but reports outcomes, breaks or refuses logins only when a test says so. */
+/**
+ * A server that says hello and takes messages, but reports outcomes, breaks or refuses logins only when a test says so.
+ */
 export const scriptedServer = Effect.gen(function* () {
   const taken: Array<string> = []
   let requests = 0

@@ -13,8 +13,8 @@ export interface Troubles {
 }
 
 /**
- * A store that carries out one request after the other, as a worker does: each at the end of its time, and what was asked
- * meanwhile after it.
+ * A store that carries out one request after the other, as a worker does: each at the end of its time, and what was
+ * asked meanwhile after it.
  */
 export const slow =
   ({ delay, fails, isStuck = () => false }: Troubles) =>

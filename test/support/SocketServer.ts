@@ -53,8 +53,8 @@ export interface SocketServerOptions extends Partial<Server.StandaloneOptions> {
 
 /**
  * Starts a server with real sockets, by default on a free port of 127.0.0.1. With `ACHAT_TEST_OVER=tls` it serves TLS,
- * and with `websocket` WebSocket, so that all of test/server runs over each. After the test its drain must leave nothing behind: no lines in flight, no
- * names, no uncounted connections, no open sockets.
+ * and with `websocket` WebSocket, so that all of test/server runs over each. After the test its drain must leave
+ * nothing behind: no lines in flight, no names, no uncounted connections, no open sockets.
  */
 export const startSocketServer = ({
   descriptors = Descriptors.unlimited,

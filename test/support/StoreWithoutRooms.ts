@@ -23,8 +23,8 @@ const size = ({ author, body, recipients }: (typeof stored)[number]) =>
   Keys.sizeOf(body.length, { author, to: recipients })
 
 /**
- * The content of such a store, as SQL: Alice and Bob have three lines, of which Bob's device was given one, and a guest has
- * written to Bob after a conversation had ended.
+ * The content of such a store, as SQL: Alice and Bob have three lines, of which Bob's device was given one, and a guest
+ * has written to Bob after a conversation had ended.
  *
  * @param blob a literal of these bytes
  */

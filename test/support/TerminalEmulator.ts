@@ -9,7 +9,10 @@ export interface Emulator {
   readonly feed: (bytes: string | Uint8Array) => void
   /** Everything fed so far. */
   readonly written: () => string
-  /** All rows, including those scrolled off, without trailing blanks; ends with the last row that has text or the cursor. */
+  /**
+   * All rows, including those scrolled off, without trailing blanks; ends with the last row that has text or the
+   * cursor.
+   */
   readonly rows: () => ReadonlyArray<string>
   /** The rows on the screen. */
   readonly screenRows: () => ReadonlyArray<string>

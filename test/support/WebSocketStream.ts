@@ -5,8 +5,8 @@ import { clientFrame } from "./WebSocketFrames.js"
 const maxFrameBytes = 65_536
 
 /**
- * The bytes of a chat over WebSocket, for clients that were written for a `net.Socket`: what they write may end anywhere,
- * also within a line. It becomes fragments of one message, which ends where a write ends with LF.
+ * The bytes of a chat over WebSocket, for clients that were written for a `net.Socket`: what they write may end
+ * anywhere, also within a line. It becomes fragments of one message, which ends where a write ends with LF.
  *
  * A client of its own, which shares no code with the server and reads frames that are wrong.
  */
@@ -147,7 +147,9 @@ export const upgradeRequest = (
   return [`GET ${path} HTTP/${version}`, ...lines, "", ""].join("\r\n")
 }
 
-/** Sends the request, and calls `opened` with the stream once the server has agreed; `failed` with its response if not. */
+/**
+ * Sends the request, and calls `opened` with the stream once the server has agreed; `failed` with its response if not.
+ */
 export const open = (
   socket: Net.Socket,
   request: string,

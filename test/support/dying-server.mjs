@@ -1,4 +1,5 @@
-// A small a-chat server that dies at a stage: `node dying-server.mjs STAGE DEATH` prints its port. See the declarations.
+// A small a-chat server that dies at a stage: `node dying-server.mjs STAGE DEATH` prints its port. See the
+// declarations.
 import { createServer } from "node:net"
 import { pathToFileURL } from "node:url"
 

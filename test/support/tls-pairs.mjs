@@ -1,6 +1,6 @@
-// `node tls-pairs.mjs PORT CA PAIRS`: pairs of clients over TLS. One of each sends numbered lines as fast as it can, the other
-// requires each to be the next. Prints `ready` when all receive. When its input ends, the senders leave, and the receivers
-// after the last line; then it prints the number of lines. Exits with 1 on any error.
+// `node tls-pairs.mjs PORT CA PAIRS`: pairs of clients over TLS. One of each sends numbered lines as fast as it can,
+// the other requires each to be the next. Prints `ready` when all receive. When its input ends, the senders leave, and
+// the receivers after the last line; then it prints the number of lines. Exits with 1 on any error.
 import { readFileSync } from "node:fs"
 import { connect } from "node:tls"
 import { LineCutter } from "../../scripts/line-client.mjs"

@@ -8,8 +8,8 @@ import { createInterface } from "node:readline"
 import { WebSocket } from "ws"
 
 /**
- * Firefox as its users have it, controlled over WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), which it speaks by
- * itself. Playwright controls only a Firefox of its own.
+ * Firefox as its users have it, controlled over WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), which it speaks
+ * by itself. Playwright controls only a Firefox of its own.
  */
 
 const program = ["/usr/bin/firefox-esr", "/usr/bin/firefox"].find((path) => existsSync(path))

@@ -45,8 +45,8 @@ const requests = (page: Page): Promise<number> =>
   page.evaluate(() => (globalThis as unknown as { asked: Asked }).asked.requests)
 
 /**
- * Waits until the user sees this in another window: whether the icon is drawn with a count, the last badge, and the title.
- * They follow a moment after the lines.
+ * Waits until the user sees this in another window: whether the icon is drawn with a count, the last badge, and the
+ * title. They follow a moment after the lines.
  */
 const untilOutside = (page: Page, expected: string) =>
   page.waitForFunction((expected) => {

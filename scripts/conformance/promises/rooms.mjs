@@ -1,4 +1,5 @@
-// PROTOCOL.md, section 11: rooms. Imported, not run. Each check starts a server with accounts in memory, or without any.
+// PROTOCOL.md, section 11: rooms. Imported, not run. Each check starts a server with accounts in memory, or without
+// any.
 import { equal, hold, same } from "../client.mjs"
 import { account, ask, gets, guest, heads, messages, password, quit, seen, start } from "../room-clients.mjs"
 import { section } from "../suite.mjs"

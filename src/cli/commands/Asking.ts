@@ -181,7 +181,9 @@ class Question {
     return { ...link, connection: { ...connection, send } }
   }
 
-  /** Takes lines until nothing more is expected. The run of the stream then ends well: the last line is acknowledged. */
+  /**
+   * Takes lines until nothing more is expected. The run of the stream then ends well: the last line is acknowledged.
+   */
   receive({ lines }: LineConnection.LineConnection): Effect.Effect<void> {
     return Stream.runForEachWhile(lines, (line) =>
       Effect.map(this.take(line), () => {
@@ -273,8 +275,8 @@ class Question {
   }
 
   /**
-   * Whether a message was sent before the question. Those that waited for the account may come after it: in a conversation
-   * between accounts, their numbers are lower than that of the question.
+   * Whether a message was sent before the question. Those that waited for the account may come after it: in a
+   * conversation between accounts, their numbers are lower than that of the question.
    */
   private isEarlier({ from, guest, seq }: Received.Message): boolean {
     if (seq === undefined || guest === true) return this.taken < this.early

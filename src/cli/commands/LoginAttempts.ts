@@ -38,7 +38,9 @@ export interface LoginAttemptsOptions {
   readonly retries: number
 }
 
-/** A connection on which lines have outcomes, and its longest line. Fails with `noOutcomes` if the server reports none. */
+/**
+ * A connection on which lines have outcomes, and its longest line. Fails with `noOutcomes` if the server reports none.
+ */
 export const labelledLink = (
   loggedIn: LoggedIn,
   job: Pick<LoginAttemptsOptions, "retries" | "timeout"> & { readonly recipients: ReadonlyArray<string> },
@@ -84,9 +86,9 @@ export interface LoggedIn extends Login.PendingLogin {
 }
 
 /**
- * Logs in. Tries another name if one is taken for which there is an alternative. With `retries` also tries again if there
- * is no server, if the server ends the connection before the login, or if it allows another try. Before that, it tries each of
- * the other servers once.
+ * Logs in. Tries another name if one is taken for which there is an alternative. With `retries` also tries again if
+ * there is no server, if the server ends the connection before the login, or if it allows another try. Before that, it
+ * tries each of the other servers once.
  */
 export const logIn = (
   options: LoginAttemptsOptions,
@@ -165,8 +167,8 @@ export const logIn = (
 }
 
 /**
- * Runs an attempt that opens sockets. If it fails, its sockets and finalizers are released at once, and not at the end of
- * the command, which may try for days. No message has been sent, so there is nothing for an orderly end to wait for.
+ * Runs an attempt that opens sockets. If it fails, its sockets and finalizers are released at once, and not at the end
+ * of the command, which may try for days. No message has been sent, so there is nothing for an orderly end to wait for.
  */
 const discardingFailed = <A, E>(
   open: Effect.Effect<Socket, TransportError>,

@@ -9,8 +9,8 @@ interface Facts {
 }
 
 /**
- * The setting `login`: `alice`, or `alice/phone`. What follows a colon would be a secret, which others could read in the list
- * of processes, and which would be sent before the server is known. So it is refused, and not repeated.
+ * The setting `login`: `alice`, or `alice/phone`. What follows a colon would be a secret, which others could read in
+ * the list of processes, and which would be sent before the server is known. So it is refused, and not repeated.
  */
 export const make = (facts: Facts): Setting.Setting<string | undefined> => {
   const setting = Setting.text("login", "name", facts)

@@ -26,8 +26,8 @@ export const conversation = (name: string, about: string): Setting.Setting<strin
   )
 
 /**
- * Where to begin, or to end: `17` is a line, `10m` a time from now, and `2026-11-27T08:00` a time of this place, or of the
- * zone that it names.
+ * Where to begin, or to end: `17` is a line, `10m` a time from now, and `2026-11-27T08:00` a time of this place, or of
+ * the zone that it names.
  */
 export const place = (name: string, about: string, now = Date.now): Setting.Setting<Place | undefined> =>
   Setting.parsed(name, "number|time", { about, default: undefined }, (given) => {

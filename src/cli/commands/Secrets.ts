@@ -94,10 +94,10 @@ const keep = (file: string, token: string) =>
   Effect.catchAll(TokenFile.write(file, token), (error) => Effect.sync(() => ExitStatus.say(error.message)))
 
 /**
- * Runs a client with the secret of its login, if there is one: the token that is kept, or else the password that was given.
- * A token is cheaper for the server than a password, and stays when the password changes. If the server refuses the token, it
- * is deleted, and the password takes its place and fetches a new one. If the server wants a password that was not given, or
- * refuses the one that was typed, the user is asked at the terminal.
+ * Runs a client with the secret of its login, if there is one: the token that is kept, or else the password that was
+ * given. A token is cheaper for the server than a password, and stays when the password changes. If the server refuses
+ * the token, it is deleted, and the password takes its place and fetches a new one. If the server wants a password that
+ * was not given, or refuses the one that was typed, the user is asked at the terminal.
  *
  * @param login undefined if the name was made up: no secret can be for that one
  */

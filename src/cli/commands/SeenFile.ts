@@ -4,8 +4,8 @@ import { LastSeen, type SavedPlaces, type SeenRecord } from "../../client/LastSe
 import * as StateFile from "./StateFile.js"
 
 /**
- * The kept messages that `listen` has printed, and `exec` has started a program with. A server that crashes gives the last
- * ones again, also to the next run of the command.
+ * The kept messages that `listen` has printed, and `exec` has started a program with. A server that crashes gives the
+ * last ones again, also to the next run of the command.
  */
 
 /** Changes are written together for this time. A client that is killed within it may print the last messages again. */

@@ -20,8 +20,8 @@ export interface StateFileKey {
 }
 
 /**
- * `a-chat/FOLDER/…` in the folder for state files: `$XDG_STATE_HOME`, or `~/.local/state`. The name is a hash of the server
- * and the login, which may contain any character.
+ * `a-chat/FOLDER/…` in the folder for state files: `$XDG_STATE_HOME`, or `~/.local/state`. The name is a hash of the
+ * server and the login, which may contain any character.
  */
 export const path = (
   environment: Readonly<Record<string, string | undefined>>,

@@ -89,10 +89,14 @@ const page = (commands: Commands, help: Arguments.HelpRequest, version: string) 
   ])
 }
 
-/** No flag of ours makes @effect/cli read a file, and NodeFileSystem loads `node:crypto`, 2 ms (benchmark: start-up). */
+/**
+ * No flag of ours makes @effect/cli read a file, and NodeFileSystem loads `node:crypto`, 2 ms (benchmark: start-up).
+ */
 const noFiles = FileSystem.layerNoop({})
 
-/** Only `--wizard` asks questions. Otherwise NodeTerminal would only load `node:readline`, 0.5 ms (benchmark: start-up). */
+/**
+ * Only `--wizard` asks questions. Otherwise NodeTerminal would only load `node:readline`, 0.5 ms (benchmark: start-up).
+ */
 const terminalFor = (ordered: ReadonlyArray<string>) =>
   ordered.includes("--wizard")
     ? Layer.unwrapEffect(Effect.promise(async () => (await import("@effect/platform-node/NodeTerminal")).layer))

@@ -5,15 +5,17 @@ import type { Settings } from "../settings/Sources.js"
 import { builtIns } from "./Arguments.js"
 
 /**
- * Checks and parses the command line of a command. @effect/cli could parse it, too, but to load and run it takes a fifth of
- * the start-up time (benchmark: start-up); it would send a mistyped flag as text, and reports a flag without its value in
- * the same words as an unknown one. `BuiltIns` runs it for help and completions.
+ * Checks and parses the command line of a command. @effect/cli could parse it, too, but to load and run it takes a
+ * fifth of the start-up time (benchmark: start-up); it would send a mistyped flag as text, and reports a flag without
+ * its value in the same words as an unknown one. `BuiltIns` runs it for help and completions.
  */
 
 /** What the command line of a command may contain. */
 export interface CommandForm {
   readonly settings: Readonly<Record<string, Setting.Setting<unknown>>>
-  /** What it takes besides flags: a word, words, recipients and a text, a text alone, or a program with its arguments. */
+  /**
+   * What it takes besides flags: a word, words, recipients and a text, a text alone, or a program with its arguments.
+   */
   readonly takes: "flags" | "word" | "words" | "text" | "query" | "program"
   /** The complaint if its first argument is missing; undefined if none is required. */
   readonly needs?: string | undefined
@@ -63,8 +65,8 @@ export const asksForVersion = (ordered: ReadonlyArray<string>): boolean =>
   includes(ordered, ["--version"]) && !includes(ordered, ["--help", "-h"])
 
 /**
- * The flags and the words of a command line without mistakes. A flag may stand anywhere before `--`; a second one of the
- * same name is a word.
+ * The flags and the words of a command line without mistakes. A flag may stand anywhere before `--`; a second one of
+ * the same name is a word.
  */
 export const parse = (ordered: ReadonlyArray<string>, settings: Settings): ParsedLine => {
   const own = withoutBuiltIns(ordered).slice(1)

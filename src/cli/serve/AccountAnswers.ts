@@ -5,7 +5,9 @@ import type { StoreError } from "../../ports/StoreError.js"
 import type { ControlAnswer } from "./ControlAnswer.js"
 import type { AccountRequest } from "./ControlRequest.js"
 
-/** Does what a request about accounts asks, on a running server or on its store. Fails with a sentence for the operator. */
+/**
+ * Does what a request about accounts asks, on a running server or on its store. Fails with a sentence for the operator.
+ */
 export const run = (
   operations: AccountOperations,
   request: AccountRequest

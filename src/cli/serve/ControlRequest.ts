@@ -134,7 +134,9 @@ const parseRoom = (text: string): Either.Either<ControlRequest, string> => {
 
 const hookForm = /^hook(?:\s+(.*))?$/su
 
-/** `hook add ID kind=KIND rooms=#A,#B [name=NAME] [proof=PROOF] [template=TEXT]`: a template has blanks, and so is last. */
+/**
+ * `hook add ID kind=KIND rooms=#A,#B [name=NAME] [proof=PROOF] [template=TEXT]`: a template has blanks, and so is last.
+ */
 const parseHook = (text: string): Either.Either<ControlRequest, string> => {
   const [, verb = "", id = "", rest = ""] = /^(\S+)(?:\s+(\S+)(?:\s+(.+))?)?$/su.exec(text) ?? []
   if (verb === "list" && id === "") return Either.right({ _tag: "ListHooks" })

@@ -84,8 +84,8 @@ export interface ConnectionCounts extends OtherConnections {
 }
 
 /**
- * The numbers of connections to serve: as requested, or else the maximum, but never more than there are descriptors for.
- * Beyond those, the operating system would close connections silently.
+ * The numbers of connections to serve: as requested, or else the maximum, but never more than there are descriptors
+ * for. Beyond those, the operating system would close connections silently.
  *
  * @param wanted for the chat; undefined: as many as possible
  */

@@ -83,8 +83,8 @@ export interface Listeners {
    */
   readonly checkCertificate: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, ExitStatus.Failure>
   /**
-   * Reads the certificates again, and logs the result. Returns when the certificate expires, or fails with the reason why
-   * the certificates stay as they were. Undefined without certificates.
+   * Reads the certificates again, and logs the result. Returns when the certificate expires, or fails with the reason
+   * why the certificates stay as they were. Undefined without certificates.
    */
   readonly reloadCertificates: Effect.Effect<string, string> | undefined
   /** The webhooks of `--hooks`. */

@@ -125,8 +125,8 @@ interface Running {
 }
 
 /**
- * Applies the settings that can change at run time, and logs the others. A file with a mistake changes nothing, nor does
- * one with limits that the store does not take.
+ * Applies the settings that can change at run time, and logs the others. A file with a mistake changes nothing, nor
+ * does one with limits that the store does not take.
  */
 const reloading = (
   path: string,
@@ -180,8 +180,8 @@ const reloading = (
 }
 
 /**
- * Reads a file that had settings. An editor may have truncated it before writing, so an empty file is read again for up to
- * a second. After that it counts as a mistake: an operator who wants no settings can write a comment.
+ * Reads a file that had settings. An editor may have truncated it before writing, so an empty file is read again for up
+ * to a second. After that it counts as a mistake: an operator who wants no settings can write a comment.
  */
 const readWritten = (path: string, attempts = 10): ReturnType<typeof SettingsFile.read> =>
   Effect.flatMap(SettingsFile.read(path), (file) => {

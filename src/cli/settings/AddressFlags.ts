@@ -39,8 +39,8 @@ export const addresses = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddre
 }
 
 /**
- * Where a client connects: to one of these servers, which are one chat. Undefined when flags name TCP and a Unix socket;
- * otherwise the flag wins over the environment.
+ * Where a client connects: to one of these servers, which are one chat. Undefined when flags name TCP and a Unix
+ * socket; otherwise the flag wins over the environment.
  */
 export const servers = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddress> | undefined => {
   const { origins, values } = given

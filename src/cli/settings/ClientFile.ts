@@ -9,8 +9,8 @@ import * as SettingsFile from "./SettingsFile.js"
 import * as Sources from "./Sources.js"
 
 /**
- * The settings file of the clients: the flags of every client without their dashes, and servers by name, each in a table
- * such as `[servers.work]`.
+ * The settings file of the clients: the flags of every client without their dashes, and servers by name, each in a
+ * table such as `[servers.work]`.
  */
 
 /** `a-chat/client.toml` in the folder for settings: `$XDG_CONFIG_HOME`, or `~/.config`. */
@@ -134,9 +134,9 @@ export interface ClientSources {
 }
 
 /**
- * The sources of a client's settings, combined: a flag wins over the environment, and the environment over the file. The
- * settings of a named server count as much as its name. Where the server is (`host`, `port` and `unix`) comes as a whole
- * from one of them, except that a flag may change the port. Fails with what is wrong.
+ * The sources of a client's settings, combined: a flag wins over the environment, and the environment over the file.
+ * The settings of a named server count as much as its name. Where the server is (`host`, `port` and `unix`) comes as a
+ * whole from one of them, except that a flag may change the port. Fails with what is wrong.
  */
 export const sources = ({
   environment,

@@ -4,8 +4,8 @@ import * as Option from "effect/Option"
 import type { Found, Source } from "./Sources.js"
 
 /**
- * The ways to write where a server is: `HOST`, `HOST:PORT`, `[::1]:PORT`, `tcp://…`, `tls://…` and `unix:PATH`; and where several
- * are, of which a client uses one: `HOST:PORT,HOST:PORT`.
+ * The ways to write where a server is: `HOST`, `HOST:PORT`, `[::1]:PORT`, `tcp://…`, `tls://…` and `unix:PATH`; and
+ * where several are, of which a client uses one: `HOST:PORT,HOST:PORT`.
  */
 
 /** A place in terms of the settings `host`, `port`, `unix` and `tls`. */

@@ -26,8 +26,8 @@ export interface FileEntry {
 const maxBytes = 1024 * 1024
 
 /**
- * What is deeper is not looked at: the deepest settings are those of a server, as in `[servers.work]`. A key with thousands
- * of parts, certainly a mistake, would take quadratic time and memory.
+ * What is deeper is not looked at: the deepest settings are those of a server, as in `[servers.work]`. A key with
+ * thousands of parts, certainly a mistake, would take quadratic time and memory.
  */
 const maxDepth = 4
 

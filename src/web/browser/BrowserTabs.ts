@@ -2,8 +2,8 @@ import type { Tabs } from "../model/Page.js"
 
 /**
  * One tab of a browser connects for a user at a time, which a Web Lock decides: tabs that took the connection from each
- * other would never come to rest. Browsers have locks only on secure origins. Without them, the server ends the connection
- * of the other tab, or refuses the name, and no tab comes back by itself after that.
+ * other would never come to rest. Browsers have locks only on secure origins. Without them, the server ends the
+ * connection of the other tab, or refuses the name, and no tab comes back by itself after that.
  */
 export class BrowserTabs implements Tabs {
   private held: (() => void) | undefined = undefined

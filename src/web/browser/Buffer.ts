@@ -1,6 +1,6 @@
 /**
- * The part of Node's `Buffer` that the protocol's modules use. The build puts it in the place of the global `Buffer`, so
- * that names are read and compared in the browser by the same code as everywhere else.
+ * The part of Node's `Buffer` that the protocol's modules use. The build puts it in the place of the global `Buffer`,
+ * so that names are read and compared in the browser by the same code as everywhere else.
  */
 
 type Encoding = "utf8" | "latin1"

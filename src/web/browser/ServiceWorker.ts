@@ -1,6 +1,6 @@
 /**
- * The service worker: answers requests for the page's own files, and for nothing else, so that the page starts while the
- * server is away. Messages, `/history` and everything else of the server never pass through it.
+ * The service worker: answers requests for the page's own files, and for nothing else, so that the page starts while
+ * the server is away. Messages, `/history` and everything else of the server never pass through it.
  */
 
 interface WorkerEvent extends Event {

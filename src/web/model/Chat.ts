@@ -87,7 +87,9 @@ export class Chat extends ChatState {
     this.connection = connection
   }
 
-  /** Connects at once if the page waits for the next attempt. Otherwise finds out whether the connection still lives. */
+  /**
+   * Connects at once if the page waits for the next attempt. Otherwise finds out whether the connection still lives.
+   */
   wake(): void {
     if (this.link.peek()._tag === "Away") this.start()
     else this.connection?.wake()
@@ -101,8 +103,8 @@ export class Chat extends ChatState {
   }
 
   /**
-   * Leaves for good, and removes what the browser has kept of the user, before it returns. Fails if the server does not say
-   * that it has forgotten this device.
+   * Leaves for good, and removes what the browser has kept of the user, before it returns. Fails if the server does not
+   * say that it has forgotten this device.
    */
   logOut(): Promise<void> {
     const { connection } = this
@@ -141,7 +143,9 @@ export class Chat extends ChatState {
     this.login = login
   }
 
-  /** Resolves after the login of this attempt, and fails with the reason if it is refused or the server is not reached. */
+  /**
+   * Resolves after the login of this attempt, and fails with the reason if it is refused or the server is not reached.
+   */
   loggedIn(): Promise<void> {
     return new Promise((settle, fail) => {
       const stop = this.link.subscribe((link) => {

@@ -59,7 +59,9 @@ export class ChatState {
   readonly latest = signal<ShownLine | undefined>(undefined)
   /** What the page says besides the conversations, until the user has read it. */
   readonly trouble = signal<string | undefined>(undefined)
-  /** The last invitation, until the user has accepted or closed it. The room stays among those that the user may enter. */
+  /**
+   * The last invitation, until the user has accepted or closed it. The room stays among those that the user may enter.
+   */
   readonly invitation = signal<Invitation | undefined>(undefined)
   /** Unread lines in conversations that are not muted, and mentions in all. */
   readonly unread = computed(() =>

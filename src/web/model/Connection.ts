@@ -8,7 +8,10 @@ import type { Link, OpenLink, Timers } from "./Ports.js"
 /** What the page says of itself after `/hello`: those that a server does not know have no effect. */
 const words = "ack copies once receipts seq to"
 
-/** After this time without a line the page asks whether the server is there, and closes the connection after the same again. */
+/**
+ * After this time without a line the page asks whether the server is there, and closes the connection after the same
+ * again.
+ */
 const silentMillis = 30_000
 
 /** The same when the page comes back to the front, or the network does. */
@@ -65,7 +68,9 @@ export interface ConnectionEvents {
   readonly ended: (end: End) => void
 }
 
-/** How the reply to a command ends: with its first line, with `* end`, or once as many names are listed as it has said. */
+/**
+ * How the reply to a command ends: with its first line, with `* end`, or once as many names are listed as it has said.
+ */
 export type ReplyEnd = "line" | "end" | "names"
 
 interface PendingRequest {

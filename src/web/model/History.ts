@@ -85,7 +85,9 @@ export class History {
     })
   }
 
-  /** The last line, for the list: it is not put into the timeline. Undefined if there is none that the server can read. */
+  /**
+   * The last line, for the list: it is not put into the timeline. Undefined if there is none that the server can read.
+   */
   async last(conversation: Conversation): Promise<KeptLine | undefined> {
     const [line] = await this.options.ask(`history ${conversation.name} limit=1`)
     const past = line === undefined ? undefined : PastReports.pastIn(line)

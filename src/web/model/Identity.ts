@@ -25,8 +25,8 @@ const parse = (text: string | undefined): Identity | undefined => {
 
 /**
  * Where a browser keeps who uses it: each tab its own user, and the last one of all tabs, with which a new tab begins.
- * Tokens are kept once for all tabs. A token can be missing although nobody has logged out, such as after it was refused.
- * So each logout is counted: a tab whose login is older than the last one knows that the user has logged out.
+ * Tokens are kept once for all tabs. A token can be missing although nobody has logged out, such as after it was
+ * refused. So each logout is counted: a tab whose login is older than the last one knows that the user has logged out.
  */
 export class Identities {
   constructor(
@@ -46,8 +46,8 @@ export class Identities {
   }
 
   /**
-   * The user with the token that the browser has now. Undefined if it has none, which a guest does not need, or if the user
-   * has logged out since.
+   * The user with the token that the browser has now. Undefined if it has none, which a guest does not need, or if the
+   * user has logged out since.
    */
   withToken(identity: Identity): Identity | undefined {
     const { device, logouts, name } = identity

@@ -122,8 +122,8 @@ export class Page {
   }
 
   /**
-   * Changes the password of the account. The server allows it only to a client that has logged in with the password, which
-   * the browser does not keep. So the page logs in with it for a moment. Fails if the old password is wrong.
+   * Changes the password of the account. The server allows it only to a client that has logged in with the password,
+   * which the browser does not keep. So the page logs in with it for a moment. Fails if the old password is wrong.
    */
   async changePassword(chat: Chat, old: string, password: string): Promise<void> {
     const { device, name, token } = this.identities.current ?? { name: chat.me }

@@ -3,7 +3,9 @@ import { RequestFailed } from "./Connection.js"
 import type { Timers } from "./Ports.js"
 import type { KeptLine } from "./Timeline.js"
 
-/** The time between two requests where the server limits how fast lines may come, in milliseconds: the user goes first. */
+/**
+ * The time between two requests where the server limits how fast lines may come, in milliseconds: the user goes first.
+ */
 const pacedMillis = 1_000
 
 export interface PreviewsOptions {
@@ -17,8 +19,8 @@ export interface PreviewsOptions {
 }
 
 /**
- * Loads the last lines of the conversations that the list shows and of which no line has come, such as after the page was
- * loaded again. One at a time, since a thousand conversations may be in the list.
+ * Loads the last lines of the conversations that the list shows and of which no line has come, such as after the page
+ * was loaded again. One at a time, since a thousand conversations may be in the list.
  */
 export class Previews {
   private readonly wanted = new Set<Conversation>()

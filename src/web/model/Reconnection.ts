@@ -18,9 +18,9 @@ export interface ConnectionEnd {
 }
 
 /**
- * The delays between attempts to connect: each twice as long as the one before, and shortened at random by up to a half.
- * A delay that the server announces replaces one of them, since it differs from client to client. Until the next stable
- * connection it only makes others longer, so that no server makes a page connect without a pause.
+ * The delays between attempts to connect: each twice as long as the one before, and shortened at random by up to a
+ * half. A delay that the server announces replaces one of them, since it differs from client to client. Until the next
+ * stable connection it only makes others longer, so that no server makes a page connect without a pause.
  */
 export class Reconnection {
   private attempts = 0

@@ -20,7 +20,10 @@ const parseOne = (value: unknown): KeptSettings => {
   }
 }
 
-/** What the browser remembers of the user's conversations: drafts, which are muted, receipts; and which log they belong to. */
+/**
+ * What the browser remembers of the user's conversations: drafts, which are muted, receipts; and which log they belong
+ * to.
+ */
 export class Settings {
   private log: string
   private readonly kept: Map<string, KeptSettings>

@@ -23,8 +23,8 @@ const parse = (value: unknown): UnkeptLine | undefined => {
 }
 
 /**
- * The lines that no server keeps, in the memory of the tab: they are acknowledged once they are here, and so are still on
- * the screen after the page was loaded again.
+ * The lines that no server keeps, in the memory of the tab: they are acknowledged once they are here, and so are still
+ * on the screen after the page was loaded again.
  */
 export class UnkeptLines {
   private readonly saved: SavedList<UnkeptLine>

@@ -2,8 +2,8 @@ import { seededRandom } from "../../../scripts/random.mjs"
 import { serverAct, type ServerAct } from "./ServerActs.js"
 
 /**
- * The plan of a run of `send` against a hostile server: plain data, made from a seed alone. Where no act applies, the server
- * is honest and quick, so any act can be removed.
+ * The plan of a run of `send` against a hostile server: plain data, made from a seed alone. Where no act applies, the
+ * server is honest and quick, so any act can be removed.
  */
 export interface SendSchedule {
   readonly seed: number

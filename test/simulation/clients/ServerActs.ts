@@ -1,6 +1,9 @@
 import type { Random } from "../../../scripts/random.mjs"
 
-/** What a hostile server does. Where no act applies, it is honest and quick, so any act can be removed. Times are in milliseconds. */
+/**
+ * What a hostile server does. Where no act applies, it is honest and quick, so any act can be removed. Times are in
+ * milliseconds.
+ */
 export type ServerAct =
   /** When the server gets the labelled line of this number, and the next ones. */
   | { readonly on: "line"; readonly number: number; readonly times: number; readonly reply: LineAct }

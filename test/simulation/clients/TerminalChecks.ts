@@ -81,8 +81,8 @@ const toldOf = (connection: Connection | undefined, { label, names }: Handled, t
 }
 
 /**
- * How long to pause after the refusal of a line for now, in milliseconds. A server that shuts down takes no line on this
- * connection any more, and one that asks for no pause still does not get its lines back at once.
+ * How long to pause after the refusal of a line for now, in milliseconds. A server that shuts down takes no line on
+ * this connection any more, and one that asks for no pause still does not get its lines back at once.
  */
 const pauseAfter = (connection: Connection | undefined, { label }: Handled): number => {
   const refusal = repliesTo(connection, label).find(({ code, mark }) => mark === "!" && isForNow(code))
@@ -128,7 +128,9 @@ const isForNow = (code: string) => code === "closing" || code === "slow-down"
 
 const wholeLines = (bytes: string) => bytes.split("\n").slice(0, -1)
 
-/** Nothing is sent again unless the server refused it for now, after the pause that it asked for, or the user wants it. */
+/**
+ * Nothing is sent again unless the server refused it for now, after the pause that it asked for, or the user wants it.
+ */
 const checkRepeats = ({ resentAt, server }: TerminalHistory, report: Report) => {
   const sent = new Map<string, Handled>()
   for (const one of server.handled) {
@@ -179,8 +181,8 @@ const wasSentBefore = (handled: ReadonlyArray<Handled>, text: string, at: number
 const holdMillis = 15_000
 
 /**
- * A line is not sent to someone who was present before the break until that one is back, or the wait is over; and then it
- * is sent at once.
+ * A line is not sent to someone who was present before the break until that one is back, or the wait is over; and then
+ * it is sent at once.
  */
 const checkHeld = (history: TerminalHistory, report: Report) => {
   const { schedule, server, typed } = history
@@ -248,7 +250,9 @@ const mentioned = (delivered: string): ReadonlySet<string> => {
   return names
 }
 
-/** Long after the last act, no line waits, unless the server cannot be reached or has not replied to lines before it. */
+/**
+ * Long after the last act, no line waits, unless the server cannot be reached or has not replied to lines before it.
+ */
 const checkRest = ({ atRest, schedule, server, typed }: TerminalHistory, report: Report) => {
   if (atRest === undefined) return
   const pending = TerminalRows.pending(atRest.shown)

@@ -38,7 +38,10 @@ export interface TerminalHistory {
   readonly defect: string | undefined
 }
 
-/** After the last act: long enough to notice a dead connection, connect again after the longest delay, and release held lines. */
+/**
+ * After the last act: long enough to notice a dead connection, connect again after the longest delay, and release held
+ * lines.
+ */
 const restMillis = 240_000
 
 /** After the user has left. */

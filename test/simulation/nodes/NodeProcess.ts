@@ -13,8 +13,8 @@ import type { Timeline } from "./Timeline.js"
 type Task = () => void
 
 /**
- * The process of a node on the timeline: its fibers, its clocks and its broker's turns. It can be stopped, sleep with its
- * machine, and die; nothing of it runs meanwhile, and what was due is late.
+ * The process of a node on the timeline: its fibers, its clocks and its broker's turns. It can be stopped, sleep with
+ * its machine, and die; nothing of it runs meanwhile, and what was due is late.
  */
 export class NodeProcess {
   /** Defects that a fiber died of. */

@@ -27,7 +27,10 @@ export const search = (coverage = new NodesCoverage()): Search =>
     note: ({ counts }) => coverage.add(counts)
   })
 
-/** Runs a schedule in its short form once more, and tells everything that happens in it; undefined if the form is invalid. */
+/**
+ * Runs a schedule in its short form once more, and tells everything that happens in it; undefined if the form is
+ * invalid.
+ */
 export const replay = (text: string): { readonly story: string; readonly isBroken: boolean } | undefined => {
   const found = Replay.parsePlaces(text)
   if (found === undefined) return undefined

@@ -58,7 +58,9 @@ const checkLines = (model: StoreModel, device: DeviceLife, given: ReadonlyArray<
   }
 }
 
-/** A line of a room is for those who were in it when it was stored, and does not come back to the account that sent it. */
+/**
+ * A line of a room is for those who were in it when it was stored, and does not come back to the account that sent it.
+ */
 const checkRoomLine = (
   model: StoreModel,
   { account }: DeviceLife,
@@ -105,7 +107,8 @@ const checkWhole = (
   const isInPart = ({ seq }: Logged) => begin < seq && seq <= end
   const owed = (model.conversations.get(id) ?? []).filter((entry) => isInPart(entry) && model.isFor(account, entry))
   const told = gaps.get(id) ?? []
-  // A conversation with a guest ends when nobody is behind in it, or where there are too many bytes: then no gap is left.
+  // A conversation with a guest ends when nobody is behind in it, or where there are too many bytes: then no gap is
+  // left.
   const hasEnded = ({ removed }: Logged) =>
     store.ended.has(id) && removed !== undefined && (removed.turn <= from || schedule.setting.keepBytes < 1e9)
   const missing = (after: number, before: number) =>

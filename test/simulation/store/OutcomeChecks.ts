@@ -106,7 +106,8 @@ const checkOnce = ({ history: { store } }: StoreModel, report: Report) => {
     const [first, second] = entries
     if (first === undefined || second === undefined) continue
     const { account, once } = first.line
-    // A label is remembered as long as its line and its device. What is left of a device that is forgotten is not stored.
+    // A label is remembered as long as its line and its device. What is left of a device that is forgotten is not
+    // stored.
     const isForgotten =
       (first.removed !== undefined && first.removed.turn <= second.flushed.turn) ||
       store.openings.some(

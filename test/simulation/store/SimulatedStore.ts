@@ -74,8 +74,8 @@ interface Current {
 
 /**
  * A store whose content survives the crash of its server, as that of a file does. It carries out one request after the
- * other. Each is one transaction: flushed some turns after it was made, and answered some turns later. A crash before the
- * flush loses all of it; after a crash between the flush and the answer, all of it is there and nobody knows.
+ * other. Each is one transaction: flushed some turns after it was made, and answered some turns later. A crash before
+ * the flush loses all of it; after a crash between the flush and the answer, all of it is there and nobody knows.
  */
 export class SimulatedStore {
   readonly log: Array<Logged> = []

@@ -84,7 +84,10 @@ const cut = (text: string) =>
 export const search = (coverage = new StoreCoverage()): Search =>
   searchIn({ client: "the store", make, run, check, story, note: (history) => coverage.add(history) })
 
-/** Runs a schedule in its short form once more, and describes everything that happens in it; undefined if the form is invalid. */
+/**
+ * Runs a schedule in its short form once more, and describes everything that happens in it; undefined if the form is
+ * invalid.
+ */
 export const replay = (text: string): { readonly story: string; readonly isBroken: boolean } | undefined => {
   const found = Replay.parsePlaces(text)
   if (found === undefined) return undefined

@@ -46,7 +46,9 @@ export type StoreStep =
       readonly size: number
       readonly labelled: boolean
     }
-  /** Sends the labelled lines that this client has sent last with `once` once more, or other texts with their labels. */
+  /**
+   * Sends the labelled lines that this client has sent last with `once` once more, or other texts with their labels.
+   */
   | { readonly do: "again"; readonly who: number; readonly altered: boolean }
   | { readonly do: "command"; readonly who: number; readonly line: string }
   | { readonly do: "acknowledge"; readonly who: number; readonly which: "all" | "half" | "next" }
@@ -55,7 +57,10 @@ export type StoreStep =
   | { readonly do: "disk"; readonly is: DiskState }
   /** The next requests that write fail. */
   | { readonly do: "fail"; readonly count: number; readonly reason: StoreFailure }
-  /** From now on each request takes up to this many turns before its transaction is flushed, and as many after it; or this time. */
+  /**
+   * From now on each request takes up to this many turns before its transaction is flushed, and as many after it; or
+   * this time.
+   */
   | { readonly do: "speed"; readonly before: number; readonly after: number; readonly millis: number }
   /** The process is killed, and starts again after this time. */
   | { readonly do: "crash"; readonly downMillis: number }
