@@ -22,7 +22,8 @@ export const mutants = [
     name: "the lines of a block count as one",
     file: "chat/Routing.ts",
     search: "this.accept(peer, outboxes.length * lines, outboxes.length * text.length)",
-    replace: "this.accept(peer, outboxes.length, outboxes.length * text.length)"
+    replace: "this.accept(peer, outboxes.length, outboxes.length * text.length)",
+    test: "test/chat/fast-paths.test.ts"
   },
   {
     name: "a block is accepted after the shutdown began",

@@ -26,7 +26,7 @@ export const mutants = [
     file: "client/RetryQueue.ts",
     search: "while (place > 0 && (this.queue[place - 1] as Retry).number > line.number) place -= 1",
     replace: "",
-    send: true
+    test: "test/client/RetryQueue.test.ts"
   },
   {
     name: "send sends a line to all recipients again",
