@@ -3,6 +3,27 @@ const previews = "test/web/Previews.test.ts"
 
 export const mutants = [
   {
+    name: "a command fails while the page logs in differently",
+    file: "web/model/ChatState.ts",
+    search: "if (this.isChanging) return this.changed().then(() => this.ask(command, end))",
+    replace: "",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "the page cuts off what it has asked for when it logs in differently",
+    file: "web/model/Chat.ts",
+    search: "else connection.whenIdle(change)",
+    replace: "else change()",
+    test: "test/web/Chat.test.ts"
+  },
+  {
+    name: "a request without a reply keeps the page from logging in differently",
+    file: "web/model/Connection.ts",
+    search: "this.timers.after(wakeMillis, () => this.becameIdle())",
+    replace: "",
+    test: "test/web/Chat.test.ts"
+  },
+  {
     name: "the page asks for the last lines of all conversations that were ever in sight",
     file: "web/model/Previews.ts",
     search: "    this.wanted.delete(conversation)\n  }\n\n  disconnected",

@@ -77,6 +77,43 @@ describe("the page's model", () => {
     })
   }
 
+  it("lets requests finish and wait while it logs in differently, which the user does not see", async () => {
+    const server = new PlayedServer()
+    server.write("#ops", "bob", "line 1")
+    const { chat } = await started(server)
+    const before = chat.ask("read #ops 1")
+    chat.useLogin({ name: "alice", device: "web", secret: "achat_1" })
+    const meanwhile = chat.ask("read bob 1")
+    await server.settle()
+    assert.deepStrictEqual([(await before).length, (await meanwhile).length], [1, 1])
+    const order = server.heard.map((line) => line.replace(/^@\S+ /u, ""))
+    const [first, quit, login, second] = ["/read #ops 1", "/quit", "alice/web: achat_1", "/read bob 1"].map((line) =>
+      order.indexOf(line)
+    )
+    assert.isTrue(first !== undefined && quit !== undefined && login !== undefined && second !== undefined)
+    assert.isAbove(second ?? 0, login ?? 0)
+    assert.isAbove(login ?? 0, first ?? 0)
+    assert.strictEqual(chat.link.peek()._tag, "Online")
+  })
+
+  it("fails requests if it cannot log in differently, and logs in although one gets no reply", async () => {
+    const server = new PlayedServer()
+    const { chat, timers } = await started(server)
+    const unanswered = chat.ask("nothing").catch((error: unknown) => error)
+    await server.settle()
+    chat.useLogin({ name: "alice", device: "web", secret: "achat_1" })
+    server.login = "! wrong-password fatal: wrong"
+    const meanwhile = chat.ask("read bob 1").catch((error: unknown) => error)
+    assert.isFalse(server.heard.includes("alice/web: achat_1"))
+    timers.pass(5_000)
+    await server.settle()
+    assert.isTrue(server.heard.includes("alice/web: achat_1"))
+    assert.instanceOf(await unanswered, Error)
+    server.cut()
+    await server.settle()
+    assert.propertyVal(await meanwhile, "reason", "cut-off")
+  })
+
   it("says that a search could not read everything", async () => {
     const server = new PlayedServer()
     const { chat } = await started(server)

@@ -98,6 +98,7 @@ export class Chat extends ChatState {
   /** Leaves for good: `start` and `useLogin` do nothing any more, as a request that fails just now may call them. */
   stop(why: string, code: string): void {
     this.isStopped = true
+    this.isChanging = false
     this.leave()
     this.link.value = { _tag: "Stopped", why, code }
   }
@@ -134,8 +135,17 @@ export class Chat extends ChatState {
   /** Logs in differently from now on, such as with the token of this device. */
   useLogin(login: Login): void {
     this.keepLogin(login)
-    this.leave()
-    this.start()
+    if (this.isOver()) return
+    const { connection } = this
+    this.isChanging = true
+    this.link.value = { _tag: "Connecting" }
+    const change = () => {
+      if (this.connection !== connection || this.isStopped) return
+      this.leave()
+      this.start()
+    }
+    if (connection === undefined) change()
+    else connection.whenIdle(change)
   }
 
   /** The same from the next connection on. */
@@ -258,6 +268,7 @@ export class Chat extends ChatState {
   private up(facts: ServerFacts) {
     if (this.isOver()) return
     this.wasUp = true
+    this.isChanging = false
     this.facts.value = facts
     this.link.value = { _tag: "Online" }
     if (this.settings.useLog(facts.log)) for (const one of this.conversations.all) one.restart()
@@ -270,6 +281,7 @@ export class Chat extends ChatState {
     const { refused } = end
     const { timers } = this.own
     this.connection = undefined
+    this.isChanging = false
     this.disconnected()
     if (refused !== undefined && !this.mayPass(refused)) {
       const code = refused.values.get("reason") ?? refused.code

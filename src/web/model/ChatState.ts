@@ -74,6 +74,8 @@ export class ChatState {
   private readonly unkept: UnkeptLines
   /** Undefined while there is none. */
   connection: Connection | undefined = undefined
+  /** Whether the page gives up its connection by itself, to log in differently. */
+  protected isChanging = false
   private skew = 0
   private keys = 0
 
@@ -111,11 +113,26 @@ export class ChatState {
     return this.facts.peek()?.device !== undefined
   }
 
-  /** Sends a command, without its `/`. Fails with `RequestFailed`. */
+  /**
+   * Sends a command, without its `/`. Fails with `RequestFailed`. While the page logs in differently, which the user does
+   * not see, the command waits for the next connection.
+   */
   ask(command: string, end: ReplyEnd = "line"): Promise<ReadonlyArray<Received.Received>> {
+    if (this.isChanging) return this.changed().then(() => this.ask(command, end))
     return this.connection === undefined
       ? Promise.reject(new RequestFailed("cut-off", "there is no connection to the server"))
       : this.connection.ask(command, end)
+  }
+
+  private changed(): Promise<void> {
+    return new Promise((settle) => {
+      const stop = this.link.subscribe(() => {
+        if (this.isChanging) return
+        // Not at once: the effect may not yet be there to be stopped.
+        queueMicrotask(() => stop())
+        settle()
+      })
+    })
   }
 
   /** The conversation in sight. */

@@ -98,6 +98,8 @@ export class Connection {
   /** Whether the login is still to be sent, or was not accepted because it came too fast. */
   private mayLogIn = true
   private requests = 0
+  /** Called once no request waits for its reply. */
+  private onIdle: (() => void) | undefined = undefined
   /** Counts the lines that have come. */
   private heard = 0
   /** Whether the server has answered the last `/ping`. */
@@ -142,6 +144,19 @@ export class Connection {
       this.pending.set(label, { replyEnd, lines: [], settle, fail })
       this.link.send(`@${label} /${command}\n`)
     })
+  }
+
+  /** Calls `run` once no request waits for its reply: at once, or within a few seconds. */
+  whenIdle(run: () => void): void {
+    if (this.pending.size === 0) return run()
+    this.onIdle = run
+    this.timers.after(wakeMillis, () => this.becameIdle())
+  }
+
+  private becameIdle() {
+    const { onIdle } = this
+    this.onIdle = undefined
+    onIdle?.()
   }
 
   /** The page has come to the front, or the network is back: finds out soon whether the connection still lives. */
@@ -288,13 +303,13 @@ export class Connection {
       this.pending.delete(label)
       const { code, text, values } = received
       request.fail(new RequestFailed(code === "refused" ? (values.get("reason") ?? code) : code, text))
-      return true
-    }
-    request.lines.push(received)
-    if (isComplete(request)) {
+    } else {
+      request.lines.push(received)
+      if (!isComplete(request)) return true
       this.pending.delete(label)
       request.settle(request.lines)
     }
+    if (this.pending.size === 0) this.becameIdle()
     return true
   }
 }
