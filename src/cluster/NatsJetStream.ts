@@ -9,6 +9,7 @@ import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
 
 /** The codes of errors, from errors.json of nats-server. */
 export const codes = {
+  unavailable: 10008,
   noMessage: 10037,
   streamExists: 10058,
   streamNotFound: 10059,
@@ -82,6 +83,10 @@ export class NatsJetStream {
       storage: isClustered ? "memory" : "file",
       num_replicas: isClustered ? 3 : 1
     })
+  }
+
+  async deleteStream(stream: string): Promise<void> {
+    await this.call(`STREAM.DELETE.${stream}`, {})
   }
 
   /** The last message of a subject, as the leader of the stream has it. */

@@ -15,6 +15,9 @@ const maxWrites = 50
 /** How many markers are deleted at once. */
 const deletions = 16
 
+/** How long a stream may have no leader before it is made anew. Elections take seconds. */
+const leaderlessMillis = 30_000
+
 /** How long this node's writes are remembered, to recognize a reading from before them. */
 const ownMillis = 30_000
 
@@ -33,6 +36,8 @@ export class NatsTable {
   private readonly own = new Map<string, { readonly revision: number; readonly at: number }>()
   private markers: Array<{ readonly sequence: number; readonly at: number }> = []
   private isDeleting = false
+  /** Since when the stream has no leader, as far as this node knows. */
+  private leaderlessSince: number | undefined
   /** How often the stream was found to be without the entries that it had. */
   losses = 0
 
@@ -229,10 +234,24 @@ export class NatsTable {
     this.remade()
   }
 
+  /**
+   * The servers say that the stream has no leader. A stream of nats-server 2.9.10 that was emptied may never have one again,
+   * while all else works. Then it is deleted: nobody can use what it had, and the nodes write their entries again.
+   */
+  private async endLeaderless(): Promise<void> {
+    this.leaderlessSince ??= this.now()
+    if (this.now() - this.leaderlessSince < leaderlessMillis) return
+    this.leaderlessSince = undefined
+    await this.jetStream.deleteStream(this.stream)
+  }
+
   private async infoOrMade() {
     try {
-      return await this.jetStream.streamInfo(this.stream)
+      const info = await this.jetStream.streamInfo(this.stream)
+      this.leaderlessSince = undefined
+      return info
     } catch (error) {
+      if (isRefused(error, codes.unavailable)) await this.endLeaderless()
       if (!isRefused(error, codes.streamNotFound)) throw error
     }
     const subjects = `${this.word}.${this.table}.${randomBytes(6).toString("hex")}.>`

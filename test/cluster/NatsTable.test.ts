@@ -8,9 +8,25 @@ const refused = (sequence: number) => new JetStreamError(codes.wrongLastSequence
 /** A stream of three servers with the last message of each subject, and tables of nodes that use it. */
 const world = () => {
   let last = 0
+  let isLeaderless = false
+  let made = 1
+  let now = 0
   const messages = new Map<string, { sequence: number; value: string }>()
   const jetStream = {
-    streamInfo: () => Promise.resolve({ config: { subjects: ["achat.names.0123.>"] }, state: { last_seq: last } }),
+    streamInfo: () => {
+      if (isLeaderless) return Promise.reject(new JetStreamError(codes.unavailable, "temporarily unavailable"))
+      if (made === 0) return Promise.reject(new JetStreamError(codes.streamNotFound, "stream not found"))
+      return Promise.resolve({ config: { subjects: [`achat.names.${made}.>`] }, state: { last_seq: last } })
+    },
+    makeStream: () => {
+      made += 2
+      return Promise.resolve()
+    },
+    deleteStream: () => {
+      isLeaderless = false
+      made = 0
+      return Promise.resolve()
+    },
     lastMessage: (_stream: string, subject: string) => {
       const found = messages.get(subject)
       return Promise.resolve(found && { ...found, subject, isMarker: false })
@@ -32,11 +48,14 @@ const world = () => {
         jetStream,
         "achat",
         "names",
-        () => 0,
+        () => now,
         () => void (table.remade += 1)
       )
       return Object.assign(made, { counts: table })
     },
+    /** The stream loses its leader, for ever. */
+    loseLeader: () => void (isLeaderless = true),
+    pass: (millis: number) => void (now += millis),
     /** The servers empty the stream, which stays the same otherwise. */
     empty: () => {
       last = 0
@@ -108,5 +127,27 @@ describe("a stream that is emptied and stays the same", () => {
     await new Promise((resolve) => setImmediate(resolve))
     assert.strictEqual(one.counts.remade, 1)
     assert.isAbove((await other.swap("carol", first, "more")) ?? 0, first)
+  })
+})
+
+describe("a stream that has no leader", () => {
+  it("is made anew after half a minute, and not before", async () => {
+    const { loseLeader, pass, table } = world()
+    const one = table()
+    await used(one)
+    loseLeader()
+    const find = () =>
+      one.deliver("inbox", 1_000).then(
+        () => "",
+        (error: Error) => error.message
+      )
+    assert.match(await find(), /unavailable/u)
+    pass(29_999)
+    assert.match(await find(), /unavailable/u)
+    assert.strictEqual(one.counts.remade, 0)
+    pass(1)
+    assert.match(await find(), /unavailable/u)
+    assert.match(await find(), /deliver/u)
+    assert.strictEqual(one.counts.remade, 1)
   })
 })
