@@ -65,7 +65,8 @@ export class Client {
 
   /**
    * @param raw the TCP or Unix socket below `socket`; without TLS the same
-   * @param options `patience` in milliseconds; `inspect(line, before)` returns a fault or undefined
+   * @param options `patience` in milliseconds; `inspect(line, before)` returns a fault or undefined; `settled()`, for several
+   *   nodes, waits until what was sent at any of them is where it goes
    */
   constructor(raw, socket, options) {
     this.#raw = raw
@@ -171,16 +172,29 @@ export class Client {
 
   /** Sends a `/ping` and returns all lines before its answer, which include every answer to what was sent before. */
   answers(patience) {
-    const token = `barrier ${++tokens}`
-    this.send(`/ping ${token}`)
-    return this.#upTo(`* pong: ${token}`, patience)
+    return this.#throughNodes(() => {
+      const token = `barrier ${++tokens}`
+      this.send(`/ping ${token}`)
+      return this.#upTo(`* pong: ${token}`, patience)
+    })
+  }
+
+  /** First what was sent is read by this client's node, then it travels, and then what came of it is behind the barrier. */
+  async #throughNodes(barrier) {
+    const before = await barrier()
+    const { settled } = this.#options
+    if (settled === undefined) return before
+    await settled()
+    return [...before, ...(await barrier())]
   }
 
   /** The same without commands: returns all lines before a message to itself. */
   echo(patience) {
-    const token = `barrier ${++tokens}`
-    this.send(`${this.name}: ${token}`)
-    return this.#upTo(`from ${this.name}: ${token}`, patience)
+    return this.#throughNodes(() => {
+      const token = `barrier ${++tokens}`
+      this.send(`${this.name}: ${token}`)
+      return this.#upTo(`from ${this.name}: ${token}`, patience)
+    })
   }
 
   async #upTo(barrier, patience) {

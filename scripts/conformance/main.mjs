@@ -1,6 +1,8 @@
 // Checks any chat server against the protocol, from outside: `npm run conformance -- --port 8080`
 //
 //   --host H, --port P   where the server is (default 127.0.0.1, 8080)
+//   --host H:P,H:P,…     or the nodes of a cluster, over which the clients are spread
+//   --cluster            or starts a cluster of three, with a NATS server (after `npm run build`)
 //   --unix PATH          or its Unix socket
 //   --tls                with TLS; the server's certificate must be valid for its host
 //   --ca FILE            certificate authorities to trust (default: those that Node trusts)
@@ -15,15 +17,19 @@
 //
 // Every check uses fresh names and looks only at its own clients, so the server may be in use. The exit status is the
 // number of failed checks, at most 100; 101 means that no check could run.
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { isIP } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { natsServer, natsServers, node } from "../cluster/processes.mjs"
 import { checks as all } from "./checks.mjs"
 import { open } from "./client.mjs"
+import { Couriers } from "./couriers.mjs"
 import { fault } from "./grammar.mjs"
 import { startWith } from "./process.mjs"
 import { table } from "./report.mjs"
-import { runAll, World } from "./suite.mjs"
+import { fresh, runAll, World } from "./suite.mjs"
 import { bridge } from "./websocket.mjs"
 
 const nothingToCheck = (message) => {
@@ -40,6 +46,7 @@ const readOptions = () => {
       group: text,
       only: { ...text, multiple: true },
       patience: text,
+      cluster: { type: "boolean", default: false },
       anyway: { type: "boolean", default: false },
       tls: { type: "boolean", default: false },
       websocket: { type: "boolean", default: false },
@@ -54,6 +61,11 @@ const readOptions = () => {
   if (!values.tls && values.ca !== undefined) nothingToCheck("--ca needs --tls")
   if (values.websocket && (values.tls || values.unix !== undefined))
     nothingToCheck("--websocket is without --tls and --unix")
+  if (
+    values.host?.includes(",") &&
+    [values.tls, values.websocket, values.unix, values.port, values.command].some(Boolean)
+  )
+    nothingToCheck("--host with several nodes is alone: each has a port, and none has TLS")
   if (values.tls && values.unix !== undefined)
     nothingToCheck("--tls and --unix cannot be combined: TLS is checked over TCP")
   return { ...values, patience, tls: values.tls ? tlsOf(values) : undefined }
@@ -68,14 +80,35 @@ const tlsOf = ({ ca, host = "127.0.0.1" }) => ({
 
 const endpointOf = async (options) => {
   const { command, host = "127.0.0.1", patience, port, tls, unix, websocket } = options
+  if (options.cluster) return { nodes: await startCluster() }
   if (unix !== undefined) return { path: unix }
+  if (host.includes(",")) return { nodes: host.split(",").map(nodeOf) }
   if (command !== undefined && port === undefined) return (await startWith(command, options)([], patience)).endpoint
   return websocket ? bridge(`ws://${host}:${port ?? 8081}/chat`) : { host, port: Number(port ?? 8080), tls }
 }
 
+/** Three nodes and a NATS server, which end with this process. */
+const startCluster = async () => {
+  if (natsServer === undefined) throw new Error("nats-server is not installed")
+  const folder = mkdtempSync(join(tmpdir(), "achat-conformance-"))
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+  const [server] = await natsServers(1, folder)
+  await server.start()
+  const names = ["a", "b", "c"]
+  const nodes = await Promise.all(names.map((name) => node({ name, folder, urls: [server.url] })))
+  await Promise.all(nodes.map((one) => one.start()))
+  return nodes.map(({ host, port }) => ({ host, port }))
+}
+
+const nodeOf = (text) => {
+  const [, host, port] = /^(.+):(\d+)$/u.exec(text.trim()) ?? []
+  if (host === undefined) throw new Error(`--host: ${text} is not HOST:PORT`)
+  return { host, port: Number(port) }
+}
+
 /** Why the server cannot be reached; undefined if it can. */
 const unreachable = (endpoint, options) =>
-  open(endpoint, options).then(
+  open(endpoint.nodes?.[0] ?? endpoint, options).then(
     (client) => client.destroy(),
     (error) => error.got
   )
@@ -117,12 +150,27 @@ const endpoint = await endpointOf(options).catch((error) => nothingToCheck(error
 const why = await unreachable(endpoint, options)
 if (why !== undefined) nothingToCheck(`cannot reach the server: ${why}`)
 
-const plain = { endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
+/** A courier at each node. */
+const couriersOf = async (nodes) => {
+  const at = async (node) => {
+    const courier = await open(node, options)
+    courier.name = fresh("courier")
+    courier.send("/hello", courier.name)
+    await courier.answers()
+    return courier
+  }
+  return new Couriers(await Promise.all(nodes.map(at)))
+}
+const couriers = endpoint.nodes === undefined ? undefined : await couriersOf(endpoint.nodes)
+const settled = couriers && (() => couriers.settled())
+
+const plain = { settled, endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
 const strict = { ...plain, group: "promises", inspect: fault }
 const isAsked = checks.some(({ group }) => group !== "original")
 const { limits: asked, words } = (isAsked ? await announced(strict, options) : undefined) ?? { words: [] }
 const limits = asked ?? defaults
 const overWebSocket = (what) => (options.websocket && !options.anyway ? what : undefined)
+const overNodes = (what) => (endpoint.nodes === undefined ? undefined : `${what} (section 14)`)
 const lacks = {
   ack: words.includes("ack") ? undefined : "the server does not know `/hello ack`",
   answers: obstacle(asked),
@@ -130,6 +178,14 @@ const lacks = {
   tls: options.tls === undefined ? "needs --tls" : undefined,
   bytes: overWebSocket("a WebSocket carries text, and ends with 1007 if that is not UTF-8"),
   "half-close": overWebSocket("a WebSocket has no half-open state: its client sends `/quit` in place of a half-close"),
+  "known-absent": overNodes(
+    "a node returns lines to a name that it does not know by themselves, once it has asked the others"
+  ),
+  "same-order": overNodes("senders at different nodes"),
+  "seen-leaving": overNodes(
+    "a node learns a moment later who came to another one, and who left it, once the connection has ended"
+  ),
+  "shared-name": overNodes("clients that only send share a name only at one node"),
   tcp: endpoint.path === undefined ? undefined : "needs TCP, to break connections",
   speed: limits.rate === 0 ? undefined : "needs a server without a rate limit"
 }

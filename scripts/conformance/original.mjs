@@ -194,7 +194,7 @@ check(
     equal(lines.length, 200)
     equal(lines, others)
   },
-  { needs: ["speed"] }
+  { needs: ["speed", "same-order"] }
 )
 
 check(
@@ -231,15 +231,20 @@ check(
   }
 )
 
-check("a name is free again after its client has left", leaves, async (t) => {
-  const [alice, bob] = await t.login("alice", "bob")
-  alice.shut()
-  await alice.ends()
-  const again = await returns(t, alice.name)
-  bob.send(`${again.name}: welcome back`)
-  same(heard(await bob.echo()), [])
-  same(await again.echo(), [`from ${bob.name}: welcome back`])
-})
+check(
+  "a name is free again after its client has left",
+  leaves,
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    alice.shut()
+    await alice.ends()
+    const again = await returns(t, alice.name)
+    bob.send(`${again.name}: welcome back`)
+    same(heard(await bob.echo()), [])
+    same(await again.echo(), [`from ${bob.name}: welcome back`])
+  },
+  { needs: ["seen-leaving"] }
+)
 
 check("a client that left is no longer a recipient, and does not affect others", leaves, async (t) => {
   const [alice, bob, carol] = await t.login("alice", "bob", "carol")

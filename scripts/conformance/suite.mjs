@@ -11,7 +11,8 @@ import { Failure, open } from "./client.mjs"
  * The second argument is the sentence that the check proves, word for word, or an array of sentences. `needs` lists what
  * the check requires: `ack` (the server knows that word of `/hello`), `bytes` (it sends some that are no UTF-8), `command`
  * (it starts servers of its own), `half-close` (it does what only a half-open connection can), `tcp` (it breaks connections),
- * `tls`, `speed` (it sends more than a rate limit allows). `common` lists what all checks of a section require.
+ * `tls`, `speed` (it sends more than a rate limit allows), and those that several nodes lack: `known-absent`, `same-order`,
+ * `seen-leaving`, `shared-name`. `common` lists what all checks of a section require.
  */
 export const section = (group, title, common = []) => {
   const all = []
@@ -39,9 +40,10 @@ export class World {
     this.limits = server.limits
   }
 
-  /** A connection that has sent nothing. */
+  /** A connection that has sent nothing; of several nodes, to each in turn. */
   connect() {
-    return this.#open(this.server.endpoint)
+    const { endpoint } = this.server
+    return this.#open(endpoint.nodes?.[dealt++ % endpoint.nodes.length] ?? endpoint)
   }
 
   /** The same without TLS, even if the server expects it. */
@@ -50,7 +52,8 @@ export class World {
   }
 
   async #open(endpoint) {
-    const client = await open(endpoint, { patience: this.patience, inspect: this.server.inspect })
+    const { inspect, settled } = this.server
+    const client = await open(endpoint, { patience: this.patience, inspect, settled })
     this.#clients.push(client)
     return client
   }
@@ -108,6 +111,9 @@ export class World {
     for (const end of this.#ending) await end()
   }
 }
+
+/** How many clients were dealt over the nodes. */
+let dealt = 0
 
 const outcome = async (check, server, options) => {
   const missing = check.needs.map((need) => server.lacks[need]).find((reason) => reason !== undefined)

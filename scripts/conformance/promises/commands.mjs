@@ -37,15 +37,20 @@ check("commands work before the login", "Commands also work before the login.", 
   same([lines[0], lines.at(-1)], [/^! unknown-command nosuch: /u, /^\* hello achat=1 max-line=/u])
 })
 
-check("/who lists every client once", "one after another, until there are N names", async (t) => {
-  const [alice, bob] = await t.login("alice", "bob")
-  const names = await who(alice)
-  equal(new Set(names).size, names.length)
-  hold(names.includes(alice.name) && names.includes(bob.name), "both names", names)
-  bob.send("/quit")
-  await bob.ends(/^\* bye /u)
-  hold(!(await who(alice)).includes(bob.name), "a list without the client that left", bob.name)
-})
+check(
+  "/who lists every client once",
+  "one after another, until there are N names",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const names = await who(alice)
+    equal(new Set(names).size, names.length)
+    hold(names.includes(alice.name) && names.includes(bob.name), "both names", names)
+    bob.send("/quit")
+    await bob.ends(/^\* bye /u)
+    hold(!(await who(alice)).includes(bob.name), "a list without the client that left", bob.name)
+  },
+  { needs: ["seen-leaving"] }
+)
 
 check(
   "/who lists many clients on several lines",
@@ -76,7 +81,7 @@ check(
       await alice.gets(/^! undelivered /u, /^! bad-line: /u, /^! undelivered /u, `* pong: ${turn}`)
     }
   },
-  { needs: ["speed"] }
+  { needs: ["speed", "known-absent"] }
 )
 
 check("/quit is answered with the last line", "`* bye reason=quit: …` as the last line", async (t) => {
@@ -169,7 +174,8 @@ check(
     ])
     same(await heard(more.at(-1)), [`from ${alice.name}${list(first)}: all`])
     same(await heard(carol), [`from ${alice.name}: one`, `from ${alice.name}: all`])
-  }
+  },
+  { needs: ["known-absent"] }
 )
 
 check(
@@ -230,7 +236,8 @@ check(
     while (!(await scripts[0].line()).startsWith("* bye "));
     scripts[1].send(`${bob.name}: more`)
     await bob.gets(`from ${name}: more`)
-  }
+  },
+  { needs: ["shared-name"] }
 )
 
 const onlySending = async (t, name) => {
@@ -344,7 +351,7 @@ check(
     const names = lines.filter((line) => line.startsWith("* who ")).join()
     hold(names.includes(late.name), "its name", names)
   },
-  { needs: ["speed"] }
+  { needs: ["speed", "seen-leaving"] }
 )
 
 check("without /hello a client gets no notices", "After `/hello` the client also gets notices", async (t) => {

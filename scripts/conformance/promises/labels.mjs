@@ -85,7 +85,7 @@ check(
     }
     equal([...seen], [...lines.keys()])
   },
-  { needs: ["speed"] }
+  { needs: ["speed", "known-absent"] }
 )
 
 check(

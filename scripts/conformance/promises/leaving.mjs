@@ -89,7 +89,7 @@ check(
     equal(bob.ending, "end")
     equal(inOrder(bob.lines.splice(0), alice) + told, count)
   },
-  { needs: ["half-close", "speed"] }
+  { needs: ["half-close", "speed", "seen-leaving"] }
 )
 
 check(
@@ -180,7 +180,7 @@ for (const [how, needs] of [
         await alice.gets(`from ${bob.name}: ${turn}`)
       }
     },
-    { needs }
+    { needs: [...needs, "seen-leaving"] }
   )
 }
 

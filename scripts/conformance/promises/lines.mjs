@@ -133,7 +133,8 @@ check(
       "reason=offline",
       `like=${eva.name}+${alice.name}`
     ])
-  }
+  },
+  { needs: ["known-absent"] }
 )
 
 check(
@@ -158,7 +159,8 @@ check(
     hold(shown[1]?.startsWith("%F0%9F%98%80x-"), "%F0%9F%98%80x-…", shown[1])
     equal(shown.slice(2, 4), [`${long}…`, long])
     hold(shown[4]?.startsWith("%25%3D%40y-"), "%25%3D%40y-…", shown[4])
-  }
+  },
+  { needs: ["known-absent"] }
 )
 
 check(
@@ -173,7 +175,8 @@ check(
     const told = lines.flatMap((line) => /^! undelivered (.*) reason=offline: /u.exec(line)?.[1].split(", ") ?? [line])
     equal(told, names)
     hold(most < 500 || lines.length > 1, "several lines", lines)
-  }
+  },
+  { needs: ["known-absent"] }
 )
 
 /** The longest text that fits into a line to this recipient. */
@@ -264,7 +267,8 @@ check(
       answers
     )
     await bob.answered(`from ${alice.name}: hi`)
-  }
+  },
+  { needs: ["known-absent"] }
 )
 
 check("a name may have the announced number of code points, and no more", "code points in a name", async (t) => {

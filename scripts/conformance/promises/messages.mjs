@@ -116,16 +116,21 @@ check(
     equal(lines.length, 600)
     equal(lines, others)
   },
-  { needs: ["speed"] }
+  { needs: ["speed", "same-order"] }
 )
 
-check("an absent recipient is named", "no client with that name is present", async (t) => {
-  const [alice, bob] = await t.login("alice", "bob")
-  const [one, other] = [fresh("nobody"), fresh("nobody")]
-  alice.send(`${one}, ${bob.name}, ${other}: hi`)
-  await alice.answered(new RegExp(`^! undelivered ${one}, ${other} reason=offline: `, "u"))
-  await bob.answered(`from ${alice.name}: hi`)
-})
+check(
+  "an absent recipient is named",
+  "no client with that name is present",
+  async (t) => {
+    const [alice, bob] = await t.login("alice", "bob")
+    const [one, other] = [fresh("nobody"), fresh("nobody")]
+    alice.send(`${one}, ${bob.name}, ${other}: hi`)
+    await alice.answered(new RegExp(`^! undelivered ${one}, ${other} reason=offline: `, "u"))
+    await bob.answered(`from ${alice.name}: hi`)
+  },
+  { needs: ["known-absent"] }
+)
 
 check(
   "a name that only looks the same is absent, and the present one is suggested",
@@ -151,7 +156,8 @@ check(
     await eva.ends(/^\* bye /u)
     alice.send(`${wide}: hi`)
     await alice.answered(new RegExp(`^! undelivered ${wide.normalize()} reason=offline: `, "u"))
-  }
+  },
+  { needs: ["known-absent"] }
 )
 
 for (const [what, lineTo] of Object.entries({
