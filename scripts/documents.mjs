@@ -32,6 +32,8 @@ export const parts = {
   store: { file: "BENCHMARKS.md", command: "npm run bench -- --store --update-docs" },
   cluster: { file: "BENCHMARKS.md", command: "npm run bench -- --cluster --update-docs" },
   kills: { file: "OPERATING.md", command: "npm run kills -- --update-docs FILE" },
+  rolling: { file: "OPERATING.md", command: "npm run cluster-restart -- --update-docs" },
+  faults: { file: "OPERATING.md", command: "npm run cluster-faults -- --update-docs FILE" },
   restart: { file: "OPERATING.md", command: "npm run restart -- --update-docs" },
   settings: { file: "OPERATING.md", command: "npm run settings" }
 }

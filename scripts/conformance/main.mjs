@@ -150,18 +150,16 @@ const endpoint = await endpointOf(options).catch((error) => nothingToCheck(error
 const why = await unreachable(endpoint, options)
 if (why !== undefined) nothingToCheck(`cannot reach the server: ${why}`)
 
-/** A courier at each node. */
-const couriersOf = async (nodes) => {
-  const at = async (node) => {
-    const courier = await open(node, options)
-    courier.name = fresh("courier")
-    courier.send("/hello", courier.name)
-    await courier.answers()
-    return courier
-  }
-  return new Couriers(await Promise.all(nodes.map(at)))
+/** A courier that is logged in at a node. */
+const courierAt = async (node) => {
+  const courier = await open(node, options)
+  courier.name = fresh("courier")
+  courier.send("/hello", courier.name)
+  await courier.answers()
+  return courier
 }
-const couriers = endpoint.nodes === undefined ? undefined : await couriersOf(endpoint.nodes)
+const couriers =
+  endpoint.nodes === undefined ? undefined : new Couriers(await Promise.all(endpoint.nodes.map(courierAt)))
 const settled = couriers && (() => couriers.settled())
 
 const plain = { settled, endpoint, group: "original", inspect: undefined, limits: defaults, start: undefined }
