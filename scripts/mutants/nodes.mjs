@@ -476,6 +476,13 @@ export const mutants = [
     test: "test/cluster/Claims.test.ts"
   },
   {
+    name: "a node goes on for ever whose burial the engine has lost",
+    file: "cluster/Membership.ts",
+    search: "return lease.isAlive ? this.buryAgain(key, revision, lease) : undefined",
+    replace: "return",
+    test: "test/cluster/Membership.test.ts"
+  },
+  {
     name: "a name is given away whose entry the engine has lost",
     file: claims,
     search: "      if (lost !== undefined) return",

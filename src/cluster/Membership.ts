@@ -352,7 +352,7 @@ export class Membership {
     const known = this.known.get(key)
     if (known !== undefined && lease.incarnation < known.incarnation) return // an old entry
     if (known?.incarnation === lease.incarnation) {
-      if (!known.isAlive) return // the dead stay dead
+      if (!known.isAlive) return lease.isAlive ? this.buryAgain(key, revision, lease) : undefined
       if (lease.isAlive) return this.moved(known.peer, revision)
     }
     if (known?.peer !== undefined) this.lose(known.peer, lease.incarnation === known.incarnation && lease.hasLeft)
@@ -447,6 +447,14 @@ export class Membership {
       },
       peer.name
     )
+  }
+
+  /**
+   * The dead stay dead. An engine that has lost a burial which it had confirmed lets the node go on that this one has taken for
+   * lost, and that may not know any better: its names are free, and nobody takes what it sends.
+   */
+  private buryAgain(name: string, revision: number, lease: Incarnation.Lease) {
+    if (!this.isSuspended) this.swapLease(revision, { ...lease, isAlive: false }, () => {}, name)
   }
 
   /** Reads whether a burial was done. At the same revision it may still be on its way, so it is asked for again. */

@@ -253,6 +253,20 @@ describe("Membership", () => {
     assert.deepStrictEqual(a.told, ["appeared b", "lost b", "appeared b"])
   })
 
+  it("buries a node again whose burial the engine has lost, unless it may not write itself", () => {
+    const { a, b, cluster } = pair()
+    a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
+    beats(cluster, 2, [a, b])
+    const renewed = () => ({ key: "b", value: "", revision: 0, ...cluster.tables.get("nodes", "b") })
+    a.membership.learnt(renewed())
+    assert.match(leaseOf(cluster, "b") ?? "", new RegExp(`^dead ${incarnations.b} `, "u"))
+    cluster.tables.swap("nodes", "b", revisionOf(cluster, "b"), `alive ${incarnations.b} 12000 1`)
+    cluster.wallAhead += 60_000
+    assert.isFalse(a.mayWrite)
+    a.membership.learnt(renewed())
+    assert.match(leaseOf(cluster, "b") ?? "", /^alive /u)
+  })
+
   it("does not take a dead node for alive, whatever comes late", () => {
     const { a } = pair()
     a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
