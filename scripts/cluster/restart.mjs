@@ -2,8 +2,8 @@
 // `npm run cluster-restart` (needs dist/: `npm run build`)
 //
 //   --clients N     clients, in pairs of a sender and a recipient (default 120)
-//   --rounds N      how often to restart each node (default 3)
-//   --seconds N     between two restarts (default 3)
+//   --rounds N      how often to restart each node (default 2)
+//   --seconds N     between two restarts (default 12: a client that was connected for 10 s does not wait longer and longer)
 //   --json FILE     write all figures
 //   --update-docs   write the figures into OPERATING.md
 //
@@ -25,8 +25,8 @@ const text = { type: "string" }
 const { values } = parseArgs({
   options: {
     clients: { ...text, default: "120" },
-    rounds: { ...text, default: "3" },
-    seconds: { ...text, default: "3" },
+    rounds: { ...text, default: "2" },
+    seconds: { ...text, default: "12" },
     json: text,
     "update-docs": { type: "boolean", default: false }
   }
