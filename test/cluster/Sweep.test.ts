@@ -12,7 +12,7 @@ const swept = () => {
   const state = { now: 0, mayWork: true }
   const sweep = new Sweep({
     directory: {
-      get: () => Effect.succeed(undefined),
+      get: (table, key) => Effect.sync(() => tables.get(table, key)),
       swap: (table, key, revision, value) =>
         Effect.sync(() => {
           const done = tables.swap(table, key, revision, value)
