@@ -5,7 +5,7 @@ import type { Time } from "../ports/Time.js"
 import type { Socket, SocketEvents } from "../ports/Transport.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
-import type { LogEvent } from "../telemetry/LogEvent.js"
+import type { Facts, LogEvent } from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import type { Broker } from "./Broker.js"
@@ -185,22 +185,24 @@ const farewell = (peer: Peer, reason: CloseReason, { now, wall }: Time): LogEven
 const isHealthCheck = ({ inbox }: Peer, reason: CloseReason) =>
   inbox.bytesRead === 0 && (reason === "left" || reason === "connection-lost")
 
-const facts = (peer: Peer, reason: CloseReason, millis: number) => ({
-  remote: peer.socket.remote,
-  ...(peer.name === "" ? {} : { name: Wire.decode(peer.name) }),
-  ...(peer.refusedLogin === "" ? {} : { login: Wire.decode(peer.refusedLogin) }),
-  reason,
-  durationMillis: millis,
-  linesIn: peer.traffic.linesIn,
-  linesOut: peer.traffic.linesOut,
-  bytesIn: peer.inbox.bytesRead,
-  bytesOut: peer.traffic.bytesOut,
-  ...(peer.unacknowledgedBytes > 0 ? { unacknowledgedBytes: peer.unacknowledgedBytes } : {}),
-  ...unacknowledged(peer)
-})
+const facts = (peer: Peer, reason: CloseReason, durationMillis: number): Facts => {
+  const { inbox, name, outbox, refusedLogin, socket, traffic, unacknowledgedBytes } = peer
+  const found: Record<string, unknown> = { reason, remote: socket.remote }
+  if (name !== "") found["name"] = Wire.decode(name)
+  if (refusedLogin !== "") found["login"] = Wire.decode(refusedLogin)
+  found["durationMillis"] = durationMillis
+  found["linesIn"] = traffic.linesIn
+  found["linesOut"] = traffic.linesOut
+  found["bytesIn"] = inbox.bytesRead
+  found["bytesOut"] = traffic.bytesOut
+  if (unacknowledgedBytes > 0) found["unacknowledgedBytes"] = unacknowledgedBytes
+  const unacknowledgedLines = unacknowledged(outbox)
+  if (unacknowledgedLines > 0) found["unacknowledgedLines"] = unacknowledgedLines
+  return found
+}
 
 /** How many lines were written, and not acknowledged by a client that promised that. */
-const unacknowledged = ({ outbox }: Peer) => {
+const unacknowledged = (outbox: Peer["outbox"]) => {
   const { lines = 0, returned = 0 } = outbox.unacknowledged ?? {}
-  return lines + returned === 0 ? {} : { unacknowledgedLines: lines + returned }
+  return lines + returned
 }

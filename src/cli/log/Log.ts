@@ -73,7 +73,7 @@ export const layer = (
   const reportOverRate = () => {
     timer = undefined
     for (const [kind, events] of limit.takeOmitted()) {
-      const annotations = [["kind", kind] as const, ["events", events] as const]
+      const annotations = { kind, events }
       const date = new Date()
       write({ date, level: LogLevel.Warning, fiber: "#0", message: overRate, annotations, cause: undefined })
     }
@@ -93,7 +93,7 @@ export const layer = (
     const entry = LogFormat.entryOf(event)
     write(entry)
     if (omitted > 0) {
-      const annotations = [["events", omitted] as const]
+      const annotations = { events: omitted }
       omitted = 0
       write({ ...entry, level: LogLevel.Warning, message: notRead, annotations })
     }
