@@ -38,7 +38,7 @@ const bundled = async () => {
   await bundle({
     entryPoints: ["src/main.ts"],
     outfile: program,
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' }
+    banner: { js: 'import { createRequire as from } from "node:module"; const require = from(import.meta.url);' }
   })
   let source = undefined
   return readFileSync(program, "utf8")
