@@ -110,6 +110,34 @@ describe("a feature", () => {
     })
   )
 
+  it.scoped("that takes nothing returns the lines of senders that it still holds when a shutdown cuts it off", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startMemoryServer({
+        features: [stuck],
+        outboxLines: 16,
+        holdTimeout: Duration.minutes(1),
+        stallTimeout: Duration.minutes(1),
+        grace: Duration.seconds(1)
+      })
+      const alice = yield* join("alice")
+      alice.say(...Array.from({ length: 20 }, (_, line) => `#stuck: ${line}`))
+      yield* settle
+      const drained = yield* Effect.fork(server.drain)
+      for (let passed = 0; passed < 3_000; passed += 250) yield* pass(250)
+      const returns = alice.received
+        .filter((line) => line.startsWith("! undelivered"))
+        .map((line) => line.split(":")[0])
+      assert.deepStrictEqual(returns, [
+        "! undelivered #stuck reason=busy retry=1000 count=3",
+        "! undelivered #stuck reason=disconnected count=17"
+      ])
+      alice.socket.end()
+      yield* pass(10_000)
+      const { ledger } = yield* drained
+      assert.deepStrictEqual([ledger.returned, ledger.inFlight], [20, 0])
+    })
+  )
+
   it.scoped("that takes nothing holds its senders for the hold timeout, and is cut off by a shutdown", () =>
     Effect.gen(function* () {
       const { join, server } = yield* startMemoryServer({
