@@ -7,7 +7,7 @@ export const mutants = [
     file: "chat/PeerInput.ts",
     search: "if (peer.hold !== undefined || peer.isQueued) return\n",
     replace: "if (peer.isQueued) return\n",
-    test
+    store: true
   },
   {
     name: "lines after a question are lost when its client disconnects",

@@ -111,8 +111,7 @@ const unproved: Record<string, string> = {
   "Where the server's kernel reports what": "as above",
   "Lines that were written to a client without `ack` stay written,": "as above",
   "A client that merely does not read is not unreachable,": "as above",
-  "If it vanishes afterwards, the server notices it later": "as above; test/ports/Reachability.test.ts",
-  "Two probes in a row without an answer do.": "as above",
+  "If such a client vanishes, the server notices it later:": "as above; test/ports/Reachability.test.ts",
   "A client that is closed as unreachable has left,": "as above",
   "If it was only away for too long,": "as above",
   "They no longer wait for room in a full queue":

@@ -37,4 +37,20 @@ describe("the ends of connections", () => {
       assert.deepStrictEqual(ended, range(104))
     })
   )
+
+  it.live("stay in order if one that waited reports another while some still wait", () =>
+    Effect.gen(function* () {
+      const ended: Array<number> = []
+      const endings = new Endings()
+      const end = (number: number) => endings.report(() => ended.push(number))
+      range(32).forEach(end)
+      endings.report(() => {
+        ended.push(32)
+        end(34)
+      })
+      end(33)
+      yield* turns(1)
+      assert.deepStrictEqual(ended, range(35))
+    })
+  )
 })
