@@ -39,8 +39,8 @@ export const mutants = [
   {
     name: "an account that cannot be rescued leaves its number, and its conversations, to the next one",
     file: "store/SqlExport.ts",
-    search: "found === damage ? SqlRescue.withoutAccount(id)",
-    replace: 'found === damage ? [{ type: "lost" as const, what: "account" as const, id }]',
+    search: "found === damage || found === undefined ? SqlRescue.withoutAccount(id)",
+    replace: 'found === damage || found === undefined ? [{ type: "lost" as const, what: "account" as const, id }]',
     test: rescue
   },
   {
@@ -60,8 +60,8 @@ export const mutants = [
   {
     name: "a member whose row is lost waits for everything in the rescued store",
     file: "store/SqlRescue.ts",
-    search: "since: first, read: 0, given: afterAll",
-    replace: "since: first, read: 0, given: 0",
+    search: "push({ account, since: first, read: 0, given: afterAll })",
+    replace: "push({ account, since: first, read: 0, given: 0 })",
     test: rescue
   },
   {
@@ -352,6 +352,76 @@ export const mutants = [
     search: '    yield* run("update cursor set seq = ? where conversation = ? and seq > ?", last, id, last)\n',
     replace: "",
     test: damage
+  },
+  {
+    name: "a copy gives the numbers of lost last lines again",
+    file: "store/SqlExport.ts",
+    search: "number === 0 || (yield* isExported(id, number))",
+    replace: "number >= 0 || (yield* isExported(id, number))",
+    test: damage
+  },
+  {
+    name: "a started server gives the numbers of lost last lines again",
+    file: "store/SqlState.ts",
+    search: "Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1",
+    replace: "(last?.seq ?? first - 1) + 1",
+    test: damage
+  },
+  {
+    name: "a room whose last lines are lost gives their numbers again",
+    file: "store/SqlRooms.ts",
+    search: "Math.max(last ?? first - 1, missing ?? 0)",
+    replace: "last ?? first - 1",
+    test: damage
+  },
+  {
+    name: "a conversation without lines begins with the numbers that are lost",
+    file: "store/SqlGaps.ts",
+    search: "if (before === null) yield*",
+    replace: "if (before === null && last < 0) yield*",
+    test: damage
+  },
+  {
+    name: "a guest's conversation whose last lines are lost never ends",
+    file: "store/SqlUpkeep.ts",
+    search: "(yield* state.lastMissing(head.id)) > line.seq ?",
+    replace: "(yield* state.lastMissing(head.id)) < 0 ?",
+    test: damage
+  },
+  {
+    name: "an import forgets the ids of conversations that have ended",
+    file: "store/SqlImport.ts",
+    search: "endedId: lastConversation,",
+    replace: "endedId: 0 * lastConversation,",
+    test: "test/store/Sqlite.test.ts"
+  },
+  {
+    name: "without the index of lines, a copy gives numbers again that a device was given",
+    file: "store/SqlRescue.ts",
+    search: "return Math.max(missing, known)",
+    replace: "return missing",
+    test: damage
+  },
+  {
+    name: "the check does not say whose conversation is damaged",
+    file: "store/SqlChecks.ts",
+    search: "(${yield* partiesOf(id)})",
+    replace: "(${yield* partiesOf(0 as ConversationId)})",
+    test: damage
+  },
+  {
+    name: "an account whose row is gone is lost without a word",
+    file: "store/SqlExport.ts",
+    search: "found === damage || found === undefined ? SqlRescue.withoutAccount(id) :",
+    replace: "found === damage ? SqlRescue.withoutAccount(id) : found === undefined ? [] :",
+    test: "test/store/SqliteRescue.test.ts"
+  },
+  {
+    name: "a member whose row is gone can read its conversation no more",
+    file: "store/SqlRescue.ts",
+    search: "if (found !== damage && found?.state === 0) missing.push(account)",
+    replace: "if (found === damage) missing.push(account)",
+    test: "test/store/SqliteRescue.test.ts"
   },
   {
     name: "the copy of a rescued store is reported as damaged",

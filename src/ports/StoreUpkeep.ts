@@ -123,6 +123,8 @@ export type StoreRecord =
       readonly room: ExportedRoom | null
       /** The first line that is kept, or the number of the next line if none is. */
       readonly first: number
+      /** The highest number that a line has had, unless the line with it is in this export. It is not used again. */
+      readonly last?: number | undefined
       /** The lowest `at` that its next line may have. */
       readonly at: number
       /** Of a room, in the order in which they joined. */
@@ -189,6 +191,8 @@ export type StoreRecord =
       readonly dead: number
       /** The highest number of a line in a conversation that has ended. */
       readonly ended: number
+      /** The highest id that a conversation has had. It is not used again. */
+      readonly lastConversation: number
       /** Lines that are damaged, and so are left out of this export. Default: 0. */
       readonly lost?: number | undefined
       /** Lines that an earlier export left out, and whose numbers are missing in their conversations since. Default: 0. */

@@ -54,6 +54,7 @@ const Record = Schema.Union(
     // Exports of earlier versions do not have it.
     room: Schema.optionalWith(Schema.NullOr(Room), { default: () => null }),
     first: Count,
+    last: Schema.optional(Count),
     at: Millis,
     members: Schema.Array(Schema.Struct({ account: Account, since: Count, read: Count, given: Count }))
   }),
@@ -102,6 +103,7 @@ const Record = Schema.Union(
     // Exports of earlier versions do not have these.
     dead: Schema.optionalWith(Count, { default: () => 0 }),
     ended: Schema.optionalWith(Count, { default: () => 0 }),
+    lastConversation: Schema.optionalWith(Count, { default: () => 0 }),
     lost: Schema.optional(Count),
     missing: Schema.optional(Count),
     partial: Schema.optional(Schema.Literal(true))

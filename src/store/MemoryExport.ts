@@ -57,7 +57,7 @@ export function* records(state: MemoryState, time: Time): Generator<StoreRecord>
     const lines = { account, conversation, count, first, last, reason }
     yield { type: "return", ...lines, recipient: Wire.decode(recipient), awayMillis: now - ran }
   }
-  yield { type: "totals", ...state.totals, ended: state.ended }
+  yield { type: "totals", ...state.totals, ended: state.ended, lastConversation: state.lastConversation }
 }
 
 const exportedRoom = ({
@@ -174,9 +174,10 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
       return
     }
     case "totals": {
-      const { dead, ended, expired, given, stored } = element
+      const { dead, ended, expired, given, lastConversation, stored } = element
       Object.assign(state.totals, { dead, expired, given, stored })
       state.ended = ended
+      state.lastConversation = Math.max(state.lastConversation, lastConversation)
     }
   }
 }

@@ -109,7 +109,8 @@ export class MemoryState {
   private readonly roomsLike = new Map<string, RoomConversation>()
   private readonly unreadOf = new Map<AccountId, Unread>()
   private lastAccount = 0
-  private lastConversation = 0
+  /** The highest id that a conversation has had. */
+  lastConversation = 0
   private lastReturn = 0
   /** The `id` of the line that was added last. */
   lastLine = 0

@@ -51,7 +51,10 @@ export class PostgresEngine {
       await this.connect(reserveMillis)
     } catch (error) {
       if (error instanceof StoreOpenError) throw error
-      const description = `the database cannot be used: ${describe(error)}`
+      const description =
+        toFailure(error).reason === "damaged"
+          ? `the database is damaged where nothing can be rescued without it: ${describe(error)}; restore a backup`
+          : `the database cannot be used: ${describe(error)}`
       throw new StoreOpenError({ reason: "not-accessible", description, cause: error })
     }
   }

@@ -4,7 +4,9 @@ import * as Checksum from "./Checksum.js"
 import * as SharedTexts from "./SharedTexts.js"
 import * as SqlGaps from "./SqlGaps.js"
 import * as SqlIndex from "./SqlIndex.js"
+import { endedKind, guestKind, type KeyRow, roomKind } from "./SqlKeys.js"
 import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
+import * as SqlRescue from "./SqlRescue.js"
 import * as SqlRooms from "./SqlRooms.js"
 import type { Meta, SqlState } from "./SqlState.js"
 
@@ -20,12 +22,17 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   if (ids === damage) found.isWhole = false
   for (const { id } of ids === damage ? [] : ids) {
     state.trim() // nothing is written here
-    const isRead = yield* unlessDamaged(checkConversation(state, id, found, faults))
-    if (isRead !== damage) continue
-    faults.push(`conversation ${id} cannot be read`)
-    found.isWhole = false
+    const inIt: Array<FaultIn> = []
+    const isRead = yield* unlessDamaged(checkConversation(state, id, found, inIt))
+    if (isRead === damage) {
+      inIt.push((it) => `${it} cannot be read`)
+      found.isWhole = false
+    }
+    if (inIt.length === 0) continue
+    const it = `conversation ${id} (${yield* partiesOf(id)})`
+    for (const fault of inIt) faults.push(fault(it))
   }
-  for (const part of [SharedTexts.check(), SqlRooms.check(), places()]) {
+  for (const part of [missingAccounts(), SharedTexts.check(), SqlRooms.check(), places()]) {
     const more = yield* unlessDamaged(part)
     if (more !== damage) faults.push(...more)
   }
@@ -36,6 +43,31 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   const words = yield* unlessDamaged(SqlIndex.check())
   faults.push(...(words === damage ? ["the index of words cannot be read"] : words))
   return faults
+}
+
+/** A fault in a conversation, as `check` calls that. */
+type FaultIn = (conversation: string) => StoreFault
+
+/** Who is in a conversation, so that an operator knows whom damage concerns. */
+function* partiesOf(id: ConversationId): Sql<string> {
+  const found = yield* unlessDamaged(
+    row<KeyRow>("select kind, one, other, likeness from conversation where id = ?", id)
+  )
+  if (found === damage || found === undefined) return "of whom is not known"
+  const { kind, likeness, one, other } = found
+  if (kind === endedKind) return "a room that has ended"
+  if (kind === roomKind) {
+    const room = yield* unlessDamaged(row<{ name: string }>("select name from room where conversation = ?", id))
+    return room === damage || room === undefined ? `a room like ${likeness}` : room.name
+  }
+  const name = yield* accountName(one)
+  if (kind === guestKind) return `${name} and the guest ${likeness}`
+  return one === other ? `${name} alone` : `${name} and ${yield* accountName(other)}`
+}
+
+function* accountName(id: number): Sql<string> {
+  const found = yield* unlessDamaged(row<{ name: string }>("select name from account where id = ?", id))
+  return found === damage || found === undefined ? `account ${id}` : found.name
 }
 
 interface Found {
@@ -88,6 +120,11 @@ function* unreadableTables(): Sql<ReadonlyArray<StoreFault>> {
   return faults
 }
 
+/** Numbers between those of accounts, which belonged to others: their rows stay. */
+function* missingAccounts(): Sql<ReadonlyArray<StoreFault>> {
+  return (yield* SqlRescue.missingAccounts()).map((id) => `account ${id} is missing`)
+}
+
 /** Places of devices that are not there. */
 function* places(): Sql<ReadonlyArray<StoreFault>> {
   const found = yield* rows<{ account: number }>(
@@ -97,15 +134,21 @@ function* places(): Sql<ReadonlyArray<StoreFault>> {
   return found.map(({ account }) => `account ${account} has places of a device that it does not have`)
 }
 
-function* checkConversation(state: SqlState, id: ConversationId, found: Found, faults: Array<StoreFault>): Sql<void> {
+function* checkConversation(state: SqlState, id: ConversationId, found: Found, faults: Array<FaultIn>): Sql<void> {
   const head = yield* state.head(id)
   if (head === undefined) return
   for (const member of head.members.values()) found.waiting += member.waiting
+  for (const account of yield* SqlRescue.missingMembers(head.key, [...head.members.keys()])) {
+    const name = yield* accountName(account)
+    faults.push((it) => `${name} is missing among the members of ${it}`)
+    found.isWhole = false
+  }
   const gaps = yield* SqlGaps.of(id)
   let expected = head.first
   let unreadable: number | undefined
   const reportUnreadable = (upTo: number) => {
-    if (unreadable !== undefined) faults.push(`lines ${unreadable} to ${upTo} of conversation ${id} cannot be read`)
+    const from = unreadable
+    if (from !== undefined) faults.push((it) => `lines ${from} to ${upTo} of ${it} cannot be read`)
     unreadable = undefined
   }
   for (let after = 0, isOver = false; !isOver;) {
@@ -134,10 +177,11 @@ function* checkConversation(state: SqlState, id: ConversationId, found: Found, f
       found.bytes += line.size
       const isAfterGap = gaps.some(({ first, last }) => first <= expected && last === line.seq - 1)
       if (line.seq !== expected && !isAfterGap) {
-        faults.push(`conversation ${id} has line ${line.seq} in the place of ${expected}`)
+        const other = expected
+        faults.push((it) => `${it} has line ${line.seq} in the place of ${other}`)
       }
       if (Checksum.ofLine({ ...line, conversation: id }) !== line.crc) {
-        faults.push(`line ${line.seq} of conversation ${id} is damaged: its checksum is wrong`)
+        faults.push((it) => `line ${line.seq} of ${it} is damaged: its checksum is wrong`)
       }
       expected = line.seq + 1
       after = line.seq

@@ -82,15 +82,16 @@ const selectAccount = "select id, name, likeness, credential, created, state fro
 function* accounts({ id: after, lastAccount }: ExportPosition, running: number): Sql<OtherPiece> {
   const next = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id > ? order by id limit 1`, after))
   const nextPart = { part: "conversations", id: 0, lastAccount: after } as const
-  if (next === undefined) return { records: [], next: nextPart }
-  if (next !== damage) return { records: yield* account(next, running), next: { part: "accounts", id: next.id } }
-  // One by one: no number of an account is left out.
   const id = after + 1
+  if (next !== undefined && next !== damage && next.id === id) {
+    return { records: yield* account(next, running), next: { part: "accounts", id, lastAccount } }
+  }
+  // One by one: each number belongs to an account, so one that is missing is lost. Postgres takes a page of zeros for an empty one.
   const last = lastAccount ?? (yield* SqlRescue.lastAccount())
   if (id > last) return { records: [], next: nextPart }
   const found = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id = ?`, id))
   const records =
-    found === damage ? SqlRescue.withoutAccount(id) : found === undefined ? [] : yield* account(found, running)
+    found === damage || found === undefined ? SqlRescue.withoutAccount(id) : yield* account(found, running)
   return { records, next: { part: "accounts", id, lastAccount: last } }
 }
 
@@ -157,12 +158,24 @@ function* conversation(found: ConversationRow, lastAccount: number): Sql<Records
   const exportedRoom = room && { ...room, invited: invited === damage ? [] : invited }
   const record = { type: "conversation", id, ...ExportedKey.exported(key), room: exportedRoom, first, at } as const
   const name = guest === "" ? {} : { guestName: guest }
+  const number = yield* SqlRescue.lastNumberOf(id)
+  const last = number === 0 || (yield* isExported(id, number)) ? {} : { last: number }
   return [
-    { ...record, ...name, members },
+    { ...record, ...last, ...name, members },
     ...(isPartial ? [{ type: "lost", what: "members", id } as const] : []),
     ...(invited === damage ? [{ type: "lost", what: "invitations", id } as const] : [])
   ]
 }
+
+/** Whether a line can be read and is as it was stored, so that it is in the export. */
+function* isExported(conversation: ConversationId, seq: number): Sql<boolean> {
+  const line = yield* unlessDamaged(
+    row<LineRow>(`${selectLine} where l.conversation = ? and l.seq = ?`, conversation, seq)
+  )
+  return line !== damage && line !== undefined && isIntact(line)
+}
+
+const isIntact = (line: LineRow): boolean => Checksum.ofLine(line) === line.crc
 
 function* invitedTo(id: ConversationId): Sql<ReadonlyArray<AccountId>> {
   const found = yield* rows<{ account: AccountId }>(
@@ -202,16 +215,14 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
   const { id: after, oneByOneTo } = position
   const isTogether = oneByOneTo === undefined
   const found = yield* rows<LineRow>(
-    `select l.id, l.conversation, l.seq, l.at, l.ran, l.account, l.author, l.flags, l.recipients, ${text},
-            l.crc, l.device, l.label
-     from ${linesWithText} join conversation c on c.id = l.conversation
+    `${selectLine} join conversation c on c.id = l.conversation
      where ${isTogether ? "l.id > ?" : "l.id = ?"} and c.kind < ${endedKind} order by l.id limit ?`,
     // For the end of a range, SQLite would read on to the line after it, which may be damaged.
     isTogether ? after : after + 1,
     exportedLines
   )
   const records = found
-    .filter((line) => Checksum.ofLine(line) === line.crc && !position.lost.includes(line.conversation))
+    .filter((line) => isIntact(line) && !position.lost.includes(line.conversation))
     .map((line): StoreRecord => ({
       type: "line",
       conversation: line.conversation as ConversationId, // the column holds ids of conversations
@@ -234,6 +245,9 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
   const isAgainTogether = isTogether || end >= oneByOneTo
   return { records, next: { ...next, id: end, oneByOneTo: isAgainTogether ? undefined : oneByOneTo } }
 }
+
+const selectLine = `select l.id, l.conversation, l.seq, l.at, l.ran, l.account, l.author, l.flags, l.recipients, ${text},
+                           l.crc, l.device, l.label from ${linesWithText}`
 
 const exportedLines = 500
 
@@ -286,7 +300,7 @@ function* rest(state: SqlState, running: number, { intact, isPartial, lost }: Ex
       "select account, conversation, reason, recipient, first, last, count, ran from undelivered order by id"
     )
   )
-  const { dead, endedSeq, expired, given, lines, stored } = yield* state.meta()
+  const { dead, endedId, endedSeq, expired, given, lines, stored } = yield* state.meta()
   const returns =
     found === damage
       ? []
@@ -301,7 +315,8 @@ function* rest(state: SqlState, running: number, { intact, isPartial, lost }: Ex
   const withoutReturns = found === damage ? [{ type: "lost", what: "returns", id: 0 } as const] : []
   // A room with the name of a lost one does not give lines the same numbers again.
   const ended = Math.max(endedSeq, yield* SqlRescue.lastLineOf(lost))
-  const totals = { type: "totals", stored, given, expired, dead, ended } as const
+  const lastConversation = Math.max(endedId, yield* SqlRescue.lastConversation())
+  const totals = { type: "totals", stored, given, expired, dead, ended, lastConversation } as const
   // Counted so, because an id that cannot be read need not have a line.
   const notExported = yield* unlessDamaged(linesOfEnded())
   const lostLines = Math.max(0, lines - (notExported === damage ? 0 : notExported) - intact)

@@ -21,19 +21,70 @@ export function* missing(): Sql<number> {
   return Number(found?.n ?? 0) // Postgres' sum has another type
 }
 
+/** Whether any numbers are missing. */
+export function* areThere(): Sql<boolean> {
+  return (yield* row("select conversation from gap limit 1")) !== undefined
+}
+
+/** The highest number that is missing in a conversation; 0 if none is. */
+export function* lastOf(conversation: ConversationId): Sql<number> {
+  const found = yield* row<{ last: number | null }>(
+    "select max(last) as last from gap where conversation = ?",
+    conversation
+  )
+  return found?.last ?? 0
+}
+
+/** The first number from this one on that is not missing. */
+export function* passed(conversation: ConversationId, seq: number): Sql<number> {
+  const found = yield* row<{ last: number }>(
+    "select last from gap where conversation = ? and first <= ? and last >= ?",
+    conversation,
+    seq,
+    seq
+  )
+  return found === undefined ? seq : found.last + 1
+}
+
+/**
+ * The line with the highest number of a conversation is not in the export: until the end of the import, when `remember` knows
+ * the line before the gap, it begins at 0. The conversation's next line gets a higher number.
+ */
+export const expect = (conversation: ConversationId, last: number): Sql<void> =>
+  run("insert into gap values (?, 0, ?)", conversation, last)
+
+/** Gives gaps at the ends of conversations their beginnings. */
+function* rememberEnds(): Sql<void> {
+  const ends = yield* rows<Gap & { readonly before: number | null; readonly kept: number }>(
+    `select g.conversation, g.first, g.last, c.first as kept,
+            (select max(l.seq) from line l where l.conversation = g.conversation) as before
+     from gap g join conversation c on c.id = g.conversation where g.first = 0`
+  )
+  yield* run("delete from gap where first = 0")
+  for (const { before, conversation, kept, last } of ends) {
+    const first = (before ?? kept - 1) + 1
+    if (first <= last) yield* run("insert into gap values (?, ?, ?)", conversation, first, last)
+    // Without any line, the first one that is kept is the next one.
+    if (before === null) yield* run("update conversation set first = ? where id = ?", last + 1, conversation)
+  }
+}
+
 /**
  * Remembers the gaps of a store that was just imported.
  *
- * @param announced how many lines the export says are missing. If there are more, others are, and `check` reports all.
+ * @param announced how many lines the export says are missing. If there are more, others are, and `check` reports all but
+ * those at the ends of conversations.
  */
 export function* remember(announced: number): Sql<void> {
+  yield* rememberEnds()
   const gaps = yield* rows<Gap>(
     `select conversation, before + 1 as first, seq - 1 as last from (
        select l.conversation, l.seq, lag(l.seq, 1, c.first - 1) over (partition by l.conversation order by l.seq) as before
        from line l join conversation c on c.id = l.conversation
      ) as line_after where seq > before + 1`
   )
-  if (gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0) > announced) return
+  const ends = yield* missing()
+  if (gaps.reduce((sum, { first, last }) => sum + last - first + 1, ends) > announced) return
   for (const { conversation, first, last } of gaps) {
     yield* run("insert into gap values (?, ?, ?)", conversation, first, last)
   }

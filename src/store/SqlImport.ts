@@ -40,7 +40,8 @@ export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord
   yield* renew(state, { ...meta, commits, log })
   const totals = records.find((record) => record.type === "totals")
   const announced = (totals?.lost ?? 0) + (totals?.missing ?? 0)
-  if (announced === 0 && totals?.partial !== true) return
+  if (totals === undefined) return
+  if (announced === 0 && totals.partial !== true && !(yield* SqlGaps.areThere())) return
   for (const id of yield* SqlRescue.missingAccounts()) {
     for (const record of SqlRescue.withoutAccount(id)) yield* add(state, record, running)
   }
@@ -109,10 +110,11 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
       return yield* run("insert into device values (?, ?, ?, ?, ?)", account, name, hash, seen, ran)
     }
     case "conversation": {
-      const { accounts, at, first, guest, guestName = "", id, members, room } = element
+      const { accounts, at, first, guest, guestName = "", id, last, members, room } = element
       const key = room === null ? keyColumns(ExportedKey.imported(accounts, guest)) : [roomKind, 0, 0, room.likeness]
       yield* run("insert into conversation values (?, ?, ?, ?, ?, ?, ?, ?)", id, ...key, first, at, guestName)
       if (room !== null) yield* addRoom(id, room)
+      if (last !== undefined) yield* SqlGaps.expect(id, last)
       for (const [index, { account, given, read, since }] of members.entries()) {
         const joined = room === null ? 0 : index + 1
         yield* run("insert into member values (?, ?, ?, ?, ?, ?)", id, account, since, read, given, joined)
@@ -142,8 +144,9 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
     case "lost":
       return
     case "totals": {
-      const { dead, ended, expired, given, stored } = element
-      Object.assign(yield* state.meta(), { dead, endedSeq: ended, expired, given, stored })
+      const { dead, ended, expired, given, lastConversation, stored } = element
+      const totals = { dead, expired, given, stored }
+      Object.assign(yield* state.meta(), { ...totals, endedId: lastConversation, endedSeq: ended })
     }
   }
 }

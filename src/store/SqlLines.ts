@@ -187,22 +187,24 @@ interface WaitingRow extends KeyRow {
   readonly first: number
   readonly seq: number | null
   readonly last: number | null
+  readonly missing: number | null
   readonly guest: string
 }
 
 /** `StoreLines.waiting`. In one query, because guests can begin tens of thousands of conversations with an account. */
 export function* waiting(account: AccountId, device: string): Sql<ReadonlyArray<Waiting>> {
   const found: Array<Waiting> = []
-  for (const { conversation, first, guest, last: lastKept, seq, since, ...key } of yield* rows<WaitingRow>(
+  for (const { conversation, first, guest, last: lastKept, missing, seq, since, ...key } of yield* rows<WaitingRow>(
     `select m.conversation, m.since, c.kind, c.one, c.other, c.likeness, c.first, c.guest, r.seq,
-            (select max(l.seq) from line l where l.conversation = m.conversation) as last
+            (select max(l.seq) from line l where l.conversation = m.conversation) as last,
+            (select max(g.last) from gap g where g.conversation = m.conversation) as missing
      from member m join conversation c on c.id = m.conversation
      left join cursor r on r.account = m.account and r.device = ? and r.conversation = m.conversation
      where m.account = ? order by m.conversation`,
     device,
     account
   )) {
-    const last = lastKept ?? first - 1
+    const last = Math.max(lastKept ?? first - 1, missing ?? 0)
     const cursor = Math.max(seq ?? 0, since - 1)
     if (last <= cursor) continue
     const isRoom = key.kind === roomKind

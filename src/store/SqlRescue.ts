@@ -82,6 +82,24 @@ export function* lastLineOf(conversations: ReadonlyArray<number>): Sql<number> {
   return last
 }
 
+/**
+ * The highest number that a line of a conversation has had; 0 if it has had none. Where the index of lines cannot be read, the
+ * highest that a member was given or has read.
+ */
+export function* lastNumberOf(id: ConversationId): Sql<number> {
+  const missing = yield* highest([["last", `gap where conversation = ${id}`]])
+  const stored = yield* unlessDamaged(
+    row<{ last: number | null }>("select max(seq) as last from line where conversation = ?", id)
+  )
+  if (stored !== damage) return Math.max(missing, stored?.last ?? 0)
+  const known = yield* highest([
+    ["given", `member where conversation = ${id}`],
+    ["read", `member where conversation = ${id}`],
+    ["seq", `cursor where conversation = ${id}`]
+  ])
+  return Math.max(missing, known)
+}
+
 interface MemberRow {
   readonly account: AccountId
   readonly since: number
@@ -110,8 +128,15 @@ export function* membersOf(
       id
     )
   )
-  // Copies: Postgres' rows have a class of their own.
-  if (together !== damage) return { members: together.map((member) => ({ ...member })), isPartial: false }
+  if (together !== damage) {
+    const missing = yield* missingMembers(
+      key,
+      together.map(({ account }) => account)
+    )
+    const lost = missing.map((account) => ({ account, since: first, read: 0, given: afterAll }))
+    // Copies: Postgres' rows have a class of their own.
+    return { members: [...together.map((member) => ({ ...member })), ...lost], isPartial: lost.length > 0 }
+  }
   const members: Array<MemberRow> = []
   for (const account of possibleMembers(key, lastAccount)) {
     const found = yield* unlessDamaged(
@@ -126,6 +151,21 @@ export function* membersOf(
     else if (account === owner) members.push({ account, since: afterAll, read: 0, given: afterAll })
   }
   return { members, isPartial: true }
+}
+
+/** The accounts in the key of a direct conversation that are not among its members, although they can log in. */
+export function* missingMembers(
+  key: ConversationKey,
+  members: ReadonlyArray<AccountId>
+): Sql<ReadonlyArray<AccountId>> {
+  if (key.kind === "room") return []
+  const missing: Array<AccountId> = []
+  for (const account of possibleMembers(key, 0)) {
+    if (members.includes(account)) continue
+    const found = yield* unlessDamaged(row<{ state: number }>("select state from account where id = ?", account))
+    if (found !== damage && found?.state === 0) missing.push(account)
+  }
+  return missing
 }
 
 /** The import puts the number of the last line in its place. */

@@ -18,20 +18,22 @@ interface RoomRow {
   readonly slow: number
   readonly first: number
   readonly last: number | null
+  readonly missing: number | null
 }
 
 /** `StoreRooms.all`. */
 export function* all(): Sql<ReadonlyArray<StoredRoom>> {
   const found = yield* rows<RoomRow>(
     `select r.conversation as id, r.name, c.likeness, r.topic, r.topic_by as "topicBy", r.owner, r.locked, r.slow, c.first,
-            (select max(l.seq) from line l where l.conversation = r.conversation) as last
+            (select max(l.seq) from line l where l.conversation = r.conversation) as last,
+            (select max(g.last) from gap g where g.conversation = r.conversation) as missing
      from room r join conversation c on c.id = r.conversation order by r.conversation`
   )
   const members = yield* accountsByRoom(
     "select conversation, account from member where joined > 0 order by conversation, joined"
   )
   const invited = yield* accountsByRoom("select conversation, account from invitation order by conversation, account")
-  return found.map(({ first, id, last, likeness, locked, name, owner, slow, topic, topicBy }) => ({
+  return found.map(({ first, id, last, likeness, locked, missing, name, owner, slow, topic, topicBy }) => ({
     id,
     name: Wire.encode(name),
     likeness,
@@ -40,7 +42,7 @@ export function* all(): Sql<ReadonlyArray<StoredRoom>> {
     owner: owner === 0 ? undefined : (owner as AccountId), // the column holds ids of accounts
     isLocked: locked === 1,
     slowMillis: slow,
-    last: last ?? first - 1,
+    last: Math.max(last ?? first - 1, missing ?? 0),
     members: members.get(id) ?? [],
     invited: invited.get(id) ?? []
   }))

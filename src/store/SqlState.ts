@@ -1,9 +1,10 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import { guestConversationOverhead, keyText } from "../ports/StoreLines.js"
+import * as SqlGaps from "./SqlGaps.js"
 import type { IndexedBlock, IndexWalk } from "./SqlIndex.js"
 import { endedKind, guestKind, keyColumns, keyOf, type KeyRow, ownAuthor, roomKind } from "./SqlKeys.js"
-import { rows, row, run, type Sql } from "./SqlQuery.js"
+import { damage, rows, row, run, type Sql, unlessDamaged } from "./SqlQuery.js"
 
 /** The limits of `StoreLimits`, with the duration in milliseconds. */
 export interface SqlLimits {
@@ -33,7 +34,7 @@ export interface Meta {
   /** The sizes of all lines. */
   bytes: number
   dead: number
-  /** The highest id and the highest number of conversations that have ended. */
+  /** The highest id and the highest number of conversations that have ended, or that an import knew of. */
   endedId: number
   endedSeq: number
   /** The highest id of a line, kept or not. */
@@ -102,6 +103,8 @@ export class SqlState {
   /** The walk that cleans the index of words. */
   walk: IndexWalk | undefined
   private guests: number | undefined
+  /** Whether numbers are missing in any conversation. In most stores none are, and nothing more is asked then. */
+  private hasGaps: boolean | undefined
   /** The members of rooms in `heads`. */
   private roomMembers = 0
   private known: Meta | undefined
@@ -123,6 +126,7 @@ export class SqlState {
     this.active = undefined
     this.known = undefined
     this.guests = undefined
+    this.hasGaps = undefined
     this.measured = 0
     this.passed = 0
     this.roomMembers = 0
@@ -149,7 +153,7 @@ export class SqlState {
          last_line as "lastLine", cleaned
        from meta`
     )
-    if (found === undefined) throw new Error("the store has no row in its table meta")
+    if (found === undefined) throw new Error("the store has lost the only row of its table meta; restore a backup")
     return (this.known = { ...found })
   }
 
@@ -250,8 +254,8 @@ export class SqlState {
       id
     )
     const members = new Map<AccountId, SqlMember>()
-    const next = last === undefined ? found.first : last.seq + 1
     const { first, kind } = found
+    const next = Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1
     const head: Head = {
       id,
       key: keyOf(found, id),
@@ -265,6 +269,14 @@ export class SqlState {
     if (head.key.kind !== "room") yield* this.loadMembers(head)
     this.keep(head)
     return head
+  }
+
+  /** The highest number that is known to be missing in a conversation; 0 if none is. */
+  *lastMissing(id: ConversationId): Sql<number> {
+    this.hasGaps ??= (yield* unlessDamaged(SqlGaps.areThere())) !== false
+    if (!this.hasGaps) return 0
+    const last = yield* unlessDamaged(SqlGaps.lastOf(id))
+    return last === damage ? 0 : last
   }
 
   private *loadMembers({ id, key, members, next }: Head): Sql<void> {

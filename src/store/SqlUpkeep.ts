@@ -215,7 +215,8 @@ class Step {
     const meta = yield* state.meta()
     yield* run("delete from line where id = ?", line.id)
     if (line.shared !== null) yield* SharedTexts.release(line.shared)
-    head.first = line.seq + 1
+    const next = line.seq + 1
+    head.first = (yield* state.lastMissing(head.id)) > line.seq ? yield* SqlGaps.passed(head.id, next) : next
     yield* run("update conversation set first = ?, at = ? where id = ?", head.first, line.at, head.id)
     meta.lines -= 1
     meta.bytes -= line.size

@@ -145,6 +145,9 @@ export class SqliteEngine {
       this.statement("begin immediate").run()
       if (!this.isMarked) this.statement(SqliteFile.mark).run()
       result = this.drive(sql)
+      // A request may have gone on without what it could not read.
+      if (this.state === "damaged")
+        throw new EngineFailure("damaged", "the store is damaged, so nothing more is stored")
       commits = this.drive(this.derived.meta()).commits
       this.statement("commit").run()
       this.isMarked = true

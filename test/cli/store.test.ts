@@ -126,7 +126,7 @@ describe.concurrent("a-chat store", () => {
       writeFileSync(path, bytes)
       assert.deepStrictEqual(yield* check(path), {
         status: 1,
-        output: "line 2 of conversation 2 is damaged: its checksum is wrong\n",
+        output: "line 2 of conversation 2 (alice and bob) is damaged: its checksum is wrong\n",
         errors: ""
       })
     })

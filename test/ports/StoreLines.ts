@@ -348,7 +348,7 @@ export const lineSuite = (open: OpenStore) => {
             members
           },
           ...lines,
-          { type: "totals", stored: 5, given: 0, expired: 0, dead: 0, ended: 0 }
+          { type: "totals", stored: 5, given: 0, expired: 0, dead: 0, ended: 0, lastConversation: 1 }
         ]
         yield* store.imported(Stream.fromIterable(records))
         const read = (reader: AccountId, request: Partial<PageRequest>) =>

@@ -132,7 +132,53 @@ withPostgres((database) => {
         const again = totals(yield* Stream.runCollect(rescued.exported))
         assert.deepStrictEqual([again?.lost, again?.missing], [undefined, 2])
         yield* database.executing("rescued")("delete from line where seq = 4")
-        assert.include(yield* rescued.check, "conversation 1 has line 5 in the place of 2")
+        assert.include(yield* rescued.check, "conversation 1 (alice and bob) has line 5 in the place of 2")
+      })
+    )
+
+    it.scopedLive(
+      "with a page of zeros in the place of accounts or members names them, and a copy has what is left",
+      () =>
+        Effect.gen(function* () {
+          for (const [schema, sql, what] of [
+            ["no_account", "delete from account where id = 2", "account"],
+            ["no_member", "delete from member where account = 2", "members"]
+          ] as const) {
+            const store = yield* database.open(schema)
+            const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+            yield* append(store, line(Keys.between(alice, bob), alice, "one"))
+            yield* database.executing(schema)(sql)
+            assert.isAbove((yield* store.check).length, 0)
+            const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
+            const lost = records.filter((record) => record.type === "lost")
+            assert.deepStrictEqual(
+              lost.map((record) => record.what),
+              [what]
+            )
+            const rescued = yield* database.open(`${schema}_rescued`)
+            yield* rescued.imported(Stream.fromIterable(records))
+            assert.deepStrictEqual(yield* rescued.check, [])
+            assert.strictEqual(yield* register(rescued, "somebody"), 3)
+          }
+        })
+    )
+
+    it.scopedLive("gives the numbers of damaged lines at the end of a conversation to no others in a copy", () =>
+      Effect.gen(function* () {
+        const store = yield* database.open("hurt_end")
+        const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+        const key = Keys.between(alice, bob)
+        yield* store.append(["one", "two", "three", "four", "five"].map((text) => line(key, alice, text)))
+        yield* database.executing("hurt_end")("update line set crc = crc + 1 where seq > 3")
+        const rescued = yield* database.open("rescued_end")
+        yield* rescued.imported(store.exported)
+        const again = yield* database.open("rescued_again")
+        yield* again.imported(rescued.exported)
+        for (const copy of [rescued, again]) {
+          assert.strictEqual(stored(yield* append(copy, line(key, bob, "six"))).seq, 6)
+          assert.deepStrictEqual(yield* copy.check, [])
+          assert.deepInclude(yield* balanced(copy), { lines: 4, expired: 2 })
+        }
       })
     )
 

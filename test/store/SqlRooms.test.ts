@@ -158,7 +158,7 @@ describe("rooms in SQL", () => {
       ["insert into shared_text values (7, x'61', 0)", "text 7 belongs to 0 lines, and 0 should share it"],
       [
         "update line set shared = 9 where conversation = 2",
-        "line 1 of conversation 2 is damaged: its checksum is wrong"
+        "line 1 of conversation 2 (a0 and a1) is damaged: its checksum is wrong"
       ],
       ["delete from room", "conversation 1 is a room in one table and none in the other"],
       ["update conversation set kind = 4 where id = 1", "conversation 1 is a room in one table and none in the other"],

@@ -4,14 +4,15 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { copyFileSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeSync } from "node:fs"
 import type { StoreService } from "../../src/ports/Store.js"
-import type { Page } from "../../src/ports/StoreLines.js"
+import { ofRoom, type Page, withGuest } from "../../src/ports/StoreLines.js"
 import type { SearchRequest } from "../../src/ports/StoreSearch.js"
 import * as Words from "../../src/protocol/Words.js"
 import * as Checksum from "../../src/store/Checksum.js"
 import * as Memory from "../../src/store/Memory.js"
 import * as WordBlock from "../../src/store/WordBlock.js"
 import { indexAll, searched } from "../ports/StoreSearching.js"
-import { append, defaults, line, register } from "../ports/StoreFixtures.js"
+import { append, defaults, line, register, stored } from "../ports/StoreFixtures.js"
+import { create } from "../ports/StoreRoomFixtures.js"
 import { rootOf, valueOf } from "../support/SqliteFiles.js"
 import {
   alice,
@@ -129,7 +130,7 @@ describe("damage in the file of a store", () => {
       assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
       const faults = yield* store.check
       assert.strictEqual(faults.length, 1)
-      assert.match(faults[0] ?? "", /^line \d+ of conversation 1 is damaged: its checksum is wrong$/u)
+      assert.match(faults[0] ?? "", /^line \d+ of conversation 1 \(alice and bob\) is damaged: its checksum is wrong$/u)
     })
   )
 
@@ -160,7 +161,7 @@ describe("damage in the file of a store", () => {
       const faults = yield* store.check
       assert.deepStrictEqual(
         faults.filter((fault) => fault.includes("conversation 1")),
-        [`lines ${first} to ${last} of conversation 1 cannot be read`]
+        [`lines ${first} to ${last} of conversation 1 (alice and bob) cannot be read`]
       )
       assert.notInclude(faults.join(), "should be")
       const exported = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
@@ -314,9 +315,9 @@ describe("damage in the file of a store", () => {
       const path = yield* damaged
       execute(path, "update line set crc = crc + 1 where seq in (1, 500, 501, 1000)")
       assert.deepStrictEqual(yield* copied(path, `${path}-1`), [4, undefined, 4])
-      assert.deepStrictEqual(yield* copied(`${path}-1`, `${path}-2`), [undefined, 3, 4])
+      assert.deepStrictEqual(yield* copied(`${path}-1`, `${path}-2`), [undefined, 4, 4])
       execute(`${path}-2`, "update line set crc = crc + 1 where seq = 502")
-      assert.deepStrictEqual(yield* copied(`${path}-2`, `${path}-3`), [1, 3, 5])
+      assert.deepStrictEqual(yield* copied(`${path}-2`, `${path}-3`), [1, 4, 5])
       // The first lines are removed, and the gap before them with these.
       yield* Effect.scoped(
         Effect.gen(function* () {
@@ -325,11 +326,15 @@ describe("damage in the file of a store", () => {
           assert.deepStrictEqual(yield* store.check, [])
         })
       )
-      assert.deepStrictEqual(yield* copied(`${path}-3`, `${path}-4`), [undefined, 3, 400])
+      assert.deepStrictEqual(yield* copied(`${path}-3`, `${path}-4`), [undefined, 4, 400])
       execute(`${path}-4`, "delete from line where seq = 600")
       yield* using(`${path}-4`, (store) =>
         Effect.map(store.check, (faults) =>
-          assert.include(faults, "conversation 1 has line 601 in the place of 600", "as many are missing elsewhere")
+          assert.include(
+            faults,
+            "conversation 1 (alice and bob) has line 601 in the place of 600",
+            "as many are missing elsewhere"
+          )
         )
       )
     })
@@ -366,7 +371,7 @@ describe("damage in the file of a store", () => {
       const faults = (yield* store.check).filter((fault) => fault.startsWith("lines "))
       assert.deepStrictEqual(
         faults,
-        ranges.map(({ first, last }) => `lines ${first} to ${last} of conversation 1 cannot be read`)
+        ranges.map(({ first, last }) => `lines ${first} to ${last} of conversation 1 (alice and bob) cannot be read`)
       )
     })
   )
@@ -421,18 +426,119 @@ describe("damage in the file of a store", () => {
         yield* rescued.imported(store.exported)
         assert.deepStrictEqual(yield* rescued.check, [])
         assert.deepStrictEqual(yield* rescued.waiting(bob, "main"), [])
-        const stored = yield* append(rescued, line(key, alice, "more"))
-        assert(stored._tag === "Stored")
-        assert.strictEqual(stored.seq, 991)
+        assert.strictEqual(stored(yield* append(rescued, line(key, alice, "more"))).seq, 1001)
         assert.deepStrictEqual(
           (yield* rescued.waiting(bob, "main")).map(({ cursor, last }) => [cursor, last]),
-          [[990, 991]]
+          [[1000, 1001]]
         )
         const [conversation] = yield* rescued.conversations(bob, 10)
-        assert.strictEqual(conversation?.read, 990)
+        assert.strictEqual(conversation?.read, 1000)
         assert.strictEqual((yield* rescued.statistics).waiting, 1)
         assert.deepStrictEqual(yield* rescued.check, [])
+        // As earlier versions have exported it: those did not say which the last line was.
+        const records = Chunk.map(yield* Stream.runCollect(store.exported), (record) =>
+          record.type === "conversation" ? { ...record, last: undefined } : record
+        )
+        const earlier = yield* open(`${path}-earlier`)
+        yield* earlier.imported(Stream.fromIterable(records))
+        assert.deepStrictEqual(yield* earlier.waiting(bob, "main"), [])
+        assert.strictEqual(stored(yield* append(earlier, line(key, alice, "more"))).seq, 991)
+        assert.deepStrictEqual(
+          (yield* earlier.waiting(bob, "main")).map(({ cursor, last }) => [cursor, last]),
+          [[990, 991]]
+        )
+        assert.strictEqual((yield* earlier.conversations(bob, 10))[0]?.read, 990)
+        assert.deepStrictEqual(yield* earlier.check, [])
       })
+  )
+
+  it.scopedLive("at the end of a conversation gives its numbers to no other line, however often it is copied", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const room = yield* using(path, (store) =>
+        Effect.gen(function* () {
+          yield* carolWrites(store)
+          const { id } = yield* create(store, "ops", alice)
+          yield* append(store, line(ofRoom(id), alice, "one"))
+          return id
+        })
+      )
+      // Of one conversation the last lines, and all lines of the others.
+      execute(path, "update line set crc = crc + 1 where conversation > 1 or seq > 990")
+      assert.deepStrictEqual(yield* copied(path, `${path}-1`), [12, undefined, 11])
+      // Those that have no line begin after the ones that are lost.
+      assert.deepStrictEqual(yield* copied(`${path}-1`, `${path}-2`), [undefined, 10, 11])
+      const verify = (store: StoreService) =>
+        Effect.gen(function* () {
+          const [first] = yield* store.waiting(bob, "main")
+          assert.deepInclude(first, { cursor: 0, last: 1000 })
+          const page = yield* store.page({ conversation: key, reader: bob, after: 980, limit: 100 })
+          assert.deepStrictEqual([page.lines.length, page.last, page.hasMore], [10, 1000, false])
+          assert.strictEqual((yield* store.rooms.all)[0]?.last, 1)
+          const more = yield* store.append([
+            line(key, alice, "more"),
+            line(withGuest(bob, "CAROL"), undefined, "again"),
+            line(ofRoom(room), alice, "two")
+          ])
+          assert.deepStrictEqual(
+            more.map((one) => stored(one).seq),
+            [1001, 2, 2]
+          )
+          assert.deepStrictEqual(yield* store.check, [])
+        })
+      for (const copy of [`${path}-1`, `${path}-2`]) yield* using(copy, verify)
+      // After a start, the numbers continue, and retention passes over those that are missing.
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open(`${path}-1`, { ...defaults, keepLines: 1 })
+          const { seq } = stored(yield* append(store, line(key, alice, "more")))
+          assert.strictEqual(seq, 1002)
+          for (let hasMore = true; hasMore;) ({ hasMore } = yield* store.retain([]))
+          const page = yield* store.page({ conversation: key, reader: bob, limit: 9 })
+          assert.deepStrictEqual([numbersOf(page), page.first], [[1002], 1002])
+          assert.deepStrictEqual(yield* store.check, [])
+        })
+      )
+    })
+  )
+
+  it.scopedLive("at the end of a guest's conversation lets it end, once nothing else is kept of it", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      yield* using(path, (store) => Effect.zipRight(carolWrites(store), carolWrites(store)))
+      execute(path, "update line set crc = crc + 1 where conversation > 1 and seq = 2")
+      yield* copied(path, `${path}-1`)
+      const store = yield* open(`${path}-1`, { ...defaults, keepLines: 0 })
+      const conversation = yield* store.find(withGuest(bob, "CAROL"))
+      assert.isDefined(conversation)
+      for (let hasMore = true; hasMore;) ({ hasMore } = yield* store.retain([]))
+      const [waiting] = (yield* store.waiting(bob, "main")).filter((one) => one.conversation === conversation)
+      assert.deepInclude(waiting, { first: 3, last: 2 })
+      yield* store.saveCursors([{ account: bob, device: "main", conversation, seq: 2 }])
+      yield* store.retain([])
+      assert.isUndefined(yield* store.find(withGuest(bob, "CAROL")))
+      assert.deepStrictEqual(yield* store.check, [])
+    })
+  )
+
+  it.scopedLive("in the index of lines as well gives no line a number that a device was given", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      yield* using(path, (store) =>
+        Effect.gen(function* () {
+          const conversation = yield* store.find(key)
+          assert.isDefined(conversation)
+          yield* store.saveCursors([{ account: bob, device: "main", conversation, seq: 1000 }])
+        })
+      )
+      execute(path, "update line set crc = crc + 1 where seq > 990")
+      const root = rootOf(path, "line_seq")
+      yield* write(path, Buffer.alloc(4096, 7), 4096 * (root - 1))
+      const rescued = yield* open(`${path}-rescued`)
+      yield* rescued.imported((yield* open(path)).exported)
+      assert.strictEqual(stored(yield* append(rescued, line(key, alice, "more"))).seq, 1001)
+      assert.deepStrictEqual(yield* rescued.check, [])
+    })
   )
 
   it.scopedLive("is found at the start after a server was killed", () =>
