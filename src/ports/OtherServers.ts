@@ -1,0 +1,66 @@
+import * as Effect from "effect/Effect"
+import type { AccountId } from "./StoreAccounts.js"
+
+/** Another server of the same chat, which uses the same store. */
+export interface OtherServer {
+  /** Of this process: after a restart, it is another one. */
+  readonly id: string
+  /** The name of its node. */
+  readonly name: string
+}
+
+/** What can be sent: JSON. */
+export type Message = string | number | boolean | null | ReadonlyArray<Message> | { readonly [key: string]: Message }
+
+/** What one part of the server is told about the others: in order, and in the broker's turn. */
+export interface OtherServersEvents {
+  /** This server can be written to from now on. Each part tells it what it has to know. */
+  readonly appeared?: (server: OtherServer) => void
+  /** A message of this part of another server: each exactly once, in the order in which they were sent. */
+  readonly received?: (server: OtherServer, message: Message) => void
+  /**
+   * This server is no longer one of the others, and has been silent before. What was sent to it may have arrived. After a
+   * cut it may appear again, with the same id.
+   */
+  readonly lost?: (server: OtherServer) => void
+}
+
+/**
+ * The other servers that use the same store, as far as accounts, conversations and rooms have to know of them. Every member
+ * but the effects is for the broker's turn. A server that is alone has `alone`.
+ */
+export interface OtherServers {
+  /** The id of this server. */
+  readonly self: string
+  /** Those that can be written to. */
+  readonly all: ReadonlyArray<OtherServer>
+  /**
+   * Registers a part of the server, by a short name that is the same on all of them. For parts that are being made, before
+   * the first event.
+   */
+  readonly part: (name: string, events: OtherServersEvents) => OtherServersPart
+  /**
+   * Registers what must be done after this server was suspended or taken for lost, before it writes messages and takes
+   * lines again: until then, it looks suspended to its clients. An effect that cannot succeed now tries again by itself.
+   */
+  readonly beforeResuming: (settle: Effect.Effect<void>) => void
+}
+
+export interface OtherServersPart {
+  /** Sends a message at the end of the turn: to one server, by default to all that are known now. */
+  readonly send: (message: Message, to?: OtherServer) => void
+}
+
+/** A server that is alone. */
+export const alone: OtherServers = {
+  self: "",
+  all: [],
+  part: () => ({ send: () => {} }),
+  beforeResuming: () => {}
+}
+
+/** A device of an account, as the store identifies it. */
+export interface DeviceId {
+  readonly account: AccountId
+  readonly device: string
+}
