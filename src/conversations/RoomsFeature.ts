@@ -27,6 +27,8 @@ export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   readonly isListed: (name: string) => boolean
   /** In the broker's turn: a device of an account is connected. */
   readonly connected: (feed: Feed) => void
+  /** In the broker's turn: another server has stored lines of this room, up to this one. Left out: there is none. */
+  readonly announced?: (room: ConversationId, last: number) => void
   /** In the broker's turn: the store has removed an account, also from its rooms. */
   readonly accountRemoved: (account: AccountId) => void
   /** See `Registering`: the account is a member of the rooms that the guest is in. */
