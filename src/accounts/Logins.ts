@@ -120,6 +120,8 @@ const open = (
             return FatalReply.tooManyDevices
           case "Unknown":
             return FatalReply.wrongPassword
+          case "Elsewhere":
+            return FatalReply.accountsUnavailable(retryStoreMillis)
           case "Opened":
             return proven
         }

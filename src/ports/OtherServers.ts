@@ -1,4 +1,4 @@
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { AccountId } from "./StoreAccounts.js"
 
 /** Another server of the same chat, which uses the same store. */

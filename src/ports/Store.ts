@@ -3,6 +3,7 @@ import type { StoreAccounts } from "./StoreAccounts.js"
 import type { StoreLines } from "./StoreLines.js"
 import type { StoreRooms } from "./StoreRooms.js"
 import type { StoreSearch } from "./StoreSearch.js"
+import type { StoreSharing } from "./StoreSharing.js"
 import type { StoreUpkeep } from "./StoreUpkeep.js"
 
 /** What a store says about itself. */
@@ -24,6 +25,8 @@ export type StoreState =
 export interface StoreService extends StoreFacts, StoreLines, StoreSearch, StoreUpkeep {
   readonly accounts: StoreAccounts
   readonly rooms: StoreRooms
+  /** Of a store that several servers use at the same time; undefined if this server is the only one. */
+  readonly sharing?: StoreSharing | undefined
   /** How the latest request that had to write ended. Synchronous, for metrics. */
   readonly state: () => StoreState
 }

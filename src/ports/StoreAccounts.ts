@@ -39,12 +39,27 @@ export type OpenedDevice =
   | { readonly _tag: "TooMany" }
   /** There is no such device, and none was to be made. */
   | { readonly _tag: "Unknown" }
+  /** The device is that of another server, which still runs. Nothing has changed. */
+  | {
+      readonly _tag: "Elsewhere"
+      /** The id of that server: one of `others`. */
+      readonly owner: string
+    }
 
 export interface OpenDeviceOptions {
   readonly maxDevices: number
   readonly present: ReadonlyArray<string>
   /** Whether the device must exist. Default: false. */
   readonly isKnown?: boolean | undefined
+  /** Whether nobody is connected as this device: it does not become this server's, and is never `Elsewhere`. Default: false. */
+  readonly isAway?: boolean | undefined
+  /**
+   * The ids of the other servers of this store that run. Devices of theirs count as present, and `device` is `Elsewhere` if
+   * it is one of them. Default: none.
+   */
+  readonly others?: ReadonlyArray<string> | undefined
+  /** The one of `others` that has given the device up for this server. */
+  readonly takeFrom?: string | undefined
 }
 
 /** Accounts, their devices, and what proves them. Secrets come as hashes; this port never sees a password or a token. */
@@ -61,8 +76,17 @@ export interface StoreAccounts {
   }) => Effect.Effect<StoredAccount | undefined, StoreError>
   /** The hash of the password with its parameters; undefined for an account that is unknown or removed. */
   readonly credential: (account: AccountId) => Effect.Effect<string | undefined, StoreError>
-  /** Replaces the hash of the password. Tokens stay. False for an account that is unknown or removed. */
-  readonly setCredential: (account: AccountId, credential: string) => Effect.Effect<boolean, StoreError>
+  /**
+   * Replaces the hash of the password. Tokens stay. False for an account that is unknown or removed.
+   *
+   * @param before the hash of the same password that this one replaces, if it is only made in another way: then the password
+   *   does not count as changed, and the result is false if the account has another hash
+   */
+  readonly setCredential: (
+    account: AccountId,
+    credential: string,
+    before?: string
+  ) => Effect.Effect<boolean, StoreError>
   /**
    * Removes an account: devices, tokens, cursors and the credential are gone, lines that waited for it return, and it
    * leaves all rooms (`StoreRooms.leave`; also its invitations are gone). Its name stays taken. The result has the returns
@@ -75,7 +99,8 @@ export interface StoreAccounts {
   /**
    * Finds or creates a device, which counts as seen now. A new device starts where the furthest one is, so it gets what
    * no device was given; the first one starts at the beginning. At `maxDevices`, the device that was away longest is
-   * forgotten, but none of those that are `present`.
+   * forgotten, but none of those that are `present`. In a store that several servers use, the device is then that of this
+   * server: only this one moves its cursors, until another one opens it or this one reports that it has `left`.
    */
   readonly openDevice: (
     account: AccountId,
@@ -97,7 +122,7 @@ export interface StoreAccounts {
   readonly seen: (
     present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
   ) => Effect.Effect<ReadonlyArray<{ readonly account: AccountId; readonly device: string }>, StoreError>
-  /** Marks devices as seen now: those that have just left. */
+  /** Marks devices as seen now: those that have just left. They are no longer those of this server. */
   readonly left: (
     devices: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
   ) => Effect.Effect<void, StoreError>

@@ -214,7 +214,7 @@ export interface StoreLines {
   /**
    * Stores lines in this order, and moves cursors. Everything is on disk and flushed once it succeeds; nothing is stored
    * if it fails. One transaction: at most `maxBatchLines` lines and `maxBatchBytes` of text. Cursors never move back;
-   * those of unknown devices are ignored.
+   * those of unknown devices are ignored, and so are those of devices of other servers (`StoreAccounts.openDevice`).
    *
    * @returns one result for each line, in the same order
    */

@@ -59,8 +59,12 @@ export interface StoreRooms {
     /** Undefined for a room that a guest creates. */
     readonly owner: AccountId | undefined
   }) => Effect.Effect<StoredRoom | undefined, StoreError>
-  /** False if there is no such room, or the new owner is not a member: then nothing changes. */
-  readonly change: (room: ConversationId, changes: RoomChanges) => Effect.Effect<boolean, StoreError>
+  /**
+   * False if there is no such room, or the new owner is not a member: then nothing changes.
+   *
+   * @param by who does it, in wire form, for the other servers of the store (`StoreSharing`); as in `leave` and `invite`
+   */
+  readonly change: (room: ConversationId, changes: RoomChanges, by?: string) => Effect.Effect<boolean, StoreError>
   /**
    * Makes an account a member, and uses up its invitation. All of its devices start at the last line, and its read mark is
    * there. Changes nothing for a member.
@@ -73,9 +77,13 @@ export interface StoreRooms {
    * Ends a membership, with its cursors and its read mark. A room whose owner leaves passes to the account that has been a
    * member longest. Undefined if the account is not a member.
    */
-  readonly leave: (room: ConversationId, account: AccountId) => Effect.Effect<Departure | undefined, StoreError>
+  readonly leave: (
+    room: ConversationId,
+    account: AccountId,
+    by?: string
+  ) => Effect.Effect<Departure | undefined, StoreError>
   /** Invites an account. False if there is no such room or account, or if it is a member. */
-  readonly invite: (room: ConversationId, account: AccountId) => Effect.Effect<boolean, StoreError>
+  readonly invite: (room: ConversationId, account: AccountId, by?: string) => Effect.Effect<boolean, StoreError>
   /** Withdraws an invitation. False if there is none. */
   readonly uninvite: (room: ConversationId, account: AccountId) => Effect.Effect<boolean, StoreError>
   /**

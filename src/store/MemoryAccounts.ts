@@ -113,10 +113,10 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     ),
     create: (account) => Effect.sync(() => create(account)),
     credential: (id) => Effect.sync(() => state.active(id)?.credential),
-    setCredential: (id, credential) =>
+    setCredential: (id, credential, before) =>
       Effect.sync(() => {
         const account = state.active(id)
-        if (account === undefined) return false
+        if (account === undefined || (before !== undefined && account.credential !== before)) return false
         account.credential = credential
         return true
       }),

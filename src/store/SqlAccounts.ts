@@ -79,9 +79,15 @@ export function* credential(account: AccountId): Sql<string | undefined> {
 }
 
 /** `StoreAccounts.setCredential`. */
-export function* setCredential(state: SqlState, account: AccountId, credential: string): Sql<boolean> {
+export function* setCredential(
+  state: SqlState,
+  account: AccountId,
+  hash: string,
+  before: string | undefined
+): Sql<boolean> {
   if (!(yield* state.activeAccounts()).has(account)) return false
-  yield* run("update account set credential = ? where id = ?", credential, account)
+  if (before !== undefined && (yield* credential(account)) !== before) return false
+  yield* run("update account set credential = ? where id = ?", hash, account)
   return true
 }
 

@@ -59,8 +59,8 @@ export const requests = {
     SqlAccounts.create(state, account, moment)
   ),
   credential: reads((_state, _, account: AccountId) => SqlAccounts.credential(account)),
-  setCredential: writes((state, _, account: AccountId, credential: string) =>
-    SqlAccounts.setCredential(state, account, credential)
+  setCredential: writes((state, _, account: AccountId, credential: string, before?: string) =>
+    SqlAccounts.setCredential(state, account, credential, before)
   ),
   remove: writes((state, moment, account: AccountId) => SqlAccounts.remove(state, account, moment)),
   free: writes((_state, _, account: AccountId) => SqlAccounts.free(account)),
@@ -84,11 +84,17 @@ export const requests = {
   createRoom: writes((state, _, room: { name: string; likeness: string; owner: AccountId | undefined }) =>
     SqlRooms.create(state, room)
   ),
-  changeRoom: writes((state, _, room: ConversationId, changes: RoomChanges) => SqlRooms.change(state, room, changes)),
+  changeRoom: writes((state, _, room: ConversationId, changes: RoomChanges, by?: string) =>
+    SqlRooms.change(state, room, changes, by)
+  ),
   joinRoom: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.join(state, room, account)),
-  leaveRoom: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.leave(state, room, account)),
-  invite: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.invite(state, room, account)),
-  uninvite: writes((_state, _, room: ConversationId, account: AccountId) => SqlRooms.uninvite(room, account)),
+  leaveRoom: writes((state, _, room: ConversationId, account: AccountId, by?: string) =>
+    SqlRooms.leave(state, room, account, by)
+  ),
+  invite: writes((state, _, room: ConversationId, account: AccountId, by?: string) =>
+    SqlRooms.invite(state, room, account, by)
+  ),
+  uninvite: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.uninvite(state, room, account)),
   endRoom: writes((state, _, room: ConversationId) => SqlRooms.end(state, room)),
 
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),

@@ -92,7 +92,12 @@ export function* create(
 }
 
 /** `StoreRooms.change`. */
-export function* change(state: SqlState, id: ConversationId, changes: RoomChanges): Sql<boolean> {
+export function* change(
+  state: SqlState,
+  id: ConversationId,
+  changes: RoomChanges,
+  _by: string | undefined
+): Sql<boolean> {
   const head = yield* state.room(id)
   if (head === undefined) return false
   const { isLocked, owner, slowMillis, topic } = changes
@@ -112,7 +117,7 @@ export function* join(state: SqlState, id: ConversationId, account: AccountId): 
   const head = yield* state.room(id)
   if (head === undefined || !(yield* state.activeAccounts()).has(account)) return undefined
   if ((yield* state.member(head, account)) === undefined) {
-    const isInvited = yield* uninvite(id, account)
+    const isInvited = yield* uninvite(state, id, account)
     const room = yield* row<{ locked: number }>("select locked from room where conversation = ?", id)
     if (!isInvited && room?.locked === 1) return undefined
     yield* addMember(head, account)
@@ -131,7 +136,12 @@ function* addMember({ id, next }: Head, account: AccountId): Sql<void> {
 }
 
 /** `StoreRooms.leave`. */
-export function* leave(state: SqlState, id: ConversationId, account: AccountId): Sql<Departure | undefined> {
+export function* leave(
+  state: SqlState,
+  id: ConversationId,
+  account: AccountId,
+  _by: string | undefined
+): Sql<Departure | undefined> {
   const head = yield* state.room(id)
   if (head === undefined || (yield* state.member(head, account)) === undefined) return undefined
   return yield* removeMember(state, head, account)
@@ -155,7 +165,12 @@ export function* removeMember(state: SqlState, { id, members }: Head, account: A
 }
 
 /** `StoreRooms.invite`. */
-export function* invite(state: SqlState, id: ConversationId, account: AccountId): Sql<boolean> {
+export function* invite(
+  state: SqlState,
+  id: ConversationId,
+  account: AccountId,
+  _by: string | undefined
+): Sql<boolean> {
   const head = yield* state.room(id)
   if (head === undefined || !(yield* state.activeAccounts()).has(account)) return false
   if ((yield* state.member(head, account)) !== undefined) return false
@@ -164,7 +179,7 @@ export function* invite(state: SqlState, id: ConversationId, account: AccountId)
 }
 
 /** `StoreRooms.uninvite`. */
-export function* uninvite(id: ConversationId, account: AccountId): Sql<boolean> {
+export function* uninvite(_state: SqlState, id: ConversationId, account: AccountId): Sql<boolean> {
   const found = yield* row("select account from invitation where conversation = ? and account = ?", id, account)
   if (found === undefined) return false
   yield* run("delete from invitation where conversation = ? and account = ?", id, account)

@@ -50,7 +50,7 @@ export const make = (database: SqlDatabase): StoreService => {
       freed: call("freed"),
       create: (account) => call("create", account),
       credential: (account) => call("credential", account),
-      setCredential: (account, credential) => call("setCredential", account, credential),
+      setCredential: (account, credential, before) => call("setCredential", account, credential, before),
       remove: (account) => call("remove", account),
       free: (account) => call("free", account),
       devices: (account) => call("devices", account),
@@ -64,10 +64,10 @@ export const make = (database: SqlDatabase): StoreService => {
     rooms: {
       all: call("rooms"),
       create: (room) => call("createRoom", room),
-      change: (room, changes) => call("changeRoom", room, changes),
+      change: (room, changes, by) => call("changeRoom", room, changes, by),
       join: (room, account) => call("joinRoom", room, account),
-      leave: (room, account) => call("leaveRoom", room, account),
-      invite: (room, account) => call("invite", room, account),
+      leave: (room, account, by) => call("leaveRoom", room, account, by),
+      invite: (room, account, by) => call("invite", room, account, by),
       uninvite: (room, account) => call("uninvite", room, account),
       end: (room) => call("endRoom", room)
     },
