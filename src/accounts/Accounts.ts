@@ -4,6 +4,7 @@ import type { Admission } from "../chat/Admission.js"
 import type { Device } from "../chat/Device.js"
 import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
 import { LiveSource, type Live } from "../chat/Live.js"
+import { alone, type OtherServers } from "../ports/OtherServers.js"
 import { Store } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
@@ -11,6 +12,7 @@ import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Time from "../ports/Time.js"
 import * as AccountCommands from "./AccountCommands.js"
 import { AccountIndex } from "./AccountIndex.js"
+import { DevicesElsewhere } from "./DevicesElsewhere.js"
 import * as AccountOperations from "./AccountOperations.js"
 import type { AccountsBroker, AccountsContext, Registering } from "./AccountsContext.js"
 import { defaults, type AccountsSettings } from "./AccountsSettings.js"
@@ -24,6 +26,8 @@ export interface AccountsOptions extends Omit<VerificationOptions, "time"> {
   readonly removed?: (returns: ReadonlyArray<Undelivered>, account: AccountId) => void
   /** See `Registering`. By default a guest has nothing elsewhere. */
   readonly registering?: Registering
+  /** The other servers that use the same store, by default none. */
+  readonly others?: OtherServers
 }
 
 /** Accounts for a server, which takes `admission` and `feature`. */
@@ -31,6 +35,7 @@ export interface Accounts {
   readonly admission: Admission
   readonly feature: MakeFeature
   readonly index: AccountIndex
+  readonly devicesElsewhere: DevicesElsewhere
   /** What the operator does to accounts while the server runs. */
   readonly operations: AccountOperations.AccountOperations
 }
@@ -56,6 +61,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
       verification: new Verification({ ...options, time }),
       registrations: new Registrations(() => settings.current.registrationsPerAddress, time.now),
       registering: options.registering ?? takeOnly,
+      devicesElsewhere: new DevicesElsewhere(options.others ?? alone),
       broker: () => {
         if (broker === undefined) throw new Error("the server of these accounts has not started")
         return broker
@@ -63,6 +69,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     }
     return {
       index: context.index,
+      devicesElsewhere: context.devicesElsewhere,
       admission: {
         get takesSecrets() {
           return settings.current.mode !== "off"
@@ -98,12 +105,14 @@ export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreEr
     verification: new Verification({ time }),
     registrations: new Registrations(() => 0, time.now),
     registering: (_guest, _account, take) => Effect.sync(take),
+    devicesElsewhere: new DevicesElsewhere(alone),
     broker: () => nobody
   })
 })
 
 const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature => {
-  const { index, settings, store } = accounts
+  const { devicesElsewhere, index, settings, store } = accounts
+  devicesElsewhere.start(broker)
   const { kind, log } = store
   const someLeft = Effect.unsafeMakeLatch(false)
   let left: Array<Device> = []
@@ -129,8 +138,12 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
         }
       }
     ],
+    joined: ({ device }) => {
+      if (device !== undefined) devicesElsewhere.came(device)
+    },
     left: ({ device }) => {
       if (device === undefined) return
+      devicesElsewhere.left(device)
       left.push(device)
       someLeft.unsafeOpen()
     },

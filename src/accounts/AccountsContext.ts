@@ -6,6 +6,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
 import type { AccountIndex } from "./AccountIndex.js"
+import type { DevicesElsewhere } from "./DevicesElsewhere.js"
 import type { AccountsSettings } from "./AccountsSettings.js"
 import type { Registrations } from "./Registrations.js"
 import type { Verification } from "./Verification.js"
@@ -30,6 +31,7 @@ export interface AccountsContext {
   readonly verification: Verification
   readonly registrations: Registrations
   readonly registering: Registering
+  readonly devicesElsewhere: DevicesElsewhere
   /** The broker of the server; there is none before the server has started. */
   readonly broker: () => AccountsBroker
 }

@@ -10,6 +10,7 @@ import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
 import { likenessOf } from "../chat/Names.js"
 import type { ReachabilityProbe } from "../ports/Reachability.js"
 import type { Listen } from "../ports/Transport.js"
+import type { OtherServers } from "../ports/OtherServers.js"
 import * as Name from "../protocol/Name.js"
 import { Cluster, type ClusterService, type ClusterUnavailable } from "../ports/Cluster.js"
 import { decode } from "./Contents.js"
@@ -22,6 +23,8 @@ import { NodeTraffic } from "./NodeTraffic.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import { RemoteRecipients } from "./RemoteRecipients.js"
+import { isOfMessages } from "./ServerMessages.js"
+import { ServersOfStore } from "./ServersOfStore.js"
 import * as Unavailable from "./Unavailable.js"
 
 /** What joins this node to the others. */
@@ -63,14 +66,21 @@ export interface ClusterChat {
   readonly listen: (listen: Listen) => Listen
   readonly probe: (probe: ReachabilityProbe) => ReachabilityProbe
   readonly counts: () => ClusterCounts
+  /**
+   * The other servers that use the store of this one. To be called before the server is made, if it has a store.
+   *
+   * @param self the id of this server, of which no other one is the same
+   */
+  readonly servers: (self: string) => OtherServers
 }
 
 export const make = (join: JoinNodes): ClusterChat => {
   let started: Chat | undefined = undefined
+  let servers: ServersOfStore | undefined = undefined
   const gate = new Gate(() => started?.isOpen !== true)
   return {
     feature: (broker) => {
-      const chat = new Chat(broker, gate, join)
+      const chat = new Chat(broker, gate, join, servers)
       started = chat
       return chat.feature
     },
@@ -81,6 +91,7 @@ export const make = (join: JoinNodes): ClusterChat => {
     }),
     listen: (listen) => gate.listen(listen),
     probe: (probe) => gate.probe(probe),
+    servers: (self) => (servers = new ServersOfStore(self)),
     counts: () => ({
       foreign: { received: 0, delivered: 0, returned: 0, ...started?.foreign.ledger },
       queued: started?.foreign.queued ?? 0,
@@ -103,12 +114,16 @@ class Chat {
   unreadable = 0
   private nodes: Nodes | undefined = undefined
   private isSuspended = false
+  /** Since this node has joined, or was taken for lost: whether everything was done that must be done before it resumes. */
+  private isSettled = false
+  private isSettling = false
   private fork: (effect: Effect.Effect<void>) => unknown = () => {}
 
   constructor(
     private readonly broker: FeatureContext,
     private readonly gate: Gate,
-    private readonly join: JoinNodes
+    private readonly join: JoinNodes,
+    private readonly servers: ServersOfStore | undefined
   ) {
     const isOpen = () => this.isOpen
     const trafficTo = (node: OtherNode) => this.trafficTo(node)
@@ -125,6 +140,11 @@ class Chat {
       where: (name) => this.nodes?.where(name),
       find: (name) => (this.nodes === undefined ? Effect.succeed(undefined) : this.nodes.find(name)),
       fork: (effect) => void this.fork(effect)
+    })
+    this.servers?.start({
+      atEnd: (run) => broker.atEnd(run),
+      nodes: () => this.nodes,
+      cannotRead: (node) => this.cannotRead(node)
     })
     // Later, since the broker is not complete yet.
     broker.soon(() => this.close())
@@ -152,7 +172,8 @@ class Chat {
         const nodes = yield* this.joined
         yield* this.broker.inTurn(() => {
           this.nodes = nodes
-          if (!nodes.isSuspended()) this.open()
+          this.servers?.flush()
+          if (!nodes.isSuspended()) this.resume()
         })
         yield* Effect.never
       })
@@ -200,8 +221,9 @@ class Chat {
   }
 
   private readonly events: NodesEvents = {
-    appeared: () => {},
+    appeared: (node) => this.servers?.appeared(node),
     received: (node, content) => {
+      if (isOfMessages(content)) return this.servers?.received(node, content)
       const { isWhole, mayHaveLines, pieces, reports, unread } = decode(content)
       if (!isWhole) this.cannotRead(node)
       if (mayHaveLines) this.trafficTo(node).reportLoss()
@@ -209,11 +231,15 @@ class Chat {
       this.recipients.doubt(node, unread)
       this.foreign.receive(node, pieces)
     },
-    hasRoom: (node) => this.traffic.get(node)?.hasRoom(),
+    hasRoom: (node) => {
+      this.traffic.get(node)?.hasRoom()
+      this.servers?.hasRoom(node)
+    },
     lost: (node) => {
       this.foreign.lost(node)
       this.recipients.lost(node)
       this.traffic.delete(node)
+      this.servers?.lost(node)
     },
     nameMoved: (name, node) => {
       if (isHidden(name)) return
@@ -221,9 +247,10 @@ class Chat {
       this.recipients.moved(name, node)
     },
     suspended: () => this.close(),
-    resumed: () => this.open(),
+    resumed: () => this.resume(),
     // Lines of nodes that have returned them by now must not be written any more.
     reborn: () => {
+      this.isSettled = false
       for (const peer of this.foreign.unwritten) this.broker.breakOff(peer, "connection-lost")
     },
     nameTaken: (likeness, name) => this.names.taken(likeness, name)
@@ -242,6 +269,23 @@ class Chat {
   private close() {
     this.isSuspended = true
     this.broker.divert(this.nobody)
+  }
+
+  /** This node may write: as soon as what changed at the others while it was no part of the cluster is known. */
+  private resume() {
+    if (this.isSettling) return
+    if (this.isSettled || this.servers?.mustSettle !== true) return this.open()
+    this.isSettling = true
+    this.isSettled = true // unless it is taken for lost once more
+    this.fork(
+      Effect.zipRight(
+        this.servers.settle,
+        this.broker.inTurn(() => {
+          this.isSettling = false
+          if (this.nodes?.isSuspended() === false) this.resume()
+        })
+      )
+    )
   }
 
   private open() {

@@ -5,18 +5,21 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
 import type { Registering } from "../accounts/AccountsContext.js"
+import { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
 import type { Command } from "../chat/Commands.js"
 import type { FeatureContext, MakeFeature } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
-import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import { alone } from "../ports/OtherServers.js"
+import { ofRoom, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import * as Name from "../protocol/Name.js"
 import * as FatalReply from "../protocol/FatalReply.js"
+import { Announcements } from "./Announcements.js"
 import { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
 import { Indexing } from "./Indexing.js"
@@ -84,11 +87,14 @@ export const prepare = (plain: StoreService): ConversationsStore => {
 /**
  * Lines to accounts and rooms: they are stored, and then given to the account's devices, or to the clients in the room
  * (protocol, sections 10 and 11). An account and a room are recipients whose writer is the store.
+ *
+ * @param devices those connected to the other servers that use the store, by default none
  */
 export const make = (
   prepared: ConversationsStore,
   accounts: AccountIndex,
-  makeRooms: MakeRooms = noRooms
+  makeRooms: MakeRooms = noRooms,
+  devices: DevicesElsewhere = new DevicesElsewhere(alone)
 ): {
   readonly feature: MakeFeature
   /** In the broker's turn: an account was removed, and lines that waited for it return. */
@@ -103,7 +109,7 @@ export const make = (
   }
   return {
     feature: (broker) => {
-      const started = new Conversations(prepared, accounts, broker, makeRooms)
+      const started = new Conversations(prepared, accounts, broker, makeRooms, devices)
       const { rooms } = started
       const { kind, log } = prepared.store
       conversations = started
@@ -140,6 +146,7 @@ class Conversations {
   private readonly returns: Returns
   private readonly indexing: Indexing
   private readonly trouble: StoreTrouble
+  private readonly announcements: Announcements
   private readonly forFeeds: FeedCollaborators
   /** Feeds that cannot continue, and why. */
   private readonly lostFeeds: Array<readonly [feed: Feed, cause: unknown]> = []
@@ -149,7 +156,8 @@ class Conversations {
     { cursors, store }: ConversationsStore,
     private readonly accounts: AccountIndex,
     private readonly broker: FeatureContext,
-    makeRooms: MakeRooms
+    makeRooms: MakeRooms,
+    devices: DevicesElsewhere
   ) {
     const { atEnd, inTurn, put } = broker
     const trouble = new StoreTrouble(broker.time.now)
@@ -170,8 +178,9 @@ class Conversations {
       failed,
       lost,
       opened: (feed, waiting) => {
+        const isFirst = !feed.isReady
         feed.open(waiting)
-        if (feed.device !== undefined) this.returns.check(feed.device.account)
+        if (isFirst && feed.device !== undefined) this.returns.check(feed.device.account)
       }
     })
     this.pager = new Pager({ store, inTurn, failed, unreadable: trouble.unreadable, lost })
@@ -201,6 +210,12 @@ class Conversations {
       cursors: this.cursors,
       now: broker.time.now
     })
+    const { others } = devices
+    this.announcements = new Announcements({
+      devices,
+      atEnd,
+      announced: (conversation, key, last) => this.announced(conversation, key, last)
+    })
     this.mailboxes = new Mailboxes(broker, this.writer, (mailbox, stored) => {
       const { by } = stored
       const { again, conversation, given, seq } = stored.answer
@@ -208,6 +223,7 @@ class Conversations {
       if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
       const kept = storedLine(stored)
       mailbox.give(conversation, key, kept, by, lost)
+      this.announcements.stored(conversation, key, seq)
       if (account === undefined) this.returns.stored(conversation, seq, by)
       this.receipts.wrote(by, conversation)
       const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
@@ -225,6 +241,10 @@ class Conversations {
           lost(feed, defect)
         }
       },
+      others,
+      devicesElsewhere: devices,
+      announce: (room, last, to = others.all) => this.announcements.announce(to, room, ofRoom(room), last),
+      announced: (feed, room, last) => this.feedAnnounced(feed, room, ofRoom(room), last),
       failed
     })
     this.forFeeds = {
@@ -233,8 +253,36 @@ class Conversations {
       cursors,
       receipts: this.receipts,
       rendering: this.rendering,
-      mayRead: (reader, key) => key.kind !== "room" || this.rooms.mayRead(reader, key.room)
+      mayRead: (reader, key) => key.kind !== "room" || this.rooms.mayRead(reader, key.room),
+      askAgain: others === alone ? undefined : (feed) => this.opening.add(feed)
     }
+    // What other servers stored before they knew of the device was not announced, nor what they stored at the end.
+    devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
+    others.part("tails", { lost: () => this.checkAllAgain() })
+    others.beforeResuming(broker.inTurn(() => this.checkAllAgain()))
+  }
+
+  /** Another server has stored lines of a conversation, up to this one. */
+  private announced(conversation: ConversationId, key: ConversationKey, last: number) {
+    if (key.kind === "room") return this.rooms.announced?.(key.room, last)
+    const accounts = key.kind === "guest" ? [key.account] : new Set(key.accounts)
+    for (const account of accounts) {
+      for (const feed of this.mailboxes.get(account)?.allFeeds ?? []) this.feedAnnounced(feed, conversation, key, last)
+    }
+    this.indexing.changed()
+  }
+
+  private feedAnnounced(feed: Feed, conversation: ConversationId, key: ConversationKey, last: number) {
+    try {
+      feed.announced(conversation, key, last)
+    } catch (defect) {
+      this.lose(feed, defect)
+    }
+  }
+
+  /** There may be lines that other servers have stored and that were not announced, or not in time. */
+  private checkAllAgain() {
+    for (const feed of this.feeds.values()) feed.checkAgain()
   }
 
   /** Runs until the broker ends, then saves what was given, unless the store does not answer. */

@@ -75,6 +75,11 @@ export interface FeedCollaborators {
   readonly rendering: Rendering
   /** Whether this client may read this conversation now. */
   readonly mayRead: (reader: Peer, key: ConversationKey) => boolean
+  /**
+   * Asks the store once more what waits for this feed's device, and then calls `open`. Only where other servers store lines
+   * as well. Idempotent.
+   */
+  readonly askAgain?: ((feed: Feed) => void) | undefined
 }
 
 /**
@@ -97,6 +102,8 @@ export class Feed implements Source {
   /** It is known what the device has not been given. */
   private isOpen = false
   private isOver = false
+  /** Lines that may be unknown to the store's answer were stored before that came. */
+  private isIncomplete = false
   /** The first line of each conversation that was stored before that was known. */
   private early = SparseMap.empty<ConversationId, Early>()
   /** Lines that this connection has sent and will meet on a page, which does not say who has sent them. */
@@ -116,11 +123,17 @@ export class Feed implements Source {
     return (this.given ??= new RecentNumbers(rememberedConversations))
   }
 
-  /** The store has answered in which conversations something waits. Whatever is stored after that is new. */
+  /**
+   * The store has answered in which conversations something waits. Whatever this server stores after that is new, and what
+   * others store is announced, or answered the next time.
+   */
   open(waiting: ReadonlyArray<Waiting>) {
     if (this.isOver) return
     this.isOpen = true
+    if (this.isIncomplete) this.broker.askAgain?.(this)
+    this.isIncomplete = false
     for (const { conversation, cursor, guest, key, last } of waiting) {
+      if (this.behind.has(conversation)) continue
       // The account may have left a room since, or entered it: there the feed begins where `follow` has put it.
       const given = this.given?.get(conversation) ?? cursor
       if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last, guest)
@@ -197,8 +210,9 @@ export class Feed implements Source {
   stored(conversation: ConversationId, key: ConversationKey, line: StoredLine, by: Peer) {
     if (this.isOver) return
     const { seq } = line
+    if (this.isUnknown(conversation)) return this.noteOwn(conversation, line, by)
     if (!this.isOpen) {
-      if (!this.early.has(conversation)) this.early = this.early.put(conversation, { key, seq, guest: line.author })
+      this.isEarly(conversation, key, seq, line.author)
       return this.noteOwn(conversation, line, by)
     }
     const behind = this.behind.get(conversation)
@@ -217,6 +231,44 @@ export class Feed implements Source {
       const text = this.takeUp(conversation, key, line, by)
       if (text !== undefined) this.broker.give(this.peer, text, 1, this)
     }
+  }
+
+  /** There may be lines that other servers have stored and that were not announced. */
+  checkAgain() {
+    if (this.device === undefined || this.isOver) return
+    if (this.isOpen) this.broker.askAgain?.(this)
+    else this.isIncomplete = true
+  }
+
+  /** Another server has stored lines, the last of which has the number `last`. They are read from the log. */
+  announced(conversation: ConversationId, key: ConversationKey, last: number) {
+    if (this.isOver || this.isUnknown(conversation)) return
+    if (!this.isOpen) return this.isEarly(conversation, key, last)
+    const behind = this.behind.get(conversation)
+    const given = this.given?.get(conversation) ?? last
+    if (behind !== undefined) {
+      behind.hasMore = true
+      behind.last = Math.max(behind.last, last)
+    } else if (last > given) this.fallBehind(conversation, key, given, last)
+  }
+
+  /**
+   * Whether it is unknown where the device is in a conversation, of which other servers may have stored lines before those
+   * that are known here. Then it asks the store.
+   */
+  private isUnknown(conversation: ConversationId): boolean {
+    const { askAgain } = this.broker
+    if (askAgain === undefined || this.device === undefined) return false
+    if (this.behind.has(conversation) || this.given?.get(conversation) !== undefined) return false
+    if (this.isOpen) askAgain(this)
+    else this.isIncomplete = true
+    return true
+  }
+
+  private isEarly(conversation: ConversationId, key: ConversationKey, seq: number, guest?: string) {
+    const given = this.given?.get(conversation) ?? seq - 1
+    if (seq <= given || this.early.has(conversation)) return
+    this.early = this.early.put(conversation, { key, seq: given + 1, guest })
   }
 
   /**

@@ -1,8 +1,10 @@
 import type * as Effect from "effect/Effect"
 import type { Registering } from "../accounts/AccountsContext.js"
+import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
 import type { Batch } from "../chat/Batch.js"
 import type { Feature, FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
+import type { OtherServer, OtherServers } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoreError } from "../ports/StoreError.js"
@@ -46,6 +48,17 @@ export interface RoomsHost {
   readonly guestFeed: (guest: Peer) => Feed
   /** Gives lines of a room to a client that is in it. */
   readonly give: (feed: Feed, run: RoomRun) => void
+  /** Has a client that is in a room given the lines that another server has stored. */
+  readonly announced: (feed: Feed, room: ConversationId, last: number) => void
+  /** The other servers that use the same store. */
+  readonly others: OtherServers
+  /** The devices that are connected to them. */
+  readonly devicesElsewhere: DevicesElsewhere
+  /**
+   * In the broker's turn: this server has stored lines of a room, up to this number. At the end of the turn, it notifies
+   * servers, by default all, which read the lines from the log.
+   */
+  readonly announce: (room: ConversationId, last: number, to?: Iterable<OtherServer>) => void
   /** Reports that a request failed, and calls `again` when it may be made again (`StoreTrouble.failed`). */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }

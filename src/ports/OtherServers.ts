@@ -40,8 +40,9 @@ export interface OtherServers {
    */
   readonly part: (name: string, events: OtherServersEvents) => OtherServersPart
   /**
-   * Registers what must be done after this server was suspended or taken for lost, before it writes messages and takes
-   * lines again: until then, it looks suspended to its clients. An effect that cannot succeed now tries again by itself.
+   * Registers what must be done before this server writes messages and takes lines: after it has joined the others, and each
+   * time after they took it for lost. Until then, it looks suspended to its clients. An effect that cannot succeed now tries
+   * again by itself. Not after a suspension in which nobody took this server for lost: it goes on where it stood.
    */
   readonly beforeResuming: (settle: Effect.Effect<void>) => void
 }

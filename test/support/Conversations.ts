@@ -19,7 +19,7 @@ import type { ServerHandle } from "../../src/chat/Server.js"
 import { turnsUntil } from "./Turns.js"
 
 /** A memory network in which nobody else can read what is sent, so that secrets may be sent. */
-const isPrivate = (socket: Socket): Socket =>
+export const isPrivate = (socket: Socket): Socket =>
   new Proxy(socket, {
     get: (target, key) => {
       if (key === "isPrivate") return true
@@ -47,7 +47,7 @@ export const login = (who: string, words?: string): ReadonlyArray<string> => {
   return [...(words === undefined ? [] : [`/hello ${words}`]), `${who}: ${tokenOf(name, device)}`]
 }
 
-const addDevices = ({ accounts }: StoreService) =>
+export const addDevices = ({ accounts }: StoreService) =>
   Effect.gen(function* () {
     for (const { id, name } of yield* accounts.all) {
       for (const device of devices) {

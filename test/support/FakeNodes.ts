@@ -30,13 +30,23 @@ export class FakeCluster {
       Effect.acquireRelease(
         Effect.sync(() => {
           const node = new FakeNode(this, name, host)
-          this.tellAll(node, (other) => other.host.events.appeared(node.as))
-          this.members.set(name, node)
+          this.introduce(node)
           for (const entry of this.entries.values()) node.learns(entry.name, entry.node.as)
           return node
         }),
         (node) => Effect.sync(() => this.lose(node))
       )
+  }
+
+  /** The node and the others get to know each other. */
+  introduce(node: FakeNode) {
+    const { as } = node
+    this.tellAll(node, (other) => other.host.events.appeared(as))
+    for (const other of this.members.values()) {
+      const known = other.as
+      if (other !== node) node.host.inTurn(() => node.host.events.appeared(known))
+    }
+    this.members.set(node.self, node)
   }
 
   tellAll(from: FakeNode, tell: (other: FakeNode) => void) {
@@ -199,7 +209,7 @@ export class FakeNode implements Nodes {
       }
       host.events.reborn()
       this.as = { name: this.self, incarnation: `${++cluster.incarnations}` }
-      cluster.members.set(this.self, this)
+      cluster.introduce(this)
       for (const [likeness, entry] of mine) {
         if (lostNames.some(([lost]) => lost === likeness)) host.events.nameTaken(likeness, entry.name)
         else {

@@ -104,7 +104,7 @@ const withAccounts = (
       ])
     )
     const prepared = Conversations.prepare(store)
-    const { admission, feature, index, operations } = yield* Accounts.make({
+    const { admission, devicesElsewhere, feature, index, operations } = yield* Accounts.make({
       settings,
       derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
       removed: (toGuests, account) => conversations.removed(toGuests, account),
@@ -117,7 +117,7 @@ const withAccounts = (
             Effect.promise(() => import("../../rooms/Rooms.js")),
             (Rooms) => Rooms.make({ store: prepared.store, accounts: index, settings: rooms })
           ).pipe(Effect.mapError(ExitStatus.asMisuse))
-    const conversations = Conversations.make(prepared, index, made?.feature)
+    const conversations = Conversations.make(prepared, index, made?.feature, devicesElsewhere)
     const features = [...(options.features ?? []), conversations.feature, feature]
     const server = yield* Server.make({ ...options, admission, features })
     return { server, accounts: operations, rooms: made?.operations, store }

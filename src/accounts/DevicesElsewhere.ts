@@ -1,0 +1,218 @@
+import type { Device } from "../chat/Device.js"
+import type { FeatureContext } from "../chat/Feature.js"
+import { alone, type DeviceId, type Message, type OtherServer, type OtherServers } from "../ports/OtherServers.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+
+/** A device that is connected to this server or to another one, as the servers tell each other. */
+interface Connected extends DeviceId {
+  /** The name of the account, in wire form. */
+  readonly name: string
+}
+
+/** The devices of one account that are connected to other servers. */
+interface Elsewhere {
+  readonly name: string
+  /** By the name of the device: the servers, several only for a moment. */
+  readonly devices: Map<string, Set<OtherServer>>
+}
+
+/** Another server, and what it knows. */
+interface Server {
+  readonly devices: Map<string, Connected>
+  /** The number of the last message about devices of this server that it has taken. */
+  known: number
+}
+
+/** A device here of which not all other servers know yet. */
+interface Unknown extends DeviceId {
+  /** The number of the message that has it. */
+  readonly number: number
+}
+
+/** Most devices in one message. */
+const maxDevices = 500
+
+const keyOf = ({ account, device }: DeviceId) => `${account} ${device}`
+
+/**
+ * Which devices of accounts are connected to other servers. Each server tells the others of its own: of all when another one
+ * appears, and then what changes. They answer how much of it they know, since what they store until then is not announced
+ * to this server.
+ */
+export class DevicesElsewhere {
+  private readonly servers = new Map<OtherServer, Server>()
+  private readonly accounts = new Map<AccountId, Elsewhere>()
+  /** Those connected here, by key, as far as the others were told. */
+  private readonly told = new Map<string, Connected>()
+  /** Those connected here, with the number of their connections, which is two where one replaces the other. */
+  private readonly here = new Map<string, { readonly connected: Connected; connections: number }>()
+  /** Keys of those here that have come or gone in this turn. */
+  private readonly changed = new Set<string>()
+  private number = 0
+  private unknown: Array<Unknown> = []
+  private readonly listeners: Array<(device: DeviceId) => void> = []
+  private broker: Pick<FeatureContext, "atEnd" | "elsewhere"> | undefined = undefined
+  private readonly part
+
+  constructor(readonly others: OtherServers) {
+    this.part = others.part("devices", {
+      appeared: (server) => this.appeared(server),
+      received: (server, message) => this.received(server, message),
+      lost: (server) => this.lost(server)
+    })
+  }
+
+  /** The server has started. Everything that follows is in the broker's turn. */
+  start(broker: Pick<FeatureContext, "atEnd" | "elsewhere">) {
+    this.broker = broker
+  }
+
+  /** The servers to which devices of an account are connected. */
+  serversOf(account: AccountId): ReadonlySet<OtherServer> {
+    const found = this.accounts.get(account)
+    if (found === undefined) return nowhere
+    const servers = new Set<OtherServer>()
+    for (const some of found.devices.values()) for (const server of some) servers.add(server)
+    return servers
+  }
+
+  /** The names of an account's devices that are connected to other servers. */
+  namesOf(account: AccountId): ReadonlyArray<string> {
+    return [...(this.accounts.get(account)?.devices.keys() ?? [])]
+  }
+
+  /** Whether a device of the account is connected to another server. */
+  has(account: AccountId): boolean {
+    return this.accounts.has(account)
+  }
+
+  /** Calls `listener` when all other servers know that a device is connected here. What they store from then on is announced. */
+  whenKnown(listener: (device: DeviceId) => void) {
+    this.listeners.push(listener)
+  }
+
+  /** A device is connected here. */
+  came({ account, name: device }: Device) {
+    if (this.others === alone) return
+    const connected = { account: account.id, device, name: account.name }
+    const key = keyOf(connected)
+    const known = this.here.get(key)
+    if (known === undefined) this.here.set(key, { connected, connections: 1 })
+    else known.connections += 1
+    this.change(key)
+  }
+
+  /** The connection of a device here can no longer be addressed. */
+  left({ account, name: device }: Device) {
+    const key = keyOf({ account: account.id, device })
+    const known = this.here.get(key)
+    if (known === undefined) return
+    known.connections -= 1
+    if (known.connections === 0) this.here.delete(key)
+    this.change(key)
+  }
+
+  private change(key: string) {
+    this.changed.add(key)
+    this.broker?.atEnd(this.tell)
+  }
+
+  /** One connection may have taken the place of another in this turn: nobody has come or gone then. */
+  private readonly tell = () => {
+    const come: Array<Connected> = []
+    for (const key of this.changed) {
+      const connected = this.here.get(key)?.connected
+      const before = this.told.get(key)
+      if (connected !== undefined) {
+        // Also one of which the others know already: a line may have been announced to the connection before it.
+        this.told.set(key, connected)
+        come.push(connected)
+      } else if (before !== undefined) {
+        this.told.delete(key)
+        this.part.send(["left", before.account, before.device])
+      }
+    }
+    this.changed.clear()
+    if (come.length > 0) this.tellOf(come)
+  }
+
+  private tellOf(devices: ReadonlyArray<Connected>, to?: OtherServer) {
+    for (let from = 0; from < devices.length; from += maxDevices) {
+      const some = devices.slice(from, from + maxDevices)
+      this.number += 1
+      for (const { account, device } of some) this.unknown.push({ account, device, number: this.number })
+      this.part.send(["came", this.number, some.map(({ account, device, name }) => [account, device, name])], to)
+    }
+    this.checkKnown()
+  }
+
+  private appeared(server: OtherServer) {
+    this.servers.set(server, { devices: new Map(), known: this.number })
+    this.tellOf([...this.told.values()], server)
+  }
+
+  private received(server: OtherServer, message: Message) {
+    const known = this.servers.get(server)
+    if (known === undefined || !Array.isArray(message)) return
+    const [what, first, second] = message as ReadonlyArray<Message>
+    if (what === "came") {
+      for (const [account, device, name] of second as ReadonlyArray<[AccountId, string, string]>) {
+        this.add(server, known, { account, device, name })
+      }
+      this.part.send(["known", first as number], server)
+    } else if (what === "left") {
+      const found = known.devices.get(keyOf({ account: first as AccountId, device: second as string }))
+      if (found !== undefined) this.remove(server, known, found)
+    } else if (what === "known") {
+      known.known = Math.max(known.known, first as number)
+      this.checkKnown()
+    }
+  }
+
+  private lost(server: OtherServer) {
+    const known = this.servers.get(server)
+    if (known === undefined) return
+    for (const connected of known.devices.values()) this.remove(server, known, connected)
+    this.servers.delete(server)
+    this.checkKnown()
+  }
+
+  private add(server: OtherServer, { devices }: Server, connected: Connected) {
+    const { account, device, name } = connected
+    devices.set(keyOf(connected), connected)
+    const known = this.accounts.get(account)
+    const elsewhere = known ?? { name, devices: new Map<string, Set<OtherServer>>() }
+    if (known === undefined) this.accounts.set(account, elsewhere)
+    const servers = elsewhere.devices.get(device)
+    if (servers === undefined) elsewhere.devices.set(device, new Set([server]))
+    else servers.add(server)
+    if (known === undefined) this.broker?.elsewhere(name, true)
+  }
+
+  private remove(server: OtherServer, { devices }: Server, connected: Connected) {
+    const { account, device } = connected
+    devices.delete(keyOf(connected))
+    const elsewhere = this.accounts.get(account)
+    const servers = elsewhere?.devices.get(device)
+    servers?.delete(server)
+    if (elsewhere === undefined || servers === undefined || servers.size > 0) return
+    elsewhere.devices.delete(device)
+    if (elsewhere.devices.size > 0) return
+    this.accounts.delete(account)
+    this.broker?.elsewhere(elsewhere.name, false)
+  }
+
+  /** Reports the devices of which all servers know now. */
+  private checkKnown() {
+    let known = Infinity
+    for (const server of this.servers.values()) known = Math.min(known, server.known)
+    let count = 0
+    for (const { number } of this.unknown) {
+      if (number > known) break
+      count += 1
+    }
+    for (const device of this.unknown.splice(0, count)) for (const listener of this.listeners) listener(device)
+  }
+}
+
+const nowhere: ReadonlySet<OtherServer> = new Set()

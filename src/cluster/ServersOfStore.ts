@@ -1,0 +1,135 @@
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { Message, OtherServer, OtherServers, OtherServersEvents } from "../ports/OtherServers.js"
+import type { Nodes } from "./Nodes.js"
+import type { OtherNode } from "./OtherNode.js"
+import * as ServerMessages from "./ServerMessages.js"
+
+/** What the messages need of this node. */
+interface Collaborators {
+  readonly atEnd: (run: () => void) => void
+  readonly nodes: () => Pick<Nodes, "maxContentBytes" | "send"> | undefined
+  /** A node has sent what this one cannot read. */
+  readonly cannotRead: (node: OtherNode) => void
+}
+
+/** Another node, and what is to be sent to it. */
+interface Traffic {
+  /** The server that runs there, once it has introduced itself. A server without a store never does. */
+  server: OtherServer | undefined
+  readonly texts: Array<string>
+  /** Until `hasRoom`. */
+  mustWait: boolean
+}
+
+/** The part of the introductions: the first message between two nodes, which has the id of its server. */
+const introduction = ""
+
+const logDefect = (defect: unknown) =>
+  Effect.logError("a defect in what a server does before it resumes", Cause.die(defect))
+
+/**
+ * The servers that use the store of this one: the nodes that have introduced themselves. Messages of a turn to a node are
+ * one content. They wait while the node takes none, so parts should have little to say to one that is slow.
+ */
+export class ServersOfStore implements OtherServers {
+  private readonly parts = new Map<string, OtherServersEvents>()
+  private readonly settlements: Array<Effect.Effect<void>> = []
+  private readonly traffic = new Map<OtherNode, Traffic>()
+  private collaborators: Collaborators | undefined = undefined
+
+  constructor(readonly self: string) {}
+
+  get all(): ReadonlyArray<OtherServer> {
+    return Array.from(this.traffic.values(), ({ server }) => server ?? []).flat()
+  }
+
+  readonly part: OtherServers["part"] = (name, events) => {
+    this.parts.set(name, events)
+    return { send: (message, to) => this.send({ part: name, message }, to) }
+  }
+
+  readonly beforeResuming: OtherServers["beforeResuming"] = (settle) => {
+    this.settlements.push(settle)
+  }
+
+  /** Whether there is anything to do before this server resumes. */
+  get mustSettle(): boolean {
+    return this.settlements.length > 0
+  }
+
+  /** Does what was registered, in that order. A defect is logged, and the rest is done all the same. */
+  get settle(): Effect.Effect<void> {
+    return Effect.forEach(this.settlements, (settle) => Effect.catchAllDefect(settle, logDefect), { discard: true })
+  }
+
+  /** The server has started. Everything that follows is in the broker's turn. */
+  start(collaborators: Collaborators) {
+    this.collaborators = collaborators
+  }
+
+  appeared(node: OtherNode) {
+    const traffic: Traffic = { server: undefined, texts: [], mustWait: false }
+    this.traffic.set(node, traffic)
+    this.put([traffic], { part: introduction, message: this.self })
+  }
+
+  received(node: OtherNode, content: Uint8Array) {
+    const messages = ServerMessages.decode(content)
+    if (messages === undefined) return this.collaborators?.cannotRead(node)
+    for (const { message, part } of messages) {
+      const traffic = this.traffic.get(node)
+      if (traffic === undefined) return
+      if (part === introduction) this.introduced(node, traffic, message)
+      else if (traffic.server !== undefined) this.parts.get(part)?.received?.(traffic.server, message)
+    }
+  }
+
+  private introduced({ name }: OtherNode, traffic: Traffic, id: Message) {
+    if (typeof id !== "string") return
+    const server = { id, name }
+    traffic.server = server
+    for (const { appeared } of this.parts.values()) appeared?.(server)
+  }
+
+  hasRoom(node: OtherNode) {
+    const traffic = this.traffic.get(node)
+    if (traffic === undefined) return
+    traffic.mustWait = false
+    this.flush()
+  }
+
+  lost(node: OtherNode) {
+    const server = this.traffic.get(node)?.server
+    this.traffic.delete(node)
+    if (server !== undefined) for (const { lost } of this.parts.values()) lost?.(server)
+  }
+
+  private send(message: ServerMessages.PartMessage, to: OtherServer | undefined) {
+    const all = [...this.traffic.values()]
+    this.put(
+      all.filter(({ server }) => server !== undefined && (to === undefined || server === to)),
+      message
+    )
+  }
+
+  private put(to: ReadonlyArray<Traffic>, message: ServerMessages.PartMessage) {
+    if (to.length === 0) return
+    const text = ServerMessages.textOf(message)
+    for (const { texts } of to) texts.push(text)
+    this.collaborators?.atEnd(this.flush)
+  }
+
+  /** Sends what waits. Also to be called once this node has joined the others, which may have appeared before. */
+  readonly flush = () => {
+    const nodes = this.collaborators?.nodes()
+    if (nodes === undefined) return
+    for (const [node, traffic] of this.traffic) {
+      while (!traffic.mustWait && traffic.texts.length > 0) {
+        const { content, count } = ServerMessages.encode(traffic.texts, nodes.maxContentBytes)
+        if (nodes.send(node, content)) traffic.texts.splice(0, count)
+        else traffic.mustWait = true
+      }
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
+import type { OtherServersPart, OtherServer, Message } from "../ports/OtherServers.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import { ofRoom, withGuest, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
+
+interface Collaborators {
+  readonly devices: DevicesElsewhere
+  /** Runs a function at the end of the turn, once. */
+  readonly atEnd: (run: () => void) => void
+  /** Another server has stored lines of a conversation, up to this number. */
+  readonly announced: (conversation: ConversationId, key: ConversationKey, last: number) => void
+}
+
+interface Due {
+  readonly key: ConversationKey
+  last: number
+}
+
+/**
+ * Tells other servers that lines were stored here, and they read them from the log. At the end of a turn, each server gets
+ * one message, with the last line of each conversation that its clients have to do with.
+ */
+export class Announcements {
+  private readonly due = new Map<OtherServer, Map<ConversationId, Due>>()
+  private readonly part: OtherServersPart
+
+  constructor(private readonly broker: Collaborators) {
+    this.part = broker.devices.others.part("lines", {
+      received: (_server, message) => this.received(message),
+      lost: (server) => void this.due.delete(server)
+    })
+  }
+
+  /** A line of a direct conversation was stored here: devices of both parties are given it. */
+  stored(conversation: ConversationId, key: ConversationKey, last: number) {
+    const { devices } = this.broker
+    if (key.kind === "guest") this.announce(devices.serversOf(key.account), conversation, key, last)
+    else if (key.kind === "accounts") {
+      for (const account of new Set(key.accounts)) this.announce(devices.serversOf(account), conversation, key, last)
+    }
+  }
+
+  /** Lines up to this one were stored here, and these servers have clients that are given them. */
+  announce(servers: Iterable<OtherServer>, conversation: ConversationId, key: ConversationKey, last: number) {
+    for (const server of servers) {
+      let ofServer = this.due.get(server)
+      if (ofServer === undefined) {
+        if (this.due.size === 0) this.broker.atEnd(this.send)
+        this.due.set(server, (ofServer = new Map()))
+      }
+      const due = ofServer.get(conversation)
+      if (due === undefined) ofServer.set(conversation, { key, last })
+      else due.last = Math.max(due.last, last)
+    }
+  }
+
+  private readonly send = () => {
+    const { due } = this
+    for (const [server, conversations] of due) {
+      const all = Array.from(conversations, ([conversation, { key, last }]) => [conversation, last, ...partiesOf(key)])
+      for (let from = 0; from < all.length; from += maxConversations) {
+        this.part.send(all.slice(from, from + maxConversations), server)
+      }
+    }
+    due.clear()
+  }
+
+  private received(message: Message) {
+    if (!Array.isArray(message)) return
+    for (const [conversation, last, ...parties] of message as ReadonlyArray<[ConversationId, number, ...Parties]>) {
+      this.broker.announced(conversation, keyOf(conversation, parties), last)
+    }
+  }
+}
+
+/** Most conversations in one message. */
+const maxConversations = 1_000
+
+/** Two accounts, an account and the likeness of a guest, or nobody, of a room. */
+type Parties = [] | [account: AccountId, other: AccountId | string]
+
+const partiesOf = (key: ConversationKey): Parties => {
+  switch (key.kind) {
+    case "accounts":
+      return [...key.accounts]
+    case "guest":
+      return [key.account, key.likeness]
+    case "room":
+      return []
+  }
+}
+
+const keyOf = (conversation: ConversationId, [account, other]: Parties): ConversationKey => {
+  if (account === undefined || other === undefined) return ofRoom(conversation)
+  return typeof other === "string" ? withGuest(account, other) : { kind: "accounts", accounts: [account, other] }
+}
