@@ -236,9 +236,8 @@ export const mutants = [
   {
     name: "a guest keeps a name that became an account",
     file: "accounts/AccountChanges.ts",
-    search:
-      'if (peer !== owner || device?._tag !== "Some") expel(peer, FatalReply.passwordRequired(peer.name))\n        else if',
-    replace: "if",
+    search: "expelOthers(accounts, name, heir)",
+    replace: "",
     test: "test/accounts/register.test.ts"
   },
   {

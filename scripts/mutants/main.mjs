@@ -47,6 +47,7 @@ import { mutants as names } from "./names.mjs"
 import { mutants as nats } from "./nats.mjs"
 import { mutants as nodes } from "./nodes.mjs"
 import { mutants as nodesChat } from "./nodes-chat.mjs"
+import { mutants as nodesRooms } from "./nodes-rooms.mjs"
 import { mutants as rooms } from "./rooms.mjs"
 import { mutants as search } from "./search.mjs"
 import { mutants as sending } from "./sending.mjs"
@@ -95,7 +96,8 @@ const mutants = [
   page,
   nats,
   nodes,
-  nodesChat
+  nodesChat,
+  nodesRooms
 ].flat()
 
 const root = fileURLToPath(new URL("../..", import.meta.url))

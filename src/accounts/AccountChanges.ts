@@ -31,7 +31,7 @@ export const create = (
 ): Effect.Effect<KnownAccount | Taken, StoreError> =>
   Effect.gen(function* () {
     const { index, registering, store } = accounts
-    const { adopt, alike, changed, expel, inTurn } = accounts.broker()
+    const { adopt, changed, inTurn } = accounts.broker()
     const stored = yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
     if (stored === undefined) return { taken: index.alike(name)?.name ?? name }
     // The account exists even if this fails. Its owner then has to log in, as everybody else who is to have a device.
@@ -43,15 +43,20 @@ export const create = (
           )
     const take = () => {
       const account = index.add(stored)
-      for (const peer of alike(name)) {
-        if (peer !== owner || device?._tag !== "Some") expel(peer, FatalReply.passwordRequired(peer.name))
-        else if (peer.phase._tag === "Present") adopt(peer, new ProvenDevice(account, LoginLine.mainDevice, "password"))
-      }
+      const heir = device?._tag === "Some" ? owner : undefined
+      expelOthers(accounts, name, heir)
+      if (heir?.phase._tag === "Present") adopt(heir, new ProvenDevice(account, LoginLine.mainDevice, "password"))
       changed(name)
       return account
     }
     return yield* owner === undefined ? inTurn(take) : registering(owner, stored.id, take)
   })
+
+/** In the broker's turn: disconnects the guests of the name of an account, or of one that looks the same, but not its owner. */
+export const expelOthers = ({ broker }: AccountsContext, name: string, owner?: Peer): void => {
+  const { alike, expel } = broker()
+  for (const peer of alike(name)) if (peer !== owner) expel(peer, FatalReply.passwordRequired(peer.name))
+}
 
 /** Changes the password, and disconnects all devices but this one. False if the account is gone. */
 export const setPassword = (
@@ -113,15 +118,21 @@ export const openDevice = (
 
 /** Disconnects devices of an account, also those that only send. */
 export const logOut = (
+  accounts: AccountsContext,
+  account: KnownAccount,
+  reason: FatalReply.LogoutReason,
+  concerns: (peer: Peer) => boolean
+): Effect.Effect<void> => accounts.broker().inTurn(() => expelDevices(accounts, account, reason, concerns))
+
+/** The same, in the broker's turn. */
+export const expelDevices = (
   { broker }: AccountsContext,
   account: KnownAccount,
   reason: FatalReply.LogoutReason,
   concerns: (peer: Peer) => boolean
-): Effect.Effect<void> => {
-  const { alike, expel, inTurn } = broker()
-  return inTurn(() => {
-    for (const peer of alike(account.name)) {
-      if (peer.device?.account === account && concerns(peer)) expel(peer, FatalReply.loggedOut(reason))
-    }
-  })
+): void => {
+  const { alike, expel } = broker()
+  for (const peer of alike(account.name)) {
+    if (peer.device?.account === account && concerns(peer)) expel(peer, FatalReply.loggedOut(reason))
+  }
 }

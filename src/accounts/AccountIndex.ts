@@ -48,8 +48,9 @@ export class AccountIndex {
 
   /** Makes the name available again. */
   delete({ id, likeness, name }: KnownAccount) {
-    this.byLikeness.delete(likeness)
-    this.byName.delete(name)
+    // Another server may have given the name away again before this one hears that it was free.
+    if (this.byLikeness.get(likeness)?.id === id) this.byLikeness.delete(likeness)
+    if (this.byName.get(name)?.id === id) this.byName.delete(name)
     this.byId.delete(id)
     this.freed.set(id, name)
   }
@@ -57,6 +58,11 @@ export class AccountIndex {
   /** The name that an account has, or had before it was freed, in wire form. */
   nameOf(id: AccountId): string {
     return this.byId.get(id)?.name ?? this.freed.get(id) ?? ""
+  }
+
+  /** Whether there is or was such an account. */
+  knows(id: AccountId): boolean {
+    return this.byId.has(id) || this.freed.has(id)
   }
 
   withId(id: AccountId): KnownAccount | undefined {

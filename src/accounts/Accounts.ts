@@ -8,8 +8,10 @@ import { alone, type OtherServers } from "../ports/OtherServers.js"
 import { Store } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
+import type { StoreChange } from "../ports/StoreSharing.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Time from "../ports/Time.js"
+import * as AccountsElsewhere from "./AccountsElsewhere.js"
 import * as AccountCommands from "./AccountCommands.js"
 import { AccountIndex } from "./AccountIndex.js"
 import { DevicesElsewhere } from "./DevicesElsewhere.js"
@@ -36,6 +38,12 @@ export interface Accounts {
   readonly feature: MakeFeature
   readonly index: AccountIndex
   readonly devicesElsewhere: DevicesElsewhere
+  /** The latest change of the store before its accounts were loaded (`StoreSharing`); 0 if no other server uses it. */
+  readonly since: number
+  /** In the broker's turn: takes a change of another server into memory. */
+  readonly take: (change: StoreChange) => void
+  /** Takes into memory what it lacks of the store. */
+  readonly reload: Effect.Effect<void, StoreError>
   /** What the operator does to accounts while the server runs. */
   readonly operations: AccountOperations.AccountOperations
 }
@@ -52,6 +60,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     const store = yield* Store
     const time = Time.of(yield* Effect.clock)
     const { removed, settings } = options
+    const since = store.sharing === undefined ? 0 : yield* store.sharing.latest
     const takeOnly: Registering = (_guest, _account, take) => context.broker().inTurn(take)
     let broker: FeatureContext | undefined = undefined
     const context: AccountsContext = {
@@ -70,6 +79,9 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     return {
       index: context.index,
       devicesElsewhere: context.devicesElsewhere,
+      since,
+      take: (change) => AccountsElsewhere.take(context, change, (account) => removed?.([], account)),
+      reload: AccountsElsewhere.reload(context, (account) => removed?.([], account)),
       admission: {
         get takesSecrets() {
           return settings.current.mode !== "off"
@@ -93,6 +105,7 @@ export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreEr
     put: () => {},
     changed: () => {},
     expel: () => {},
+    breakOff: () => {},
     adopt: () => {},
     alike: () => [],
     devicesOf: () => [],

@@ -14,7 +14,7 @@ import type { Verification } from "./Verification.js"
 /** What accounts need of the broker. */
 export type AccountsBroker = Pick<
   FeatureContext,
-  "adopt" | "alike" | "changed" | "devicesOf" | "expel" | "inTurn" | "put" | "time"
+  "adopt" | "alike" | "breakOff" | "changed" | "devicesOf" | "expel" | "inTurn" | "put" | "time"
 >
 
 /**

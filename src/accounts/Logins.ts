@@ -74,7 +74,11 @@ const provePassword = (
   if (unchecked !== undefined) return notNow(unchecked)
   const changesBefore = account?.passwordChanges
   const isCurrent = () => account?.isRemoved === false && account.passwordChanges === changesBefore
-  const record = account === undefined ? Effect.succeed(undefined) : store.accounts.credential(account.id)
+  let before: string | undefined = undefined
+  const record =
+    account === undefined
+      ? Effect.succeed(undefined)
+      : Effect.tap(store.accounts.credential(account.id), (found) => Effect.sync(() => void (before = found)))
   return Effect.flatMap(
     verification.check(claimed, record, isCurrent),
     (verdict): Effect.Effect<Decision, StoreError> => {
@@ -90,7 +94,10 @@ const provePassword = (
           // A record of the old password must not replace that of a new one.
           if (verdict.record === undefined || !isCurrent()) return opened
           // If it cannot be stored, the next login tries again.
-          return Effect.zipRight(Effect.ignore(store.accounts.setCredential(account.id, verdict.record)), opened)
+          return Effect.zipRight(
+            Effect.ignore(store.accounts.setCredential(account.id, verdict.record, before)),
+            opened
+          )
         }
       }
     }

@@ -12,7 +12,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
-import { alone } from "../ports/OtherServers.js"
+import { alone, type OtherServers } from "../ports/OtherServers.js"
 import { ofRoom, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
@@ -20,6 +20,7 @@ import * as HelloWord from "../protocol/HelloWord.js"
 import * as Name from "../protocol/Name.js"
 import * as FatalReply from "../protocol/FatalReply.js"
 import { Announcements } from "./Announcements.js"
+import { ChangesElsewhere, telling, type SharedAccounts } from "./ChangesElsewhere.js"
 import { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
 import { Indexing } from "./Indexing.js"
@@ -58,19 +59,30 @@ const retryMillis = 60_000
 export interface ConversationsStore {
   readonly store: StoreService
   readonly cursors: Cursors
+  /** For the parts that change the store: has the other servers that use it read what this one has changed. */
+  readonly news: { tell: Effect.Effect<void> }
 }
 
 /**
  * Prepares a store for conversations. Accounts are to use the result as well: a new device starts at exact cursors, and
  * what was given does not return as undelivered when the recipient, the device or the line goes.
  */
-export const prepare = (plain: StoreService): ConversationsStore => {
+export const prepare = (given: StoreService): ConversationsStore => {
   const cursors = new Cursors()
+  const news = { tell: Effect.void }
+  const plain =
+    given.sharing === undefined
+      ? given
+      : telling(
+          given,
+          Effect.suspend(() => news.tell)
+        )
   const { forget, openDevice, remove } = plain.accounts
   const saved = <A>(request: Effect.Effect<A, StoreError>, account?: AccountId) =>
     Effect.zipRight(cursors.save(plain, account), request)
   return {
     cursors,
+    news,
     store: {
       ...plain,
       retain: (held) => saved(plain.retain(held)),
@@ -89,12 +101,14 @@ export const prepare = (plain: StoreService): ConversationsStore => {
  * (protocol, sections 10 and 11). An account and a room are recipients whose writer is the store.
  *
  * @param devices those connected to the other servers that use the store, by default none
+ * @param shared the accounts, if other servers use the store
  */
 export const make = (
   prepared: ConversationsStore,
   accounts: AccountIndex,
   makeRooms: MakeRooms = noRooms,
-  devices: DevicesElsewhere = new DevicesElsewhere(alone)
+  devices: DevicesElsewhere = new DevicesElsewhere(alone),
+  shared?: SharedAccounts
 ): {
   readonly feature: MakeFeature
   /** In the broker's turn: an account was removed, and lines that waited for it return. */
@@ -109,7 +123,7 @@ export const make = (
   }
   return {
     feature: (broker) => {
-      const started = new Conversations(prepared, accounts, broker, makeRooms, devices)
+      const started = new Conversations(prepared, accounts, broker, makeRooms, devices, shared)
       const { rooms } = started
       const { kind, log } = prepared.store
       conversations = started
@@ -147,17 +161,20 @@ class Conversations {
   private readonly indexing: Indexing
   private readonly trouble: StoreTrouble
   private readonly announcements: Announcements
+  /** Undefined if no other server uses the store. */
+  private readonly changes: ChangesElsewhere | undefined
   private readonly forFeeds: FeedCollaborators
   /** Feeds that cannot continue, and why. */
   private readonly lostFeeds: Array<readonly [feed: Feed, cause: unknown]> = []
   private readonly hasLost = Effect.unsafeMakeLatch(false)
 
   constructor(
-    { cursors, store }: ConversationsStore,
+    { cursors, news, store }: ConversationsStore,
     private readonly accounts: AccountIndex,
     private readonly broker: FeatureContext,
     makeRooms: MakeRooms,
-    devices: DevicesElsewhere
+    devices: DevicesElsewhere,
+    shared: SharedAccounts | undefined
   ) {
     const { atEnd, inTurn, put } = broker
     const trouble = new StoreTrouble(broker.time.now)
@@ -245,8 +262,11 @@ class Conversations {
       devicesElsewhere: devices,
       announce: (room, last, to = others.all) => this.announcements.announce(to, room, ofRoom(room), last),
       announced: (feed, room, last) => this.feedAnnounced(feed, room, ofRoom(room), last),
+      beforeOwn: Effect.suspend(() => this.changes?.beforeOwn ?? Effect.void),
       failed
     })
+    this.changes = this.changesElsewhere(others, shared)
+    news.tell = this.changes?.tell ?? Effect.void
     this.forFeeds = {
       give: broker.give,
       wantPage: (feed) => this.pager.add(feed),
@@ -260,6 +280,27 @@ class Conversations {
     devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
     others.part("tails", { lost: () => this.checkAllAgain() })
     others.beforeResuming(broker.inTurn(() => this.checkAllAgain()))
+  }
+
+  private changesElsewhere(others: OtherServers, shared: SharedAccounts | undefined): ChangesElsewhere | undefined {
+    const { rooms, store, trouble } = this
+    const { sharing } = store
+    if (sharing === undefined || shared === undefined) return undefined
+    return new ChangesElsewhere(
+      {
+        sharing,
+        others,
+        inTurn: this.broker.inTurn,
+        take: (change) => {
+          shared.take(change)
+          rooms.take(change)
+        },
+        reload: Effect.zipRight(shared.reload, rooms.reload),
+        alone: rooms.alone,
+        failed: trouble.failed
+      },
+      shared.since
+    )
   }
 
   /** Another server has stored lines of a conversation, up to this one. */
@@ -299,6 +340,7 @@ class Conversations {
         this.indexing.run,
         this.saveCursors,
         this.closeLost,
+        ...(this.changes === undefined ? [] : [this.changes.run]),
         ...(this.rooms.run === undefined ? [] : [Effect.zipRight(this.rooms.run, Effect.never)])
       ].map((loop) => Effect.forever(surviving(loop))),
       { concurrency: "unbounded", discard: true }

@@ -1,4 +1,4 @@
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { Registering } from "../accounts/AccountsContext.js"
 import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
 import type { Batch } from "../chat/Batch.js"
@@ -8,6 +8,7 @@ import type { OtherServer, OtherServers } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoreError } from "../ports/StoreError.js"
+import type { StoreChange } from "../ports/StoreSharing.js"
 import type { Feed } from "./Feed.js"
 import type { RoomRun } from "./RoomRun.js"
 import type { KeptRecipient } from "./KeptRecipient.js"
@@ -33,6 +34,12 @@ export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   readonly announced?: (room: ConversationId, last: number) => void
   /** In the broker's turn: the store has removed an account, also from its rooms. */
   readonly accountRemoved: (account: AccountId) => void
+  /** In the broker's turn: takes a change of another server into memory. */
+  readonly take: (change: StoreChange) => void
+  /** Takes into memory what it lacks of the store. */
+  readonly reload: Effect.Effect<void, StoreError>
+  /** Runs a step while no room changes. */
+  readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** See `Registering`: the account is a member of the rooms that the guest is in. */
   readonly registering: Registering
 }
@@ -59,6 +66,8 @@ export interface RoomsHost {
    * servers, by default all, which read the lines from the log.
    */
   readonly announce: (room: ConversationId, last: number, to?: Iterable<OtherServer>) => void
+  /** To be run between a change in the store and in memory: takes into memory what other servers have changed before. */
+  readonly beforeOwn: Effect.Effect<void>
   /** Reports that a request failed, and calls `again` when it may be made again (`StoreTrouble.failed`). */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
@@ -74,5 +83,8 @@ export const noRooms: MakeRooms = ({ broker }) => ({
   isListed: () => false,
   connected: () => {},
   accountRemoved: () => {},
+  take: () => {},
+  reload: Effect.void,
+  alone: (step) => step,
   registering: (_guest, _account, take) => broker.inTurn(take)
 })

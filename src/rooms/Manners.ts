@@ -40,6 +40,13 @@ export class Manners {
     return this.silenced.size > 0
   }
 
+  /** Who is silenced, and for how many milliseconds from now. */
+  get silences(): ReadonlyArray<readonly [writer: string, millis: number]> {
+    return Array.from(this.silenced.keys(), (writer) => [writer, this.silencedFor(writer)] as const).filter(
+      ([, millis]) => millis > 0
+    )
+  }
+
   /** The milliseconds for which a writer is silenced; 0 if it is not. */
   silencedFor(writer: string): number {
     const until = this.silenced.get(writer)

@@ -1,18 +1,31 @@
-import { Peer } from "../chat/Peer.js"
+import type { Peer } from "../chat/Peer.js"
 import type { Feed } from "../conversations/Feed.js"
+import type { OtherServer } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
 import { Manners } from "./Manners.js"
 
+/** The connection of a guest at another server. */
+export class GuestElsewhere {
+  constructor(
+    /** In wire form. */
+    readonly name: string,
+    readonly isSendOnly: boolean,
+    readonly server: OtherServer,
+    /** Its number among the guests of that server. */
+    readonly number: number
+  ) {}
+}
+
 /** Who is in a room: an account, also while it is away, or the connection of a guest. */
-export type Member = AccountId | Peer
+export type Member = AccountId | Peer | GuestElsewhere
 
 /** The member that a client is, or would be. */
 export const memberOf = (peer: Peer): Member => peer.device?.account.id ?? peer
 
 /** Whether a member is seen by others: clients of guests that only send are not. */
-export const isVisible = (member: Member): boolean => !(member instanceof Peer && member.isSendOnly)
+export const isVisible = (member: Member): boolean => typeof member === "number" || !member.isSendOnly
 
 /** A room, as it is in the store, and who is in it. Changes only in the broker's turn. */
 export class Room {

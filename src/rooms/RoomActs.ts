@@ -1,18 +1,19 @@
 import * as Effect from "effect/Effect"
 import { likenessOf } from "../chat/Names.js"
 import type { StoreError } from "../ports/StoreError.js"
-import type { RoomChanges as StoredChanges } from "../ports/StoreRooms.js"
+import type { RoomChanges as StoredChange } from "../ports/StoreRooms.js"
 import * as Name from "../protocol/Name.js"
 import type { RefusedReason } from "../protocol/Reply.js"
 import * as RoomReply from "../protocol/RoomReply.js"
 import * as Wire from "../protocol/Wire.js"
-import { Peer } from "../chat/Peer.js"
+import type { Peer } from "../chat/Peer.js"
 import { maxSilenced } from "./Manners.js"
-import { isVisible, type Member, type Room } from "./Room.js"
+import { GuestElsewhere, isVisible, type Room } from "./Room.js"
 import { after, type Decision } from "./RoomChanges.js"
 import type { Actor } from "./RoomMembership.js"
 import type { RoomsContext } from "./RoomsContext.js"
 import { maxTopicLength } from "./RoomsSettings.js"
+import * as StoredChanges from "./StoredChanges.js"
 
 /**
  * What is done to rooms and their members, by their owners and by the operator: one list for both. Each act is logged, and
@@ -147,65 +148,44 @@ const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): 
     case "Unsilence":
       return unsilence(rooms, room, actor, act.name)
     case "Slow":
-      return changed(rooms, room, actor, { slowMillis: act.millis }, () => {
-        room.slowMillis = act.millis
-        if (act.millis === 0) room.manners.forgetWriters()
-        return (label) => RoomReply.slow(room.name, actor.name, act.millis, label)
-      })
+      return changed(rooms, room, actor, { slowMillis: act.millis })
   }
 }
 
 /** Changes the room in the store, then in memory, and notifies its members. */
-const changed = (
-  { notices, store }: RoomsContext,
-  room: Room,
-  actor: Actor,
-  changes: StoredChanges,
-  apply: () => (label?: string) => string
-): Decision<ActResult> =>
-  after(store.rooms.change(room.id, changes), (isChanged): ActResult => {
-    if (!isChanged) return { reason: "no-room" }
-    const line = apply()
-    notices.tell(room, line(), actor.peer)
-    return line
-  })
+const changed = (rooms: RoomsContext, room: Room, actor: Actor, change: StoredChange): Decision<ActResult> =>
+  after(rooms.store.rooms.change(room.id, change, actor.name), (isChanged): ActResult =>
+    isChanged ? StoredChanges.changed(rooms, room, change, actor) : { reason: "no-room" }
+  )
 
 const setTopic = (rooms: RoomsContext, room: Room, actor: Actor, given: string): Decision<ActResult> => {
   if (given.length > maxTopicLength && [...Wire.decode(given)].length > maxTopicLength) {
     return { reason: "limit", text: `a topic has at most ${maxTopicLength} characters` }
   }
-  const text = Wire.copy(given)
-  return changed(rooms, room, actor, { topic: { text, by: actor.name } }, () => {
-    room.topic = text
-    room.topicBy = actor.name
-    return (label) => RoomReply.topic(room.name, actor.name, text, label)
-  })
+  return changed(rooms, room, actor, { topic: { text: Wire.copy(given), by: actor.name } })
 }
 
 const invite = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
-  const { accounts, host, store } = rooms
+  const { accounts, store } = rooms
   const account = accounts.named(name)
   if (account === undefined || account.isRemoved) {
     return { reason: "policy", text: "only accounts can be invited, and there is none of that name" }
   }
   if (room.members.has(account.id)) return { reason: "policy", text: "that account is in the room" }
-  return after(store.rooms.invite(room.id, account.id), (isInvited): ActResult => {
+  return after(store.rooms.invite(room.id, account.id, actor.name), (isInvited): ActResult => {
     if (!isInvited) return { reason: "no-room" }
-    room.invited.add(account.id)
-    for (const { peer } of host.feedsOf(account.id)) {
-      if (peer.hasGreeted && !peer.outbox.isQueueFull) host.broker.put(peer, RoomReply.invited(room.name, actor.name))
-    }
+    StoredChanges.invited(rooms, room, account.id, actor.name)
     return (label) => RoomReply.hasInvited(room.name, account.name, actor.name, label)
   })
 }
 
 const remove = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
-  const { accounts, membership, store } = rooms
+  const { accounts, elsewhere, membership, store } = rooms
   const line = (label?: string) => RoomReply.left(room.name, name, actor.name, label)
   const account = accounts.named(name)
   if (account !== undefined && room.members.has(account.id)) {
     if (actor.peer?.device?.account.id === account.id) return { reason: "policy", text: "use /leave" }
-    return after(store.rooms.leave(room.id, account.id), (): ActResult => {
+    return after(store.rooms.leave(room.id, account.id, actor.name), (): ActResult => {
       membership.exit(room, account.id, undefined, actor)
       return line
     })
@@ -217,7 +197,10 @@ const remove = (rooms: RoomsContext, room: Room, actor: Actor, name: string): De
     })
   }
   const guests = guestsNamed(room, name)
-  for (const guest of guests) membership.exit(room, guest, undefined, actor)
+  for (const guest of guests) {
+    if (guest instanceof GuestElsewhere) elsewhere.remove(room, guest, actor.name)
+    else membership.exit(room, guest, undefined, actor)
+  }
   return guests.length === 0 ? notInRoom : line
 }
 
@@ -226,31 +209,18 @@ const setOwner = (rooms: RoomsContext, room: Room, actor: Actor, name: string): 
   if (account === undefined || !room.members.has(account.id)) {
     return { reason: "not-member", text: "the owner must be an account that is in the room" }
   }
-  return changed(rooms, room, actor, { owner: account.id }, () => {
-    room.owner = account.id
-    return (label) => RoomReply.owner(room.name, account.name, label)
-  })
+  return changed(rooms, room, actor, { owner: account.id })
 }
 
 /** Guests cannot be in a locked room: whoever has the name next would be in it. */
 const setLocked = (rooms: RoomsContext, room: Room, actor: Actor, isLocked: boolean): Decision<ActResult> => {
   if (isLocked && room.owner === undefined) return { reason: "policy", text: "a room without an owner stays open" }
-  return changed(rooms, room, actor, { isLocked }, () => {
-    room.isLocked = isLocked
-    // Routes list the room among the other recipients of a line, or not.
-    rooms.host.broker.changed(room.name)
-    if (isLocked) {
-      for (const member of room.members) {
-        if (member instanceof Peer) rooms.membership.exit(room, member, undefined, actor)
-      }
-    }
-    return (label) => RoomReply.locked(room.name, actor.name, isLocked, label)
-  })
+  return changed(rooms, room, actor, { isLocked })
 }
 
 /** Silences are only in memory: they end with the server. */
 const silence = (
-  { accounts, host, notices }: RoomsContext,
+  { accounts, elsewhere, host, notices }: RoomsContext,
   room: Room,
   actor: Actor,
   name: string,
@@ -268,19 +238,23 @@ const silence = (
   const until = Math.round(host.broker.time.wall() + millis)
   const line = (label?: string) => RoomReply.silenced(room.name, name, actor.name, until, label)
   notices.tell(room, line(), actor.peer)
+  elsewhere.silenced(room, likenessOf(name), millis, line())
   return line
 }
 
-const unsilence = ({ notices }: RoomsContext, room: Room, actor: Actor, name: string): ActResult => {
+const unsilence = ({ elsewhere, notices }: RoomsContext, room: Room, actor: Actor, name: string): ActResult => {
   if (!room.manners.unsilence(likenessOf(name))) {
     return { reason: "policy", text: "nobody of that name is silenced" }
   }
   const line = (label?: string) => RoomReply.unsilenced(room.name, name, actor.name, label)
   notices.tell(room, line(), actor.peer)
+  elsewhere.silenced(room, likenessOf(name), 0, line())
   return line
 }
 
 const notInRoom: NotDone = { reason: "not-member", text: "nobody of that name is in the room" }
 
-const guestsNamed = (room: Room, name: string): ReadonlyArray<Member> =>
-  [...room.members].filter((member) => member instanceof Peer && member.name === name && isVisible(member))
+const guestsNamed = (room: Room, name: string) =>
+  [...room.members].filter(
+    (member): member is Peer | GuestElsewhere => typeof member !== "number" && member.name === name && isVisible(member)
+  )

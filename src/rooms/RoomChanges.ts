@@ -39,7 +39,9 @@ export class RoomChanges {
     private readonly store: Pick<StoreService, "rooms">,
     private readonly inletOf: (room: Room) => RoomInlet | undefined,
     /** In the broker's turn: the store has ended a room. */
-    readonly ended: (room: Room) => void
+    readonly ended: (room: Room) => void,
+    /** Run between a change in the store and in memory. */
+    private readonly beforeOwn: Effect.Effect<void>
   ) {}
 
   make<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
@@ -47,7 +49,7 @@ export class RoomChanges {
   }
 
   /** Runs several requests of the store as one change. */
-  alone<A>(change: Effect.Effect<A>): Effect.Effect<A> {
+  alone<A, E>(change: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return this.oneByOne.withPermit(change)
   }
 
@@ -59,7 +61,7 @@ export class RoomChanges {
     return Effect.zipRight(this.endEmpty, decided).pipe(
       Effect.flatMap((decision) =>
         Effect.isEffect(decision)
-          ? Effect.flatMap(decision as Effect.Effect<() => A, StoreError>, inTurn)
+          ? Effect.flatMap(Effect.zipLeft(decision as Effect.Effect<() => A, StoreError>, this.beforeOwn), inTurn)
           : Effect.succeed(decision)
       )
     )
@@ -69,6 +71,13 @@ export class RoomChanges {
   keep(room: Room) {
     room.isEnding = false
     this.ending.delete(room)
+  }
+
+  /** In the broker's turn: another server has ended a room. */
+  endedElsewhere(room: Room) {
+    this.ending.delete(room)
+    this.stuck.delete(room)
+    this.ended(room)
   }
 
   /** In the broker's turn: nobody is in a room any more. It ends before any other change, and nobody can enter it before. */

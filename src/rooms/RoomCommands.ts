@@ -4,7 +4,6 @@ import { retryStoreMillis } from "../accounts/AccountsContext.js"
 import type { Answer, Call, Command } from "../chat/Commands.js"
 import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
-import type { StoredRoom } from "../ports/StoreRooms.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as RoomReply from "../protocol/RoomReply.js"
@@ -14,6 +13,7 @@ import * as RoomActs from "./RoomActs.js"
 import type { NotDone, RoomAct } from "./RoomActs.js"
 import { after, type Decision } from "./RoomChanges.js"
 import { factsOf, nameOf, type RoomsContext } from "./RoomsContext.js"
+import * as StoredChanges from "./StoredChanges.js"
 
 type Lines = ReadonlyArray<string>
 
@@ -75,14 +75,8 @@ const decideCreate = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
   if (index.size >= maxRooms) return refuse("limit", { text: "there are too many rooms" })
   const owner = peer.device?.account.id
   return after(store.rooms.create({ name, likeness, owner }), (stored) =>
-    stored === undefined ? refuse("no-room") : entered(call, rooms, created(rooms, stored), stored.last)
+    stored === undefined ? refuse("no-room") : entered(call, rooms, StoredChanges.created(rooms, stored), stored.last)
   )
-}
-
-/** In the broker's turn: the store has created a room. Its owner enters it like anybody else. */
-const created = ({ host, index }: RoomsContext, stored: StoredRoom): Room => {
-  host.broker.changed(stored.name)
-  return index.add({ ...stored, members: [] })
 }
 
 /** In the broker's turn: the client enters a room, unless it has gone meanwhile. */
@@ -156,7 +150,7 @@ const members: Row = {
 }
 
 const isPresent = ({ accounts, host }: RoomsContext, member: Member): boolean => {
-  if (typeof member !== "number") return true
+  if (typeof member !== "number" || host.devicesElsewhere.has(member)) return true
   const account = accounts.withId(member)
   return account !== undefined && host.broker.devicesOf(account).length > 0
 }

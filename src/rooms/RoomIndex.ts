@@ -43,8 +43,9 @@ export class RoomIndex {
 
   delete(room: Room) {
     this.byId.delete(room.id)
-    this.byName.delete(room.name)
-    this.byLikeness.delete(room.likeness)
+    // Another server may have ended it, and there may be another room of this name since.
+    if (this.byName.get(room.name) === room) this.byName.delete(room.name)
+    if (this.byLikeness.get(room.likeness) === room) this.byLikeness.delete(room.likeness)
     for (const member of room.members) this.forget(member, room)
   }
 

@@ -34,7 +34,7 @@ export class RoomInlet implements KeptRecipient {
 
   constructor(
     private readonly room: Room,
-    private readonly host: Pick<RoomsHost, "broker" | "give" | "take">,
+    private readonly host: Pick<RoomsHost, "announce" | "broker" | "give" | "take">,
     /** What becomes of a line that this sender must not write; undefined if it may. */
     private readonly refusal: (sender: Peer, room: Room) => LineOutcome | undefined
   ) {
@@ -59,6 +59,7 @@ export class RoomInlet implements KeptRecipient {
     )
     room.last = Math.max(room.last, run.last)
     for (const feed of room.feeds) host.give(feed, run)
+    host.announce(room.id, run.last)
   }
 
   settled(batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) {

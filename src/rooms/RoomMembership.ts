@@ -1,12 +1,13 @@
-import type { Peer } from "../chat/Peer.js"
+import { Peer } from "../chat/Peer.js"
 import type { Feed } from "../conversations/Feed.js"
 import type { RoomsHost } from "../conversations/RoomsFeature.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import { ofRoom } from "../ports/StoreLines.js"
 import * as RoomReply from "../protocol/RoomReply.js"
-import { isVisible, type Member, type Room } from "./Room.js"
+import { GuestElsewhere, isVisible, type Member, type Room } from "./Room.js"
 import type { RoomIndex } from "./RoomIndex.js"
 import type { RoomNotices } from "./RoomNotices.js"
+import type { RoomsElsewhere } from "./RoomsElsewhere.js"
 
 /** Who did something to a room, if it was not the member itself: shown to the others. */
 export interface Actor {
@@ -23,6 +24,7 @@ interface Collaborators {
   readonly nameOf: (member: Member) => string
   /** Nobody is in this room any more. */
   readonly isEmpty: (room: Room) => void
+  readonly elsewhere: Pick<RoomsElsewhere, "entered" | "left" | "registered">
 }
 
 /** Members come and go: what that means for their feeds, and for the others. Runs in the broker's turn. */
@@ -36,14 +38,16 @@ export class RoomMembership {
    * @param by the connection that asked for it
    */
   enter(room: Room, member: Member, last: number, by?: Peer) {
-    const { index, nameOf, notices } = this.rooms
+    const { elsewhere, index, nameOf, notices } = this.rooms
     if (room.members.has(member)) return
     index.enter(room, member)
+    if (member instanceof Peer) elsewhere.entered(room, member)
+    const isKnown = typeof member === "number" && elsewhere.registered(room, nameOf(member))
     for (const feed of this.feedsOf(member)) {
       feed.follow(room.id, ofRoom(room.id), last, room.last)
       this.present(room, feed)
     }
-    if (isVisible(member)) {
+    if (isVisible(member) && !isKnown) {
       notices.tellPresence(room, RoomReply.joined(room.name, nameOf(member), typeof member !== "number"), by)
     }
   }
@@ -55,7 +59,7 @@ export class RoomMembership {
    * @param remover who has removed the member
    */
   exit(room: Room, member: Member, by?: Peer, remover?: Actor) {
-    const { index, isEmpty, nameOf, notices } = this.rooms
+    const { elsewhere, index, isEmpty, nameOf, notices } = this.rooms
     if (!room.members.has(member)) return
     for (const feed of this.feedsOf(member)) {
       room.feeds.delete(feed)
@@ -63,6 +67,7 @@ export class RoomMembership {
     }
     const { owner } = room
     index.leave(room, member)
+    if (member instanceof Peer) elsewhere.left(room, member, remover?.name)
     if (isVisible(member)) {
       const line = RoomReply.left(room.name, nameOf(member), remover?.name)
       this.tellOwn(member, line, by)
@@ -158,6 +163,7 @@ export class RoomMembership {
   private feedsOf(member: Member): ReadonlyArray<Feed> {
     const { host } = this.rooms
     if (typeof member === "number") return host.feedsOf(member)
+    if (member instanceof GuestElsewhere) return []
     return member.isSendOnly || member.phase._tag === "Gone" ? [] : [host.guestFeed(member)]
   }
 }

@@ -11,6 +11,7 @@ import * as RoomActs from "./RoomActs.js"
 import type { Room } from "./Room.js"
 import { after, type Decision } from "./RoomChanges.js"
 import { factsOf, type RoomsContext } from "./RoomsContext.js"
+import * as StoredChanges from "./StoredChanges.js"
 
 /** Why an operation did nothing: a sentence for people. */
 export interface Impossible {
@@ -119,8 +120,7 @@ const decideCreate = (
   }
   return after(store.rooms.create({ name, likeness, owner: account?.id }), (stored) => {
     if (stored === undefined) return { impossible: `there is no account ${owner}` }
-    const room = index.add({ ...stored, members: [] })
-    host.broker.changed(name)
+    const room = StoredChanges.created({ host, index }, stored)
     if (account !== undefined && !account.isRemoved) {
       membership.enter(room, account.id, stored.last)
       changes.keep(room)

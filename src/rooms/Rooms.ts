@@ -7,6 +7,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { MakeRooms, RoomsFeature, RoomsHost } from "../conversations/RoomsFeature.js"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
+import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
 import * as RoomName from "../protocol/RoomName.js"
 import { memberOf, type Room } from "./Room.js"
@@ -17,8 +18,10 @@ import { RoomIndex } from "./RoomIndex.js"
 import { RoomInlet } from "./RoomInlet.js"
 import { RoomMembership } from "./RoomMembership.js"
 import { RoomNotices } from "./RoomNotices.js"
+import { RoomsElsewhere } from "./RoomsElsewhere.js"
 import { nameOf, type RoomsContext } from "./RoomsContext.js"
 import { maxTopicLength, type RoomsSettings } from "./RoomsSettings.js"
+import * as StoredChanges from "./StoredChanges.js"
 
 export interface RoomsOptions {
   readonly store: StoreService
@@ -32,6 +35,9 @@ export interface Rooms {
   /** What the operator does to rooms while the server runs. */
   readonly operations: RoomOperations.RoomOperations
 }
+
+/** After its start, a server that shares its store waits for this long until it ends the rooms that nobody is in. */
+const emptyDelay = "10 seconds"
 
 /** Loads all rooms. Fails if the store does not answer. */
 export const make = (options: RoomsOptions): Effect.Effect<Rooms, StoreError> =>
@@ -89,12 +95,15 @@ const started = (
       broker.changed(room.name)
       inlets.get(room)?.end()
       inlets.delete(room)
-    }
+    },
+    host.beforeOwn
   )
-  const membership = new RoomMembership({
+  const elsewhere = new RoomsElsewhere({ others: host.others, index, membership: () => membership, notices })
+  const membership: RoomMembership = new RoomMembership({
     host,
     index,
     notices,
+    elsewhere,
     nameOf: (member) => nameOf({ accounts }, member),
     isEmpty: (room) => changes.end(room)
   })
@@ -107,6 +116,7 @@ const started = (
     notices,
     membership,
     changes,
+    elsewhere,
     waiting: (room) => inlets.get(room)?.outbox.lines ?? 0,
     flushed: (name) =>
       Effect.suspend(() => {
@@ -115,7 +125,34 @@ const started = (
       })
   }
   // Only guests were in them when the server stopped.
-  for (const room of index.all) if (room.members.size === 0) changes.end(room)
+  const endEmpty = () => {
+    for (const room of index.all) if (room.members.size === 0) changes.end(room)
+  }
+  if (store.sharing === undefined) endEmpty()
+  // By then the other servers have told which guests are in them.
+  const hasResumed = Effect.unsafeMakeLatch(store.sharing === undefined)
+  host.others.beforeResuming(hasResumed.open)
+  const announced = (id: ConversationId, last: number) => {
+    const room = index.withId(id)
+    if (room === undefined || room.last >= last) return
+    room.last = last
+    for (const feed of room.feeds) host.announced(feed, room.id, last)
+  }
+  // What was stored while this server was cut off was not announced to it.
+  const readTails: Effect.Effect<void> = store.rooms.all.pipe(
+    Effect.flatMap((all) => broker.inTurn(() => all.forEach(({ id, last }) => announced(id, last)))),
+    Effect.catchAll((error) =>
+      Effect.zipRight(
+        host.failed(error, () => {}),
+        readTails
+      )
+    )
+  )
+  if (store.sharing !== undefined) host.others.beforeResuming(readTails)
+  const endEmptyLater =
+    store.sharing === undefined
+      ? Effect.void
+      : hasResumed.await.pipe(Effect.zipRight(Effect.sleep(emptyDelay)), Effect.zipRight(broker.inTurn(endEmpty)))
   const feature: RoomsFeature = {
     commands: RoomCommands.make(context),
     resolvers: [
@@ -131,7 +168,10 @@ const started = (
       const { maxRoomsPerClient, mode } = settings.current
       return { rooms: mode, "max-rooms": `${maxRoomsPerClient}`, "max-topic": `${maxTopicLength}` }
     },
-    run: Effect.all([changes.run(host.failed), notices.run], { concurrency: "unbounded", discard: true }),
+    run: Effect.all([changes.run(host.failed), notices.run, endEmptyLater], {
+      concurrency: "unbounded",
+      discard: true
+    }),
     left: (peer) => membership.left(peer),
     // A client that only sends is not addressed, so nobody has said that it has left.
     ended: (peer) => membership.guestLeft(peer),
@@ -155,6 +195,7 @@ const started = (
         .inTurn(() => [...index.of(guest)])
         .pipe(
           Effect.flatMap((rooms) => Effect.forEach(rooms, join)),
+          Effect.zipLeft(host.beforeOwn),
           Effect.flatMap((rooms) =>
             broker.inTurn(() => {
               const taken = membership.register(guest, account, rooms.flat(), take)
@@ -165,7 +206,11 @@ const started = (
           (registration) => changes.alone(registration)
         )
     },
-    accountRemoved: (account) => membership.accountRemoved(account)
+    accountRemoved: (account) => membership.accountRemoved(account),
+    announced,
+    take: (change) => StoredChanges.take(context, change),
+    reload: StoredChanges.reload(context),
+    alone: (step) => changes.alone(step)
   }
   return { context, feature }
 }

@@ -9,6 +9,7 @@ import type { RoomChanges } from "./RoomChanges.js"
 import type { RoomIndex } from "./RoomIndex.js"
 import type { RoomMembership } from "./RoomMembership.js"
 import type { RoomNotices } from "./RoomNotices.js"
+import type { RoomsElsewhere } from "./RoomsElsewhere.js"
 import type { RoomsSettings } from "./RoomsSettings.js"
 
 /** What the parts of the rooms share. */
@@ -21,6 +22,7 @@ export interface RoomsContext {
   readonly notices: RoomNotices
   readonly membership: RoomMembership
   readonly changes: RoomChanges
+  readonly elsewhere: RoomsElsewhere
   /** The lines to this room whose fates are not decided. */
   readonly waiting: (room: Room) => number
   /** Waits until the fates of the lines that were put to the room of this name so far are decided. */

@@ -74,7 +74,7 @@ export const startKeptNode = (
       accounts: index,
       settings: new LiveSource({ ...RoomsSettings.defaults, ...settings })
     })
-    const conversations = Conversations.make(prepared, index, rooms.feature, devicesElsewhere)
+    const conversations = Conversations.make(prepared, index, rooms.feature, devicesElsewhere, accounts)
     const server = yield* startMemoryServer({
       wrap: isPrivate,
       ...options,

@@ -104,12 +104,13 @@ const withAccounts = (
       ])
     )
     const prepared = Conversations.prepare(store)
-    const { admission, devicesElsewhere, feature, index, operations } = yield* Accounts.make({
+    const accounts = yield* Accounts.make({
       settings,
       derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
       removed: (toGuests, account) => conversations.removed(toGuests, account),
       registering: (guest, account, take) => conversations.registering(guest, account, take)
     }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
+    const { devicesElsewhere, index } = accounts
     const made =
       rooms.current.mode === "off"
         ? undefined
@@ -117,8 +118,8 @@ const withAccounts = (
             Effect.promise(() => import("../../rooms/Rooms.js")),
             (Rooms) => Rooms.make({ store: prepared.store, accounts: index, settings: rooms })
           ).pipe(Effect.mapError(ExitStatus.asMisuse))
-    const conversations = Conversations.make(prepared, index, made?.feature, devicesElsewhere)
-    const features = [...(options.features ?? []), conversations.feature, feature]
-    const server = yield* Server.make({ ...options, admission, features })
-    return { server, accounts: operations, rooms: made?.operations, store }
+    const conversations = Conversations.make(prepared, index, made?.feature, devicesElsewhere, accounts)
+    const features = [...(options.features ?? []), conversations.feature, accounts.feature]
+    const server = yield* Server.make({ ...options, admission: accounts.admission, features })
+    return { server, accounts: accounts.operations, rooms: made?.operations, store }
   })

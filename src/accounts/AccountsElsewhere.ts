@@ -1,0 +1,85 @@
+import * as Effect from "effect/Effect"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { StoreChange } from "../ports/StoreSharing.js"
+import type { LogoutReason } from "../protocol/FatalReply.js"
+import { expelDevices, expelOthers } from "./AccountChanges.js"
+import type { AccountsContext } from "./AccountsContext.js"
+
+/**
+ * In the broker's turn: takes into memory what another server has changed about accounts. Other changes are not for this part,
+ * and one that is in memory changes nothing.
+ *
+ * @param removed an account no longer exists; whoever has removed it tells the senders of lines that waited for it
+ */
+export const take = (accounts: AccountsContext, change: StoreChange, removed: (account: AccountId) => void): void => {
+  const { index, verification } = accounts
+  const { changed } = accounts.broker()
+  const logOut = (id: AccountId, reason: LogoutReason, device?: string) => {
+    const account = index.withId(id)
+    if (account === undefined) return
+    expelDevices(accounts, account, reason, (peer) => device === undefined || peer.device?.name === device)
+  }
+  switch (change._tag) {
+    case "AccountCreated": {
+      if (index.knows(change.account.id)) return
+      index.add(change.account)
+      expelOthers(accounts, change.account.name)
+      return changed(change.account.name)
+    }
+    case "AccountRemoved": {
+      const account = index.withId(change.account)
+      if (account === undefined || account.isRemoved) return
+      account.isRemoved = true
+      verification.forget(account.likeness)
+      logOut(account.id, "removed")
+      changed(account.name)
+      return removed(account.id)
+    }
+    case "AccountFreed": {
+      const account = index.withId(change.account)
+      if (account !== undefined) index.delete(account)
+      return
+    }
+    case "PasswordChanged": {
+      const account = index.withId(change.account)
+      if (account === undefined) return
+      account.passwordChanges += 1
+      verification.forget(account.likeness)
+      return logOut(account.id, "password")
+    }
+    case "DeviceForgotten":
+      return logOut(change.account, "forgotten", change.device)
+    case "DeviceTaken":
+      return logOut(change.account, "replaced", change.device)
+  }
+}
+
+/**
+ * Takes into memory what it lacks of the store, without knowing the changes that led to it. All devices are disconnected, since
+ * passwords may have changed, and devices may have been forgotten or taken: whoever still may, comes back.
+ */
+export const reload = (
+  accounts: AccountsContext,
+  removed: (account: AccountId) => void
+): Effect.Effect<void, StoreError> =>
+  Effect.flatMap(Effect.all([accounts.store.accounts.all, accounts.store.accounts.freed]), ([all, freed]) =>
+    accounts.broker().inTurn(() => {
+      const { index } = accounts
+      const changes: Array<StoreChange> = freed.flatMap(({ id: account }): ReadonlyArray<StoreChange> => [
+        { _tag: "AccountRemoved", account },
+        { _tag: "AccountFreed", account }
+      ])
+      for (const account of all) {
+        changes.push({ _tag: "AccountCreated", account })
+        if (account.isRemoved) changes.push({ _tag: "AccountRemoved", account: account.id })
+      }
+      for (const change of changes) take(accounts, change, removed)
+      const { alike, breakOff } = accounts.broker()
+      for (const account of index.all) {
+        account.passwordChanges += 1
+        accounts.verification.forget(account.likeness)
+        for (const peer of alike(account.name)) if (peer.device?.account === account) breakOff(peer, "connection-lost")
+      }
+    })
+  )

@@ -1,0 +1,163 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import type { StoreService } from "../ports/Store.js"
+import type { StoreError } from "../ports/StoreError.js"
+import type { LoggedChange, StoreChange, StoreSharing } from "../ports/StoreSharing.js"
+
+/** The accounts in memory, of which other servers may change the store. */
+export interface SharedAccounts {
+  /** The latest change of the store before they were loaded. */
+  readonly since: number
+  readonly take: (change: StoreChange) => void
+  readonly reload: Effect.Effect<void, StoreError>
+}
+
+/** Without a message of another server, the store is asked this often. */
+const pollInterval = Duration.seconds(1)
+
+interface Collaborators {
+  readonly sharing: StoreSharing
+  readonly others: OtherServers
+  readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  /** In the broker's turn: takes a change of another server into memory. One that is there already changes nothing. */
+  readonly take: (change: StoreChange) => void
+  /** Compares what is in memory with the store: changes were dropped from the log that this server had not read. */
+  readonly reload: Effect.Effect<void, StoreError>
+  /** Runs a step while no change of rooms is under way here. */
+  readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Reports a failure, and waits. */
+  readonly failed: (error: StoreError) => Effect.Effect<void>
+}
+
+/**
+ * Takes into memory what other servers have changed in the store: accounts and rooms. The store has all changes in one
+ * order. Those of rooms are taken in that order, and a change of this server after those before it, so that all servers end
+ * up with the same. Accounts need no order, since they are created, removed and freed once.
+ */
+export class ChangesElsewhere {
+  private last: number
+  private mustReload = false
+  private readonly isDue = Effect.unsafeMakeLatch(false)
+  private readonly part: OtherServersPart
+
+  /** @param last the latest change before what is in memory was read */
+  constructor(
+    private readonly servers: Collaborators,
+    last: number
+  ) {
+    this.last = last
+    const read = () => this.isDue.unsafeOpen()
+    this.part = servers.others.part("changes", { appeared: read, received: read, lost: read })
+    servers.others.beforeResuming(this.settle)
+  }
+
+  /** Has the other servers read what this one has changed. */
+  readonly tell: Effect.Effect<void> = Effect.suspend(() => this.servers.inTurn(() => this.part.send(null)))
+
+  /** Runs for ever. */
+  get run(): Effect.Effect<never> {
+    const wait = Effect.timeoutOption(this.isDue.await, pollInterval)
+    const read = Effect.suspend(() => {
+      this.isDue.unsafeClose()
+      return this.all
+    })
+    return Effect.forever(Effect.zipRight(wait, Effect.catchAll(read, this.servers.failed)))
+  }
+
+  /** Everything until now, before this server goes on after a time in which it may have been taken for lost. */
+  readonly settle: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.catchAll(this.all, (error) => Effect.zipRight(this.servers.failed(error), this.settle))
+  )
+
+  private get all(): Effect.Effect<void, StoreError> {
+    return this.servers.alone(Effect.flatMap(this.unread, (unread) => this.taken(unread)))
+  }
+
+  /**
+   * To be run between a change of a room in the store and in memory, while no other change of rooms is under way: takes what
+   * others have changed before it.
+   */
+  readonly beforeOwn: Effect.Effect<void> = Effect.suspend(() =>
+    this.unread.pipe(
+      Effect.flatMap((unread) => {
+        const own = unread.findLastIndex(({ by, change }) => by === this.servers.sharing.server && isOfRoom(change))
+        return this.taken(unread.slice(0, own + 1))
+      }),
+      // The change is made, whatever happens here.
+      Effect.catchAll(() => Effect.sync(() => (this.mustReload = true)))
+    )
+  )
+
+  /** The changes that are not in memory yet. */
+  private get unread(): Effect.Effect<ReadonlyArray<LoggedChange>, StoreError> {
+    const { reload, sharing } = this.servers
+    const read = (before: ReadonlyArray<LoggedChange>): Effect.Effect<ReadonlyArray<LoggedChange>, StoreError> =>
+      Effect.flatMap(sharing.changes(before.at(-1)?.id ?? this.last), ({ changes, isComplete, last }) => {
+        this.mustReload ||= !isComplete
+        const all = [...before, ...changes]
+        return isComplete && last > (all.at(-1)?.id ?? last) ? read(all) : Effect.succeed(all)
+      })
+    const reloaded = Effect.flatMap(sharing.latest, (latest) =>
+      Effect.map(reload, () => {
+        this.last = latest
+        this.mustReload = false
+      })
+    )
+    return Effect.flatMap(read([]), (unread) => {
+      if (!this.mustReload) return Effect.succeed(unread)
+      return Effect.flatMap(reloaded, () => read([]))
+    })
+  }
+
+  private taken(changes: ReadonlyArray<LoggedChange>): Effect.Effect<void> {
+    const last = changes.at(-1)
+    if (last === undefined) return Effect.void
+    const { inTurn, sharing, take } = this.servers
+    return inTurn(() => {
+      this.last = last.id
+      changes.forEach(({ by, change }, index) => {
+        if (by === sharing.server) return
+        // This server may have taken the device back since.
+        const isOver = change._tag === "DeviceTaken" && changes.slice(index).some(isTakenBack(sharing.server, change))
+        if (!isOver) take(change)
+      })
+    })
+  }
+}
+
+const isOfRoom = ({ _tag }: StoreChange): boolean => /Room|nvited/u.test(_tag)
+
+type DeviceChange = Extract<StoreChange, { readonly device: string }>
+
+const isTakenBack =
+  (server: string, taken: DeviceChange) =>
+  ({ by, change }: LoggedChange): boolean =>
+    by === server && change._tag === "DeviceTaken" && change.account === taken.account && change.device === taken.device
+
+/** A store that has the other servers told whenever this one may have changed an account or a room. */
+export const telling = (plain: StoreService, tell: Effect.Effect<void>): StoreService => {
+  const told = <A>(request: Effect.Effect<A, StoreError>) => Effect.zipLeft(request, tell)
+  const { accounts, rooms } = plain
+  return {
+    ...plain,
+    accounts: {
+      ...accounts,
+      create: (account) => told(accounts.create(account)),
+      forget: (...device) => told(accounts.forget(...device)),
+      free: (account) => told(accounts.free(account)),
+      remove: (account) => told(accounts.remove(account)),
+      setCredential: (...credential) => told(accounts.setCredential(...credential))
+    },
+    rooms: {
+      ...rooms,
+      change: (...change) => told(rooms.change(...change)),
+      create: (room) => told(rooms.create(room)),
+      end: (room) => told(rooms.end(room)),
+      invite: (...invitation) => told(rooms.invite(...invitation)),
+      join: (...member) => told(rooms.join(...member)),
+      leave: (...member) => told(rooms.leave(...member)),
+      uninvite: (...invitation) => told(rooms.uninvite(...invitation))
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import { Peer } from "../chat/Peer.js"
+import type { Message, OtherServer, OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import type { ConversationId } from "../ports/StoreLines.js"
+import { GuestElsewhere, isVisible, type Room } from "./Room.js"
+import type { RoomIndex } from "./RoomIndex.js"
+import type { RoomMembership } from "./RoomMembership.js"
+import type { RoomNotices } from "./RoomNotices.js"
+
+interface Collaborators {
+  readonly others: OtherServers
+  readonly index: RoomIndex
+  readonly membership: () => Pick<RoomMembership, "enter" | "exit">
+  readonly notices: Pick<RoomNotices, "tell">
+}
+
+/** The guests of one server, by their numbers, in one room. */
+type GuestsInRoom = Map<number, GuestElsewhere>
+
+/**
+ * What servers of one store tell each other about rooms that the store does not know: which guests are in them, and who was
+ * silenced. Runs in the broker's turn.
+ */
+export class RoomsElsewhere {
+  private readonly part: OtherServersPart
+  /** Also of rooms that this server does not know yet: the store tells of them later. */
+  private readonly guests = new Map<OtherServer["id"], Map<ConversationId, GuestsInRoom>>()
+  private readonly numbers = new WeakMap<Peer, number>()
+  private lastNumber = 0
+
+  constructor(private readonly rooms: Collaborators) {
+    this.part = rooms.others.part("rooms", {
+      appeared: (server) => this.appeared(server),
+      received: (server, message) => this.received(server, message),
+      lost: (server) => this.lost(server)
+    })
+  }
+
+  /** A guest of this server has entered a room. */
+  entered(room: Room, guest: Peer) {
+    if (this.isAlone) return
+    this.part.send({ entered: room.id, guests: [this.toMessage(guest)] })
+  }
+
+  /** A guest of this server has left a room, or was removed by somebody. */
+  left(room: Room, guest: Peer, by?: string) {
+    if (this.isAlone) return
+    this.part.send({ left: room.id, guest: this.numberOf(guest), by: by ?? null })
+  }
+
+  /** Removes a guest that is connected to another server: that one does it. */
+  remove(room: Room, guest: GuestElsewhere, by: string) {
+    this.part.send({ remove: room.id, guest: guest.number, by }, guest.server)
+  }
+
+  /**
+   * A writer was silenced in a room, or with 0 no longer is.
+   *
+   * @param notice the line that shows it
+   */
+  silenced(room: Room, writer: string, millis: number, notice: string) {
+    if (this.isAlone) return
+    this.part.send({ silenced: room.id, writers: [[writer, millis]], notice })
+  }
+
+  /** An account is in a room. Returns whether it was there as a visible guest of another server, which it replaces. */
+  registered(room: Room, name: string): boolean {
+    let wasVisible = false
+    for (const rooms of this.guests.values()) {
+      const guests = rooms.get(room.id)
+      for (const [number, guest] of guests ?? []) {
+        if (guest.name !== name) continue
+        wasVisible ||= isVisible(guest)
+        guests?.delete(number)
+        this.rooms.index.leave(room, guest)
+      }
+    }
+    return wasVisible
+  }
+
+  /** The store has a room that this server did not know. */
+  found(room: Room) {
+    for (const rooms of this.guests.values()) {
+      for (const guest of rooms.get(room.id)?.values() ?? []) this.rooms.membership().enter(room, guest, room.last)
+    }
+  }
+
+  private get isAlone(): boolean {
+    return this.rooms.others.all.length === 0
+  }
+
+  private numberOf(guest: Peer): number {
+    const known = this.numbers.get(guest)
+    if (known !== undefined) return known
+    this.numbers.set(guest, ++this.lastNumber)
+    return this.lastNumber
+  }
+
+  private toMessage(guest: Peer): Message {
+    return [this.numberOf(guest), guest.name, guest.isSendOnly]
+  }
+
+  /** Tells a server what it has to know. */
+  private appeared(server: OtherServer) {
+    for (const room of this.rooms.index.all) {
+      const guests = [...room.members].filter((member) => member instanceof Peer)
+      if (guests.length > 0) {
+        this.part.send({ entered: room.id, guests: guests.map((guest) => this.toMessage(guest)) }, server)
+      }
+      const writers = room.manners.silences
+      if (writers.length > 0) this.part.send({ silenced: room.id, writers, notice: "" }, server)
+    }
+  }
+
+  private received(server: OtherServer, message: Message) {
+    const told = message as unknown as RoomMessage
+    if ("entered" in told) this.guestsEntered(server, told)
+    else if ("left" in told) this.guestLeft(server, told)
+    else if ("remove" in told) this.removeHere(told)
+    else if ("silenced" in told) this.silencedElsewhere(told)
+  }
+
+  private guestsEntered(server: OtherServer, { entered, guests }: Entered) {
+    const rooms = this.guests.get(server.id) ?? new Map<ConversationId, GuestsInRoom>()
+    this.guests.set(server.id, rooms)
+    const known = rooms.get(entered) ?? new Map<number, GuestElsewhere>()
+    rooms.set(entered, known)
+    const room = this.rooms.index.withId(entered)
+    for (const [number, name, isSendOnly] of guests) {
+      if (known.has(number)) continue
+      const guest = new GuestElsewhere(name, isSendOnly, server, number)
+      known.set(number, guest)
+      if (room !== undefined) this.rooms.membership().enter(room, guest, room.last)
+    }
+  }
+
+  private guestLeft(server: OtherServer, { by, guest: number, left }: Left) {
+    const guests = this.guests.get(server.id)?.get(left)
+    const guest = guests?.get(number)
+    if (guest === undefined) return
+    guests?.delete(number)
+    if (guests?.size === 0) this.guests.get(server.id)?.delete(left)
+    this.exit(left, guest, by)
+  }
+
+  private exit(id: ConversationId, guest: GuestElsewhere, by: string | null) {
+    const room = this.rooms.index.withId(id)
+    if (room === undefined) return
+    this.rooms.membership().exit(room, guest, undefined, by === null ? undefined : { name: by, peer: undefined })
+  }
+
+  private removeHere({ by, guest: number, remove }: Remove) {
+    const room = this.rooms.index.withId(remove)
+    if (room === undefined) return
+    for (const member of room.members) {
+      if (!(member instanceof Peer) || this.numbers.get(member) !== number) continue
+      this.rooms.membership().exit(room, member, undefined, { name: by, peer: undefined })
+    }
+  }
+
+  private silencedElsewhere({ notice, silenced, writers }: Silenced) {
+    const room = this.rooms.index.withId(silenced)
+    if (room === undefined) return
+    for (const [writer, millis] of writers) {
+      if (millis > 0) room.manners.silence(writer, millis)
+      else room.manners.unsilence(writer)
+    }
+    if (notice !== "") this.rooms.notices.tell(room, notice)
+  }
+
+  /** Its guests are gone. */
+  private lost(server: OtherServer) {
+    const rooms = this.guests.get(server.id)
+    this.guests.delete(server.id)
+    for (const [room, guests] of rooms ?? []) for (const guest of guests.values()) this.exit(room, guest, null)
+  }
+}
+
+interface Entered {
+  readonly entered: ConversationId
+  readonly guests: ReadonlyArray<readonly [number: number, name: string, isSendOnly: boolean]>
+}
+
+interface Left {
+  readonly left: ConversationId
+  readonly guest: number
+  readonly by: string | null
+}
+
+interface Remove {
+  readonly remove: ConversationId
+  readonly guest: number
+  readonly by: string
+}
+
+interface Silenced {
+  readonly silenced: ConversationId
+  /** By likeness, and for how many milliseconds; 0: no longer. */
+  readonly writers: ReadonlyArray<readonly [writer: string, millis: number]>
+  /** For the members; empty if it was told before. */
+  readonly notice: string
+}
+
+/** All nodes run the same version. */
+type RoomMessage = Entered | Left | Remove | Silenced
