@@ -62,6 +62,9 @@ export interface OpenDeviceOptions {
   readonly takeFrom?: string | undefined
 }
 
+/** How long a login may take from `openDevice` until its device is among those that are connected (`seen`). */
+export const openingMillis = 60_000
+
 /** Accounts, their devices, and what proves them. Secrets come as hashes; this port never sees a password or a token. */
 export interface StoreAccounts {
   /** All accounts but those whose name was freed, in order of creation. */
@@ -115,12 +118,15 @@ export interface StoreAccounts {
   readonly forget: (account: AccountId, device: string) => Effect.Effect<boolean, StoreError>
   /**
    * Marks devices as seen now, then forgets those that were away for longer than `keep` of running time. To be called
-   * now and then with all that are connected.
+   * now and then with all that are connected. In a store that several servers use, no device of `others` is forgotten; by
+   * default none of any other server, whether or not that one still runs. Devices of this server that have neither been
+   * connected nor opened for a minute are no longer those of this server.
    *
    * @returns the forgotten ones
    */
   readonly seen: (
-    present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
+    present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>,
+    others?: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<{ readonly account: AccountId; readonly device: string }>, StoreError>
   /** Marks devices as seen now: those that have just left. They are no longer those of this server. */
   readonly left: (

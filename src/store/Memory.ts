@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { Store, type StoreService } from "../ports/Store.js"
 import type { StoreLimits } from "../ports/StoreUpkeep.js"
 import * as Time from "../ports/Time.js"
@@ -7,31 +8,62 @@ import * as MemoryAccounts from "./MemoryAccounts.js"
 import * as MemoryLines from "./MemoryLines.js"
 import * as MemoryRooms from "./MemoryRooms.js"
 import * as MemorySearch from "./MemorySearch.js"
+import { MemoryChanges, MemorySharing } from "./MemorySharing.js"
 import { MemoryState } from "./MemoryState.js"
 import * as MemoryUpkeep from "./MemoryUpkeep.js"
 
 /** A store that keeps everything until it is collected. */
 export const make = (initial: StoreLimits): Effect.Effect<StoreService> =>
   Effect.clockWith((clock) =>
-    Effect.sync(() => {
-      const time = Time.of(clock)
-      const state = new MemoryState()
-      let current = initial
-      const limits = () => current
-      return {
-        kind: "memory",
-        log: Array.from({ length: 16 }, hexDigit).join(""),
-        state: () => "ok",
-        accounts: MemoryAccounts.make(state, limits, time),
-        rooms: MemoryRooms.make(state),
-        ...MemoryLines.make(state, limits, time),
-        ...MemorySearch.make(state),
-        ...MemoryUpkeep.make(state, limits, (limits) => (current = limits), time)
-      } as const
-    })
+    Effect.sync(() => service({ initial, state: new MemoryState(), log: newId(), time: Time.of(clock) }))
   )
 
-/** The name of a log is unique but no secret, and `node:crypto` takes 2 ms to load (benchmark: start-up of `serve`). */
+/**
+ * A store that several servers in this process share, each with limits and a clock of its own. The result opens it for one
+ * of them, until the scope closes.
+ */
+export const shared: Effect.Effect<(initial: StoreLimits) => Effect.Effect<StoreService, never, Scope.Scope>> =
+  Effect.sync(() => {
+    const [state, log, changes] = [new MemoryState(), newId(), new MemoryChanges()]
+    return (initial) =>
+      Effect.clockWith((clock) =>
+        Effect.map(
+          Effect.acquireRelease(
+            Effect.sync(() => new MemorySharing(newId(), changes)),
+            (sharing) => Effect.sync(() => sharing.end())
+          ),
+          (sharing) => service({ initial, state, log, time: Time.of(clock), sharing })
+        )
+      )
+  })
+
+interface Parts {
+  readonly initial: StoreLimits
+  readonly state: MemoryState
+  readonly log: string
+  readonly time: Time.Time
+  readonly sharing?: MemorySharing
+}
+
+const service = ({ initial, log, sharing, state, time }: Parts): StoreService => {
+  let current = initial
+  const limits = () => current
+  return {
+    kind: "memory",
+    log,
+    sharing,
+    state: () => "ok",
+    accounts: MemoryAccounts.make(state, limits, time, sharing),
+    rooms: MemoryRooms.make(state, sharing),
+    ...MemoryLines.make(state, limits, time, sharing),
+    ...MemorySearch.make(state),
+    ...MemoryUpkeep.make(state, limits, (limits) => (current = limits), time, sharing)
+  }
+}
+
+/** The id of a log or of a server is unique but no secret, and `node:crypto` takes 2 ms to load (benchmark: start-up). */
+const newId = () => Array.from({ length: 16 }, hexDigit).join("")
+
 const hexDigit = () => Math.floor(Math.random() * 16).toString(16)
 
 /** `make` as a layer. */

@@ -1,24 +1,44 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type {
-  AccountId,
-  OpenDeviceOptions,
-  OpenedDevice,
-  StoreAccounts,
-  StoredAccount
+import {
+  type AccountId,
+  type OpenDeviceOptions,
+  type OpenedDevice,
+  openingMillis,
+  type StoreAccounts,
+  type StoredAccount
 } from "../ports/StoreAccounts.js"
 import type { StoreLimits, Undelivered } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
-import { type Account, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
+import type { MemorySharing } from "./MemorySharing.js"
+import { type Account, type Device, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
 import * as MemoryRooms from "./MemoryRooms.js"
 
+interface DeviceOf {
+  readonly account: AccountId
+  readonly device: string
+}
+
 /** The accounts of the store in memory. */
-export const make = (state: MemoryState, limits: () => StoreLimits, time: Time): StoreAccounts => {
+export const make = (
+  state: MemoryState,
+  limits: () => StoreLimits,
+  time: Time,
+  sharing?: MemorySharing
+): StoreAccounts => {
   const create = (account: { readonly name: string; readonly likeness: string; readonly credential: string }) => {
     for (const { likeness, state: is } of state.accounts.values()) {
       if (likeness === account.likeness && is !== "freed") return undefined
     }
-    return shown(state.addAccount({ ...account, created: time.wall(), state: "active", devices: new Map() }))
+    const added = shown(state.addAccount({ ...account, created: time.wall(), state: "active", devices: new Map() }))
+    sharing?.add({ _tag: "AccountCreated", account: added })
+    return added
+  }
+
+  const forget = (account: Account, device: string): boolean => {
+    const isForgotten = state.forget(account, device)
+    if (isForgotten) sharing?.add({ _tag: "DeviceForgotten", account: account.id, device })
+    return isForgotten
   }
 
   const remove = (id: AccountId): ReadonlyArray<Undelivered> | undefined => {
@@ -39,36 +59,54 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     account.credential = undefined
     account.state = "removed"
     state.drop((kept) => kept.account === id)
+    sharing?.add({ _tag: "AccountRemoved", account: id })
     return keepReturns(state, undelivered, time.now()).toGuests
   }
 
   const openDevice = (
     id: AccountId,
     name: string,
-    { isKnown = false, maxDevices, present }: OpenDeviceOptions
+    { isAway = false, isKnown = false, maxDevices, others = [], present, takeFrom }: OpenDeviceOptions
   ): OpenedDevice => {
     const account = state.active(id)
     if (account === undefined) return { _tag: "TooMany" }
     const known = account.devices.get(name)
+    const owner = known?.owner
+    if (owner !== undefined && !isAway && owner !== takeFrom && others.includes(owner)) {
+      return { _tag: "Elsewhere", owner }
+    }
     if (known !== undefined) {
       known.seen = time.wall()
       known.ran = time.now()
+      if (!isAway) take(account, name, known)
       return { _tag: "Opened", isNew: false, forgotten: undefined }
     }
     if (isKnown) return { _tag: "Unknown" }
     let forgotten: string | undefined
     if (account.devices.size >= maxDevices) {
-      const away = [...account.devices].filter(([device]) => !present.includes(device))
+      const away = [...account.devices].filter(
+        ([device, { owner }]) => !present.includes(device) && (owner === undefined || !others.includes(owner))
+      )
       forgotten = away.toSorted(([, one], [, other]) => one.ran - other.ran)[0]?.[0]
       if (forgotten === undefined) return { _tag: "TooMany" }
-      state.forget(account, forgotten)
+      forget(account, forgotten)
     }
     const cursors = [...state.conversations.values()].flatMap(({ id: conversation, members }) => {
       const given = members.get(id)?.given ?? 0
       return given > 0 ? [[conversation, given] as const] : []
     })
-    account.devices.set(name, { token: undefined, seen: time.wall(), ran: time.now(), cursors: new Map(cursors) })
+    const newOwner = isAway ? undefined : sharing?.server
+    const [seen, ran] = [time.wall(), time.now()]
+    account.devices.set(name, { token: undefined, seen, ran, owner: newOwner, cursors: new Map(cursors) })
     return { _tag: "Opened", isNew: true, forgotten }
+  }
+
+  /** Makes a device that of this server. If another server had it, that one learns that it has lost it. */
+  const take = ({ id }: Account, name: string, device: Device) => {
+    const before = device.owner
+    device.owner = sharing?.server
+    if (before !== undefined && before !== device.owner)
+      sharing?.add({ _tag: "DeviceTaken", account: id, device: name })
   }
 
   const setToken = (id: AccountId, name: string, hash: Uint8Array): boolean => {
@@ -83,25 +121,34 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     return [...(state.active(id)?.devices ?? [])].find(([, device]) => device.token === token)?.[0]
   }
 
-  const left = (devices: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>) => {
-    for (const { account, device } of devices) {
+  const mark = (devices: ReadonlyArray<DeviceOf>): ReadonlyArray<Device> =>
+    devices.flatMap(({ account, device }) => {
       const known = state.active(account)?.devices.get(device)
-      if (known === undefined) continue
+      if (known === undefined) return []
       known.seen = time.wall()
       known.ran = time.now()
-    }
+      return [known]
+    })
+
+  const left = (devices: ReadonlyArray<DeviceOf>) => {
+    for (const device of mark(devices)) if (device.owner === sharing?.server) device.owner = undefined
   }
 
-  const seen: (
-    present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
-  ) => ReadonlyArray<{ readonly account: AccountId; readonly device: string }> = (present) => {
-    left(present)
-    const oldest = time.now() - Duration.toMillis(limits().keep)
+  const seen = (
+    present: ReadonlyArray<DeviceOf>,
+    others: ReadonlyArray<string> | undefined
+  ): ReadonlyArray<DeviceOf> => {
+    mark(present)
+    const now = time.now()
+    const oldest = now - Duration.toMillis(limits().keep)
+    const isElsewhere = ({ owner }: Device) =>
+      owner !== undefined && owner !== sharing?.server && others?.includes(owner) !== false
     return [...state.accounts.values()].flatMap((account) =>
-      [...account.devices].flatMap(([device, { ran }]) => {
-        if (ran >= oldest) return []
-        state.forget(account, device)
-        return [{ account: account.id, device }]
+      [...account.devices].flatMap(([name, device]) => {
+        if (device.owner === sharing?.server && device.ran < now - openingMillis) device.owner = undefined
+        if (device.ran >= oldest || isElsewhere(device)) return []
+        forget(account, name)
+        return [{ account: account.id, device: name }]
       })
     )
   }
@@ -118,6 +165,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
         const account = state.active(id)
         if (account === undefined || (before !== undefined && account.credential !== before)) return false
         account.credential = credential
+        if (before === undefined) sharing?.add({ _tag: "PasswordChanged", account: id })
         return true
       }),
     remove: (id) => Effect.sync(() => remove(id)),
@@ -126,6 +174,7 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
         const account = state.accounts.get(id)
         if (account?.state !== "removed") return false
         account.state = "freed"
+        sharing?.add({ _tag: "AccountFreed", account: id })
         return true
       }),
     devices: (id) =>
@@ -142,9 +191,9 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
     forget: (id, name) =>
       Effect.sync(() => {
         const account = state.active(id)
-        return account !== undefined && state.forget(account, name)
+        return account !== undefined && forget(account, name)
       }),
-    seen: (present) => Effect.sync(() => seen(present)),
+    seen: (present, others) => Effect.sync(() => seen(present, others)),
     left: (devices) => Effect.sync(() => left(devices))
   }
 }

@@ -125,7 +125,7 @@ const add = (state: MemoryState, element: StoreRecord, now: number) => {
     }
     case "device": {
       const { account, awayMillis, name, seen, token } = element
-      const device = { token: token ?? undefined, seen, ran: now - awayMillis, cursors: new Map() }
+      const device = { token: token ?? undefined, seen, ran: now - awayMillis, owner: undefined, cursors: new Map() }
       state.accounts.get(account)?.devices.set(name, device)
       return
     }

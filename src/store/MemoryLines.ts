@@ -15,13 +15,19 @@ import type {
   Waiting
 } from "../ports/StoreLines.js"
 import * as Keys from "../ports/StoreLines.js"
+import type { StoreSharing } from "../ports/StoreSharing.js"
 import type { StoreLimits } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { type Conversation, labelKey, type MemoryLine, type MemoryState, nextOf, recipientOf } from "./MemoryState.js"
 import { countWithin } from "./PageSize.js"
 
 /** The conversations of the store in memory. */
-export const make = (state: MemoryState, limits: () => StoreLimits, time: Time): StoreLines => {
+export const make = (
+  state: MemoryState,
+  limits: () => StoreLimits,
+  time: Time,
+  sharing?: Pick<StoreSharing, "server">
+): StoreLines => {
   const append = (line: NewLine): Appended => {
     const { account, author, conversation: key, isAuto, once, text, to } = line
     const known = state.known(key)
@@ -64,7 +70,9 @@ export const make = (state: MemoryState, limits: () => StoreLimits, time: Time):
   }
 
   const moveCursor = ({ account, conversation: id, device, seq }: Cursor) => {
-    const cursors = state.active(account)?.devices.get(device)?.cursors
+    const known = state.active(account)?.devices.get(device)
+    // Another server may have taken the device, and has fed it from where it was then.
+    const cursors = known !== undefined && known.owner === sharing?.server ? known.cursors : undefined
     const conversation = state.conversations.get(id)
     if (cursors === undefined || conversation === undefined || !conversation.members.has(account)) return
     const last = Math.min(seq, nextOf(conversation) - 1)

@@ -2,10 +2,11 @@ import * as Effect from "effect/Effect"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import { type Departure, ownerAfter, type RoomChanges, type StoredRoom, type StoreRooms } from "../ports/StoreRooms.js"
+import type { MemorySharing } from "./MemorySharing.js"
 import { type MemoryState, newMember, nextOf, type RoomConversation } from "./MemoryState.js"
 
 /** The rooms of the store in memory. */
-export const make = (state: MemoryState): StoreRooms => {
+export const make = (state: MemoryState, sharing?: MemorySharing): StoreRooms => {
   const create: (room: {
     readonly name: string
     readonly likeness: string
@@ -15,10 +16,13 @@ export const make = (state: MemoryState): StoreRooms => {
     const room = { name, likeness, topic: "", topicBy: "", owner, isLocked: false, slowMillis: 0, invited: new Set([]) }
     const conversation = state.addRoom(room)
     if (owner !== undefined) addMember(conversation, owner)
-    return shown(conversation)
+    const created = shown(conversation)
+    sharing?.add({ _tag: "RoomCreated", room: created })
+    return created
   }
 
-  const change = (id: ConversationId, { isLocked, owner, slowMillis, topic }: RoomChanges): boolean => {
+  const change = (id: ConversationId, changes: RoomChanges, by: string | undefined): boolean => {
+    const { isLocked, owner, slowMillis, topic } = changes
     const conversation = state.room(id)
     if (conversation === undefined || (owner !== undefined && !conversation.members.has(owner))) return false
     const { room } = conversation
@@ -26,6 +30,7 @@ export const make = (state: MemoryState): StoreRooms => {
     room.owner = owner ?? room.owner
     room.isLocked = isLocked ?? room.isLocked
     room.slowMillis = slowMillis ?? room.slowMillis
+    sharing?.add({ _tag: "RoomChanged", room: id, changes, by })
     return true
   }
 
@@ -36,20 +41,31 @@ export const make = (state: MemoryState): StoreRooms => {
     if (!members.has(account)) {
       if (!room.invited.delete(account) && room.isLocked) return undefined
       addMember(conversation, account)
+      sharing?.add({ _tag: "RoomJoined", room: id, account, last: nextOf(conversation) - 1 })
     }
     return nextOf(conversation) - 1
   }
 
-  const leave = (id: ConversationId, account: AccountId): Departure | undefined => {
+  const leave = (id: ConversationId, account: AccountId, by: string | undefined): Departure | undefined => {
     const conversation = state.room(id)
-    return conversation?.members.has(account) === true ? remove(state, conversation, account) : undefined
+    if (conversation?.members.has(account) !== true) return undefined
+    const departure = remove(state, conversation, account)
+    sharing?.add({ _tag: "RoomLeft", room: id, account, owner: departure.owner ?? null, by })
+    return departure
   }
 
-  const invite = (id: ConversationId, account: AccountId): boolean => {
+  const invite = (id: ConversationId, account: AccountId, by: string | undefined): boolean => {
     const conversation = state.room(id)
     if (conversation === undefined || state.active(account) === undefined) return false
     if (conversation.members.has(account)) return false
     conversation.room.invited.add(account)
+    sharing?.add({ _tag: "Invited", room: id, account, by })
+    return true
+  }
+
+  const uninvite = (id: ConversationId, account: AccountId): boolean => {
+    if (state.room(id)?.room.invited.delete(account) !== true) return false
+    sharing?.add({ _tag: "Uninvited", room: id, account })
     return true
   }
 
@@ -58,17 +74,18 @@ export const make = (state: MemoryState): StoreRooms => {
     if (conversation === undefined) return false
     for (const account of conversation.members.keys()) remove(state, conversation, account)
     state.end(conversation)
+    sharing?.add({ _tag: "RoomEnded", room: id })
     return true
   }
 
   return {
     all: Effect.sync(() => [...state.rooms()].map(shown)),
     create: (room) => Effect.sync(() => create(room)),
-    change: (room, changes) => Effect.sync(() => change(room, changes)),
+    change: (room, changes, by) => Effect.sync(() => change(room, changes, by)),
     join: (room, account) => Effect.sync(() => join(room, account)),
-    leave: (room, account) => Effect.sync(() => leave(room, account)),
-    invite: (room, account) => Effect.sync(() => invite(room, account)),
-    uninvite: (room, account) => Effect.sync(() => state.room(room)?.room.invited.delete(account) ?? false),
+    leave: (room, account, by) => Effect.sync(() => leave(room, account, by)),
+    invite: (room, account, by) => Effect.sync(() => invite(room, account, by)),
+    uninvite: (room, account) => Effect.sync(() => uninvite(room, account)),
     end: (room) => Effect.sync(() => end(room))
   }
 }

@@ -75,6 +75,8 @@ export interface Device {
   seen: number
   /** Running time when it was seen. */
   ran: number
+  /** The server that it is of, if several share the store. */
+  owner: string | undefined
   readonly cursors: Map<ConversationId, number>
 }
 

@@ -11,6 +11,7 @@ import {
   type Undelivered
 } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
+import type { MemorySharing } from "./MemorySharing.js"
 import { LargestFirst } from "./LargestFirst.js"
 import * as MemoryAccounts from "./MemoryAccounts.js"
 import * as MemoryExport from "./MemoryExport.js"
@@ -21,9 +22,11 @@ export const make = (
   state: MemoryState,
   limits: () => StoreLimits,
   configure: (limits: StoreLimits) => void,
-  time: Time
+  time: Time,
+  sharing?: MemorySharing
 ): StoreUpkeep => {
   const retain = (held: ReadonlyMap<number, number>): Retained => {
+    if (sharing?.isKeeper === false) return { removed: 0, undelivered: [], senders: [], hasMore: false }
     const done = { removed: 0, undelivered: [] as Array<Undelivered> }
     const isDone = () => done.removed >= retainedLines
     // Above `keepBytes`, a conversation ends whether or not a device has learned that its lines are gone.

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { randomBytes } from "node:crypto"
 import { Store, type StoreService } from "../ports/Store.js"
 import { StoreError, StoreOpenError } from "../ports/StoreError.js"
 import type { StoredLine } from "../ports/StoreLines.js"
@@ -20,8 +21,8 @@ export interface PostgresOptions {
   /** The schema of the tables. By default `achat`. */
   readonly schema?: string | undefined
   /**
-   * Whether other servers use the store at the same time, which know nothing of each other's clients. By default, the store
-   * cannot be opened while another process uses it.
+   * Whether servers use the store together, each of which opens it so (`StoreService.sharing`). By default, it cannot be
+   * opened while another process uses it.
    */
   readonly isShared?: boolean | undefined
 }
@@ -31,10 +32,12 @@ export const make = (options: PostgresOptions): Effect.Effect<StoreService, Stor
   Effect.gen(function* () {
     const time = yield* Effect.clockWith((clock) => Effect.succeed(Time.of(clock)))
     const { isShared = false, schema = "achat", ...rest } = options
-    const engine = new PostgresEngine({ ...rest, isShared, schema, limits: SqlStore.toSqlLimits(options.limits) })
+    const server = isShared ? randomBytes(8).toString("hex") : undefined
+    const engine = new PostgresEngine({ ...rest, server, schema, limits: SqlStore.toSqlLimits(options.limits) })
+    const moment = () => ({ wall: Math.floor(time.wall()), now: time.now() })
     yield* Effect.acquireRelease(
       Effect.tryPromise({
-        try: () => engine.open(),
+        try: () => engine.open(moment()),
         catch: (error) =>
           error instanceof StoreOpenError
             ? error
@@ -45,11 +48,22 @@ export const make = (options: PostgresOptions): Effect.Effect<StoreService, Stor
     const call = <Name extends RequestName>(
       name: Name,
       ...args: Arguments<Name>
-    ): Effect.Effect<Result<Name>, StoreError> =>
-      attempt(() => engine.call(name, { wall: Math.floor(time.wall()), now: time.now() }, args))
+    ): Effect.Effect<Result<Name>, StoreError> => attempt(() => engine.call(name, moment(), args))
     return SqlStore.make({
       kind: "disk",
       log: engine.log,
+      sharing:
+        server === undefined
+          ? undefined
+          : {
+              server,
+              changes: (after) => call("changes", after),
+              latest: call("latestChange"),
+              keepsOrder: Effect.orElseSucceed(
+                attempt(() => engine.keepsOrder()),
+                () => false
+              )
+            },
       state: () => engine.state,
       call,
       append: (lines, cursors = []) =>

@@ -15,8 +15,8 @@ export interface PostgresEngineOptions {
   /** See `PostgresConnection.driver`. */
   readonly driver: string
   readonly limits: SqlLimits
-  /** Whether other servers use the store at the same time. */
-  readonly isShared: boolean
+  /** The id of this server, if other servers use the store at the same time. */
+  readonly server: string | undefined
 }
 
 /** The shortest and the longest time until a lost connection is made again. */
@@ -42,13 +42,14 @@ export class PostgresEngine {
   private retryAt = 0
 
   constructor(private readonly options: PostgresEngineOptions) {
-    this.derived = new SqlState(options.limits)
+    const { limits, server } = options
+    this.derived = new SqlState(limits, server === undefined ? undefined : { server, keepsOrder: false })
   }
 
-  /** Throws a `StoreOpenError`. */
-  async open(): Promise<void> {
+  /** Running time goes on from this moment. Throws a `StoreOpenError`. */
+  async open(moment: Moment): Promise<void> {
     try {
-      await this.connect(reserveMillis)
+      await this.drive(await this.connect(reserveMillis), this.derived.running(moment))
     } catch (error) {
       if (error instanceof StoreOpenError) throw error
       const description =
@@ -65,6 +66,19 @@ export class PostgresEngine {
     return this.inOrder((connection) =>
       requests[name].writes ? this.transaction(connection, sql) : this.reading(connection, sql)
     )
+  }
+
+  /** `StoreSharing.keepsOrder`. */
+  keepsOrder(): Promise<boolean> {
+    return this.inOrder(async (connection) => {
+      const { sharing } = this.derived
+      // The lock is that of the connection, which is asked whether it still is one.
+      if (sharing?.keepsOrder === true) return (await connection.execute("select 1")).length === 1
+      if (sharing !== undefined && (await PostgresSchema.keepOrder(connection, this.options.schema))) {
+        this.derived.keepOrder(true)
+      }
+      return sharing?.keepsOrder !== false
+    })
   }
 
   /** Bytes of the tables and their indexes. */
@@ -114,15 +128,15 @@ export class PostgresEngine {
 
   private async connect(waitMillis = 0): Promise<PostgresConnection> {
     this.connection = undefined
-    const { isShared, schema, url } = this.options
+    const { schema, server, url } = this.options
+    const isShared = server !== undefined
     const connection = new PostgresConnection(driver(this.options.driver), url, schema)
     try {
       await connection.open()
-      if (!isShared) {
-        if (this.session !== undefined) await PostgresSchema.end(connection, this.session)
-        if (!(await PostgresSchema.reserve(connection, schema, waitMillis))) throw inUse
-        this.session = await PostgresSchema.session(connection)
-      }
+      if (this.session !== undefined) await PostgresSchema.end(connection, this.session)
+      const isReserved = await PostgresSchema.reserve(connection, { schema, isShared, waitMillis })
+      if (!isReserved) throw isShared ? inUseAlone : inUse
+      this.session = await PostgresSchema.session(connection)
       const log =
         (await PostgresSchema.obstacle(connection)) ?? (await PostgresSchema.migrate(connection, schema, newLog()))
       if (typeof log !== "string") throw new StoreOpenError(log)
@@ -131,6 +145,8 @@ export class PostgresEngine {
       if (this.log !== log) throw restored
       // Another server may have written.
       this.derived.forget()
+      this.derived.keepOrder(false)
+      if (!isShared) await PostgresSchema.endChanges(connection)
       this.backoff = 0
       this.connection = connection
       return connection
@@ -143,8 +159,22 @@ export class PostgresEngine {
   }
 
   private async reading<A>(connection: PostgresConnection, sql: () => Sql<A>): Promise<A> {
-    if (this.options.isShared) await this.drive(connection, this.derived.refresh())
-    return this.drive(connection, sql())
+    if (this.options.server === undefined) return this.drive(connection, sql())
+    try {
+      // All of it from one moment: a server that removes lines meanwhile would make a page with a hole.
+      await connection.execute("begin isolation level repeatable read, read only")
+      await this.drive(connection, this.derived.refresh())
+      const result = await this.drive(connection, sql())
+      await connection.execute("commit")
+      return result
+    } catch (error) {
+      if (connection.isBroken) throw error
+      await connection.execute("rollback")
+      if (toFailure(error).reason !== "damaged") throw error
+      // A request that goes on after damage cannot do so in a transaction (`unlessDamaged`).
+      await this.drive(connection, this.derived.refresh())
+      return this.drive(connection, sql())
+    }
   }
 
   /** With one lock for all servers of the store: numbers have no holes, and totals are right. */
@@ -220,6 +250,11 @@ interface Transaction {
 }
 
 const inUse = new StoreOpenError({ reason: "in-use", description: "another process uses the store in this database" })
+
+const inUseAlone = new StoreOpenError({
+  reason: "in-use",
+  description: "a process that is no node of a cluster uses the store in this database"
+})
 
 const restored = new StoreOpenError({
   reason: "not-accessible",

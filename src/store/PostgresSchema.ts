@@ -12,6 +12,9 @@ export interface DatabaseObstacle {
 /** The number that all servers of a store lock while they write. Locks are those of one database. */
 export const lockNumber = 22428
 
+/** The number that the server locks which keeps a shared store in order. */
+const orderNumber = 22429
+
 /** A session of the database, for ever: process ids are used again. */
 export interface Session {
   readonly pid: number
@@ -36,12 +39,20 @@ export const end = async (connection: PostgresConnection, { pid, started }: Sess
   )
 }
 
-/**
- * Reserves the store for this connection, as long as it lasts. False if another one has it.
- *
- * @param waitMillis how long to wait for the other one
- */
-export const reserve = async (connection: PostgresConnection, schema: string, waitMillis: number): Promise<boolean> => {
+/** How a store is reserved for a connection. */
+export interface Reservation {
+  readonly schema: string
+  /** Together with other servers that share it, but with nobody else; otherwise for this connection alone. */
+  readonly isShared: boolean
+  /** How long to wait for those who have it. */
+  readonly waitMillis: number
+}
+
+/** Reserves the store for this connection, as long as it lasts. False if others have it. */
+export const reserve = async (
+  connection: PostgresConnection,
+  { isShared, schema, waitMillis }: Reservation
+): Promise<boolean> => {
   // Otherwise Postgres learns only after hours that the machine of a server is gone. A Unix socket has no such settings.
   for (const [setting, seconds] of [
     ["tcp_keepalives_idle", 10],
@@ -52,16 +63,38 @@ export const reserve = async (connection: PostgresConnection, schema: string, wa
   }
   const until = performance.now() + waitMillis
   for (;;) {
-    const [row] = await connection.execute(
-      `select pg_try_advisory_lock(${lockNumber}, hashtext('${schema}'))::int as reserved`
-    )
-    if (Number(row?.["reserved"]) === 1) return true
+    if (await tryLock(connection, isShared ? "advisory_lock_shared" : "advisory_lock", lockNumber, schema)) return true
     if (performance.now() >= until) return false
     await setTimeout(reserveRetryMillis)
   }
 }
 
 const reserveRetryMillis = 100
+
+/** Makes the server of this connection the one that keeps a shared store in order. False if another one is. */
+export const keepOrder = (connection: PostgresConnection, schema: string): Promise<boolean> =>
+  tryLock(connection, "advisory_lock", orderNumber, schema)
+
+const tryLock = async (
+  connection: PostgresConnection,
+  lock: "advisory_lock" | "advisory_lock_shared",
+  number: number,
+  schema: string
+): Promise<boolean> => {
+  const [row] = await connection.execute(`select pg_try_${lock}(${number}, hashtext('${schema}'))::int as locked`)
+  return Number(row?.["locked"]) === 1
+}
+
+/**
+ * Ends the log of changes, because a server that is alone writes none. Others that shared the store before then, and come
+ * back to it later, learn from the numbers that they have to read everything anew.
+ */
+export const endChanges = async (connection: PostgresConnection): Promise<void> => {
+  await connection.execute(
+    `with last as (delete from change returning id)
+     insert into change select max(id) + 2, '', 'null' from last having max(id) is not null`
+  )
+}
 
 /** What is wrong with a database; undefined if what it commits is durable. */
 export const obstacle = async (connection: PostgresConnection): Promise<DatabaseObstacle | undefined> => {
@@ -125,7 +158,7 @@ export const migrate = async (
   }
   for (const statement of migrations.slice(version).flat()) await connection.execute(translated(statement))
   if (version === 0) {
-    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
+    await connection.execute(`insert into meta values (1, '${newLog}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '')`)
   }
   if (version < migrations.length) await connection.execute(`update schema_version set version = ${migrations.length}`)
   await mark(connection, schema, row?.["origin"])

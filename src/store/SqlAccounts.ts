@@ -1,14 +1,16 @@
-import type {
-  AccountId,
-  FreedAccount,
-  OpenDeviceOptions,
-  OpenedDevice,
-  StoredAccount,
-  StoredDevice
+import {
+  type AccountId,
+  type FreedAccount,
+  type OpenDeviceOptions,
+  type OpenedDevice,
+  openingMillis,
+  type StoredAccount,
+  type StoredDevice
 } from "../ports/StoreAccounts.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import { isOwed } from "./SqlKeys.js"
+import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { dropAll, keepReturns, type OwedLine } from "./SqlReturns.js"
 import { removeMember } from "./SqlRooms.js"
@@ -65,7 +67,9 @@ export function* create(
     active
   )
   accounts.add(id)
-  return { id, name, likeness, created, isRemoved: false }
+  const stored = { id, name, likeness, created, isRemoved: false }
+  yield* SqlChanges.add(state, { _tag: "AccountCreated", account: stored })
+  return stored
 }
 
 /** `StoreAccounts.credential`. */
@@ -87,7 +91,9 @@ export function* setCredential(
 ): Sql<boolean> {
   if (!(yield* state.activeAccounts()).has(account)) return false
   if (before !== undefined && (yield* credential(account)) !== before) return false
+  state.touching() // nothing is derived from it
   yield* run("update account set credential = ? where id = ?", hash, account)
+  if (before === undefined) yield* SqlChanges.add(state, { _tag: "PasswordChanged", account })
   return true
 }
 
@@ -129,14 +135,16 @@ export function* remove(
   accounts.delete(account)
   state.unread.delete(account)
   state.devices.delete(account)
+  yield* SqlChanges.add(state, { _tag: "AccountRemoved", account })
   return (yield* keepReturns(state, owed, "removed", moment)).toGuests
 }
 
 /** `StoreAccounts.free`. */
-export function* free(account: AccountId): Sql<boolean> {
+export function* free(state: SqlState, account: AccountId): Sql<boolean> {
   const found = yield* row("select id from account where id = ? and state = ?", account, removed)
   if (found === undefined) return false
   yield* run("update account set state = ? where id = ?", freed, account)
+  yield* SqlChanges.add(state, { _tag: "AccountFreed", account })
   return true
 }
 
@@ -158,25 +166,40 @@ export function* openDevice(
   moment: Moment
 ): Sql<OpenedDevice> {
   if (!(yield* state.activeAccounts()).has(account)) return { _tag: "TooMany" }
-  const names = yield* state.devicesOf(account)
-  if (names.includes(device)) {
+  state.touching()
+  const { isAway = false, isKnown = false, maxDevices, others = [], present, takeFrom } = options
+  const devices = yield* state.devicesOf(account)
+  const owner = devices.get(device)
+  if (owner !== undefined) {
+    if (owner !== null && !isAway && owner !== takeFrom && others.includes(owner)) return { _tag: "Elsewhere", owner }
     yield* markSeen(state, { account, device }, moment)
+    if (!isAway) yield* take(state, { account, device }, owner)
     return { _tag: "Opened", isNew: false, forgotten: undefined }
   }
-  if (options.isKnown === true) return { _tag: "Unknown" }
+  if (isKnown) return { _tag: "Unknown" }
   let forgotten: string | undefined
-  if (names.length >= options.maxDevices) {
-    const oldestFirst = yield* rows<{ name: string }>(
-      "select name from device where account = ? order by ran, name",
+  if (devices.size >= maxDevices) {
+    const oldestFirst = yield* rows<{ name: string; owner: string | null }>(
+      "select name, owner from device where account = ? order by ran, name",
       account
     )
-    forgotten = oldestFirst.find(({ name }) => !options.present.includes(name))?.name
+    const isPresent = (name: string, owner: string | null) =>
+      present.includes(name) || (owner !== null && others.includes(owner))
+    forgotten = oldestFirst.find(({ name, owner }) => !isPresent(name, owner))?.name
     if (forgotten === undefined) return { _tag: "TooMany" }
     yield* forget(state, account, forgotten)
   }
   const running = yield* state.running(moment)
-  yield* run("insert into device values (?, ?, null, ?, ?)", account, device, Math.floor(moment.wall), running)
-  state.devices.set(account, [...(yield* state.devicesOf(account)), device])
+  const newOwner = isAway ? null : (state.sharing?.server ?? null)
+  yield* run(
+    "insert into device values (?, ?, null, ?, ?, ?)",
+    account,
+    device,
+    Math.floor(moment.wall),
+    running,
+    newOwner
+  )
+  state.setDevice(account, device, newOwner)
   for (const [conversation, given] of yield* furthest(account)) {
     // A copy that an earlier version rescued may have the places of a device that was lost: it continues there.
     yield* run(
@@ -188,6 +211,19 @@ export function* openDevice(
     )
   }
   return { _tag: "Opened", isNew: true, forgotten }
+}
+
+/** Makes a device that of this server. If another server had it, that one learns that it has lost it. */
+function* take(state: SqlState, { account, device }: DeviceOf, before: string | null): Sql<void> {
+  const server = state.sharing?.server
+  if (server === undefined || before === server) return
+  yield* setOwner(state, { account, device }, server)
+  if (before !== null) yield* SqlChanges.add(state, { _tag: "DeviceTaken", account, device })
+}
+
+function* setOwner(state: SqlState, { account, device }: DeviceOf, owner: string | null): Sql<void> {
+  yield* run("update device set owner = ? where account = ? and name = ?", owner, account, device)
+  state.setDevice(account, device, owner)
 }
 
 /** How far the account's devices have been given its conversations; 0 is left out. */
@@ -211,7 +247,8 @@ function* furthest(account: AccountId): Sql<ReadonlyMap<number, number>> {
 
 /** `StoreAccounts.setToken`. */
 export function* setToken(state: SqlState, account: AccountId, device: string, hash: Uint8Array): Sql<boolean> {
-  if (!(yield* state.devicesOf(account)).includes(device)) return false
+  state.touching() // nothing is derived from it
+  if (!(yield* state.devicesOf(account)).has(device)) return false
   yield* run("update device set token = ? where account = ? and name = ?", hash, account, device)
   return true
 }
@@ -224,12 +261,8 @@ export function* deviceOfToken(account: AccountId, hash: Uint8Array): Sql<string
 
 /** `StoreAccounts.forget`. */
 export function* forget(state: SqlState, account: AccountId, device: string): Sql<boolean> {
-  const names = yield* state.devicesOf(account)
-  if (!names.includes(device)) return false
-  state.devices.set(
-    account,
-    names.filter((name) => name !== device)
-  )
+  if (!(yield* state.devicesOf(account)).has(device)) return false
+  state.setDevice(account, device, undefined)
   // In rooms, only cursors say what an account has been given: see `SqlLines.moveCursor`.
   for (const { conversation, seq } of yield* rows<{ conversation: number; seq: number }>(
     `select r.conversation, r.seq from cursor r
@@ -247,24 +280,52 @@ export function* forget(state: SqlState, account: AccountId, device: string): Sq
     account,
     device
   )
+  yield* SqlChanges.add(state, { _tag: "DeviceForgotten", account, device })
   return true
 }
 
 /** `StoreAccounts.seen`. */
-export function* seen(state: SqlState, present: ReadonlyArray<DeviceOf>, moment: Moment): Sql<ReadonlyArray<DeviceOf>> {
-  yield* left(state, present, moment)
-  const oldest = (yield* state.running(moment)) - state.limits.keepMillis
-  const away = yield* rows<{ account: AccountId; device: string }>(
-    "select account, name as device from device where ran < ? order by account, name",
-    oldest
+export function* seen(
+  state: SqlState,
+  present: ReadonlyArray<DeviceOf>,
+  others: ReadonlyArray<string> | undefined,
+  moment: Moment
+): Sql<ReadonlyArray<DeviceOf>> {
+  state.touching()
+  for (const device of present) yield* markSeen(state, device, moment)
+  const running = yield* state.running(moment)
+  yield* giveUp(state, running - openingMillis)
+  const away = yield* rows<{ account: AccountId; device: string; owner: string | null }>(
+    "select account, name as device, owner from device where ran < ? order by account, name",
+    running - state.limits.keepMillis
   )
-  for (const { account, device } of away) yield* forget(state, account, device)
-  return away.map(({ account, device }) => ({ account, device }))
+  const isElsewhere = (owner: string | null) =>
+    state.sharing !== undefined && owner !== null && owner !== state.sharing.server && others?.includes(owner) !== false
+  const forgotten = away.filter(({ owner }) => !isElsewhere(owner))
+  for (const { account, device } of forgotten) yield* forget(state, account, device)
+  return forgotten.map(({ account, device }) => ({ account, device }))
+}
+
+/** Devices of this server that nobody has logged in as after all, or whose leaving the store was not told. */
+function* giveUp(state: SqlState, before: number): Sql<void> {
+  if (state.sharing === undefined) return
+  const found = yield* rows<{ account: AccountId; device: string }>(
+    "select account, name as device from device where owner = ? and ran < ?",
+    state.sharing.server,
+    before
+  )
+  for (const device of found) yield* setOwner(state, device, null)
 }
 
 /** `StoreAccounts.left`. */
 export function* left(state: SqlState, devices: ReadonlyArray<DeviceOf>, moment: Moment): Sql<void> {
-  for (const device of devices) yield* markSeen(state, device, moment)
+  state.touching()
+  for (const device of devices) {
+    yield* markSeen(state, device, moment)
+    if (state.sharing === undefined) continue
+    const owner = (yield* state.devicesOf(device.account)).get(device.device)
+    if (owner === state.sharing.server) yield* setOwner(state, device, null)
+  }
 }
 
 function* markSeen(state: SqlState, { account, device }: DeviceOf, moment: Moment): Sql<void> {

@@ -20,6 +20,7 @@ export function* append(
   cursors: ReadonlyArray<Cursor>,
   moment: Moment
 ): Sql<ReadonlyArray<Appended>> {
+  state.touching()
   const batch = new Batch(state, yield* state.running(moment), moment)
   const results: Array<Appended> = []
   for (const line of lines) results.push(yield* batch.add(line))
@@ -108,7 +109,7 @@ class Batch {
   /** The labels of a device are gone with it: nobody knows whether a line that comes after them was stored before. */
   private *hasDevice(account: AccountId, { device }: NonNullable<NewLine["once"]>): Sql<boolean> {
     const { state } = this
-    return (state.devices.get(account) ?? (yield* state.devicesOf(account))).includes(device)
+    return (state.devices.get(account) ?? (yield* state.devicesOf(account))).has(device)
   }
 
   private store(
@@ -147,6 +148,7 @@ class Batch {
     head.at = at
     meta.lines += 1
     meta.bytes += size
+    this.state.touched?.conversations.add(head.id)
     this.state.addSize(head.id, 1, size)
     this.state.empty.delete(head.id)
     const own = account === undefined ? undefined : head.members.get(account)
@@ -232,7 +234,9 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
   const head = yield* state.head(conversation)
   const member = head && (yield* state.member(head, account))
   if (head === undefined || member === undefined) return
-  if (!(yield* state.devicesOf(account)).includes(device)) return
+  const owner = (yield* state.devicesOf(account)).get(device)
+  // Another server may have taken the device, and has fed it from where it was then.
+  if (owner === undefined || (state.sharing !== undefined && owner !== state.sharing.server)) return
   const last = Math.min(seq, head.next - 1)
   yield* run(
     `insert into cursor values (?, ?, ?, ?) on conflict (account, device, conversation)

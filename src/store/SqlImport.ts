@@ -107,7 +107,7 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
       const { account, awayMillis, name, seen, token } = element
       const hash = token === null ? null : Buffer.from(token, "hex")
       const ran = running - Math.floor(awayMillis)
-      return yield* run("insert into device values (?, ?, ?, ?, ?)", account, name, hash, seen, ran)
+      return yield* run("insert into device values (?, ?, ?, ?, ?, null)", account, name, hash, seen, ran)
     }
     case "conversation": {
       const { accounts, at, first, guest, guestName = "", id, last, members, room } = element
@@ -124,7 +124,7 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
     case "cursor": {
       const { account, conversation, device, seq } = element
       // Exports of earlier versions have the places of devices that were lost.
-      if (!(yield* state.devicesOf(account)).includes(device)) return
+      if (!(yield* state.devicesOf(account)).has(device)) return
       return yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, seq)
     }
     case "return": {

@@ -43,6 +43,7 @@ export function* end(): Sql<number> {
 
 /** Reads some lines, or looks for something to do. */
 export function* read(state: SqlState): Sql<IndexStep> {
+  if (state.sharing?.keepsOrder === false) return "done"
   state.indexed ??= yield* nextBlock(state)
   const { indexed } = state
   return indexed === undefined ? yield* clean(state) : yield* readLines(indexed)
@@ -50,6 +51,7 @@ export function* read(state: SqlState): Sql<IndexStep> {
 
 /** Writes what `read` has prepared, in a transaction. If that fails, it is prepared again. */
 export function* write(state: SqlState): Sql<void> {
+  state.touching() // nothing is derived from the index
   const { indexed, walk } = state
   state.indexed = undefined
   if (indexed !== undefined) {

@@ -266,11 +266,13 @@ export function* markRead(
   conversation: ConversationId,
   seq: number
 ): Sql<number | undefined> {
+  state.touching()
   const head = yield* state.head(conversation)
   const member = head && (yield* state.member(head, account))
   if (head === undefined || member === undefined) return undefined
   const read = Math.min(seq, head.next - 1)
   if (read <= member.read) return member.read
+  state.touched?.conversations.add(conversation)
   member.read = read
   yield* run("update member set read = ? where conversation = ? and account = ?", read, conversation, account)
   return read

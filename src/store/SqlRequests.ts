@@ -8,6 +8,7 @@ import * as SqlExport from "./SqlExport.js"
 import * as SqlImport from "./SqlImport.js"
 import * as SqlIndex from "./SqlIndex.js"
 import * as SqlAppend from "./SqlAppend.js"
+import * as SqlChanges from "./SqlChanges.js"
 import * as SqlChecks from "./SqlChecks.js"
 import * as SqlLines from "./SqlLines.js"
 import type { Sql } from "./SqlQuery.js"
@@ -63,7 +64,7 @@ export const requests = {
     SqlAccounts.setCredential(state, account, credential, before)
   ),
   remove: writes((state, moment, account: AccountId) => SqlAccounts.remove(state, account, moment)),
-  free: writes((_state, _, account: AccountId) => SqlAccounts.free(account)),
+  free: writes((state, _, account: AccountId) => SqlAccounts.free(state, account)),
   devices: reads((_state, _, account: AccountId) => SqlAccounts.devices(account)),
   openDevice: writes((state, moment, account: AccountId, device: string, options: OpenDeviceOptions) =>
     SqlAccounts.openDevice(state, account, device, options, moment)
@@ -73,8 +74,9 @@ export const requests = {
   ),
   deviceOfToken: reads((_state, _, account: AccountId, hash: Uint8Array) => SqlAccounts.deviceOfToken(account, hash)),
   forget: writes((state, _, account: AccountId, device: string) => SqlAccounts.forget(state, account, device)),
-  seen: writes((state, moment, present: ReadonlyArray<SqlAccounts.DeviceOf>) =>
-    SqlAccounts.seen(state, present, moment)
+  seen: writes(
+    (state, moment, present: ReadonlyArray<SqlAccounts.DeviceOf>, others: ReadonlyArray<string> | undefined) =>
+      SqlAccounts.seen(state, present, others, moment)
   ),
   left: writes((state, moment, devices: ReadonlyArray<SqlAccounts.DeviceOf>) =>
     SqlAccounts.left(state, devices, moment)
@@ -96,6 +98,9 @@ export const requests = {
   ),
   uninvite: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.uninvite(state, room, account)),
   endRoom: writes((state, _, room: ConversationId) => SqlRooms.end(state, room)),
+
+  changes: reads((_state, _, after: number) => SqlChanges.after(after)),
+  latestChange: reads(() => SqlChanges.latest()),
 
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),
   retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>) => SqlUpkeep.retain(state, held, moment)),

@@ -124,6 +124,7 @@ export function* dropAll(state: SqlState, account: AccountId): Sql<void> {
 
 /** `StoreUpkeep.returns.told`. */
 export function* told(state: SqlState, returns: ReadonlyArray<ToldReturn>, dead: number): Sql<void> {
+  state.touching()
   const meta = yield* state.meta()
   meta.dead += dead
   for (const { count, id, last } of returns) {

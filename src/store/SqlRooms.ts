@@ -3,6 +3,7 @@ import { type ConversationId, ofRoom } from "../ports/StoreLines.js"
 import type { StoreFault } from "../ports/StoreUpkeep.js"
 import type { Departure, RoomChanges, StoredRoom } from "../ports/StoreRooms.js"
 import * as Wire from "../protocol/Wire.js"
+import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql, type SqlValue } from "./SqlQuery.js"
 import { endedKind, roomKind } from "./SqlKeys.js"
 import { type Head, type SqlState } from "./SqlState.js"
@@ -88,7 +89,9 @@ export function* create(
   if (owner !== undefined) yield* addMember(head, owner)
   const members = owner === undefined ? [] : [owner]
   const settings = { topic: "", topicBy: "", isLocked: false, slowMillis: 0, invited: [] }
-  return { id, name, likeness, owner, last, members, ...settings }
+  const created = { id, name, likeness, owner, last, members, ...settings }
+  yield* SqlChanges.add(state, { _tag: "RoomCreated", room: created })
+  return created
 }
 
 /** `StoreRooms.change`. */
@@ -96,7 +99,7 @@ export function* change(
   state: SqlState,
   id: ConversationId,
   changes: RoomChanges,
-  _by: string | undefined
+  by: string | undefined
 ): Sql<boolean> {
   const head = yield* state.room(id)
   if (head === undefined) return false
@@ -106,6 +109,7 @@ export function* change(
   if (owner !== undefined) yield* set(id, "owner = ?", owner)
   if (isLocked !== undefined) yield* set(id, "locked = ?", isLocked ? 1 : 0)
   if (slowMillis !== undefined) yield* set(id, "slow = ?", slowMillis)
+  yield* SqlChanges.add(state, { _tag: "RoomChanged", room: id, changes, by })
   return true
 }
 
@@ -117,10 +121,11 @@ export function* join(state: SqlState, id: ConversationId, account: AccountId): 
   const head = yield* state.room(id)
   if (head === undefined || !(yield* state.activeAccounts()).has(account)) return undefined
   if ((yield* state.member(head, account)) === undefined) {
-    const isInvited = yield* uninvite(state, id, account)
+    const isInvited = yield* withdraw(id, account)
     const room = yield* row<{ locked: number }>("select locked from room where conversation = ?", id)
     if (!isInvited && room?.locked === 1) return undefined
     yield* addMember(head, account)
+    yield* SqlChanges.add(state, { _tag: "RoomJoined", room: id, account, last: head.next - 1 })
   }
   return head.next - 1
 }
@@ -140,18 +145,20 @@ export function* leave(
   state: SqlState,
   id: ConversationId,
   account: AccountId,
-  _by: string | undefined
+  by: string | undefined
 ): Sql<Departure | undefined> {
   const head = yield* state.room(id)
   if (head === undefined || (yield* state.member(head, account)) === undefined) return undefined
-  return yield* removeMember(state, head, account)
+  const departure = yield* removeMember(state, head, account)
+  yield* SqlChanges.add(state, { _tag: "RoomLeft", room: id, account, owner: departure.owner ?? null, by })
+  return departure
 }
 
 /** Ends a membership, and passes the room on. */
 export function* removeMember(state: SqlState, { id, members }: Head, account: AccountId): Sql<Departure> {
   members.delete(account)
   yield* run("delete from member where conversation = ? and account = ?", id, account)
-  for (const device of yield* state.devicesOf(account)) {
+  for (const device of (yield* state.devicesOf(account)).keys()) {
     yield* run("delete from cursor where account = ? and device = ? and conversation = ?", account, device, id)
   }
   const owner = (yield* row<{ owner: number }>("select owner from room where conversation = ?", id))?.owner ?? 0
@@ -165,21 +172,23 @@ export function* removeMember(state: SqlState, { id, members }: Head, account: A
 }
 
 /** `StoreRooms.invite`. */
-export function* invite(
-  state: SqlState,
-  id: ConversationId,
-  account: AccountId,
-  _by: string | undefined
-): Sql<boolean> {
+export function* invite(state: SqlState, id: ConversationId, account: AccountId, by: string | undefined): Sql<boolean> {
   const head = yield* state.room(id)
   if (head === undefined || !(yield* state.activeAccounts()).has(account)) return false
   if ((yield* state.member(head, account)) !== undefined) return false
   yield* run("insert into invitation values (?, ?) on conflict (conversation, account) do nothing", id, account)
+  yield* SqlChanges.add(state, { _tag: "Invited", room: id, account, by })
   return true
 }
 
 /** `StoreRooms.uninvite`. */
-export function* uninvite(_state: SqlState, id: ConversationId, account: AccountId): Sql<boolean> {
+export function* uninvite(state: SqlState, id: ConversationId, account: AccountId): Sql<boolean> {
+  const isWithdrawn = yield* withdraw(id, account)
+  if (isWithdrawn) yield* SqlChanges.add(state, { _tag: "Uninvited", room: id, account })
+  return isWithdrawn
+}
+
+function* withdraw(id: ConversationId, account: AccountId): Sql<boolean> {
   const found = yield* row("select account from invitation where conversation = ? and account = ?", id, account)
   if (found === undefined) return false
   yield* run("delete from invitation where conversation = ? and account = ?", id, account)
@@ -202,6 +211,7 @@ export function* end(state: SqlState, id: ConversationId): Sql<boolean> {
   const meta = yield* state.meta()
   meta.endedSeq = Math.max(meta.endedSeq, head.next - 1)
   state.ended(head)
+  yield* SqlChanges.add(state, { _tag: "RoomEnded", room: id })
   return true
 }
 

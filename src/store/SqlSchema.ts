@@ -98,5 +98,11 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     `create table gap (
        conversation integer not null, first integer not null, last integer not null, primary key (conversation, first)
      ) without rowid`
+  ],
+  [
+    // For stores that several servers use: the log of changes, the server that each device is of, and `Touched`.
+    "create table change (id integer primary key, server text not null, what text not null)",
+    "alter table device add column owner text",
+    "alter table meta add column touched text not null default ''"
   ]
 ]

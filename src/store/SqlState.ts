@@ -5,6 +5,7 @@ import * as SqlGaps from "./SqlGaps.js"
 import type { IndexedBlock, IndexWalk } from "./SqlIndex.js"
 import { endedKind, guestKind, keyColumns, keyOf, type KeyRow, ownAuthor, roomKind } from "./SqlKeys.js"
 import { damage, rows, row, run, type Sql, unlessDamaged } from "./SqlQuery.js"
+import * as Touched from "./Touched.js"
 
 /** The limits of `StoreLimits`, with the duration in milliseconds. */
 export interface SqlLimits {
@@ -19,6 +20,13 @@ export interface SqlLimits {
 export interface Moment {
   readonly wall: number
   readonly now: number
+}
+
+/** This server, of several that use the store. */
+export interface SqlSharing {
+  readonly server: string
+  /** See `StoreSharing.keepsOrder`. */
+  keepsOrder: boolean
 }
 
 /** The only row of `meta`. */
@@ -41,7 +49,12 @@ export interface Meta {
   lastLine: number
   /** How many lines had been removed when the index of words was cleaned. */
   cleaned: number
+  /** See `Touched`; empty in the store of one server. */
+  touched: string
 }
+
+const metaColumns = `log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId",
+  ended_seq as "endedSeq", last_line as "lastLine", cleaned, touched`
 
 export interface SqlMember {
   readonly since: number
@@ -87,7 +100,8 @@ export class SqlState {
   limits: SqlLimits
   /** Accounts that exist and are not removed. */
   active: Set<AccountId> | undefined
-  readonly devices = new Map<AccountId, ReadonlyArray<string>>()
+  /** With the server that each of them is of (`StoreAccounts.openDevice`), or null. */
+  readonly devices = new Map<AccountId, ReadonlyMap<string, string | null>>()
   readonly unread = new Map<AccountId, Unread>()
   readonly heads = new Map<ConversationId, Head>()
   readonly ids = new Map<string, ConversationId>()
@@ -109,10 +123,16 @@ export class SqlState {
   private roomMembers = 0
   private known: Meta | undefined
   private readonly lastIds = new Map<string, number>()
-  /** The running time at the start, and the monotonic clock then. */
+  /** The running time at the start, and the monotonic clock then. What other servers do does not change it. */
   private started: { readonly running: number; readonly now: number } | undefined
+  /** What the transaction under way has changed; undefined if it may be anything. */
+  touched: Touched.Touched | undefined
 
-  constructor(limits: SqlLimits) {
+  /** @param sharing undefined for a server that is alone */
+  constructor(
+    limits: SqlLimits,
+    readonly sharing?: SqlSharing
+  ) {
     this.limits = limits
   }
 
@@ -123,21 +143,84 @@ export class SqlState {
 
   /** Throws away what has been derived from the tables. */
   forget() {
-    this.active = undefined
     this.known = undefined
-    this.guests = undefined
-    this.hasGaps = undefined
-    this.measured = 0
-    this.passed = 0
-    this.roomMembers = 0
-    const { devices, empty, heads, ids, lastIds, sizes, unread } = this
-    for (const cache of [devices, empty, heads, ids, lastIds, sizes, unread]) cache.clear()
+    this.touched = undefined
+    this.lastIds.clear()
+    this.forgetOrder()
+    this.forgetRows()
   }
 
-  /** For a store that others write to: throws everything away if they did. */
+  /** How far retention is. Nobody but the server that keeps the store in order may remove lines meanwhile. */
+  private forgetOrder() {
+    this.measured = 0
+    this.passed = 0
+    this.sizes.clear()
+    this.empty.clear()
+  }
+
+  private forgetRows() {
+    this.active = undefined
+    this.guests = undefined
+    this.hasGaps = undefined
+    this.roomMembers = 0
+    for (const cache of [this.devices, this.heads, this.ids, this.unread]) cache.clear()
+  }
+
+  /** This server begins or ceases to keep the store in order: another one may have done so before, or may from now on. */
+  keepOrder(keepsOrder: boolean) {
+    if (this.sharing === undefined) return
+    this.sharing.keepsOrder = keepsOrder
+    this.forgetOrder()
+    this.indexed = undefined
+    this.walk = undefined
+  }
+
+  /** Before each request to a store that others write to: throws away what they have changed. */
   *refresh(): Sql<void> {
-    const current = yield* row<{ commits: number }>("select commits from meta")
-    if (current?.commits !== this.known?.commits) this.forget()
+    const { known } = this
+    const current = yield* row<Readonly<Meta>>(`select ${metaColumns} from meta`)
+    if (current === undefined) throw new Error("the store has lost the only row of its table meta; restore a backup")
+    if (current.commits === known?.commits) return
+    // First the totals: what is derived from now on may be of a later transaction than they are, but of no earlier one.
+    this.known = { ...current }
+    this.lastIds.clear()
+    this.lastIds.set("line", current.lastLine)
+    const touched = known && Touched.between(current.touched, known.commits, current.commits)
+    if (touched === undefined) this.forgetRows()
+    else this.forgetTouched(touched)
+    if (known === undefined) this.forgetOrder()
+    else if (this.measured > 0) yield* this.measureLines(known.lastLine, current.lastLine)
+  }
+
+  private forgetTouched({ accounts, conversations, guests }: Touched.Touched) {
+    for (const id of conversations) {
+      const head = this.heads.get(id)
+      if (head?.key.kind === "room") this.roomMembers -= head.members.size
+      this.heads.delete(id)
+    }
+    for (const account of accounts) {
+      this.devices.delete(account)
+      this.unread.delete(account)
+    }
+    if (this.guests !== undefined) this.guests += guests
+  }
+
+  /** Counts the lines that others have stored: above one, and up to another. */
+  private *measureLines(above: number, upTo: number): Sql<void> {
+    if (above >= upTo) return
+    for (const { conversation, ...size } of yield* rows<Size & { readonly conversation: ConversationId }>(
+      "select conversation, count(*) as lines, sum(size) as bytes from line where id > ? and id <= ? group by conversation",
+      above,
+      upTo
+    )) {
+      this.addSize(conversation, Number(size.lines), Number(size.bytes)) // Postgres' sum has another type
+      this.empty.delete(conversation)
+    }
+  }
+
+  /** The transaction under way changes nothing that is derived but what is added to `touched`. */
+  touching() {
+    if (this.sharing !== undefined) this.touched = Touched.nothing()
   }
 
   /** `Meta.commits` with the transaction under way, which has been flushed. */
@@ -148,11 +231,7 @@ export class SqlState {
 
   *meta(): Sql<Meta> {
     if (this.known !== undefined) return this.known
-    const found = yield* row<Readonly<Meta>>(
-      `select log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId", ended_seq as "endedSeq",
-         last_line as "lastLine", cleaned
-       from meta`
-    )
+    const found = yield* row<Readonly<Meta>>(`select ${metaColumns} from meta`)
     if (found === undefined) throw new Error("the store has lost the only row of its table meta; restore a backup")
     return (this.known = { ...found })
   }
@@ -169,6 +248,7 @@ export class SqlState {
     const meta = yield* this.meta()
     meta.commits += 1
     meta.running = yield* this.running(moment)
+    if (this.sharing !== undefined) yield* this.flushTouched(meta)
     const { bytes, cleaned, commits, dead, endedId, endedSeq, expired, given, lastLine, lines, running, stored } = meta
     yield* run(
       `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, dead = ?, lines = ?,
@@ -188,8 +268,16 @@ export class SqlState {
     )
   }
 
+  private *flushTouched(meta: Meta): Sql<void> {
+    const touched = Touched.after(meta.touched, meta.commits, this.touched)
+    this.touched = undefined
+    if (touched === meta.touched) return
+    meta.touched = touched
+    yield* run("update meta set touched = ?", touched)
+  }
+
   /** The next id for a row of a table. Those of accounts, conversations and lines are never used again: rows of accounts stay. */
-  *nextId(table: "account" | "conversation" | "line" | "shared_text" | "undelivered"): Sql<number> {
+  *nextId(table: "account" | "change" | "conversation" | "line" | "shared_text" | "undelivered"): Sql<number> {
     let last = this.lastIds.get(table)
     if (last === undefined) {
       last = (yield* row<{ last: number | null }>(`select max(id) as last from ${table}`))?.last ?? 0
@@ -220,13 +308,27 @@ export class SqlState {
     return (this.active = new Set(found.map(({ id }) => id)))
   }
 
-  *devicesOf(account: AccountId): Sql<ReadonlyArray<string>> {
+  *devicesOf(account: AccountId): Sql<ReadonlyMap<string, string | null>> {
     const known = this.devices.get(account)
     if (known !== undefined) return known
-    const found = yield* rows<{ name: string }>("select name from device where account = ?", account)
-    const names = found.map(({ name }) => name)
-    this.devices.set(account, names)
-    return names
+    const found = yield* rows<{ name: string; owner: string | null }>(
+      "select name, owner from device where account = ?",
+      account
+    )
+    const devices = new Map(found.map(({ name, owner }) => [name, owner]))
+    this.devices.set(account, devices)
+    return devices
+  }
+
+  /** A device of an account has changed: it is of this server now (`devices`), or gone if that is undefined. */
+  setDevice(account: AccountId, name: string, owner: string | null | undefined) {
+    this.touched?.accounts.add(account)
+    const known = this.devices.get(account)
+    if (known === undefined) return
+    const devices = new Map(known)
+    if (owner === undefined) devices.delete(name)
+    else devices.set(name, owner)
+    this.devices.set(account, devices)
   }
 
   *idOf(key: ConversationKey): Sql<ConversationId | undefined> {
@@ -332,11 +434,14 @@ export class SqlState {
   /** A conversation has been added to the tables. */
   added(head: Head) {
     this.keep(head)
-    if (head.key.kind === "guest" && this.guests !== undefined) this.guests += 1
+    if (head.key.kind !== "guest") return
+    if (this.guests !== undefined) this.guests += 1
+    if (this.touched !== undefined) this.touched.guests += 1
   }
 
   /** A conversation has been removed from the tables. */
   removed({ id, key }: Head) {
+    this.touched = undefined
     this.heads.delete(id)
     this.ids.delete(keyText(key))
     this.sizes.delete(id)
@@ -383,7 +488,9 @@ export class SqlState {
   }
 
   /** Counts lines as unread, or with negative numbers as no longer unread. */
-  addUnread({ key }: Head, account: AccountId, member: SqlMember, lines: number, bytes: number) {
+  addUnread({ id, key }: Head, account: AccountId, member: SqlMember, lines: number, bytes: number) {
+    this.touched?.conversations.add(id)
+    this.touched?.accounts.add(account)
     member.waiting += lines
     member.waitingBytes += bytes
     const unread = this.unread.get(account)

@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import type { StoreFacts, StoreService, StoreState } from "../ports/Store.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { StoreLines } from "../ports/StoreLines.js"
+import type { StoreSharing } from "../ports/StoreSharing.js"
 import type { StoreFault, StoreLimits, StoreRecord } from "../ports/StoreUpkeep.js"
 import * as SqlExport from "./SqlExport.js"
 import type { Arguments, RequestName, Result } from "./SqlRequests.js"
@@ -13,6 +14,8 @@ import type { SqlLimits } from "./SqlState.js"
 
 /** What a database adds to the requests in SQL. */
 export interface SqlDatabase extends StoreFacts {
+  /** As in `StoreService`. */
+  readonly sharing?: StoreSharing | undefined
   /** Carries out a request, in one transaction if it writes. Requests are answered in order. */
   readonly call: <Name extends RequestName>(
     name: Name,
@@ -34,6 +37,7 @@ export const make = (database: SqlDatabase): StoreService => {
     kind: database.kind,
     log: database.log,
     state: database.state,
+    sharing: database.sharing,
     append,
     saveCursors: (cursors) => Effect.asVoid(append([], cursors)),
     page: database.page,
@@ -58,7 +62,7 @@ export const make = (database: SqlDatabase): StoreService => {
       setToken: (account, device, hash) => call("setToken", account, device, hash),
       deviceOfToken: (account, hash) => call("deviceOfToken", account, hash),
       forget: (account, device) => call("forget", account, device),
-      seen: (present) => call("seen", present),
+      seen: (present, others) => call("seen", present, others),
       left: (devices) => call("left", devices)
     },
     rooms: {

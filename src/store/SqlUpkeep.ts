@@ -24,6 +24,9 @@ const oldLine = "id, conversation, seq, at, account, author, size, shared"
 
 /** One step of `StoreUpkeep.retain`. */
 export function* retain(state: SqlState, held: ReadonlyMap<ConversationId, number>, moment: Moment): Sql<Retained> {
+  // Two servers at once would each think of lines as there that the other has removed.
+  if (state.sharing?.keepsOrder === false) return { removed: 0, undelivered: [], senders: [], hasMore: false }
+  state.touching()
   const step = new Step(state, held)
   const oldest = (yield* state.running(moment)) - state.limits.keepMillis
   yield* step.removeEnded()
@@ -169,7 +172,7 @@ class Step {
     if (head?.key.kind !== "guest" || head.first < head.next) return
     const { account } = head.key
     // By the whole primary key: the account may have cursors in tens of thousands of conversations.
-    for (const device of yield* state.devicesOf(account)) {
+    for (const device of (yield* state.devicesOf(account)).keys()) {
       yield* run("delete from cursor where account = ? and device = ? and conversation = ?", account, device, id)
     }
     yield* run("delete from member where conversation = ?", id)
@@ -215,6 +218,7 @@ class Step {
     const meta = yield* state.meta()
     yield* run("delete from line where id = ?", line.id)
     if (line.shared !== null) yield* SharedTexts.release(line.shared)
+    state.touched?.conversations.add(head.id)
     const next = line.seq + 1
     head.first = (yield* state.lastMissing(head.id)) > line.seq ? yield* SqlGaps.passed(head.id, next) : next
     yield* run("update conversation set first = ?, at = ? where id = ?", head.first, line.at, head.id)

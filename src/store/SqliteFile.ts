@@ -185,7 +185,7 @@ const migrate = (connection: SqliteConnection) => {
   connection.exec("begin immediate")
   for (const statement of migrations.slice(version).flat()) connection.exec(statement)
   if (isNew) {
-    connection.exec(`insert into meta values (1, '${newLog()}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`)
+    connection.exec(`insert into meta values (1, '${newLog()}', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '')`)
     connection.exec(`pragma application_id = ${applicationId}`)
   }
   connection.exec(`pragma user_version = ${migrations.length}`)

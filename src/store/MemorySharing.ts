@@ -1,0 +1,65 @@
+import * as Effect from "effect/Effect"
+import {
+  type ChangesPage,
+  changesPage,
+  keptChanges,
+  type StoreChange,
+  type StoreSharing
+} from "../ports/StoreSharing.js"
+import * as ChangeText from "./ChangeText.js"
+
+/** What the servers of a store in memory share besides its content. */
+export class MemoryChanges {
+  /** As texts, so that no server has anything of another one's. */
+  private readonly log: Array<{ readonly id: number; readonly by: string; readonly text: string }> = []
+  last = 0
+  /** The server that keeps the store in order. */
+  keeper: string | undefined
+
+  add(by: string, change: StoreChange) {
+    this.last += 1
+    this.log.push({ id: this.last, by, text: ChangeText.encode(change) })
+    if (this.log.length > keptChanges) this.log.shift()
+  }
+
+  after(id: number): ChangesPage {
+    const { last, log } = this
+    const first = last - log.length + 1
+    if (id < first - 1 || id > last) return { changes: [], last, isComplete: false }
+    const start = id - first + 1
+    const changes = log.slice(start, start + changesPage)
+    return {
+      changes: changes.map(({ by, id, text }) => ({ id, by, change: ChangeText.decode(text) })),
+      last,
+      isComplete: true
+    }
+  }
+}
+
+/** One server of a store in memory; one that is alone has none. */
+export class MemorySharing implements StoreSharing {
+  constructor(
+    readonly server: string,
+    private readonly shared: MemoryChanges
+  ) {}
+
+  readonly changes = (after: number) => Effect.sync(() => this.shared.after(after))
+  readonly latest = Effect.sync(() => this.shared.last)
+  readonly keepsOrder = Effect.sync(() => {
+    this.shared.keeper ??= this.server
+    return this.isKeeper
+  })
+
+  get isKeeper(): boolean {
+    return this.shared.keeper === this.server
+  }
+
+  add(change: StoreChange) {
+    this.shared.add(this.server, change)
+  }
+
+  /** The server has ended: another one may keep the store in order. */
+  end() {
+    if (this.isKeeper) this.shared.keeper = undefined
+  }
+}

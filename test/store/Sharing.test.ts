@@ -1,0 +1,57 @@
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Memory from "../../src/store/Memory.js"
+import * as Postgres from "../../src/store/Postgres.js"
+import { longLog, sharingSuite } from "../ports/StoreSharing.js"
+import * as PostgresServer from "../support/PostgresServer.js"
+import { refusalOf } from "../support/StoreRefusal.js"
+import { withPostgres } from "./PostgresTests.js"
+
+sharingSuite("servers that share a store in memory", Memory.shared)
+
+it.scoped("a store in memory keeps a log of some length", () => longLog(Memory.shared))
+
+withPostgres((database) => {
+  sharingSuite(
+    "servers that share a store in Postgres",
+    Effect.sync(() => {
+      const schema = database.newSchema()
+      return (limits) =>
+        Postgres.make({ url: database.url, limits, driver: PostgresServer.driver, schema, isShared: true })
+    })
+  )
+
+  it.scopedLive("is reserved for servers that share it, or for one that is alone", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const store = yield* Scope.extend(database.open("reserved", true), scope)
+      assert.deepStrictEqual(yield* refusalOf(database.open("reserved")), [
+        "in-use",
+        "another process uses the store in this database"
+      ])
+      assert.isDefined(store.sharing)
+      const { id } = (yield* store.rooms.create({ name: "#ops", likeness: "OPS", owner: undefined })) ?? {}
+      assert.isDefined(id)
+      const latest = yield* store.sharing.latest
+      yield* Scope.close(scope, Exit.void)
+      const alone = yield* Scope.make()
+      const own = yield* Scope.extend(database.open("reserved"), alone)
+      assert.isUndefined(own.sharing)
+      assert.deepStrictEqual(yield* refusalOf(database.open("reserved", true)), [
+        "in-use",
+        "a process that is no node of a cluster uses the store in this database"
+      ])
+      yield* own.rooms.change(id, { slowMillis: 1 })
+      yield* Scope.close(alone, Exit.void)
+      // What the other process has done is not in the log.
+      const { sharing } = yield* database.open("reserved", true)
+      assert.isDefined(sharing)
+      const page = yield* sharing.changes(latest)
+      assert.deepStrictEqual([page.changes, page.isComplete], [[], false])
+      assert.deepInclude(yield* sharing.changes(page.last), { changes: [], isComplete: true })
+      assert.strictEqual(yield* sharing.latest, page.last)
+    })
+  )
+})
