@@ -74,7 +74,7 @@ export const mutants = [
   {
     name: "an import takes the places of devices that are not in it",
     file: "store/SqlImport.ts",
-    search: "      if (!(yield* state.devicesOf(account)).includes(device)) return\n",
+    search: "      if (!(yield* state.devicesOf(account)).has(device)) return\n",
     replace: "",
     test: rescue
   },
@@ -158,8 +158,8 @@ export const mutants = [
   {
     name: "two servers use one database",
     file: "store/PostgresEngine.ts",
-    search: "throw inUse\n        this.session",
-    replace: "return connection\n        this.session",
+    search: "if (!isReserved) throw isShared ? inUseAlone : inUse",
+    replace: "if (!isReserved) return connection",
     test: "test/store/Postgres.test.ts"
   },
   {

@@ -109,7 +109,7 @@ export const mutants = [
   {
     name: "an invitation lets its account in again and again",
     file: rooms,
-    search: "const isInvited = yield* uninvite(state, id, account)",
+    search: "const isInvited = yield* withdraw(id, account)",
     replace:
       'const isInvited = (yield* row("select account from invitation where conversation = ? and account = ?", id, account)) !== undefined',
     test: suite
