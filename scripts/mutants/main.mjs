@@ -51,6 +51,7 @@ import { mutants as nodesRooms } from "./nodes-rooms.mjs"
 import { mutants as rooms } from "./rooms.mjs"
 import { mutants as search } from "./search.mjs"
 import { mutants as sending } from "./sending.mjs"
+import { mutants as sharing } from "./sharing.mjs"
 import { mutants as shutdown } from "./shutdown.mjs"
 import { mutants as sockets } from "./sockets.mjs"
 import { mutants as store } from "./store.mjs"
@@ -70,6 +71,7 @@ const mutants = [
   questions,
   memory,
   blocks,
+  sharing,
   shutdown,
   ledger,
   acknowledgement,

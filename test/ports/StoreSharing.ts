@@ -341,6 +341,30 @@ export const sharingSuite = (name: string, make: MakeShared) => {
       })
     )
 
+    it.scoped("goes through lines that are held, although another server stores some meanwhile", () =>
+      Effect.gen(function* () {
+        const open = yield* make
+        const one = yield* openShared(open, { ...defaults, keep: "1 hour" })
+        const other = yield* openShared(open)
+        const [held, loose, busy] = [
+          yield* create(one.store, "held"),
+          yield* create(one.store, "loose"),
+          yield* create(one.store, "busy")
+        ]
+        for (const _ of [1, 2]) yield* one.store.append(lines(held, undefined, 900))
+        yield* one.store.append(lines(loose, undefined, 1))
+        yield* TestClock.adjust("2 hours")
+        assert.isTrue(yield* one.sharing.keepsOrder)
+        let removed = 0
+        for (let step = 0; step < 5; step++) {
+          yield* other.store.append(lines(busy, undefined, 1))
+          removed += (yield* one.store.retain([{ conversation: held.id, after: 0 }])).removed
+        }
+        assert.strictEqual(removed, 1)
+        assert.deepStrictEqual(yield* readable(other.store, loose, "guest"), [])
+      })
+    )
+
     it.scoped("numbers lines without holes, whoever stores them, and each label once", () =>
       Effect.gen(function* () {
         const [one, other] = yield* two(make)
