@@ -229,7 +229,7 @@ export const mutants = [
   {
     name: "a new device starts at cursors that are not saved yet",
     file: "conversations/Conversations.ts",
-    search: "cursors.save(plain, account)",
+    search: "cursors.save(plain, ...accounts)",
     replace: "Effect.void",
     test: delivery
   },
@@ -340,7 +340,7 @@ export const mutants = [
   {
     name: "lines of guests that had left when they expired are not counted as dead",
     file: "conversations/Returns.ts",
-    search: "if (dead > 0) this.wasTold([], dead)\n",
+    search: "if (dead !== 0) this.wasTold([], dead)\n",
     replace: "",
     test: returns
   },

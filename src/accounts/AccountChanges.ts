@@ -30,8 +30,8 @@ export const create = (
   owner: Peer | undefined
 ): Effect.Effect<KnownAccount | Taken, StoreError> =>
   Effect.gen(function* () {
-    const { index, registering, store } = accounts
-    const { adopt, changed, inTurn } = accounts.broker()
+    const { departures, index, registering, store } = accounts
+    const { adopt, changed, devicesOf, inTurn } = accounts.broker()
     const stored = yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
     if (stored === undefined) return { taken: index.alike(name)?.name ?? name }
     // The account exists even if this fails. Its owner then has to log in, as everybody else who is to have a device.
@@ -46,6 +46,8 @@ export const create = (
       const heir = device?._tag === "Some" ? owner : undefined
       expelOthers(accounts, name, heir)
       if (heir?.phase._tag === "Present") adopt(heir, new ProvenDevice(account, LoginLine.mainDevice, "password"))
+      const isConnected = devicesOf(account).length > 0
+      if (device?._tag === "Some" && !isConnected) departures.add({ account: stored.id, device: LoginLine.mainDevice })
       changed(name)
       return account
     }
@@ -91,23 +93,45 @@ export const forget = (
       Effect.zipRight(logOut(accounts, account, "forgotten", (peer) => peer.device?.name === device))
     )
 
+/** How a device is opened. */
+export interface Opening {
+  /** Whether it must exist. */
+  readonly isKnown?: boolean
+  /** Whether nobody connects as it. */
+  readonly isAway?: boolean
+}
+
+/** How often another server is asked for a device: it may be passed on before it is opened. */
+const maxAsked = 3
+
 /**
- * Finds or creates a device; with `isKnown` it only finds one. The device that the store forgets to make room for it may
- * have logged in since it was counted as away: then its clients are disconnected, because the store would ignore what
- * they are given.
+ * Finds or creates a device. If it is connected to another server, that one gives it up, unless it does not answer. The
+ * device that the store forgets to make room for it may have logged in since it was counted as away: then its clients are
+ * disconnected, because the store would ignore what they are given.
  */
 export const openDevice = (
   accounts: AccountsContext,
   account: KnownAccount,
   device: string,
-  isKnown = false
-): Effect.Effect<OpenedDevice, StoreError> =>
-  Effect.suspend(() => {
-    const { broker, settings, store } = accounts
-    const present = presentDevices(broker(), account)
-    const { maxDevices } = settings.current
-    return store.accounts.openDevice(account.id, device, { maxDevices, present, isKnown })
-  }).pipe(
+  opening: Opening = {}
+): Effect.Effect<OpenedDevice, StoreError> => {
+  const id = { account: account.id, device }
+  const open = (asked: number, takeFrom?: string): Effect.Effect<OpenedDevice, StoreError> =>
+    Effect.suspend(() => {
+      const { broker, devicesElsewhere, settings, store, takeover } = accounts
+      const present = presentDevices(broker(), account)
+      const { maxDevices } = settings.current
+      const others = devicesElsewhere.others.all.map(({ id }) => id)
+      const options = { maxDevices, present, ...opening, others, takeFrom }
+      return Effect.flatMap(store.accounts.openDevice(account.id, device, options), (opened) => {
+        if (opened._tag !== "Elsewhere" || asked === maxAsked) return Effect.succeed(opened)
+        const { owner } = opened
+        return Effect.flatMap(takeover.ask(owner, id), (isFree) =>
+          isFree ? open(asked + 1, owner) : Effect.succeed(opened)
+        )
+      })
+    })
+  return accounts.departures.after(id, open(0)).pipe(
     Effect.tap((opened) => {
       const forgotten = opened._tag === "Opened" ? opened.forgotten : undefined
       return forgotten === undefined
@@ -115,6 +139,7 @@ export const openDevice = (
         : logOut(accounts, account, "forgotten", (peer) => peer.device?.name === forgotten)
     })
   )
+}
 
 /** Disconnects devices of an account, also those that only send. */
 export const logOut = (

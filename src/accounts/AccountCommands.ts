@@ -95,7 +95,7 @@ const token: Row = {
     if (!LoginLine.isDevice(argument)) return [badDevice("token", label)]
     const { account } = device
     return Effect.gen(function* () {
-      const opened = yield* AccountChanges.openDevice(accounts, account, argument)
+      const opened = yield* AccountChanges.openDevice(accounts, account, argument, { isAway: true })
       if (opened._tag === "TooMany") return refuse("limit", { text: "too many devices; /forget one of them" })
       const secret = Credentials.makeToken()
       const isSet = yield* store.accounts.setToken(account.id, argument, Credentials.tokenHash(secret))
@@ -108,12 +108,12 @@ const devices: Row = {
   name: "devices",
   usage: "/devices",
   about: "lists your devices",
-  run: ({ label, peer }, { broker, store }) => {
+  run: ({ label, peer }, { broker, devicesElsewhere, store }) => {
     const device = ownDevice(peer.device)
     if (device === undefined) return refusing("devices", label)("guest")
     const { account } = device
     return Effect.map(store.accounts.devices(account.id), (stored) => {
-      const present = new Set(presentDevices(broker(), account))
+      const present = new Set([...presentDevices(broker(), account), ...devicesElsewhere.namesOf(account.id)])
       const now = broker().time.wall()
       const all = stored.map(({ hasToken, name, seen }) => {
         const isHere = present.has(name)

@@ -14,12 +14,14 @@ import * as Time from "../ports/Time.js"
 import * as AccountsElsewhere from "./AccountsElsewhere.js"
 import * as AccountCommands from "./AccountCommands.js"
 import { AccountIndex } from "./AccountIndex.js"
+import { Departures } from "./Departures.js"
 import { DevicesElsewhere } from "./DevicesElsewhere.js"
 import * as AccountOperations from "./AccountOperations.js"
 import type { AccountsBroker, AccountsContext, Registering } from "./AccountsContext.js"
 import { defaults, type AccountsSettings } from "./AccountsSettings.js"
 import * as Logins from "./Logins.js"
 import { Registrations } from "./Registrations.js"
+import { Takeover } from "./Takeover.js"
 import { Verification, type VerificationOptions } from "./Verification.js"
 
 export interface AccountsOptions extends Omit<VerificationOptions, "time"> {
@@ -51,9 +53,6 @@ export interface Accounts {
 /** How often all connected devices are reported to the store, which then forgets those that were away for too long. */
 const seenInterval = Duration.hours(1)
 
-/** Devices that leave are collected for this long before they are reported to the store. */
-const leftDelay = Duration.seconds(1)
-
 /** Loads all accounts. Fails if the store does not answer. */
 export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreError, Store> =>
   Effect.gen(function* () {
@@ -63,14 +62,30 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     const since = store.sharing === undefined ? 0 : yield* store.sharing.latest
     const takeOnly: Registering = (_guest, _account, take) => context.broker().inTurn(take)
     let broker: FeatureContext | undefined = undefined
+    const index = new AccountIndex(yield* store.accounts.all, yield* store.accounts.freed)
+    const devicesElsewhere = new DevicesElsewhere(options.others ?? alone)
+    const departures = new Departures({
+      store,
+      isInUse: (device) => takeover.isInUse(device),
+      failed: unknownDevices,
+      isRepeated: options.others !== undefined && options.others !== alone
+    })
+    const takeover = new Takeover({
+      index,
+      devices: devicesElsewhere,
+      broker: () => context.broker(),
+      report: (device) => departures.report([device])
+    })
     const context: AccountsContext = {
       store,
       settings,
-      index: new AccountIndex(yield* store.accounts.all, yield* store.accounts.freed),
+      index,
       verification: new Verification({ ...options, time }),
       registrations: new Registrations(() => settings.current.registrationsPerAddress, time.now),
       registering: options.registering ?? takeOnly,
-      devicesElsewhere: new DevicesElsewhere(options.others ?? alone),
+      devicesElsewhere,
+      departures,
+      takeover,
       broker: () => {
         if (broker === undefined) throw new Error("the server of these accounts has not started")
         return broker
@@ -105,36 +120,33 @@ export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreEr
     put: () => {},
     changed: () => {},
     expel: () => {},
-    breakOff: () => {},
     adopt: () => {},
     alike: () => [],
+    breakOff: () => {},
     devicesOf: () => [],
+    soon: (run) => run(),
     time
   }
+  const index = new AccountIndex(yield* store.accounts.all)
+  const devices = new DevicesElsewhere(alone)
   return AccountOperations.make({
     store,
     settings: new LiveSource(defaults),
-    index: new AccountIndex(yield* store.accounts.all),
+    index,
     verification: new Verification({ time }),
     registrations: new Registrations(() => 0, time.now),
     registering: (_guest, _account, take) => Effect.sync(take),
-    devicesElsewhere: new DevicesElsewhere(alone),
+    devicesElsewhere: devices,
+    departures: new Departures({ store, isInUse: () => false, failed: unknownDevices, isRepeated: false }),
+    takeover: new Takeover({ index, devices, broker: () => nobody, report: () => Effect.void }),
     broker: () => nobody
   })
 })
 
 const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature => {
-  const { devicesElsewhere, index, settings, store } = accounts
+  const { departures, devicesElsewhere, index, settings, store, takeover } = accounts
   devicesElsewhere.start(broker)
   const { kind, log } = store
-  const someLeft = Effect.unsafeMakeLatch(false)
-  let left: Array<Device> = []
-  const reportLeft = Effect.suspend(() => {
-    const devices = left.map(keyOf)
-    left = []
-    someLeft.unsafeClose()
-    return store.accounts.left(devices)
-  })
   const reportPresent = Effect.suspend(() => store.accounts.seen(broker.devices().map(keyOf)))
   return {
     commands: AccountCommands.make(accounts),
@@ -157,9 +169,9 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
     left: ({ device }) => {
       if (device === undefined) return
       devicesElsewhere.left(device)
-      left.push(device)
-      someLeft.unsafeOpen()
+      departures.add(keyOf(device))
     },
+    ended: (peer) => takeover.ended(peer),
     facts: ({ device }) => ({
       store: kind,
       log,
@@ -168,8 +180,9 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
     }),
     run: Effect.all(
       [
-        Effect.forever(someLeft.await.pipe(Effect.delay(leftDelay), Effect.zipRight(reportLeft), unlessStoreFails)),
-        Effect.forever(Effect.delay(reportPresent, seenInterval).pipe(unlessStoreFails))
+        departures.run,
+        takeover.run,
+        Effect.forever(Effect.delay(reportPresent, seenInterval).pipe(Effect.catchAll(unknownDevices)))
       ],
       { concurrency: "unbounded", discard: true }
     )
@@ -178,7 +191,5 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
 
 const keyOf = ({ account, name }: Device) => ({ account: account.id, device: name })
 
-const unlessStoreFails = (report: Effect.Effect<unknown, StoreError>) =>
-  Effect.catchTag(report, "StoreError", ({ message }) =>
-    Effect.annotateLogs(Effect.logWarning("the store does not know which devices were seen"), { reason: message })
-  )
+const unknownDevices = ({ message }: StoreError) =>
+  Effect.annotateLogs(Effect.logWarning("the store does not know which devices were seen"), { reason: message })

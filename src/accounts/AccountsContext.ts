@@ -8,13 +8,15 @@ import type { StoreService } from "../ports/Store.js"
 import type { AccountIndex } from "./AccountIndex.js"
 import type { DevicesElsewhere } from "./DevicesElsewhere.js"
 import type { AccountsSettings } from "./AccountsSettings.js"
+import type { Departures } from "./Departures.js"
+import type { Takeover } from "./Takeover.js"
 import type { Registrations } from "./Registrations.js"
 import type { Verification } from "./Verification.js"
 
 /** What accounts need of the broker. */
 export type AccountsBroker = Pick<
   FeatureContext,
-  "adopt" | "alike" | "breakOff" | "changed" | "devicesOf" | "expel" | "inTurn" | "put" | "time"
+  "adopt" | "alike" | "breakOff" | "changed" | "devicesOf" | "expel" | "inTurn" | "put" | "soon" | "time"
 >
 
 /**
@@ -32,6 +34,8 @@ export interface AccountsContext {
   readonly registrations: Registrations
   readonly registering: Registering
   readonly devicesElsewhere: DevicesElsewhere
+  readonly takeover: Takeover
+  readonly departures: Departures
   /** The broker of the server; there is none before the server has started. */
   readonly broker: () => AccountsBroker
 }

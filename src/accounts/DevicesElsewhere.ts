@@ -7,6 +7,8 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 interface Connected extends DeviceId {
   /** The name of the account, in wire form. */
   readonly name: string
+  /** It takes too little to be given lines as they are stored. */
+  isSlow: boolean
 }
 
 /** The devices of one account that are connected to other servers. */
@@ -48,9 +50,14 @@ export class DevicesElsewhere {
   private readonly here = new Map<string, { readonly connected: Connected; connections: number }>()
   /** Keys of those here that have come or gone in this turn. */
   private readonly changed = new Set<string>()
+  /** Keys of devices here that are about to be connected to another server instead. */
+  private readonly moving = new Map<string, OtherServer>()
+  /** The reverse: keys of devices that were connected elsewhere until now, and are about to be connected here. */
+  private readonly arriving = new Map<string, OtherServer>()
   private number = 0
   private unknown: Array<Unknown> = []
   private readonly listeners: Array<(device: DeviceId) => void> = []
+  private readonly leftListeners: Array<(account: AccountId) => void> = []
   private broker: Pick<FeatureContext, "atEnd" | "elsewhere"> | undefined = undefined
   private readonly part
 
@@ -86,6 +93,28 @@ export class DevicesElsewhere {
     return this.accounts.has(account)
   }
 
+  /** Whether a device of the account at another server gets lines as they are stored. */
+  isLive(account: AccountId): boolean {
+    for (const [device, servers] of this.accounts.get(account)?.devices ?? []) {
+      const key = keyOf({ account, device })
+      for (const server of servers) if (this.servers.get(server)?.devices.get(key)?.isSlow === false) return true
+    }
+    return false
+  }
+
+  /** Calls `listener` with an account of which a device is no longer connected to another server. */
+  whenLeft(listener: (account: AccountId) => void) {
+    this.leftListeners.push(listener)
+  }
+
+  /** A device here takes too little to be given lines as they are stored, or no longer. */
+  lags(device: DeviceId, isSlow: boolean) {
+    const connected = this.here.get(keyOf(device))?.connected
+    if (connected === undefined) return
+    connected.isSlow = isSlow
+    this.part.send(["slow", device.account, device.device, isSlow])
+  }
+
   /** Calls `listener` when all other servers know that a device is connected here. What they store from then on is announced. */
   whenKnown(listener: (device: DeviceId) => void) {
     this.listeners.push(listener)
@@ -94,11 +123,12 @@ export class DevicesElsewhere {
   /** A device is connected here. */
   came({ account, name: device }: Device) {
     if (this.others === alone) return
-    const connected = { account: account.id, device, name: account.name }
+    const connected = { account: account.id, device, name: account.name, isSlow: false }
     const key = keyOf(connected)
     const known = this.here.get(key)
     if (known === undefined) this.here.set(key, { connected, connections: 1 })
     else known.connections += 1
+    this.arrived(key)
     this.change(key)
   }
 
@@ -110,6 +140,35 @@ export class DevicesElsewhere {
     known.connections -= 1
     if (known.connections === 0) this.here.delete(key)
     this.change(key)
+  }
+
+  /**
+   * A device here is about to be connected to another server instead: nobody has come or gone. To be called before its
+   * connection ends.
+   */
+  movesTo(device: DeviceId, server: OtherServer) {
+    const key = keyOf(device)
+    const known = this.servers.get(server)
+    const told = this.told.get(key)
+    if (known === undefined || told === undefined) return
+    this.moving.set(key, server)
+    this.add(server, known, told)
+  }
+
+  /** A device that was about to be connected here is not. */
+  staysAway(device: DeviceId) {
+    if (this.arrived(keyOf(device))) this.part.send(["left", device.account, device.device])
+  }
+
+  /** Whether another server had this device until now. */
+  private arrived(key: string): boolean {
+    const server = this.arriving.get(key)
+    if (server === undefined) return false
+    this.arriving.delete(key)
+    const known = this.servers.get(server)
+    const connected = known?.devices.get(key)
+    if (known !== undefined && connected !== undefined) this.remove(server, known, connected)
+    return true
   }
 
   private change(key: string) {
@@ -128,10 +187,13 @@ export class DevicesElsewhere {
         this.told.set(key, connected)
         come.push(connected)
       } else if (before !== undefined) {
+        const { account, device } = before
+        const next = this.moving.get(key)
         this.told.delete(key)
-        this.part.send(["left", before.account, before.device])
+        this.part.send(next === undefined ? ["left", account, device] : ["moved", account, device, next.id])
       }
     }
+    for (const key of this.changed) this.moving.delete(key)
     this.changed.clear()
     if (come.length > 0) this.tellOf(come)
   }
@@ -141,7 +203,10 @@ export class DevicesElsewhere {
       const some = devices.slice(from, from + maxDevices)
       this.number += 1
       for (const { account, device } of some) this.unknown.push({ account, device, number: this.number })
-      this.part.send(["came", this.number, some.map(({ account, device, name }) => [account, device, name])], to)
+      this.part.send(
+        ["came", this.number, some.map(({ account, device, isSlow, name }) => [account, device, name, isSlow])],
+        to
+      )
     }
     this.checkKnown()
   }
@@ -154,19 +219,34 @@ export class DevicesElsewhere {
   private received(server: OtherServer, message: Message) {
     const known = this.servers.get(server)
     if (known === undefined || !Array.isArray(message)) return
-    const [what, first, second] = message as ReadonlyArray<Message>
+    const [what, first, second, third] = message as ReadonlyArray<Message>
     if (what === "came") {
-      for (const [account, device, name] of second as ReadonlyArray<[AccountId, string, string]>) {
-        this.add(server, known, { account, device, name })
+      for (const [account, device, name, isSlow] of second as ReadonlyArray<[AccountId, string, string, boolean]>) {
+        this.add(server, known, { account, device, name, isSlow })
       }
       this.part.send(["known", first as number], server)
     } else if (what === "left") {
       const found = known.devices.get(keyOf({ account: first as AccountId, device: second as string }))
       if (found !== undefined) this.remove(server, known, found)
+    } else if (what === "moved") {
+      const found = known.devices.get(keyOf({ account: first as AccountId, device: second as string }))
+      if (found !== undefined) this.moved(server, known, found, third as string)
+    } else if (what === "slow") {
+      const found = known.devices.get(keyOf({ account: first as AccountId, device: second as string }))
+      if (found !== undefined) found.isSlow = third as boolean
     } else if (what === "known") {
       known.known = Math.max(known.known, first as number)
       this.checkKnown()
     }
+  }
+
+  private moved(from: OtherServer, known: Server, connected: Connected, to: string) {
+    if (to === this.others.self) {
+      this.arriving.set(keyOf(connected), from)
+      return
+    }
+    for (const [server, next] of this.servers) if (server.id === to) this.add(server, next, connected)
+    this.remove(from, known, connected)
   }
 
   private lost(server: OtherServer) {
@@ -197,6 +277,7 @@ export class DevicesElsewhere {
     servers?.delete(server)
     if (elsewhere === undefined || servers === undefined || servers.size > 0) return
     elsewhere.devices.delete(device)
+    for (const listener of this.leftListeners) listener(account)
     if (elsewhere.devices.size > 0) return
     this.accounts.delete(account)
     this.broker?.elsewhere(elsewhere.name, false)

@@ -119,8 +119,11 @@ const open = (
   Effect.suspend(() => {
     const device = deviceOf(claim)
     const proven = new ProvenDevice(account, device, proof, passwordChanges)
-    // The device of a token exists, unless it was forgotten while the token was checked.
-    return AccountChanges.openDevice(accounts, account, device, proof === "token").pipe(
+    const id = { account: account.id, device }
+    // The device of a token exists, unless it was forgotten while the token was checked. One that only sends is given nothing.
+    const isKnown = proof === "token"
+    const opened = AccountChanges.openDevice(accounts, account, device, { isKnown, isAway: claim.isSendOnly })
+    const decided = opened.pipe(
       Effect.map((opened): Decision => {
         switch (opened._tag) {
           case "TooMany":
@@ -133,11 +136,14 @@ const open = (
             return proven
         }
       }),
-      // On a full disk, or a damaged one, a device that is known reads what is stored.
+      // On a full disk, or a damaged one, a device that is known reads what is stored, unless another server may have it.
       Effect.catchAll((error) =>
-        Effect.flatMap(accounts.store.accounts.devices(account.id), (known) =>
-          known.some(({ name }) => name === device) ? Effect.succeed(proven) : Effect.fail(error)
-        )
+        accounts.store.sharing !== undefined
+          ? Effect.fail(error)
+          : Effect.flatMap(accounts.store.accounts.devices(account.id), (known) =>
+              known.some(({ name }) => name === device) ? Effect.succeed(proven) : Effect.fail(error)
+            )
       )
     )
+    return claim.isSendOnly ? decided : accounts.takeover.during(id, decided, () => accounts.departures.add(id))
   })

@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Admission, Claim, Decision } from "../chat/Admission.js"
+import { Device } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
 import { likenessOf } from "../chat/Names.js"
 import { retryBusy } from "../chat/Options.js"
@@ -42,8 +43,10 @@ export class LocalNames {
 
   /** Lets those in whom `inner` lets in, unless another node has their name. */
   admit(claim: Claim, decision: Decision): Decision | Effect.Effect<Decision> {
-    if (decision !== undefined) return decision
     const { broker, isOpen, nodes } = this.cluster
+    // The name of an account is nobody else's, by the store that all nodes have in common.
+    if (decision instanceof Device) return isOpen() ? decision : unavailable
+    if (decision !== undefined) return decision
     const current = nodes()
     if (!isOpen() || current === undefined) return unavailable
     const { name } = claim
@@ -107,6 +110,8 @@ export class LocalNames {
     return {
       takesSecrets: inner.takesSecrets === true,
       decide: (claim) => {
+        // Not even asked: it would make a device that of this node.
+        if (!this.cluster.isOpen()) return unavailable
         const decision = inner.decide(claim)
         if (!Effect.isEffect(decision)) return this.admit(claim, decision)
         return Effect.flatMap(decision, (decided) => {

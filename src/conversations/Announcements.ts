@@ -1,7 +1,7 @@
 import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
 import type { OtherServersPart, OtherServer, Message } from "../ports/OtherServers.js"
-import type { AccountId } from "../ports/StoreAccounts.js"
-import { ofRoom, withGuest, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
+import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import { keyOf, partiesOf, type Parties } from "./Parties.js"
 
 interface Collaborators {
   readonly devices: DevicesElsewhere
@@ -75,22 +75,3 @@ export class Announcements {
 
 /** Most conversations in one message. */
 const maxConversations = 1_000
-
-/** Two accounts, an account and the likeness of a guest, or nobody, of a room. */
-type Parties = [] | [account: AccountId, other: AccountId | string]
-
-const partiesOf = (key: ConversationKey): Parties => {
-  switch (key.kind) {
-    case "accounts":
-      return [...key.accounts]
-    case "guest":
-      return [key.account, key.likeness]
-    case "room":
-      return []
-  }
-}
-
-const keyOf = (conversation: ConversationId, [account, other]: Parties): ConversationKey => {
-  if (account === undefined || other === undefined) return ofRoom(conversation)
-  return typeof other === "string" ? withGuest(account, other) : { kind: "accounts", accounts: [account, other] }
-}

@@ -12,7 +12,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
-import { alone, type OtherServers } from "../ports/OtherServers.js"
+import { alone, type Message, type OtherServers, type OtherServersPart } from "../ports/OtherServers.js"
 import { ofRoom, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
 import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
@@ -23,6 +23,7 @@ import { Announcements } from "./Announcements.js"
 import { ChangesElsewhere, telling, type SharedAccounts } from "./ChangesElsewhere.js"
 import { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
+import { Holding } from "./Holding.js"
 import { Indexing } from "./Indexing.js"
 import { storedLine } from "./KeptRecipient.js"
 import { Mailboxes } from "./Mailboxes.js"
@@ -52,6 +53,9 @@ const defectDelay = Duration.seconds(1)
  */
 const endMillis = 1_000
 
+/** Most returns in one message to other servers. */
+const maxReturns = 500
+
 /** The milliseconds after which a device may come back to which nothing can be given now. */
 const retryMillis = 60_000
 
@@ -65,7 +69,8 @@ export interface ConversationsStore {
 
 /**
  * Prepares a store for conversations. Accounts are to use the result as well: a new device starts at exact cursors, and
- * what was given does not return as undelivered when the recipient, the device or the line goes.
+ * what was given does not return as undelivered when the recipient, the device or the line goes. A device goes on at exact
+ * cursors where it connects to another server.
  */
 export const prepare = (given: StoreService): ConversationsStore => {
   const cursors = new Cursors()
@@ -77,9 +82,9 @@ export const prepare = (given: StoreService): ConversationsStore => {
           given,
           Effect.suspend(() => news.tell)
         )
-  const { forget, openDevice, remove } = plain.accounts
-  const saved = <A>(request: Effect.Effect<A, StoreError>, account?: AccountId) =>
-    Effect.zipRight(cursors.save(plain, account), request)
+  const { forget, left, openDevice, remove } = plain.accounts
+  const saved = <A>(request: Effect.Effect<A, StoreError>, ...accounts: ReadonlyArray<AccountId>) =>
+    Effect.zipRight(cursors.save(plain, ...accounts), request)
   return {
     cursors,
     news,
@@ -89,6 +94,9 @@ export const prepare = (given: StoreService): ConversationsStore => {
       accounts: {
         ...plain.accounts,
         forget: (...device) => saved(forget(...device), device[0]),
+        // The next server that has one of them goes on where this one has saved that it is.
+        left: (devices) =>
+          plain.sharing === undefined ? left(devices) : saved(left(devices), ...devices.map(({ account }) => account)),
         openDevice: (...device) => saved(openDevice(...device), device[0]),
         remove: (account) => saved(remove(account), account)
       }
@@ -163,6 +171,8 @@ class Conversations {
   private readonly announcements: Announcements
   /** Undefined if no other server uses the store. */
   private readonly changes: ChangesElsewhere | undefined
+  private readonly holding: Holding
+  private readonly returnsPart: OtherServersPart
   private readonly forFeeds: FeedCollaborators
   /** Feeds that cannot continue, and why. */
   private readonly lostFeeds: Array<readonly [feed: Feed, cause: unknown]> = []
@@ -201,7 +211,9 @@ class Conversations {
       }
     })
     this.pager = new Pager({ store, inTurn, failed, unreadable: trouble.unreadable, lost })
+    const { others } = devices
     this.receipts = new Receipts({
+      others,
       inTurn,
       put,
       writersTo: (conversation, key, reader) => this.writersTo(conversation, key, reader)
@@ -211,7 +223,11 @@ class Conversations {
       inTurn,
       failed,
       give: broker.give,
-      deviceOf: (account) => this.mailboxes.get(account)?.device
+      // Of several servers with devices of an account, one notifies it.
+      deviceOf: (account) =>
+        [...devices.serversOf(account)].some(({ id }) => id < others.self)
+          ? undefined
+          : this.mailboxes.get(account)?.device
     })
     this.indexing = new Indexing({ store, failed })
     this.writer = new StoreWriter({
@@ -227,25 +243,29 @@ class Conversations {
       cursors: this.cursors,
       now: broker.time.now
     })
-    const { others } = devices
     this.announcements = new Announcements({
       devices,
       atEnd,
       announced: (conversation, key, last) => this.announced(conversation, key, last)
     })
-    this.mailboxes = new Mailboxes(broker, this.writer, (mailbox, stored) => {
-      const { by } = stored
-      const { again, conversation, given, seq } = stored.answer
-      const { account, conversation: key } = stored.line
-      if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
-      const kept = storedLine(stored)
-      mailbox.give(conversation, key, kept, by, lost)
-      this.announcements.stored(conversation, key, seq)
-      if (account === undefined) this.returns.stored(conversation, seq, by)
-      this.receipts.wrote(by, conversation)
-      const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
-      own?.give(conversation, key, kept, by, lost)
-    })
+    this.mailboxes = new Mailboxes(
+      broker,
+      this.writer,
+      (mailbox, stored) => {
+        const { by } = stored
+        const { again, conversation, given, seq } = stored.answer
+        const { account, conversation: key } = stored.line
+        if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
+        const kept = storedLine(stored)
+        mailbox.give(conversation, key, kept, by, lost)
+        this.announcements.stored(conversation, key, seq)
+        if (account === undefined) this.returns.stored(conversation, seq, by)
+        this.receipts.wrote(by, conversation)
+        const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
+        own?.give(conversation, key, kept, by, lost)
+      },
+      others === alone ? undefined : (account) => devices.isLive(account)
+    )
     this.rooms = makeRooms({
       broker,
       take: (recipient, batch) => this.writer.take(recipient, batch),
@@ -274,10 +294,19 @@ class Conversations {
       receipts: this.receipts,
       rendering: this.rendering,
       mayRead: (reader, key) => key.kind !== "room" || this.rooms.mayRead(reader, key.room),
-      askAgain: others === alone ? undefined : (feed) => this.opening.add(feed)
+      askAgain: others === alone ? undefined : (feed) => this.opening.add(feed),
+      lags: others === alone ? undefined : (device, isSlow) => devices.lags(device, isSlow)
     }
     // What other servers stored before they knew of the device was not announced, nor what they stored at the end.
     devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
+    devices.whenLeft((account) => this.returns.check(account))
+    this.returnsPart = others.part("returns", { received: (_server, message) => this.returned(message) })
+    this.holding = new Holding({
+      others,
+      inTurn,
+      alone: (step) => this.pager.between(this.writer.between(step)),
+      held: () => this.held()
+    })
     others.part("tails", { lost: () => this.checkAllAgain() })
     others.beforeResuming(broker.inTurn(() => this.checkAllAgain()))
   }
@@ -337,6 +366,7 @@ class Conversations {
         this.returns.run,
         this.returns.report,
         this.retention,
+        this.holding.run,
         this.indexing.run,
         this.saveCursors,
         this.closeLost,
@@ -433,20 +463,41 @@ class Conversations {
 
   removed(toGuests: ReadonlyArray<Undelivered>, account: AccountId) {
     this.rooms.accountRemoved(account)
+    this.tellReturns(toGuests, undefined)
+  }
+
+  /** @param senders accounts that may have to be told of returns; undefined: all */
+  private tellReturns(toGuests: ReadonlyArray<Undelivered>, senders: ReadonlyArray<AccountId> | undefined) {
     this.returns.tell(toGuests)
+    this.checkReturns(senders)
+    if (toGuests.length === 0 && senders?.length === 0) return
+    for (let from = 0; from === 0 || from < toGuests.length; from += maxReturns) {
+      const some = toGuests.slice(from, from + maxReturns)
+      this.returnsPart.send([some as unknown as Message, from === 0 ? (senders ?? null) : []]) // plain data
+    }
+  }
+
+  private checkReturns(senders: ReadonlyArray<AccountId> | undefined) {
+    for (const sender of senders ?? []) this.returns.check(sender)
+    if (senders !== undefined) return
     for (const { device } of this.feeds.values()) if (device !== undefined) this.returns.check(device.account)
+  }
+
+  /** Another server has found lines that return. */
+  private returned(message: Message) {
+    const [toGuests, senders] = message as unknown as [ReadonlyArray<Undelivered>, ReadonlyArray<AccountId> | null]
+    this.returns.tell(toGuests, true)
+    this.checkReturns(senders ?? undefined)
   }
 
   private get retention(): Effect.Effect<never> {
     return Retention.run({
       store: this.store,
       inTurn: this.broker.inTurn,
-      alone: (step) => this.pager.between(this.writer.between(step)),
-      held: () => this.held(),
+      alone: (step) => this.holding.during(step),
       removed: ({ senders, undelivered }) => {
         this.indexing.changed()
-        this.returns.tell(undelivered)
-        for (const sender of senders) this.returns.check(sender)
+        this.tellReturns(undelivered, senders)
       },
       failed: (error) => this.trouble.failed(error)
     })

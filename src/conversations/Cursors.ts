@@ -74,12 +74,14 @@ export class Cursors {
     return this.taken([...this.direct.take(Infinity), ...ofRooms])
   }
 
-  /** Saves what is not saved yet: all of it, or that of one account. What the store does not save stays here. */
-  save(store: Pick<StoreLines, "saveCursors">, account?: AccountId): Effect.Effect<void, StoreError> {
+  /** Saves what is not saved yet: all of it, or that of these accounts. What the store does not save stays here. */
+  save(store: Pick<StoreLines, "saveCursors">, ...accounts: ReadonlyArray<AccountId>): Effect.Effect<void, StoreError> {
     return Effect.suspend(() => {
       const kinds = [this.direct, this.ofRooms]
       const cursors = this.taken(
-        kinds.flatMap((moves) => (account === undefined ? moves.take(Infinity) : moves.takeOf(account)))
+        kinds.flatMap((moves) =>
+          accounts.length === 0 ? moves.take(Infinity) : accounts.flatMap((account) => moves.takeOf(account))
+        )
       )
       if (cursors.length === 0) return Effect.void
       return Effect.tapError(store.saveCursors(cursors), () => Effect.sync(() => this.putBack(cursors)))

@@ -80,6 +80,8 @@ export interface FeedCollaborators {
    * as well. Idempotent.
    */
   readonly askAgain?: ((feed: Feed) => void) | undefined
+  /** The device takes too little to be given lines as they are stored, or does so again. Only where others want to know. */
+  readonly lags?: ((device: DeviceKey, isSlow: boolean) => void) | undefined
 }
 
 /**
@@ -102,6 +104,8 @@ export class Feed implements Source {
   /** It is known what the device has not been given. */
   private isOpen = false
   private isOver = false
+  /** As it was reported: there was no room for a page. */
+  private isSlow = false
   /** Lines that may be unknown to the store's answer were stored before that came. */
   private isIncomplete = false
   /** The first line of each conversation that was stored before that was known. */
@@ -318,7 +322,11 @@ export class Feed implements Source {
 
   /** The page to ask for now, if the device has room for one. */
   nextPage(): WantedPage | undefined {
-    if (this.isOver || !this.window.hasRoomForPage) return undefined
+    if (this.isOver) return undefined
+    if (!this.window.hasRoomForPage) {
+      if (this.behind.size > 0) this.setSlow(true)
+      return undefined
+    }
     for (const [conversation, behind] of this.behind) {
       const { after, isSingle } = behind
       behind.hasMore = false
@@ -387,6 +395,13 @@ export class Feed implements Source {
     this.numbers.renew(conversation, behind.given)
     if (hasMore || behind.hasMore) this.setBehind(conversation, behind)
     if (this.behind.size > 0) this.broker.wantPage(this)
+    else this.setSlow(false)
+  }
+
+  private setSlow(isSlow: boolean) {
+    if (this.isSlow === isSlow || this.device === undefined) return
+    this.isSlow = isSlow
+    this.broker.lags?.(this.device, isSlow)
   }
 
   /** These lines are gone: they are kept no longer, or damaged. */

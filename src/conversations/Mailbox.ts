@@ -4,6 +4,7 @@ import type { LineOutcome } from "../chat/LineOutcome.js"
 import { likenessOf } from "../chat/Names.js"
 import type { Outbox } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
 import {
   between,
   withGuest,
@@ -19,6 +20,8 @@ import { onceOf } from "./StoreWriter.js"
 /** What a mailbox does with its lines once they are stored. */
 interface MailboxOwner {
   readonly makeInlet: (mailbox: Mailbox) => Outbox<Peer>
+  /** Whether a device of the account at another server gets lines as they are stored. */
+  readonly isLiveElsewhere: (account: AccountId) => boolean
   readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void
   readonly wasSettled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
 }
@@ -89,7 +92,7 @@ export class Mailbox implements KeptRecipient {
 
   /** Whether some device gets the lines of this conversation as they are stored. */
   isLive(key: ConversationKey): boolean {
-    return this.feeds.some((feed) => feed.isLive(key))
+    return this.feeds.some((feed) => feed.isLive(key)) || this.owner.isLiveElsewhere(this.account.id)
   }
 
   newLine({ isAuto, label, sender, text, to }: SentLine): NewLine {

@@ -23,7 +23,8 @@ export class Mailboxes {
     private readonly broker: Pick<FeatureContext, "changed" | "discard" | "outbox" | "settledEach">,
     private readonly writer: Pick<StoreWriter, "take">,
     /** A line has been stored. */
-    private readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void
+    private readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void,
+    private readonly isLiveElsewhere?: ((account: AccountId) => boolean) | undefined
   ) {}
 
   get(account: AccountId): Mailbox | undefined {
@@ -41,6 +42,7 @@ export class Mailboxes {
   }
 
   private readonly owner = {
+    isLiveElsewhere: (account: AccountId) => this.isLiveElsewhere?.(account) === true,
     makeInlet: (mailbox: Mailbox) => {
       const inlet = this.broker.outbox(mailbox.account.name, storeWriter)
       inlet.form = LineHead.form

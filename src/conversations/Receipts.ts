@@ -1,8 +1,10 @@
 import * as Effect from "effect/Effect"
 import type { Peer } from "../chat/Peer.js"
+import { alone, type Message, type OtherServers, type OtherServersPart } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
+import { keyOf, partiesOf, type Parties } from "./Parties.js"
 import { RecentNumbers } from "./RecentNumbers.js"
 
 /** The conversations with guests of which it is remembered how far they were reported. */
@@ -18,18 +20,26 @@ interface Receipt extends Given {
   readonly account: AccountId
   /** The account's name, in wire form. */
   readonly name: string
+  /** Another server has reported it, to all of them. */
+  readonly isForeign: boolean
 }
 
 interface Collaborators {
+  readonly others: OtherServers
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   readonly put: (peer: Peer, line: string) => void
   /** In the broker's turn: the connections that write to this reader in a conversation. */
   readonly writersTo: (conversation: ConversationId, key: ConversationKey, reader: AccountId) => ReadonlyArray<Peer>
 }
 
+/** Most receipts in one message to other servers. */
+const maxReceipts = 1_000
+
+const dueKey = (conversation: ConversationId, account: AccountId) => `${conversation}/${account}`
+
 /**
  * Tells those who said `receipts` how far an account was given what they sent. What was given at about the same time makes
- * one receipt.
+ * one receipt. Other servers are told as well, since a writer may be anywhere.
  */
 export class Receipts {
   private readonly due = new Map<string, Receipt>()
@@ -37,19 +47,40 @@ export class Receipts {
   private readonly latest = new Map<AccountId, Map<ConversationId, number>>()
   /** The same of conversations with guests, which each have one reader. */
   private readonly latestOfGuests = new RecentNumbers<ConversationId>(rememberedConversations)
+  /** What other servers have reported, by conversation and reader. */
+  private readonly latestElsewhere = new RecentNumbers<string>(rememberedConversations)
   /** The connections that only send, by the conversations in which they have written: they have no feed. */
   private readonly senders = new Map<ConversationId, Set<Peer>>()
   private readonly conversationsOf = new Map<Peer, Set<ConversationId>>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
 
-  constructor(private readonly broker: Collaborators) {}
+  private readonly part: OtherServersPart
+
+  constructor(private readonly broker: Collaborators) {
+    this.part = broker.others.part("receipts", { received: (_server, message) => this.received(message) })
+  }
+
+  private received(message: Message) {
+    for (const receipt of message as ReadonlyArray<[ConversationId, number, AccountId, string, ...Parties]>) {
+      const [conversation, seq, account, name, ...parties] = receipt
+      const key = keyOf(conversation, parties)
+      const latest = key.kind === "guest" ? this.latestOfGuests : this.latest.get(account)
+      const dueOf = dueKey(conversation, account)
+      if (Math.max(latest?.get(conversation) ?? 0, this.latestElsewhere.get(dueOf) ?? 0) >= seq) continue
+      this.latestElsewhere.set(dueOf, seq)
+      this.due.set(dueOf, { conversation, key, seq, account, name, isForeign: true })
+      this.hasDue.unsafeOpen()
+    }
+  }
 
   /** A device of an account has been given everything up to this line. */
   given({ conversation, key, seq }: Given, account: AccountId, name: string) {
     const latest = key.kind === "guest" ? this.latestOfGuests : this.latestOf(account)
     if ((latest.get(conversation) ?? 0) >= seq) return
     latest.set(conversation, seq)
-    this.due.set(`${conversation}/${account}`, { conversation, key, seq, account, name })
+    const dueOf = dueKey(conversation, account)
+    if (this.broker.others !== alone && (this.latestElsewhere.get(dueOf) ?? 0) >= seq) return
+    this.due.set(dueOf, { conversation, key, seq, account, name, isForeign: false })
     this.hasDue.unsafeOpen()
   }
 
@@ -82,12 +113,13 @@ export class Receipts {
     this.wrote(by, conversation)
     const given = Math.max(saved, this.latest.get(reader.id)?.get(conversation) ?? 0)
     if (given < seq) return
-    this.due.set(`${conversation}/${reader.id}`, {
+    this.due.set(dueKey(conversation, reader.id), {
       conversation,
       key,
       seq: given,
       account: reader.id,
-      name: reader.name
+      name: reader.name,
+      isForeign: true // only this writer asks
     })
     this.hasDue.unsafeOpen()
   }
@@ -107,6 +139,16 @@ export class Receipts {
     this.latest.delete(account)
   }
 
+  private tellOthers(receipts: ReadonlyArray<Receipt>) {
+    if (this.broker.others === alone) return
+    for (let from = 0; from < receipts.length; from += maxReceipts) {
+      const some = receipts.slice(from, from + maxReceipts)
+      this.part.send(
+        some.map(({ account, conversation, key, name, seq }) => [conversation, seq, account, name, ...partiesOf(key)])
+      )
+    }
+  }
+
   get run(): Effect.Effect<never> {
     const send = this.broker.inTurn(() => {
       this.hasDue.unsafeClose()
@@ -119,6 +161,7 @@ export class Receipts {
           this.broker.put(peer, OutcomeReply.given(name, seq))
         }
       }
+      this.tellOthers([...this.due.values()].filter(({ isForeign }) => !isForeign))
       this.due.clear()
     })
     return Effect.forever(Effect.zipRight(this.hasDue.await, send))

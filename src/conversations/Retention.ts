@@ -2,8 +2,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
-import type { ConversationId } from "../ports/StoreLines.js"
 import type { Retained } from "../ports/StoreUpkeep.js"
+import type { Held } from "./Holding.js"
 
 /** Between two walks through the store. */
 const interval = Duration.minutes(1)
@@ -14,23 +14,37 @@ const restFactor = 9
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** Lines do not pass meanwhile from the store to a device's outbox: they would be removed, and given. */
-  readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
-  /** In the broker's turn: the lines that are in devices' outboxes. */
-  readonly held: () => ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
+  /**
+   * Runs a step with the lines that are in devices' outboxes, or not at all. Lines do not pass meanwhile from the store to an
+   * outbox: they would be removed, and given.
+   */
+  readonly alone: <E>(step: (held: Held) => Effect.Effect<void, E>) => Effect.Effect<void, E>
   /** In the broker's turn: lines were removed. */
   readonly removed: (retained: Retained) => void
   readonly failed: (error: StoreError) => Effect.Effect<void>
 }
 
-/** Removes what is kept no longer: in small steps, with pauses between them. */
-export const run = ({ alone, failed, held, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
-  const remove = alone(Effect.flatMap(inTurn(held), (under) => Effect.timed(store.retain(under))))
-  const step: Effect.Effect<void> = Effect.flatMap(remove, ([took, retained]) =>
-    Effect.zipRight(
-      inTurn(() => removed(retained)),
-      retained.hasMore ? Effect.delay(step, Duration.times(took, restFactor)) : Effect.void
+/** Removes what is kept no longer: in small steps, with pauses between them. Of servers that share a store, one does it. */
+export const run = ({ alone, failed, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
+  const keepsOrder = store.sharing?.keepsOrder ?? Effect.succeed(true)
+  let next: Duration.Duration | undefined = undefined
+  const remove = alone((held) =>
+    Effect.flatMap(Effect.timed(store.retain(held)), ([took, retained]) => {
+      next = retained.hasMore ? Duration.times(took, restFactor) : undefined
+      return inTurn(() => removed(retained))
+    })
+  )
+  const step: Effect.Effect<void, StoreError> = Effect.suspend(() => {
+    next = undefined
+    return Effect.zipRight(
+      remove,
+      Effect.suspend(() => (next === undefined ? Effect.void : Effect.delay(step, next)))
     )
-  ).pipe(Effect.catchAll(failed))
-  return Effect.forever(Effect.delay(step, interval))
+  })
+  return Effect.forever(
+    Effect.delay(
+      Effect.catchAll(Effect.if(keepsOrder, { onTrue: () => step, onFalse: () => Effect.void }), failed),
+      interval
+    )
+  )
 }

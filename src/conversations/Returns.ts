@@ -53,18 +53,22 @@ export class Returns {
     this.check(account)
   }
 
-  /** Tells these guests, as far as they are still connected. */
-  tell(returns: ReadonlyArray<Undelivered>) {
+  /**
+   * Tells these guests, as far as they are still connected.
+   *
+   * @param isCounted whether another server has counted the lines as ones that nobody was told of
+   */
+  tell(returns: ReadonlyArray<Undelivered>, isCounted = false) {
     let dead = 0
     for (const undelivered of returns) {
-      dead += undelivered.count
+      if (!isCounted) dead += undelivered.count
       for (const { peer, ...own } of this.guestLines.among(undelivered)) {
         dead -= own.count
         // Counted for `/ack`, like the returns of accounts; a guest is notified only once.
         this.broker.give(peer, OutcomeReply.returned({ ...undelivered, ...own }), 1, toldOnce)
       }
     }
-    if (dead > 0) this.wasTold([], dead)
+    if (dead !== 0) this.wasTold([], dead)
   }
 
   /** There may be something to tell this account. */

@@ -156,17 +156,24 @@ describe("ClusterFlags.conflict", () => {
 
   it("says what to do about each", () => {
     for (const [given, text] of [
-      [{ ...node, store: "chat.db" }, "--cluster and --store exclude each other"],
+      [{ ...node, store: "chat.db" }, "give all of them the same --store postgres://…"],
+      [{ ...node, store: "memory" }, "give all of them the same --store postgres://…"],
       [{ cluster: "nats://a" }, "--cluster needs --node"],
       [{ node: "a" }, "--node has no effect without --cluster"],
       [{ ...node, "max-line": "524289" }, "--max-line is at most 512 KiB with --cluster"],
-      [{ ...node, rooms: "open" }, "--rooms: open is not possible with --cluster"],
+      [{ ...node, rooms: "open" }, "--rooms: open is not possible with --cluster unless"],
       [{ ...node, "cluster-ca": "ca.pem" }, "write tls:// in --cluster"],
       [{ ...node, cluster: "tls://a", "cluster-cert": "c.pem" }, "--cluster-cert and --cluster-key belong together"],
       [{ ...node, cluster: "nats://me:x@a" }, "a password on the command line"]
     ] as const) {
       assert.include(conflict(given), text)
     }
+  })
+
+  it("takes a database as the store, and rooms with it", () => {
+    const store = "postgres://chat@db/chat"
+    assert.strictEqual(conflict({ ...node, store }), undefined)
+    assert.strictEqual(conflict({ ...node, store, rooms: "accounts" }), undefined)
   })
 
   it("lets a password be in a variable, but not in two places", () => {

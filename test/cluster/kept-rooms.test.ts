@@ -4,7 +4,6 @@ import { heads } from "../support/Accounts.js"
 import { messages, passes, seen } from "../support/Conversations.js"
 import { startKeptNodes } from "../support/KeptNodes.js"
 import { account, ask } from "../support/Rooms.js"
-import { Log, sharing } from "../support/TemporarySharing.js"
 import { settle } from "../support/Turns.js"
 
 /** After this time, clients have all notices. */
@@ -15,11 +14,7 @@ const notices = (lines: ReadonlyArray<string>) =>
   heads(lines.filter((line) => /^\* (?!hello|pong|ack)\S+ #/u.test(line) && !/^\* (room|members) /u.test(line)))
 
 const started = Effect.gen(function* () {
-  const log = new Log()
-  const nodes = yield* startKeptNodes(["a", "b"], {
-    accounts: ["carol"],
-    store: (store, node) => sharing(log, store, node)
-  })
+  const nodes = yield* startKeptNodes(["a", "b"], { accounts: ["carol"] })
   const alice = yield* account(nodes.a, "alice", "receipts")
   const bob = yield* account(nodes.b, "bob", "receipts")
   yield* ask(alice, "/join #ops")

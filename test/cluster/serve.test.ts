@@ -132,13 +132,13 @@ describe.skipIf(NatsServers.missing)("a-chat serve --cluster", () => {
 })
 
 describe("a-chat serve", () => {
-  it.effect("refuses a cluster with a store", () =>
+  it.effect("refuses a cluster with a store that its servers cannot share", () =>
     Effect.gen(function* () {
       const flags = ["--cluster", "nats://127.0.0.1:9", "--node", "a", "--store", "memory"]
       const { errors, status } = yield* Program.run(["serve", "--port", "0", ...flags])
       assert.strictEqual(status, 2)
       assert.strictEqual(errors.split("\n").length, 2)
-      assert.include(errors, "--cluster and --store exclude each other")
+      assert.include(errors, "--cluster: its servers can only share a store in a database")
     })
   )
 

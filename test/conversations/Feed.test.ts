@@ -7,6 +7,7 @@ import { pageLines } from "../../src/conversations/FeedWindow.js"
 import { Receipts } from "../../src/conversations/Receipts.js"
 import { Rendering } from "../../src/conversations/Rendering.js"
 import { RoomRun } from "../../src/conversations/RoomRun.js"
+import { alone } from "../../src/ports/OtherServers.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { ConversationId, StoredLine } from "../../src/ports/StoreLines.js"
@@ -63,7 +64,7 @@ const openAs = (peer: Peer, ...waiting: ReadonlyArray<Waits>) => {
       },
       wantPage: () => (wanted += 1),
       cursors,
-      receipts: new Receipts({ inTurn: (run) => Effect.sync(run), put: () => {}, writersTo: () => [] }),
+      receipts: new Receipts({ others: alone, inTurn: (run) => Effect.sync(run), put: () => {}, writersTo: () => [] }),
       rendering: new Rendering({ nameOf: () => "", nameOfRoom: () => "", isListed: () => true }),
       mayRead: () => true
     }

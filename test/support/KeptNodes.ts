@@ -87,14 +87,22 @@ export const startKeptNode = (
     return { ...server, accounts, rooms: rooms.operations, counts: chat.counts, others }
   }).pipe(Effect.orDie)
 
-/** A store in memory with the accounts of these tests, which have two devices each. */
-export const keptStore = ({ accounts = [], limits = {} }: KeptNodesOptions = {}): Effect.Effect<StoreService> =>
+/** Opens a store for one server of this process, until the scope closes. */
+export type OpenStore = Effect.Effect<StoreService, never, Scope.Scope>
+
+/** A store in memory for several servers, with the accounts of these tests, which have two devices each. */
+export const keptStore = ({ accounts = [], limits = {} }: KeptNodesOptions = {}): Effect.Effect<OpenStore> =>
   Effect.gen(function* () {
-    const store = yield* Memory.make({ ...keptLimits, ...limits })
-    for (const name of ["alice", "bob", ...accounts])
-      yield* store.accounts.create({ name, likeness: likenessOf(name), credential: "" })
-    yield* addDevices(store)
-    return store
+    const open = (yield* Memory.shared)({ ...keptLimits, ...limits })
+    const prepare = Effect.flatMap(open, (store) =>
+      Effect.gen(function* () {
+        for (const name of ["alice", "bob", ...accounts])
+          yield* store.accounts.create({ name, likeness: likenessOf(name), credential: "" })
+        yield* addDevices(store)
+      })
+    )
+    yield* Effect.scoped(prepare)
+    return open
   }).pipe(Effect.orDie)
 
 /** Servers that are nodes of one cluster without the protocol between them, and use one store. */
@@ -108,14 +116,15 @@ export const startKeptNodes = <Name extends string>(
 > =>
   Effect.gen(function* () {
     const cluster = new FakeCluster()
-    const store = yield* keptStore(options)
+    const open = yield* keptStore(options)
     const { store: change = (one: StoreService) => one } = options
     const nodes = yield* Effect.forEach(names, (name) =>
-      Effect.map(
-        startKeptNode(cluster.join(name), change(store, name), `${name}-1`, options),
-        (node) => [name, node] as const
-      )
+      Effect.gen(function* () {
+        const store = change(yield* open, name)
+        return [name, yield* startKeptNode(cluster.join(name), store, store.sharing?.server ?? name, options)] as const
+      })
     )
     yield* settle
+    const store = yield* open
     return { cluster, store, ...(Object.fromEntries(nodes) as { readonly [Key in Name]: KeptNode }) }
   })

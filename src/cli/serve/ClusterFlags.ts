@@ -6,7 +6,7 @@ import * as Setting from "../settings/Setting.js"
 import type { Origin, Values } from "../settings/Sources.js"
 import type * as LimitFlags from "./LimitFlags.js"
 import type * as RoomFlags from "./RoomFlags.js"
-import type * as StoreFlags from "./StoreFlags.js"
+import * as StoreFlags from "./StoreFlags.js"
 
 /** `--cluster`: several servers that are one chat, connected by NATS. */
 
@@ -82,7 +82,7 @@ export const settings = {
     {
       about:
         "Be one chat with the other servers that have these NATS servers, with JetStream: one, or three that are a " +
-        "cluster; tls://… for TLS. For guests only, without --store",
+        "cluster; tls://… for TLS. With accounts and rooms if --store is a database, which is the same for all of them",
       default: undefined,
       defaultText: "off: the server is alone",
       isSecret: true
@@ -156,11 +156,11 @@ export const conflict = (given: Given, origins: Origins): string | undefined => 
     const idle = keysOfCluster.find((key) => origins[key] !== "default")
     return idle && `--${settings[idle].name} has no effect without --cluster`
   }
-  if (given.store !== undefined) {
-    return "--cluster and --store exclude each other: a cluster has guests only, and keeps no lines"
+  if (given.store !== undefined && !StoreFlags.isPostgres(given.store)) {
+    return "--cluster: its servers can only share a store in a database; give all of them the same --store postgres://…"
   }
-  if (given.rooms !== "off" && origins.rooms !== "default") {
-    return `--rooms: ${given.rooms} is not possible with --cluster; a cluster has no rooms yet`
+  if (given.store === undefined && given.rooms !== "off" && origins.rooms !== "default") {
+    return `--rooms: ${given.rooms} is not possible with --cluster unless --store is a database`
   }
   if (given.maxLineBytes > maxLineBytes) {
     return "--max-line is at most 512 KiB with --cluster: a line and its recipients are one message of NATS"

@@ -3,6 +3,7 @@ import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
 import type * as ClusterFlags from "./ClusterFlags.js"
+import type * as StoreFlags from "./StoreFlags.js"
 
 /** The flags about rooms. */
 
@@ -40,16 +41,20 @@ export const settings = {
   })
 }
 
-type Given = Values<typeof settings> & Pick<Values<typeof ClusterFlags.settings>, "cluster">
+type Given = Values<typeof settings> &
+  Pick<Values<typeof ClusterFlags.settings>, "cluster"> &
+  Pick<Values<typeof StoreFlags.settings>, "store">
 
 export const of = ({
   cluster,
   maxRoomMembers,
   maxRooms,
   maxRoomsPerClient,
-  rooms
+  rooms,
+  store
 }: Given): RoomsSettings.RoomsSettings => ({
-  mode: cluster === undefined ? rooms : "off", // a cluster has none yet
+  // Several servers know of the same rooms only through a store.
+  mode: cluster === undefined || store !== undefined ? rooms : "off",
   maxRooms,
   maxRoomsPerClient,
   maxMembers: maxRoomMembers

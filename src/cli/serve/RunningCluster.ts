@@ -9,6 +9,7 @@ import type { ServerOptions } from "../../chat/Server.js"
 import type { NodesHost } from "../../cluster/ClusterChat.js"
 import type { VisibleNodes } from "../../cluster/MakeNodes.js"
 import type * as Nats from "../../cluster/Nats.js"
+import { alone as noServers, type OtherServers } from "../../ports/OtherServers.js"
 import type { ReachabilityProbe } from "../../ports/Reachability.js"
 import type { Listen } from "../../ports/Transport.js"
 import type { ClusterState } from "../../telemetry/ClusterMetrics.js"
@@ -24,7 +25,14 @@ export class RunningCluster extends Context.Tag("a-chat/RunningCluster")<
 
 /** What makes a server a node of a cluster. */
 export interface ClusterParts {
+  /** Options with which a server takes part, made of those that it would have alone. Other features go first. */
   readonly options: <A extends ServerOptions>(options: A) => A
+  /**
+   * The other servers, for one that uses the same store as they do.
+   *
+   * @param self the id of this server
+   */
+  readonly servers: (self: string) => OtherServers
   readonly listen: (listen: Listen) => Listen
   readonly probe: (probe: ReachabilityProbe) => ReachabilityProbe
   readonly state: Effect.Effect<ClusterState> | undefined
@@ -33,6 +41,7 @@ export interface ClusterParts {
 /** A server that is alone pays nothing: nothing of its parts is wrapped, and no code of a cluster is loaded. */
 const alone: ClusterParts = {
   options: (options) => options,
+  servers: () => noServers,
   listen: (listen) => listen,
   probe: (probe) => probe,
   state: undefined
@@ -84,6 +93,7 @@ export const open = (values: Values): Effect.Effect<ClusterParts, ExitStatus.Fai
         admission: chat.admission(given.admission ?? Admission.open),
         features: [...(given.features ?? []), chat.feature]
       }),
+      servers: chat.servers,
       listen: chat.listen,
       probe: chat.probe,
       state

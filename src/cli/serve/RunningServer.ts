@@ -7,10 +7,12 @@ import type { RoomOperations } from "../../rooms/RoomOperations.js"
 import type { RoomsSettings } from "../../rooms/RoomsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
+import { alone } from "../../ports/OtherServers.js"
 import { Store, type StoreService } from "../../ports/Store.js"
 import type { TransportError } from "../../ports/Transport.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as ExitStatus from "../ExitStatus.js"
+import type { ClusterParts } from "./RunningCluster.js"
 import * as RoomFlags from "./RoomFlags.js"
 import * as StoreFlags from "./StoreFlags.js"
 
@@ -56,15 +58,18 @@ export const start = (
   store: string | undefined,
   storeOptions: StoreFlags.OpenOptions & { readonly limits: StoreLimits },
   settings: KeepingSettings,
-  options: Server.ServerOptions
+  options: Server.ServerOptions,
+  cluster: Pick<ClusterParts, "options" | "servers">
 ): Effect.Effect<Context.Context<Services>, TransportError | ExitStatus.Failure, Server.Ports | Scope.Scope> => {
   const { rooms } = settings
   const limits = RoomFlags.limitsWithoutStore(storeOptions.limits)
   const started =
     store !== undefined
-      ? Effect.flatMap(StoreFlags.openMeasured(store, storeOptions), (store) => withAccounts(store, settings, options))
+      ? Effect.flatMap(StoreFlags.openMeasured(store, storeOptions), (store) =>
+          withAccounts(store, settings, options, cluster)
+        )
       : rooms.current.mode === "off"
-        ? Effect.map(Server.make(options), (server) => ({ server }))
+        ? Effect.map(Server.make(cluster.options(options)), (server) => ({ server }))
         : withRoomsOnly(rooms, limits, options)
   return Effect.map(started, servicesOf)
 }
@@ -91,7 +96,8 @@ const withRoomsOnly = (rooms: LiveSource<RoomsSettings>, limits: StoreLimits, op
 const withAccounts = (
   store: StoreService,
   { accounts: settings, rooms }: KeepingSettings,
-  options: Server.ServerOptions
+  options: Server.ServerOptions,
+  cluster: Pick<ClusterParts, "options" | "servers">
 ) =>
   Effect.gen(function* () {
     // Imported only here: a server without a store needs none of it.
@@ -108,7 +114,8 @@ const withAccounts = (
       settings,
       derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
       removed: (toGuests, account) => conversations.removed(toGuests, account),
-      registering: (guest, account, take) => conversations.registering(guest, account, take)
+      registering: (guest, account, take) => conversations.registering(guest, account, take),
+      others: store.sharing === undefined ? alone : cluster.servers(store.sharing.server)
     }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
     const { devicesElsewhere, index } = accounts
     const made =
@@ -120,6 +127,6 @@ const withAccounts = (
           ).pipe(Effect.mapError(ExitStatus.asMisuse))
     const conversations = Conversations.make(prepared, index, made?.feature, devicesElsewhere, accounts)
     const features = [...(options.features ?? []), conversations.feature, accounts.feature]
-    const server = yield* Server.make({ ...options, admission: accounts.admission, features })
+    const server = yield* Server.make(cluster.options({ ...options, admission: accounts.admission, features }))
     return { server, accounts: accounts.operations, rooms: made?.operations, store }
   })

@@ -52,12 +52,13 @@ const start = (parts: Parts) =>
     const accounts = new LiveSource(AccountFlags.of(values))
     const rooms = new LiveSource(RoomFlags.of(values))
     const cluster = yield* RunningCluster.open(values)
-    const store = { limits: StoreFlags.limitsOf(values), started }
+    const store = { limits: StoreFlags.limitsOf(values), started, isShared: values.cluster !== undefined }
     const running = yield* RunningServer.start(
       values.store,
       store,
       { accounts, rooms },
-      cluster.options(LimitFlags.limitsOf(values, maxConnections))
+      LimitFlags.limitsOf(values, maxConnections),
+      cluster
     ).pipe(
       Effect.provideService(Endpoints, Array.map(listeners.listen, cluster.listen)),
       Effect.provideService(Descriptors, descriptors),

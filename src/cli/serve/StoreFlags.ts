@@ -103,7 +103,8 @@ export const isFile = (target: string): boolean => target !== "memory" && scheme
 
 const schemeOf = (target: string) => /^(postgres(?:ql)?|[a-z][a-z0-9+.-]*(?=:\/\/)):/iu.exec(target)?.[1]
 
-const isPostgres = (target: string) => /^postgres(?:ql)?:/u.test(target)
+/** Whether the value of `--store` is a database, which several servers can use at the same time. */
+export const isPostgres = (target: string) => /^postgres(?:ql)?:/u.test(target)
 
 export interface OpenOptions {
   readonly limits?: StoreLimits
@@ -111,12 +112,14 @@ export interface OpenOptions {
   readonly started?: Worker | undefined
   /** See `SqliteOptions`. */
   readonly reserveBytes?: number
+  /** See `PostgresOptions`. */
+  readonly isShared?: boolean
 }
 
 /** Opens a store, until the scope closes. Its code is loaded only here: most servers have none. */
 export const open = (
   target: string,
-  { limits = defaults, reserveBytes, started }: OpenOptions = {}
+  { isShared = false, limits = defaults, reserveBytes, started }: OpenOptions = {}
 ): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     if (target === "memory") {
@@ -125,7 +128,10 @@ export const open = (
     }
     if (isPostgres(target)) {
       const Postgres = yield* Effect.promise(() => import("../../store/Postgres.js"))
-      return yield* Effect.mapError(Postgres.make({ url: target, limits, driver: driver() }), ExitStatus.asMisuse)
+      return yield* Effect.mapError(
+        Postgres.make({ url: target, limits, driver: driver(), isShared }),
+        ExitStatus.asMisuse
+      )
     }
     const scheme = schemeOf(target)
     if (scheme !== undefined) {

@@ -1,0 +1,146 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Message, OtherServer, OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import type { ConversationId } from "../ports/StoreLines.js"
+
+/** Lines in devices' outboxes: all those after `after`. */
+export type Held = ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
+
+interface Collaborators {
+  readonly others: OtherServers
+  readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
+  /** Runs `step` while no line passes from the store to an outbox of this server. */
+  readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** In the broker's turn: the lines in the outboxes of this server. */
+  readonly held: () => Held
+}
+
+/** The others have until then to stand still. Otherwise, lines are removed the next time. */
+const answerTime = Duration.seconds(3)
+
+/** A server stands still for so long at most. It waits for one that is lost no longer than until that is known. */
+const holdTime = Duration.seconds(30)
+
+/** Most conversations in one message. */
+const maxConversations = 1_000
+
+/** What the others are asked for. */
+interface Asked {
+  readonly number: number
+  readonly missing: Set<OtherServer>
+  readonly held: Array<Held[number]>
+  readonly answered: Effect.Latch
+}
+
+/**
+ * Has all servers stand still while one of them removes lines that are kept no longer: otherwise lines would be removed, and
+ * given. That one learns what is in the outboxes of the others, which is not removed.
+ */
+export class Holding {
+  private number = 0
+  private asked: Asked | undefined = undefined
+  /** The servers for which this one stands still, until they are done. */
+  private readonly holds = new Map<OtherServer, { readonly number: number; readonly done: Effect.Latch }>()
+  private readonly wanted: Array<Effect.Effect<void>> = []
+  private readonly isWanted = Effect.unsafeMakeLatch(false)
+  private readonly part: OtherServersPart
+
+  constructor(private readonly broker: Collaborators) {
+    this.part = broker.others.part("retention", {
+      received: (server, message) => this.received(server, message),
+      lost: (server) => this.lost(server)
+    })
+  }
+
+  /** Stands still for others, one after the other, for ever. */
+  get run(): Effect.Effect<never> {
+    const next = Effect.suspend(() => {
+      const hold = this.wanted.shift()
+      if (hold !== undefined) return hold
+      this.isWanted.unsafeClose()
+      return Effect.void
+    })
+    return Effect.forever(Effect.zipRight(this.isWanted.await, next))
+  }
+
+  /** Runs `step` while all servers stand still, with what is in the outboxes. Does nothing if some do not answer in time. */
+  during<E>(step: (held: Held) => Effect.Effect<void, E>): Effect.Effect<void, E> {
+    const { alone, held, inTurn } = this.broker
+    return Effect.acquireUseRelease(
+      inTurn(() => this.ask()),
+      (asked) =>
+        Effect.flatMap(Effect.timeoutOption(asked.answered.await, answerTime), (answered) =>
+          answered._tag === "None"
+            ? Effect.void
+            : alone(Effect.flatMap(inTurn(held), (own) => step([...own, ...asked.held])))
+        ),
+      (asked) =>
+        inTurn(() => {
+          this.asked = undefined
+          this.part.send(["done", asked.number])
+        })
+    )
+  }
+
+  private ask(): Asked {
+    const missing = new Set(this.broker.others.all)
+    const answered = Effect.unsafeMakeLatch(missing.size === 0)
+    this.number += 1
+    this.asked = { number: this.number, missing, held: [], answered }
+    this.part.send(["hold", this.number])
+    return this.asked
+  }
+
+  private received(server: OtherServer, message: Message) {
+    const [what, number, held, isLast] = message as unknown as readonly [
+      string,
+      number,
+      Array<[ConversationId, number]>,
+      boolean
+    ]
+    if (what === "hold") this.hold(server, number)
+    else if (what === "done") this.done(server, number)
+    else if (what === "held" && this.asked?.number === number) {
+      for (const [conversation, after] of held) this.asked.held.push({ conversation, after })
+      if (isLast) this.answered(server)
+    }
+  }
+
+  private answered(server: OtherServer) {
+    if (this.asked?.missing.delete(server) === true && this.asked.missing.size === 0) this.asked.answered.unsafeOpen()
+  }
+
+  private hold(server: OtherServer, number: number) {
+    const done = Effect.unsafeMakeLatch(false)
+    this.holds.set(server, { number, done })
+    const { alone, inTurn } = this.broker
+    const isOver = () => this.holds.get(server)?.number !== number
+    const answer = inTurn(() => {
+      if (!isOver()) this.answer(server, number)
+    })
+    const wait = Effect.suspend(() => (isOver() ? Effect.void : Effect.ignore(Effect.timeout(done.await, holdTime))))
+    this.wanted.push(alone(Effect.zipRight(answer, wait)))
+    this.isWanted.unsafeOpen()
+  }
+
+  private answer(server: OtherServer, number: number) {
+    const held = Array.from(this.broker.held(), ({ after, conversation }) => [conversation, after])
+    for (let from = 0; from === 0 || from < held.length; from += maxConversations) {
+      const end = from + maxConversations
+      this.part.send(["held", number, held.slice(from, end), end >= held.length], server)
+    }
+  }
+
+  private done(server: OtherServer, number: number) {
+    const hold = this.holds.get(server)
+    if (hold?.number !== number) return
+    this.holds.delete(server)
+    hold.done.unsafeOpen()
+  }
+
+  private lost(server: OtherServer) {
+    this.answered(server)
+    this.holds.get(server)?.done.unsafeOpen()
+    this.holds.delete(server)
+  }
+}

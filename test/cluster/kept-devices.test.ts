@@ -1,0 +1,152 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { login, messages, passes, seen } from "../support/Conversations.js"
+import { startKeptNodes, type KeptNode } from "../support/KeptNodes.js"
+import type { MemoryClient } from "../support/MemoryServer.js"
+import { ask } from "../support/Rooms.js"
+import { settle } from "../support/Turns.js"
+
+const account = ({ connect }: KeptNode, who: string, words?: string) =>
+  Effect.tap(connect, (client) => {
+    client.say(...login(who, words))
+    return client.barrier
+  })
+
+const notices = ({ received }: MemoryClient) =>
+  received.flatMap((line) => /^\* (?:joined|left) \S+(?=:)/u.exec(line) ?? [])
+
+describe("an account on several nodes", () => {
+  it.scoped("comes with its first device and leaves with its last", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* startKeptNodes(["a", "b"])
+      const watchers = [yield* a.join("wa"), yield* b.join("wb")]
+      for (const watcher of watchers) watcher.say("/hello")
+      const main = yield* account(a, "bob/main")
+      yield* passes(500)
+      const phone = yield* account(b, "bob/phone")
+      yield* passes(500)
+      for (const watcher of watchers) {
+        watcher.say("/who")
+        yield* settle
+        assert.include(watcher.received, "* who 3: bob, wa, wb")
+        assert.deepStrictEqual(notices(watcher), ["* joined bob"])
+      }
+      const known = yield* ask(phone, "/devices")
+      assert.lengthOf(known.join(" ").match(/here=yes/gu) ?? [], 2)
+      main.say("/quit")
+      yield* passes(500)
+      for (const watcher of watchers) assert.deepStrictEqual(notices(watcher), ["* joined bob"])
+      phone.say("/quit")
+      yield* passes(500)
+      for (const watcher of watchers) assert.deepStrictEqual(notices(watcher), ["* joined bob", "* left bob"])
+    })
+  )
+
+  it.scoped("leaves with the node that has its last device", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
+      const watcher = yield* b.join("wb")
+      watcher.say("/hello")
+      yield* account(a, "bob/main")
+      yield* passes(500)
+      cluster.lose(cluster.node("a"))
+      yield* passes(500)
+      assert.deepStrictEqual(notices(watcher), ["* joined bob", "* left bob"])
+    })
+  )
+})
+
+describe("a device that logs in at another node", () => {
+  it.scoped("replaces the connection there, and goes on where that was", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* startKeptNodes(["a", "b"])
+      const watcher = yield* a.join("wa")
+      watcher.say("/hello")
+      const alice = yield* account(b, "alice/main")
+      const old = yield* account(a, "bob/main", "ack seq")
+      yield* settle
+      alice.say("bob: one", "bob: two", "bob: three")
+      yield* seen(old, "from alice seq=3")
+      old.say("/ack 2")
+      yield* settle
+      const next = yield* account(b, "bob/main", "ack seq")
+      yield* settle
+      assert.include(old.received.at(-1) ?? "", "! logged-out reason=replaced fatal")
+      yield* passes(500)
+      assert.deepStrictEqual(
+        messages(next).map((line) => line.replace(/ at=\d+/u, "")),
+        ["from alice seq=3: three"]
+      )
+      assert.deepStrictEqual(notices(watcher), ["* joined alice", "* joined bob"].slice(notices(watcher).length - 2))
+      assert.notInclude(notices(watcher), "* left bob")
+      alice.say("bob: four")
+      yield* seen(next, "from alice seq=4")
+    })
+  )
+
+  it.scoped("goes from node to node, however fast", () =>
+    Effect.gen(function* () {
+      const { a, b, c } = yield* startKeptNodes(["a", "b", "c"])
+      const clients: Array<MemoryClient> = []
+      for (let round = 0; round < 12; round++) {
+        const client = yield* [a, b, c][round % 3]?.connect ?? a.connect
+        client.say(...login("bob/main", "ack seq"))
+        clients.push(client)
+        if (round % 4 === 0) yield* settle
+      }
+      yield* passes(15_000)
+      const open = clients.filter(
+        ({ end, received }) => !end().inOrder && !received.some((line) => line.includes("fatal"))
+      )
+      assert.isAtMost(open.length, 1)
+      const last = yield* account(a, "bob/main", "ack seq")
+      const alice = yield* account(c, "alice/main")
+      alice.say("bob: hi")
+      yield* seen(last, "from alice")
+    })
+  )
+
+  it.scoped("does not wait for a client that takes nothing", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* startKeptNodes(["a", "b"], { server: { memory: { bufferBytes: 256 } } })
+      const alice = yield* account(b, "alice/main")
+      const old = yield* account(a, "bob/main", "ack")
+      old.socket.pause()
+      yield* settle
+      alice.say(...Array.from({ length: 100 }, (_, index) => `bob: ${index} ${"x".repeat(100)}`))
+      yield* passes(500)
+      const next = yield* b.connect
+      next.say(...login("bob/main", "ack"))
+      yield* passes(2_000)
+      assert.lengthOf(messages(next), 100)
+    })
+  )
+
+  it.scoped("need not wait for a node that is lost, and is refused where one does not answer", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
+      yield* account(a, "bob/main")
+      yield* settle
+      cluster.node("a").hold()
+      const [waits, goesOn] = [yield* b.connect, yield* b.connect]
+      waits.say(...login("bob/main"))
+      yield* passes(11_000)
+      assert.match(waits.received.at(-1) ?? "", /^! slow-down retry=\d+ fatal/u)
+      goesOn.say(...login("bob/main"))
+      yield* settle
+      assert.deepStrictEqual(goesOn.received, [])
+      cluster.lose(cluster.node("a"))
+      yield* goesOn.barrier
+    })
+  )
+
+  it.scoped("leaves the account's other devices alone", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* startKeptNodes(["a", "b"])
+      const phone = yield* account(a, "bob/phone")
+      yield* account(b, "bob/main")
+      yield* passes(2_000)
+      assert.isFalse(phone.end().inOrder)
+    })
+  )
+})
