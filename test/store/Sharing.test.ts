@@ -1,9 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Memory from "../../src/store/Memory.js"
 import * as Postgres from "../../src/store/Postgres.js"
+import { defaults } from "../ports/StoreFixtures.js"
+import { create, lines, seqs } from "../ports/StoreRoomFixtures.js"
 import { longLog, sharingSuite } from "../ports/StoreSharing.js"
 import * as PostgresServer from "../support/PostgresServer.js"
 import { refusalOf } from "../support/StoreRefusal.js"
@@ -20,6 +23,31 @@ withPostgres((database) => {
       const schema = database.newSchema()
       return (limits) =>
         Postgres.make({ url: database.url, limits, driver: PostgresServer.driver, schema, isShared: true })
+    })
+  )
+
+  it.scopedLive("is kept in order by one of its servers again after all of them have lost their connections", () =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* database.open("lost", true), yield* database.open("lost", true)]
+      const { sharing } = other
+      assert(one.sharing !== undefined && sharing !== undefined)
+      const { id } = yield* create(one, "ops")
+      assert.deepStrictEqual([yield* one.sharing.keepsOrder, yield* sharing.keepsOrder], [true, false])
+      yield* database.executing("lost")(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'a-chat' and pid <> pg_backend_pid()`
+      )
+      yield* sharing.keepsOrder.pipe(
+        Effect.delay("20 millis"),
+        Effect.repeat({ until: (keepsOrder) => keepsOrder, times: 500 })
+      )
+      yield* one.statistics.pipe(Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 500 }))
+      assert.deepStrictEqual([yield* one.sharing.keepsOrder, yield* sharing.keepsOrder], [false, true])
+      assert.deepStrictEqual(seqs(yield* one.append(lines({ id }, undefined, 2))), [1, 2])
+      assert.deepStrictEqual(seqs(yield* other.append(lines({ id }, undefined, 1))), [3])
+      yield* other.configure({ ...defaults, keepLines: 1 })
+      yield* one.configure({ ...defaults, keepLines: 1 })
+      assert.deepStrictEqual([(yield* one.retain([])).removed, (yield* other.retain([])).removed], [0, 2])
     })
   )
 
