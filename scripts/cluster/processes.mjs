@@ -22,28 +22,32 @@ process.on("exit", () => {
 })
 
 /** A process that can be killed and started again with the same command. */
-class Process {
+export class Process {
   child
   log = ""
+  /** What it has written since it was started last. */
+  latest = ""
 
   /**
    * @param args the command and its arguments
-   * @param environment further variables
+   * @param options further ones of `spawn`
    */
-  constructor(name, args, ready, environment = {}) {
-    Object.assign(this, { name, args, ready, environment })
+  constructor(name, args, ready, options = {}) {
+    Object.assign(this, { name, args, ready, options })
   }
 
   /** Starts it, and waits until it can be used, for 30 s at most. */
   async start() {
     const [command, ...args] = this.args
-    const options = { stdio: ["ignore", "ignore", "pipe"], env: { ...env, ...this.environment } }
+    const options = { ...this.options, stdio: ["ignore", "ignore", "pipe"], env: { ...env, ...this.options.env } }
     const child = spawn(command, args, options)
     this.child = child
+    this.latest = ""
     running.add(child)
     child.once("exit", () => running.delete(child))
     child.stderr.setEncoding("utf8").on("data", (text) => {
       this.log = (this.log + text).slice(-200_000)
+      this.latest = (this.latest + text).slice(-20_000)
     })
     for (let i = 0; i < 600; i++) {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${this.name} ended: ${this.log}`)
@@ -109,7 +113,7 @@ export const node = async ({ environment, flags = [], folder, machine, name, url
   const cluster = ["--cluster", urls.join(","), "--node", name]
   const served = ["serve", ...places, "--log-format", "logfmt", ...cluster, ...flags]
   const ready = async () => (await readiness(node)) === 200
-  const node = new Process(name, [...within, process.execPath, main, ...served], ready, environment)
+  const node = new Process(name, [...within, process.execPath, main, ...served], ready, { env: environment })
   return Object.assign(node, { admin, control, host, port })
 }
 

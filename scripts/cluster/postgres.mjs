@@ -1,0 +1,51 @@
+// A database server as a process of this machine, on a Unix socket. Imported, not run.
+import { execFileSync } from "node:child_process"
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
+import { env, getuid } from "node:process"
+import { Process } from "./processes.mjs"
+
+const debian = "/usr/lib/postgresql"
+
+/** The folder of Postgres' programs, which Debian does not have in the PATH; undefined if it is not installed. */
+export const postgresPrograms = [
+  ...(existsSync(debian) ? readdirSync(debian) : [])
+    .toSorted((one, other) => Number(other) - Number(one))
+    .map((version) => join(debian, version, "bin")),
+  ...(env.PATH ?? "").split(delimiter)
+].find((folder) => ["postgres", "initdb"].every((name) => existsSync(join(folder, name))))
+
+/** Postgres refuses to run as root, so it runs as another user then. */
+const user = () => {
+  if (getuid?.() !== 0) return {}
+  const users = readFileSync("/etc/passwd", "utf8").split("\n")
+  const [, , uid, gid] = (users.find((line) => /^(?:postgres|nobody):/u.test(line)) ?? "").split(":")
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+const program = (name) => join(postgresPrograms, name)
+
+/**
+ * A new, empty database server, not started, in a folder of its own. `url` is what `--store` takes. It ends with SIGQUIT or
+ * SIGKILL as in a crash, with SIGINT after its transactions, and with SIGTERM only after its clients.
+ */
+export const postgres = (folder) => {
+  const place = join(folder, "postgres")
+  const data = join(place, "data")
+  mkdirSync(data, { recursive: true })
+  const { gid, uid } = user()
+  if (uid !== undefined) {
+    chmodSync(folder, 0o755)
+    for (const path of [place, data]) chownSync(path, uid, gid)
+  }
+  const options = { uid, gid, cwd: place, env: { ...env, LC_ALL: "C" } }
+  execFileSync(program("initdb"), ["--auth=trust", "--username=chat", "--no-sync", "-D", data], {
+    ...options,
+    stdio: "ignore"
+  })
+  const command = [program("postgres"), "-D", data, "-k", place, "-c", "listen_addresses="]
+  const isReady = async () => server.latest.includes("ready to accept connections")
+  const server = new Process("postgres", command, isReady, options)
+  server.url = `postgres://chat@/postgres?host=${place}`
+  return server
+}
