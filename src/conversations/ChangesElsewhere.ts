@@ -71,8 +71,15 @@ export class ChangesElsewhere {
   )
 
   private get all(): Effect.Effect<void, StoreError> {
-    return this.servers.alone(Effect.flatMap(this.unread, (unread) => this.taken(unread)))
+    return this.servers.alone(this.untilNow)
   }
+
+  private get untilNow(): Effect.Effect<void, StoreError> {
+    return Effect.flatMap(this.unread, (unread) => this.taken(unread))
+  }
+
+  /** Everything until now, while no other change of rooms is under way. If it cannot be read now, it will be. */
+  readonly catchUp: Effect.Effect<void> = Effect.suspend(() => Effect.ignore(this.untilNow))
 
   /**
    * To be run between a change of a room in the store and in memory, while no other change of rooms is under way: takes what

@@ -283,6 +283,7 @@ class Conversations {
       announce: (room, last, to = others.all) => this.announcements.announce(to, room, ofRoom(room), last),
       announced: (feed, room, last) => this.feedAnnounced(feed, room, ofRoom(room), last),
       beforeOwn: Effect.suspend(() => this.changes?.beforeOwn ?? Effect.void),
+      catchUp: Effect.suspend(() => this.changes?.catchUp ?? Effect.void),
       failed
     })
     this.changes = this.changesElsewhere(others, shared)

@@ -68,6 +68,8 @@ export interface RoomsHost {
   readonly announce: (room: ConversationId, last: number, to?: Iterable<OtherServer>) => void
   /** To be run between a change in the store and in memory: takes into memory what other servers have changed before. */
   readonly beforeOwn: Effect.Effect<void>
+  /** Within a change of rooms: takes into memory what other servers have changed until now. */
+  readonly catchUp: Effect.Effect<void>
   /** Reports that a request failed, and calls `again` when it may be made again (`StoreTrouble.failed`). */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }

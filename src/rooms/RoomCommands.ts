@@ -4,6 +4,7 @@ import { retryStoreMillis } from "../accounts/AccountsContext.js"
 import type { Answer, Call, Command } from "../chat/Commands.js"
 import { likenessOf } from "../chat/Names.js"
 import type { Peer } from "../chat/Peer.js"
+import type { StoreError } from "../ports/StoreError.js"
 import * as Reply from "../protocol/Reply.js"
 import * as RoomName from "../protocol/RoomName.js"
 import * as RoomReply from "../protocol/RoomReply.js"
@@ -38,7 +39,8 @@ const join: Row = {
   run: (call, rooms) => aboutRoom(join, call, (about) => changing(about, rooms, () => decideJoin(about, rooms)))
 }
 
-const decideJoin = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
+/** @param isLast whether a room that cannot be created is refused: another server may have just created it */
+const decideJoin = (call: RoomCall, rooms: RoomsContext, isLast = false): Decision<Lines> => {
   const { label, name, peer, refuse } = call
   const { index, settings, store } = rooms
   const member = memberOf(peer)
@@ -50,7 +52,7 @@ const decideJoin = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
     return refuse("policy", { text: "the room is locked; its owner can invite you" })
   }
   if (index.of(member).size >= maxRoomsPerClient) return refuse("limit", { text: "you are in too many rooms" })
-  if (room === undefined) return decideCreate(call, rooms)
+  if (room === undefined) return decideCreate(call, rooms, isLast)
   if (room.members.size >= maxMembers) return refuse("limit", { text: "too many are in this room" })
   if (typeof member !== "number") return entered(call, rooms, room, room.last)
   return after(store.rooms.join(room.id, member), (last) =>
@@ -61,9 +63,9 @@ const decideJoin = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
 /** The store could not end the room that had this name. */
 const stuck = { retryMillis: retryStoreMillis }
 
-const decideCreate = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
+const decideCreate = (call: RoomCall, rooms: RoomsContext, isLast: boolean): Decision<Lines> => {
   const { name, peer, refuse } = call
-  const { index, settings, store } = rooms
+  const { host, index, settings, store } = rooms
   const { maxRooms, mode } = settings.current
   if (mode === "operator") return refuse("policy", { text: "only the server's operator creates rooms" })
   if (mode === "accounts" && peer.device === undefined) return refuse("guest")
@@ -74,9 +76,20 @@ const decideCreate = (call: RoomCall, rooms: RoomsContext): Decision<Lines> => {
     return refuse("looks-like", { like: like.name, text: "a room has a name that looks the same" })
   if (index.size >= maxRooms) return refuse("limit", { text: "there are too many rooms" })
   const owner = peer.device?.account.id
-  return after(store.rooms.create({ name, likeness, owner }), (stored) =>
-    stored === undefined ? refuse("no-room") : entered(call, rooms, StoredChanges.created(rooms, stored), stored.last)
+  const joinNow = Effect.flatMap(
+    Effect.zipRight(
+      host.catchUp,
+      host.broker.inTurn(() => decideJoin(call, rooms, true))
+    ),
+    (decision): Effect.Effect<() => Lines, StoreError> =>
+      Effect.isEffect(decision)
+        ? (decision as Effect.Effect<() => Lines, StoreError>)
+        : Effect.succeed(() => decision as Lines)
   )
+  return Effect.flatMap(store.rooms.create({ name, likeness, owner }), (stored) => {
+    if (stored === undefined) return isLast ? Effect.succeed(() => refuse("no-room")) : joinNow
+    return Effect.succeed(() => entered(call, rooms, StoredChanges.created(rooms, stored), stored.last))
+  })
 }
 
 /** In the broker's turn: the client enters a room, unless it has gone meanwhile. */

@@ -119,7 +119,10 @@ const decideCreate = (
     return { impossible: `there is no account ${owner}` }
   }
   return after(store.rooms.create({ name, likeness, owner: account?.id }), (stored) => {
-    if (stored === undefined) return { impossible: `there is no account ${owner}` }
+    if (stored === undefined) {
+      const isGone = account?.isRemoved === true
+      return { impossible: isGone ? `there is no account ${owner}` : "another server has just created this room" }
+    }
     const room = StoredChanges.created({ host, index }, stored)
     if (account !== undefined && !account.isRemoved) {
       membership.enter(room, account.id, stored.last)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { StoreService } from "../../src/ports/Store.js"
 import { heads } from "../support/Accounts.js"
 import { messages, passes, seen } from "../support/Conversations.js"
 import { startKeptNodes } from "../support/KeptNodes.js"
@@ -14,12 +15,21 @@ const notices = (lines: ReadonlyArray<string>) =>
   heads(lines.filter((line) => /^\* (?!hello|pong|ack)\S+ #/u.test(line) && !/^\* (room|members) /u.test(line)))
 
 const started = Effect.gen(function* () {
-  const nodes = yield* startKeptNodes(["a", "b"], { accounts: ["carol"] })
+  /** While closed, node a cannot read the log of changes. */
+  const isReading = yield* Effect.makeLatch(true)
+  const reading = ({ sharing: plain, ...store }: StoreService): StoreService => ({
+    ...store,
+    sharing: plain && { ...plain, changes: (after) => Effect.zipRight(isReading.await, plain.changes(after)) }
+  })
+  const nodes = yield* startKeptNodes(["a", "b"], {
+    accounts: ["carol"],
+    store: (store, node) => (node === "a" ? reading(store) : store)
+  })
   const alice = yield* account(nodes.a, "alice", "receipts")
   const bob = yield* account(nodes.b, "bob", "receipts")
   yield* ask(alice, "/join #ops")
   yield* settle
-  return { ...nodes, alice, bob }
+  return { ...nodes, alice, bob, isReading }
 })
 
 describe("a room on several nodes", () => {
@@ -188,10 +198,12 @@ describe("a room on several nodes", () => {
       yield* told
       const node = cluster.node("b")
       node.suspend()
+      node.hold()
       yield* settle
       yield* ask(alice, "#ops: while you were away")
       yield* settle
       node.rebear()
+      node.letGo()
       node.resume()
       yield* seen(gina, "from alice #ops: while you were away")
       yield* settle
@@ -229,15 +241,30 @@ describe("a room on several nodes", () => {
 
   it.scoped("has the guests of another node that it heard of before it heard of the room", () =>
     Effect.gen(function* () {
-      const { alice, b } = yield* started
+      const { alice, b, isReading } = yield* started
       const gina = yield* b.join("gina")
+      yield* isReading.close
       yield* ask(gina, "/join #late")
+      yield* settle
+      yield* isReading.open
       yield* settle
       yield* ask(alice, "/join #late")
       assert.deepStrictEqual(yield* ask(alice, "/members #late"), [
         "* members #late 2 here=2: gina, alice",
         "* end members #late: all members"
       ])
+    })
+  )
+
+  it.scoped("is one, if two nodes create it at the same time", () =>
+    Effect.gen(function* () {
+      const { alice, bob, isReading } = yield* started
+      yield* isReading.close
+      yield* ask(bob, "/join #new")
+      alice.say("/join #new")
+      yield* settle
+      yield* isReading.open
+      yield* seen(alice, "* room #new members=2 last=0 owner=bob: ")
     })
   )
 
