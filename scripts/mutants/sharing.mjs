@@ -110,7 +110,7 @@ export const mutants = [
     test: suite
   },
   {
-    name: "a member that joins again joins for the other servers",
+    name: "who was no member leaves a room for the other servers",
     file: "store/MemoryRooms.ts",
     search: "if (conversation?.members.has(account) !== true) return undefined",
     replace: "if (conversation === undefined) return undefined",
@@ -158,6 +158,13 @@ export const mutants = [
     search: "await this.drive(await this.connect(reserveMillis), this.derived.running(moment))",
     replace: "await this.connect(reserveMillis)",
     test: suite
+  },
+  {
+    name: "a damaged line takes those beside it along, in a shared database",
+    file: "store/PostgresEngine.ts",
+    search: ' || codeOf(cause) === "25P02"',
+    replace: "",
+    test: "test/store/Postgres-failures.test.ts"
   },
   {
     name: "a server does not see what another one has written",

@@ -170,7 +170,7 @@ export class PostgresEngine {
     } catch (error) {
       if (connection.isBroken) throw error
       await connection.execute("rollback")
-      if (toFailure(error).reason !== "damaged") throw error
+      if (!metDamage(error)) throw error
       // A request that goes on after damage cannot do so in a transaction (`unlessDamaged`).
       await this.drive(connection, this.derived.refresh())
       return this.drive(connection, sql())
@@ -276,6 +276,12 @@ const failures: ReadonlyArray<readonly [code: RegExp, reason: StoreFailure]> = [
 ]
 
 const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "")
+
+/** Whether a transaction has met damage, or went on after it had: then Postgres refuses everything else. */
+const metDamage = (error: unknown): boolean => {
+  const { cause, reason } = toFailure(error)
+  return reason === "damaged" || codeOf(cause) === "25P02"
+}
 
 const toFailure = (error: unknown): StoreError => {
   if (error instanceof StoreError) return error

@@ -170,37 +170,43 @@ withPostgres((database) => {
       })
     )
 
-    it.scopedLive("with damaged rows gives a reader all others, and says which lines these are", () =>
-      Effect.gen(function* () {
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const store = yield* database.open("bad_rows")
-            const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-            for (let number = 1; number <= 9; number++) {
-              yield* append(store, line(Keys.between(alice, bob), alice, `word ${number}`))
-            }
-          })
-        )
-        // As a page does whose checksum is wrong, these rows fail the query that reads their texts.
-        yield* database.executing("bad_rows")(
-          `create function damaged() returns bytea language plpgsql stable as
+    it.scopedLive.each([false, true])(
+      "with damaged rows gives a reader all others, and says which lines these are (shared: %s)",
+      (isShared) =>
+        Effect.gen(function* () {
+          const schema = database.newSchema()
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const store = yield* database.open(schema, isShared)
+              const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+              for (let number = 1; number <= 9; number++) {
+                yield* append(store, line(Keys.between(alice, bob), alice, `word ${number}`))
+              }
+            })
+          )
+          // As a page does whose checksum is wrong, these rows fail the query that reads their texts.
+          yield* database.executing(schema)(
+            `create function damaged() returns bytea language plpgsql stable as
            $$ begin raise exception 'invalid page in block 7' using errcode = 'XX001'; end $$`,
-          "alter table line rename to rows_of_line",
-          `create view line as select id, conversation, seq, at, ran, account, author, flags, recipients,
+            "alter table line rename to rows_of_line",
+            `create view line as select id, conversation, seq, at, ran, account, author, flags, recipients,
              case when seq in (3, 4, 9) then damaged() else body end as body, size, crc, device, label, shared
            from rows_of_line`
-        )
-        const store = yield* database.open("bad_rows")
-        const reader = 1 as AccountId
-        const page = yield* store.page({ conversation: Keys.between(reader, 2 as AccountId), reader, limit: 100 })
-        const damaged = [
-          { first: 3, last: 4 },
-          { first: 9, last: 9 }
-        ]
-        assert.deepStrictEqual([page.lines.map(({ seq }) => seq), page.damaged], [[1, 2, 5, 6, 7, 8], damaged])
-        const step = yield* store.search({ reader, phrases: Words.phrasesOf("word"), limit: 100 })
-        assert.deepStrictEqual([step.lines.map(({ line: { seq } }) => seq), step.isDamaged], [[8, 7, 6, 5, 2, 1], true])
-      })
+          )
+          const store = yield* database.open(schema, isShared)
+          const reader = 1 as AccountId
+          const page = yield* store.page({ conversation: Keys.between(reader, 2 as AccountId), reader, limit: 100 })
+          const damaged = [
+            { first: 3, last: 4 },
+            { first: 9, last: 9 }
+          ]
+          assert.deepStrictEqual([page.lines.map(({ seq }) => seq), page.damaged], [[1, 2, 5, 6, 7, 8], damaged])
+          const step = yield* store.search({ reader, phrases: Words.phrasesOf("word"), limit: 100 })
+          assert.deepStrictEqual(
+            [step.lines.map(({ line: { seq } }) => seq), step.isDamaged],
+            [[8, 7, 6, 5, 2, 1], true]
+          )
+        })
     )
   })
 })
