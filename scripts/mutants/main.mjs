@@ -47,6 +47,7 @@ import { mutants as names } from "./names.mjs"
 import { mutants as nats } from "./nats.mjs"
 import { mutants as nodes } from "./nodes.mjs"
 import { mutants as nodesChat } from "./nodes-chat.mjs"
+import { mutants as nodesKept } from "./nodes-kept.mjs"
 import { mutants as nodesRooms } from "./nodes-rooms.mjs"
 import { mutants as rooms } from "./rooms.mjs"
 import { mutants as search } from "./search.mjs"
@@ -99,6 +100,7 @@ const mutants = [
   nats,
   nodes,
   nodesChat,
+  nodesKept,
   nodesRooms
 ].flat()
 

@@ -1,6 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Message, OtherServer, OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import {
+  alone as noOthers,
+  type Message,
+  type OtherServer,
+  type OtherServers,
+  type OtherServersPart
+} from "../ports/OtherServers.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 
 /** Lines in devices' outboxes: all those after `after`. */
@@ -65,7 +71,8 @@ export class Holding {
 
   /** Runs `step` while all servers stand still, with what is in the outboxes. Does nothing if some do not answer in time. */
   during<E>(step: (held: Held) => Effect.Effect<void, E>): Effect.Effect<void, E> {
-    const { alone, held, inTurn } = this.broker
+    const { alone, held, inTurn, others } = this.broker
+    if (others === noOthers) return alone(Effect.flatMap(inTurn(held), step))
     return Effect.acquireUseRelease(
       inTurn(() => this.ask()),
       (asked) =>

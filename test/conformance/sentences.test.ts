@@ -77,6 +77,12 @@ const unproved: Record<string, string> = {
     "test/cluster/lines.test.ts: go to recipients at several nodes",
   "Clients that only send may have one name at once if they":
     "test/cluster/three-nodes.test.ts: let several clients that only send have one name",
+  "A device that logs in at another node replaces its connection there,":
+    "test/cluster/kept-devices.test.ts: replaces the connection there, and goes on where that was",
+  "If that node does not answer, which may take 10 s to find out,":
+    "test/cluster/kept-devices.test.ts: need not wait for a node that is lost, and is refused where one does not answer",
+  "What one node changes about accounts and rooms,":
+    "test/cluster/kept-rooms.test.ts: is found and entered on each, and lists the members of all",
   "The ledger with a line is that of its sender's node.":
     "test/cluster/lines.test.ts: arrive, and are written in the ledger of their sender's node",
   "If a node is lost, the others know that": "test/cluster/faults.test.ts: may have delivered what it was sent",
