@@ -109,14 +109,14 @@ export const mutants = [
   {
     name: "the broker takes no other turn by itself after one that ran over its bounds (lost wake-up)",
     file: "chat/Broker.ts",
-    search: "return backlog.length > 0 || turn.hasUnflushed",
-    replace: "return false"
+    search: "const isDone = backlog.length === 0 && !turn.hasUnflushed",
+    replace: "const isDone = true"
   },
   {
     name: "outboxes that a turn left unflushed wait for the next event",
     file: "chat/Broker.ts",
-    search: "return backlog.length > 0 || turn.hasUnflushed",
-    replace: "return backlog.length > 0"
+    search: "const isDone = backlog.length === 0 && !turn.hasUnflushed",
+    replace: "const isDone = backlog.length === 0"
   },
   {
     name: "a client that has used its share of a turn is forgotten",

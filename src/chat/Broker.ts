@@ -2,7 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
-import * as MutableRef from "effect/MutableRef"
+import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import type { ReachabilityProbe } from "../ports/Reachability.js"
 import * as Time from "../ports/Time.js"
@@ -16,7 +16,7 @@ import type { Bans } from "./Bans.js"
 import type { Batch } from "./Batch.js"
 import * as BrokerState from "./BrokerState.js"
 import { connectionBytes, type Budget } from "./Budget.js"
-import { Events, type Departure, type Event, type HandleEvents } from "./Events.js"
+import { Events, type Departure, type Event } from "./Events.js"
 import type { HostLimits } from "./HostLimits.js"
 import { costOf, type Inspection } from "./Inspection.js"
 import type { Ledger } from "./Ledger.js"
@@ -30,8 +30,8 @@ import type { Question } from "./Question.js"
 import { work } from "./Turn.js"
 
 /**
- * Routes lines between the peers. The broker handles the events of each turn of the event loop at its end, and is the only
- * one that changes the peers. It never waits for anything.
+ * Routes lines between the peers. One fiber drains one `Queue` of events and is the only one that changes the peers. It
+ * never waits for a peer.
  */
 export interface Broker {
   /** Registers a new connection. */
@@ -71,7 +71,7 @@ export interface Broker {
   readonly hostLimits: HostLimits
   readonly budget: Budget
   /** The clients that can be addressed. Only the broker sets it. */
-  readonly members: MutableRef.MutableRef<Members>
+  readonly members: Ref.Ref<Members>
 }
 
 export const make = (
@@ -82,14 +82,14 @@ export const make = (
   Effect.gen(function* () {
     const time = Time.of(yield* Effect.clock)
     const events = yield* Events.make
-    const members = MutableRef.make<Members>(HashMap.empty())
+    const members = yield* Ref.make<Members>(HashMap.empty())
     const log = yield* LogEvent.logger
     const state = BrokerState.make({ options, time, log, events, ask: yield* asker(events), reachability }, extensions)
     const { backlog, budget, drain, features, inspector, notices, settled, watch } = state
 
     const report = (event: Event) => Effect.sync(() => events.report(event))
     const reportTick = report({ _tag: "Tick" })
-    yield* Effect.forkScoped(events.handleAll(turns(state, members, yield* defectLogger)))
+    yield* Effect.forkScoped(turns(state, members))
     yield* whenever(watch.due, reportTick)
     yield* whenever(notices.due, report({ _tag: "Notices" }))
     yield* Effect.forkScoped(Effect.forever(closeVanished(state)))
@@ -131,29 +131,27 @@ export const make = (
     }
   })
 
-/** Handles the events of one turn of the event loop. Returns whether it has left something to do. */
-const turns = (
-  state: BrokerState.BrokerState,
-  members: MutableRef.MutableRef<Members>,
-  logDefect: (defect: unknown) => void
-): HandleEvents => {
-  const { backlog, budget, defects, directory, ledger, lifecycle, names, time, turn, watch } = state
-  return (reported) => {
-    turn.begin(time.now())
-    for (const event of reported) backlog.add(event)
-    try {
+/** The broker's fiber. A plain loop: `Effect.forever` would yield once more after each turn (benchmark: churn). */
+const turns = (state: BrokerState.BrokerState, members: Ref.Ref<Members>): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    const { backlog, budget, defects, directory, events, ledger, lifecycle, names, time, turn, watch } = state
+    let published = names.members
+    for (;;) {
+      // A turn that left something to do is followed by another one even if nothing is reported.
+      const isDone = backlog.length === 0 && !turn.hasUnflushed
+      const reported = yield* isDone ? events.take : events.takeIfAny
+      turn.begin(time.now())
+      for (const event of reported) backlog.add(event)
       takeTurn(state)
-    } catch (defect) {
-      defects.push(defect)
+      if (lifecycle.peers.size === 0) directory.clear()
+      if (budget.isExhausted) watch.memoryIsUsedUp()
+      for (const defect of defects.splice(0)) yield* Effect.logError("a defect in the broker", Cause.die(defect))
+      ledger.publish()
+      if (published === names.members) continue
+      published = names.members
+      yield* Ref.set(members, published)
     }
-    if (lifecycle.peers.size === 0) directory.clear()
-    if (budget.isExhausted) watch.memoryIsUsedUp()
-    for (const defect of defects.splice(0)) logDefect(defect)
-    ledger.publish()
-    MutableRef.set(members, names.members)
-    return backlog.length > 0 || turn.hasUnflushed
-  }
-}
+  })
 
 /** Does the work of one turn: the input that comes first, then at least one event of the queue. */
 const takeTurn = (state: BrokerState.BrokerState) => {
@@ -242,12 +240,6 @@ const asker = (events: Events) =>
         Effect.map(Effect.exit(question.ask), (exit) => events.report({ _tag: "Answered", peer, question, exit }))
       )
   )
-
-/** Logs defects of the broker, each in a separate fiber. */
-const defectLogger = Effect.map(
-  FiberSet.makeRuntime<never>(),
-  (run) => (defect: unknown) => void run(Effect.logError("a defect in the broker", Cause.die(defect)))
-)
 
 /** Runs `then` each time `due` succeeds, until the scope closes. */
 const whenever = (due: Effect.Effect<void>, then: Effect.Effect<void>) =>

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
+import * as Queue from "effect/Queue"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
 import type { Batch } from "./Batch.js"
@@ -63,40 +64,40 @@ export type Event =
 /** Together less than a millisecond. With 4 the gain is half as large, and with 32 as well: the clients then wait too long. */
 const maxAcceptTurns = 16
 
-/** Handles events. Returns whether the broker has more to do than that. */
-export type HandleEvents = (events: ReadonlyArray<Event>) => boolean
-
 /**
- * The broker's queue. The events of one turn of Node's event loop are handled together at the end of that turn.
+ * The broker's queue. The events of one turn of Node's event loop are queued together at the end of that turn.
  * Everything readable has then been read, and each recipient gets a single write for it (benchmark: mesh, a factor of
  * five).
  *
- * The event loop calls the broker, which waits for nothing: a fiber that takes from a `Queue` would be suspended and woken
- * in each turn (src/chat/README.md).
+ * An idle broker is woken directly, and the `Queue` holds events only while it is busy: waking a fiber from an empty
+ * `Queue` costs five times as much (src/chat/README.md).
  */
 export class Events {
   private brought: Array<Event> = []
+  private queued = 0
   private isScheduled = false
   private hasAccepted = false
   /** Turns of the event loop, one after the other, in which a connection was accepted. */
   private acceptTurns = 0
-  private handle: HandleEvents | undefined = undefined
+  private idle: ((events: Effect.Effect<ReadonlyArray<Event>>) => void) | undefined = undefined
   /** The broker continues at the end of the turn, whether there are events or not. */
   private goesOn = false
 
   private constructor(
-    /** Calls a function, and runs the fibers that it wakes. */
+    private readonly queue: Queue.Queue<ReadonlyArray<Event>>,
+    /** Wakes fibers, and runs them at once. */
     private readonly runNow: (wake: () => void) => void
   ) {}
 
-  static readonly make: Effect.Effect<Events> = Effect.map(
-    FiberRef.get(FiberRef.currentScheduler),
-    (scheduler) => new Events(runNow(scheduler))
+  static readonly make: Effect.Effect<Events> = Effect.zipWith(
+    Queue.unbounded<ReadonlyArray<Event>>(),
+    Effect.map(FiberRef.get(FiberRef.currentScheduler), runNow),
+    (queue, run) => new Events(queue, run)
   )
 
-  /** Events reported but not yet handled by the broker. */
+  /** Events reported but not yet taken by the broker. */
   get waiting(): number {
-    return this.brought.length
+    return this.queued + this.brought.length
   }
 
   report(event: Event) {
@@ -113,29 +114,14 @@ export class Events {
   private schedule() {
     if (this.isScheduled) return
     this.isScheduled = true
-    setImmediate(this.endOfTurn)
+    setImmediate(this.runEndOfTurn)
   }
 
-  /**
-   * Calls `handle` in each turn of the event loop that has events, until it is interrupted; and in the turn after one in
-   * which there was more to do. What is read in that turn is part of it: a turn later, it would wait for the writes of another
-   * turn (benchmarks: names-1000, room-1000).
-   */
-  handleAll(handle: HandleEvents): Effect.Effect<never> {
-    return Effect.async(() => {
-      this.handle = handle
-      this.schedule()
-      return Effect.sync(() => {
-        this.handle = undefined
-      })
-    })
-  }
-
-  private readonly endOfTurn = () => {
+  private readonly runEndOfTurn = () => {
     this.isScheduled = false
     const waits = this.waitsForAccepts()
     if (waits) this.schedule()
-    if (!waits && this.brought.length > 0) this.runNow(this.handleBrought)
+    if (!waits && this.brought.length > 0) this.runNow(this.endOfTurn)
     else if (this.goesOn) this.runNow(this.goOn)
   }
 
@@ -154,21 +140,50 @@ export class Events {
     return false
   }
 
-  private readonly handleBrought = () => {
-    if (this.handle === undefined) return
+  private readonly endOfTurn = () => {
     const events = this.brought
     this.brought = []
-    this.continueIf(this.handle(events))
+    if (this.idle !== undefined && this.queued === 0) return this.resume(Effect.succeed(events))
+    this.queued += events.length
+    this.queue.unsafeOffer(events)
+    this.goOn()
   }
 
-  private readonly goOn = () => {
-    if (this.handle !== undefined) this.continueIf(this.handle(noEvents))
+  private readonly goOn = () => this.resume(this.queued === 0 ? noEvents : this.takeQueued)
+
+  private resume(events: Effect.Effect<ReadonlyArray<Event>>) {
+    const { idle } = this
+    this.idle = undefined
+    this.goesOn = false
+    idle?.(events)
   }
 
-  private continueIf(hasMore: boolean) {
-    this.goesOn = hasMore
-    if (hasMore) this.schedule()
-  }
+  /** Waits for the events of the next turn that has any. For a single consumer. */
+  readonly take: Effect.Effect<ReadonlyArray<Event>> = Effect.suspend(() =>
+    this.queued === 0 ? this.park : this.takeQueued
+  )
+
+  /**
+   * Lets the event loop have a turn, and takes what is there at its end, if anything is. What is read in this turn is part of
+   * it: a turn later, it would wait for the writes of another turn (benchmarks: names-1000, room-1000).
+   */
+  readonly takeIfAny: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
+    this.idle = resume
+    this.goesOn = true
+    this.schedule()
+  })
+
+  private readonly takeQueued = Effect.suspend(() =>
+    Effect.map(Queue.takeAll(this.queue), (turns) => {
+      this.queued = 0
+      const [first = [], ...others] = turns
+      return others.length === 0 ? first : first.concat(...others)
+    })
+  )
+
+  private readonly park = Effect.async<ReadonlyArray<Event>>((resume) => {
+    this.idle = resume
+  })
 
   /** Runs `look` in the broker's turn, after everything that was reported before. */
   inTurn<A>(look: () => A): Effect.Effect<A> {
@@ -176,7 +191,7 @@ export class Events {
   }
 }
 
-const noEvents: ReadonlyArray<Event> = []
+const noEvents: Effect.Effect<ReadonlyArray<Event>> = Effect.succeed([])
 
 const attempt = <A>(look: () => A): Exit.Exit<A> => {
   try {

@@ -7,7 +7,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
-import * as MutableRef from "effect/MutableRef"
+import * as Ref from "effect/Ref"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Descriptors from "../ports/Descriptors.js"
@@ -158,7 +158,9 @@ export const make = ({ admission, features, turnBounds, ...options }: ServerOpti
     return {
       addresses,
       address: addresses[0],
-      names: Effect.sync(() => Array.from(HashMap.keys(MutableRef.get(broker.members)), Wire.decode).toSorted()),
+      names: Effect.map(Ref.get(broker.members), (members) =>
+        Array.from(HashMap.keys(members), Wire.decode).toSorted()
+      ),
       ledger: Effect.sync(() => broker.ledger.snapshot()),
       memory: Effect.sync(() => ({ used: broker.budget.used, limit: broker.budget.limit })),
       configure: (changes: Partial<Options>) => Effect.sync(() => live.set(changes)),

@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Fiber from "effect/Fiber"
-import * as MutableRef from "effect/MutableRef"
+import * as Ref from "effect/Ref"
 import { assert } from "vitest"
 import type { Socket } from "../../src/ports/Transport.js"
 import { pass, startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
@@ -171,7 +171,7 @@ describe("the end of a connection", () => {
       bob.socket.resume()
       yield* Effect.zipRight(alice.ended, bob.ended)
       yield* broker.idle
-      assert.strictEqual(HashMap.size(MutableRef.get(broker.members)), 0)
+      assert.strictEqual(HashMap.size(yield* Ref.get(broker.members)), 0)
       const { accepted, inFlight, written } = broker.ledger.snapshot()
       assert.deepStrictEqual({ accepted, inFlight, written }, { accepted: 20, inFlight: 0, written: 11 })
     })

@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
-import * as MutableRef from "effect/MutableRef"
+import * as Ref from "effect/Ref"
 import { assert } from "vitest"
 import { startMemoryBroker, startMemoryServer } from "../support/MemoryServer.js"
 import { numbered, numbersFrom, range, returnedCount } from "../support/NumberedLines.js"
@@ -67,7 +67,7 @@ describe("senders held by one full outbox", () => {
       for (let round = 0; round < 50; round++) {
         for (const sender of senders) sender.say(line, line)
         yield* turns(3)
-        const outbox = HashMap.unsafeGet(MutableRef.get(broker.members), "bob").outbox
+        const outbox = HashMap.unsafeGet(yield* Ref.get(broker.members), "bob").outbox
         most.bytes = Math.max(most.bytes, outbox?.bytes ?? Infinity)
       }
       assert.isAtMost(most.bytes, noTimeouts.outboxBytes + 2_020)

@@ -2,7 +2,6 @@ import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
-import * as MutableRef from "effect/MutableRef"
 import * as Fiber from "effect/Fiber"
 import { assert } from "vitest"
 import type { Drained } from "../../src/chat/Server.js"
@@ -45,7 +44,7 @@ describe("the linger", () => {
       assert.deepStrictEqual(reasons, [])
       yield* pass(1)
       assert.deepStrictEqual(reasons, ["quit"])
-      assert.isTrue(HashMap.has(MutableRef.get(broker.members), "bob"), "the new client stays")
+      assert.isTrue(HashMap.has(yield* broker.members, "bob"), "the new client stays")
       second.say("bob: me")
       assert.strictEqual(
         yield* Effect.zipRight(
