@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import type * as OS from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import type * as V8 from "node:v8"
@@ -74,7 +75,9 @@ const run = script.runInThisContext() as (
 const growYoung = () => {
   for (const name of ["net", "os", "perf_hooks", "tty"]) require(`node:${name}`)
   const { setFlagsFromString } = require("node:v8") as typeof V8
-  setFlagsFromString("--semi-space-growth-factor=4")
+  const { totalmem } = require("node:os") as typeof OS
+  const isSmallMachine = Math.min(totalmem(), process.constrainedMemory() || Infinity) < 256 * 1_048_576
+  if (!isSmallMachine) setFlagsFromString("--semi-space-growth-factor=4")
 }
 
 if (isServer && storeThread === undefined) growYoung()

@@ -1,11 +1,21 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { totalmem } from "node:os"
 import * as V8 from "node:v8"
+
+/** With less memory than this, in the machine or in its control group, the young generation is small as well. */
+const smallMachineBytes = 256 * 1_048_576
 
 /**
  * The size of the young generation, both halves. By default V8 lets it grow to 32 MiB as soon as many objects survive.
+ * `launcher.ts` has the same condition.
+ *
+ * @param constrained the limit of the control group; without one, Node reports 0 or a huge number
  */
-const youngBytes = 8 * 1_048_576
+export const youngBytesFor = (total: number, constrained: number): number =>
+  (Math.min(total, constrained || Infinity) < smallMachineBytes ? 2 : 8) * 1_048_576
+
+const youngBytes = youngBytesFor(totalmem(), process.constrainedMemory())
 
 /**
  * Keeps the heap of V8 small. The flags are set here because the program is started as `node dist/main.js`. A version
