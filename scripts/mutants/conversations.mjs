@@ -123,7 +123,7 @@ export const mutants = [
   },
   {
     name: "a device whose feed has a defect stays connected, and is given nothing",
-    file: "conversations/Conversations.ts",
+    file: "conversations/LostFeeds.ts",
     search: "if (peer.outbox.ended === undefined) this.broker.expel(peer, FatalReply.cannotGive(retryMillis))",
     replace: "",
     test: damaged
@@ -228,7 +228,7 @@ export const mutants = [
   },
   {
     name: "a new device starts at cursors that are not saved yet",
-    file: "conversations/Conversations.ts",
+    file: "conversations/ConversationsStore.ts",
     search: "cursors.save(plain, ...accounts)",
     replace: "Effect.void",
     test: delivery
@@ -236,13 +236,13 @@ export const mutants = [
   {
     name: "lines in devices' outboxes expire",
     file: "conversations/Conversations.ts",
-    search: "held: () => this.held()",
+    search: "held: () => slowest(Array.from(this.feeds.values(), ({ held }) => held))",
     replace: "held: () => []",
     test: retention
   },
   {
     name: "lines in the outbox of the slowest device expire",
-    file: "conversations/Conversations.ts",
+    file: "conversations/Holding.ts",
     search: "Math.min(after, slowest.get(conversation) ?? after)",
     replace: "after",
     test: retention
@@ -292,14 +292,14 @@ export const mutants = [
   },
   {
     name: "a line that was given a moment ago expires when it is kept no longer",
-    file: "conversations/Conversations.ts",
+    file: "conversations/ConversationsStore.ts",
     search: "saved(plain.retain(held))",
     replace: "plain.retain(held)",
     test: returns
   },
   {
     name: "a line that was given a moment ago returns when its recipient is removed",
-    file: "conversations/Conversations.ts",
+    file: "conversations/ConversationsStore.ts",
     search: "saved(remove(account), account)",
     replace: "remove(account)",
     test: returns
@@ -422,7 +422,7 @@ export const mutants = [
   },
   {
     name: "a server waits at its end for a store that never answers",
-    file: "conversations/Conversations.ts",
+    file: "conversations/Loops.ts",
     search: "setTimeout(() => resume(Effect.void), endMillis)",
     replace: "setTimeout(() => {}, endMillis)",
     test: "test/conversations/trouble.test.ts"

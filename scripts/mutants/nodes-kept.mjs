@@ -33,7 +33,7 @@ export const mutants = [
   },
   {
     name: "a device goes on where it was before the last cursors were saved",
-    file: "conversations/Conversations.ts",
+    file: "conversations/ConversationsStore.ts",
     search: "plain.sharing === undefined ? left(devices)",
     replace: "plain.sharing !== undefined ? left(devices)",
     test: devices

@@ -4,6 +4,7 @@ import type { OtherServers, OtherServersPart } from "../ports/OtherServers.js"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { LoggedChange, StoreChange, StoreSharing } from "../ports/StoreSharing.js"
+import type { RoomsFeature } from "./RoomsFeature.js"
 
 /** The accounts in memory, of which other servers may change the store. */
 export interface SharedAccounts {
@@ -141,6 +142,29 @@ const isTakenBack =
   (server: string, taken: DeviceChange) =>
   ({ by, change }: LoggedChange): boolean =>
     by === server && change._tag === "DeviceTaken" && change.account === taken.account && change.device === taken.device
+
+/** The changes of accounts and rooms by other servers; undefined if no other server uses the store. */
+export const changesElsewhere = (
+  { sharing }: StoreService,
+  shared: SharedAccounts | undefined,
+  rooms: Pick<RoomsFeature, "alone" | "reload" | "take">,
+  servers: Pick<Collaborators, "failed" | "inTurn" | "others">
+): ChangesElsewhere | undefined => {
+  if (sharing === undefined || shared === undefined) return undefined
+  return new ChangesElsewhere(
+    {
+      ...servers,
+      sharing,
+      take: (change) => {
+        shared.take(change)
+        rooms.take(change)
+      },
+      reload: Effect.zipRight(shared.reload, rooms.reload),
+      alone: rooms.alone
+    },
+    shared.since
+  )
+}
 
 /** A store that has the other servers told whenever this one may have changed an account or a room. */
 export const telling = (plain: StoreService, tell: Effect.Effect<void>): StoreService => {

@@ -1,8 +1,5 @@
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
 import type { Registering } from "../accounts/AccountsContext.js"
 import { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
@@ -12,20 +9,21 @@ import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreService } from "../ports/Store.js"
-import { alone, type Message, type OtherServers, type OtherServersPart } from "../ports/OtherServers.js"
+import { alone } from "../ports/OtherServers.js"
 import { ofRoom, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
-import { StoreError } from "../ports/StoreError.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as HelloWord from "../protocol/HelloWord.js"
 import * as Name from "../protocol/Name.js"
-import * as FatalReply from "../protocol/FatalReply.js"
 import { Announcements } from "./Announcements.js"
-import { ChangesElsewhere, telling, type SharedAccounts } from "./ChangesElsewhere.js"
-import { Cursors } from "./Cursors.js"
+import { changesElsewhere, type ChangesElsewhere, type SharedAccounts } from "./ChangesElsewhere.js"
+import type { ConversationsStore } from "./ConversationsStore.js"
+import type { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
-import { Holding } from "./Holding.js"
+import { Holding, slowest } from "./Holding.js"
 import { Indexing } from "./Indexing.js"
 import { storedLine } from "./KeptRecipient.js"
+import { endingInTime, surviving } from "./Loops.js"
+import { LostFeeds } from "./LostFeeds.js"
 import { Mailboxes } from "./Mailboxes.js"
 import { Opening } from "./Opening.js"
 import * as PastCommands from "./PastCommands.js"
@@ -36,73 +34,16 @@ import { noRooms, type MakeRooms, type RoomsFeature } from "./RoomsFeature.js"
 import { Rendering } from "./Rendering.js"
 import * as Retention from "./Retention.js"
 import { Returns } from "./Returns.js"
+import { ReturnsElsewhere } from "./ReturnsElsewhere.js"
 import * as SearchCommand from "./SearchCommand.js"
 import { Searches } from "./Searches.js"
 import { StoreTrouble } from "./StoreTrouble.js"
 import { StoreWriter } from "./StoreWriter.js"
 
+export { prepare, type ConversationsStore } from "./ConversationsStore.js"
+
 /** Cursors are saved with the next transactions, at the latest after this time. */
 const cursorDelay = Duration.seconds(1)
-
-/** Between a defect and the next step. */
-const defectDelay = Duration.seconds(1)
-
-/**
- * How long the end of a server waits for the store. The store may never answer, such as a database of which nobody knows
- * whether it has committed a transaction.
- */
-const endMillis = 1_000
-
-/** Most returns in one message to other servers. */
-const maxReturns = 500
-
-/** The milliseconds after which a device may come back to which nothing can be given now. */
-const retryMillis = 60_000
-
-/** A store, and what the devices of accounts have been given that it does not know yet. */
-export interface ConversationsStore {
-  readonly store: StoreService
-  readonly cursors: Cursors
-  /** For the parts that change the store: has the other servers that use it read what this one has changed. */
-  readonly news: { tell: Effect.Effect<void> }
-}
-
-/**
- * Prepares a store for conversations. Accounts are to use the result as well: a new device starts at exact cursors, and
- * what was given does not return as undelivered when the recipient, the device or the line goes. A device goes on at exact
- * cursors where it connects to another server.
- */
-export const prepare = (given: StoreService): ConversationsStore => {
-  const cursors = new Cursors()
-  const news = { tell: Effect.void }
-  const plain =
-    given.sharing === undefined
-      ? given
-      : telling(
-          given,
-          Effect.suspend(() => news.tell)
-        )
-  const { forget, left, openDevice, remove } = plain.accounts
-  const saved = <A>(request: Effect.Effect<A, StoreError>, ...accounts: ReadonlyArray<AccountId>) =>
-    Effect.zipRight(cursors.save(plain, ...accounts), request)
-  return {
-    cursors,
-    news,
-    store: {
-      ...plain,
-      retain: (held) => saved(plain.retain(held)),
-      accounts: {
-        ...plain.accounts,
-        forget: (...device) => saved(forget(...device), device[0]),
-        // The next server that has one of them goes on where this one has saved that it is.
-        left: (devices) =>
-          plain.sharing === undefined ? left(devices) : saved(left(devices), ...devices.map(({ account }) => account)),
-        openDevice: (...device) => saved(openDevice(...device), device[0]),
-        remove: (account) => saved(remove(account), account)
-      }
-    }
-  }
-}
 
 /**
  * Lines to accounts and rooms: they are stored, and then given to the account's devices, or to the clients in the room
@@ -172,11 +113,9 @@ class Conversations {
   /** Undefined if no other server uses the store. */
   private readonly changes: ChangesElsewhere | undefined
   private readonly holding: Holding
-  private readonly returnsPart: OtherServersPart
+  private readonly lostFeeds: LostFeeds
+  private readonly returnsElsewhere: ReturnsElsewhere
   private readonly forFeeds: FeedCollaborators
-  /** Feeds that cannot continue, and why. */
-  private readonly lostFeeds: Array<readonly [feed: Feed, cause: unknown]> = []
-  private readonly hasLost = Effect.unsafeMakeLatch(false)
 
   constructor(
     { cursors, news, store }: ConversationsStore,
@@ -189,7 +128,8 @@ class Conversations {
     const { atEnd, inTurn, put } = broker
     const trouble = new StoreTrouble(broker.time.now)
     const { failed } = trouble
-    const lost = (feed: Feed, cause: unknown) => this.lose(feed, cause)
+    this.lostFeeds = new LostFeeds({ inTurn, expel: broker.expel, unreadable: trouble.unreadable })
+    const lost = this.lostFeeds.lose
     this.store = store
     this.cursors = cursors
     this.trouble = trouble
@@ -286,7 +226,7 @@ class Conversations {
       catchUp: Effect.suspend(() => this.changes?.catchUp ?? Effect.void),
       failed
     })
-    this.changes = this.changesElsewhere(others, shared)
+    this.changes = changesElsewhere(store, shared, this.rooms, { others, inTurn, failed })
     news.tell = this.changes?.tell ?? Effect.void
     this.forFeeds = {
       give: broker.give,
@@ -301,36 +241,19 @@ class Conversations {
     // What other servers stored before they knew of the device was not announced, nor what they stored at the end.
     devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
     devices.whenLeft((account) => this.returns.check(account))
-    this.returnsPart = others.part("returns", { received: (_server, message) => this.returned(message) })
+    this.returnsElsewhere = new ReturnsElsewhere({
+      others,
+      returns: this.returns,
+      accounts: () => [...this.feeds.values()].flatMap(({ device }) => (device === undefined ? [] : [device.account]))
+    })
     this.holding = new Holding({
       others,
       inTurn,
       alone: (step) => this.pager.between(this.writer.between(step)),
-      held: () => this.held()
+      held: () => slowest(Array.from(this.feeds.values(), ({ held }) => held))
     })
     others.part("tails", { lost: () => this.checkAllAgain() })
     others.beforeResuming(broker.inTurn(() => this.checkAllAgain()))
-  }
-
-  private changesElsewhere(others: OtherServers, shared: SharedAccounts | undefined): ChangesElsewhere | undefined {
-    const { rooms, store, trouble } = this
-    const { sharing } = store
-    if (sharing === undefined || shared === undefined) return undefined
-    return new ChangesElsewhere(
-      {
-        sharing,
-        others,
-        inTurn: this.broker.inTurn,
-        take: (change) => {
-          shared.take(change)
-          rooms.take(change)
-        },
-        reload: Effect.zipRight(shared.reload, rooms.reload),
-        alone: rooms.alone,
-        failed: trouble.failed
-      },
-      shared.since
-    )
   }
 
   /** Another server has stored lines of a conversation, up to this one. */
@@ -347,7 +270,7 @@ class Conversations {
     try {
       feed.announced(conversation, key, last)
     } catch (defect) {
-      this.lose(feed, defect)
+      this.lostFeeds.lose(feed, defect)
     }
   }
 
@@ -370,7 +293,7 @@ class Conversations {
         this.holding.run,
         this.indexing.run,
         this.saveCursors,
-        this.closeLost,
+        this.lostFeeds.close,
         ...(this.changes === undefined ? [] : [this.changes.run]),
         ...(this.rooms.run === undefined ? [] : [Effect.zipRight(this.rooms.run, Effect.never)])
       ].map((loop) => Effect.forever(surviving(loop))),
@@ -464,31 +387,7 @@ class Conversations {
 
   removed(toGuests: ReadonlyArray<Undelivered>, account: AccountId) {
     this.rooms.accountRemoved(account)
-    this.tellReturns(toGuests, undefined)
-  }
-
-  /** @param senders accounts that may have to be told of returns; undefined: all */
-  private tellReturns(toGuests: ReadonlyArray<Undelivered>, senders: ReadonlyArray<AccountId> | undefined) {
-    this.returns.tell(toGuests)
-    this.checkReturns(senders)
-    if (toGuests.length === 0 && senders?.length === 0) return
-    for (let from = 0; from === 0 || from < toGuests.length; from += maxReturns) {
-      const some = toGuests.slice(from, from + maxReturns)
-      this.returnsPart.send([some as unknown as Message, from === 0 ? (senders ?? null) : []]) // plain data
-    }
-  }
-
-  private checkReturns(senders: ReadonlyArray<AccountId> | undefined) {
-    for (const sender of senders ?? []) this.returns.check(sender)
-    if (senders !== undefined) return
-    for (const { device } of this.feeds.values()) if (device !== undefined) this.returns.check(device.account)
-  }
-
-  /** Another server has found lines that return. */
-  private returned(message: Message) {
-    const [toGuests, senders] = message as unknown as [ReadonlyArray<Undelivered>, ReadonlyArray<AccountId> | null]
-    this.returns.tell(toGuests, true)
-    this.checkReturns(senders ?? undefined)
+    this.returnsElsewhere.tell(toGuests, undefined)
   }
 
   private get retention(): Effect.Effect<never> {
@@ -498,21 +397,10 @@ class Conversations {
       alone: (step) => this.holding.during(step),
       removed: ({ senders, undelivered }) => {
         this.indexing.changed()
-        this.tellReturns(undelivered, senders)
+        this.returnsElsewhere.tell(undelivered, senders)
       },
       failed: (error) => this.trouble.failed(error)
     })
-  }
-
-  /** The lines in devices' outboxes. Several devices may be given one conversation: the slowest of them counts. */
-  private held(): ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }> {
-    const slowest = new Map<ConversationId, number>()
-    for (const feed of this.feeds.values()) {
-      for (const { after, conversation } of feed.held) {
-        slowest.set(conversation, Math.min(after, slowest.get(conversation) ?? after))
-      }
-    }
-    return Array.from(slowest, ([conversation, after]) => ({ conversation, after }))
   }
 
   /** The connections that may want to know that an account was given what they sent. */
@@ -529,55 +417,4 @@ class Conversations {
       Effect.forever
     )
   }
-
-  /** A feed has a defect, or what waits for its device cannot be read. */
-  private lose(feed: Feed, cause: unknown) {
-    feed.end()
-    this.lostFeeds.push([feed, cause])
-    this.hasLost.unsafeOpen()
-  }
-
-  /** Closes the connections of lost feeds: it would look to these devices as if nobody wrote to them. */
-  private get closeLost(): Effect.Effect<never> {
-    const next = Effect.suspend(() => {
-      const lost = this.lostFeeds.splice(0)
-      this.hasLost.unsafeClose()
-      return Effect.forEach(lost, ([{ peer }, cause]) =>
-        Effect.zipRight(
-          cause instanceof StoreError
-            ? this.trouble.unreadable(cause)
-            : Effect.logError("a defect in what a device is given", Cause.die(cause)),
-          this.broker.inTurn(() => {
-            if (peer.outbox.ended === undefined) this.broker.expel(peer, FatalReply.cannotGive(retryMillis))
-          })
-        )
-      )
-    })
-    return Effect.forever(Effect.zipRight(this.hasLost.await, next))
-  }
 }
-
-/**
- * Once it is interrupted, it is waited for no longer than `endMillis`. By Node's timer, since Effect's time limits do not work
- * in a fiber that is being interrupted.
- */
-const endingInTime = (loops: Effect.Effect<void>): Effect.Effect<void> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDaemon(restore(loops)), (fiber) => {
-      const end = Effect.async<void>((resume) => {
-        const timer = setTimeout(() => resume(Effect.void), endMillis)
-        fiber.addObserver(() => {
-          clearTimeout(timer)
-          resume(Effect.void)
-        })
-        fiber.unsafeInterruptAsFork(FiberId.none)
-      })
-      return Effect.onInterrupt(restore(Fiber.join(fiber)), () => end)
-    })
-  )
-
-/** A defect is logged, and costs the step in which it occurred: other lines still have to be stored. */
-const surviving = (step: Effect.Effect<void>): Effect.Effect<void> =>
-  Effect.catchAllDefect(step, (defect) =>
-    Effect.zipRight(Effect.logError("a defect in the conversations", Cause.die(defect)), Effect.sleep(defectDelay))
-  )

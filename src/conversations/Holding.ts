@@ -12,6 +12,17 @@ import type { ConversationId } from "../ports/StoreLines.js"
 /** Lines in devices' outboxes: all those after `after`. */
 export type Held = ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
 
+/** The lines in devices' outboxes. Several devices may be given one conversation: the slowest of them counts. */
+export const slowest = (outboxes: Iterable<Held>): Held => {
+  const slowest = new Map<ConversationId, number>()
+  for (const held of outboxes) {
+    for (const { after, conversation } of held) {
+      slowest.set(conversation, Math.min(after, slowest.get(conversation) ?? after))
+    }
+  }
+  return Array.from(slowest, ([conversation, after]) => ({ conversation, after }))
+}
+
 interface Collaborators {
   readonly others: OtherServers
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
