@@ -393,7 +393,7 @@ export const mutants = [
     file: "store/SqlImport.ts",
     search: "endedId: lastConversation,",
     replace: "endedId: 0 * lastConversation,",
-    test: "test/store/Sqlite.test.ts"
+    test: "test/ports/Store.test.ts"
   },
   {
     name: "without the index of lines, a copy gives numbers again that a device was given",
