@@ -40,7 +40,7 @@ export const mutants = [
     file: "transport/NetSocket.ts",
     search: "if (this.waiting !== undefined) this.awaitWritten()",
     replace: "",
-    real: true
+    test: "test/ports/Transport.test.ts"
   },
   {
     name: "an interruption of the program reaches what a connection's fiber has forked",
