@@ -102,6 +102,7 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
         ]
         const seen = watching()
         yield* a.directory.watch("names", seen.handlers)
+        yield* eventually(() => seen.log.includes("current"), "the watch does not start")
         const first = (yield* a.directory.swap("names", "bob", 0, "1")) ?? 0
         yield* replaced(server)
         assert.strictEqual(yield* retrying(a.directory.get("names", "bob")), undefined)
