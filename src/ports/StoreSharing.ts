@@ -68,7 +68,7 @@ export interface ChangesPage {
 }
 
 /** The most changes in one page. */
-export const changesPage = 500
+export const changesPage = 100
 
 /** How many changes are kept, at least. A server that was cut off for longer reads everything anew. */
 export const keptChanges = 10_000
