@@ -1,9 +1,11 @@
-// A cluster on this machine, to try it out: `npm run cluster [-- --nodes 3] [--nats 3] [-- FLAGS OF SERVE]`, after
-// `npm run build`. It starts NATS servers, a Postgres server if that is installed, and nodes that keep accounts and rooms in
-// it. It says how to connect to each of them, and ends all of them with Ctrl-C. Without Postgres, all clients are guests.
+// A cluster on this machine, to try it out: `npm run cluster [-- --nodes 3] [--nats 3] [-- FLAGS OF SERVE]`. It starts NATS
+// servers, a Postgres server if that is installed, and nodes that keep accounts and rooms in it. It says how to connect to
+// them, starts a node again that was killed, and ends all of them with Ctrl-C. Without Postgres, all clients are guests.
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { postgres, postgresPrograms } from "./postgres.mjs"
 import { natsServer, natsServers, node } from "./processes.mjs"
@@ -24,6 +26,9 @@ if (natsServer === undefined) {
   process.exit(2)
 }
 
+/** Clients are at other nodes by then, and the others have taken the node for lost. */
+const restSeconds = 20
+
 const folder = mkdtempSync(join(tmpdir(), "achat-cluster-"))
 const started = []
 let ending
@@ -37,6 +42,19 @@ const end = (status) => {
     process.exit(status)
   })()
   return ending
+}
+const startingAgain = async (one) => {
+  for (;;) {
+    if (one.isRunning) await once(one.child, "exit")
+    if (ending !== undefined) return
+    console.log(`node ${one.name} has ended, and starts again in ${restSeconds} s`)
+    await setTimeout(restSeconds * 1_000)
+    if (ending !== undefined) return
+    await one.start().then(
+      () => console.log(`node ${one.name} is ready again   kill -9 ${one.child.pid}`),
+      (error) => console.error(`cluster: ${error.message}`)
+    )
+  }
 }
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void end(0))
 
@@ -55,13 +73,15 @@ try {
   if (database === undefined)
     console.log("Postgres is not installed: there are no accounts, and no rooms that are kept\n")
   else console.log(`Postgres: ${database.url}\n`)
-  for (const { admin, control, name, port } of nodes) {
-    console.log(`node ${name}   nc 127.0.0.1 ${port}   page http://127.0.0.1:${admin}/`)
+  const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`)
+  for (const [at, { admin, child, control, name, port }] of nodes.entries()) {
+    const servers = [...hosts.slice(at), ...hosts.slice(0, at)].join(",")
+    console.log(`node ${name}   node dist/main.js connect --server ${servers}`)
     console.log(`         node dist/main.js nodes --socket ${control}`)
+    console.log(`         nc 127.0.0.1 ${port}   admin page http://127.0.0.1:${admin}/   kill -9 ${child.pid}`)
   }
-  console.log(
-    `\nThe first line of a client is its name. Try: kill -9 ${nodes[0].child.pid} (node a). Ctrl-C ends everything.`
-  )
+  console.log("\nThe first line of nc is its name. A node that was killed starts again. Ctrl-C ends everything.")
+  for (const one of nodes) void startingAgain(one)
 } catch (error) {
   if (ending === undefined) console.error(`cluster: ${error.message}`)
   await end(1)

@@ -101,13 +101,12 @@ export const natsServers = async (count, folder, machines = []) => {
 }
 
 /**
- * A node, not started, whose clients come to `host`. `flags` are further ones of `a-chat serve`, and `environment` further
+ * A node, not started, whose clients come to `host` and `port`. `flags` are further ones of `a-chat serve`, and `environment` further
  * variables.
  */
 export const node = async ({ environment, flags = [], folder, machine, name, urls }) => {
-  const port = await freePort()
+  const { clientHost: host = "127.0.0.1", clientPort: port = await freePort(), within = [] } = machine ?? {}
   const admin = await freePort()
-  const { clientHost: host = "127.0.0.1", within = [] } = machine ?? {}
   const control = join(folder, `${name}.control`)
   const places = ["--host", host, "--port", String(port), "--admin", `${host}:${admin}`, "--control", control]
   const cluster = ["--cluster", urls.join(","), "--node", name]

@@ -86,7 +86,9 @@ const unproved: Record<string, string> = {
   "The ledger with a line is that of its sender's node.":
     "test/cluster/lines.test.ts: arrive, and are written in the ledger of their sender's node",
   "If a node is lost, the others know that": "test/cluster/faults.test.ts: may have delivered what it was sent",
-  "Then the names of its clients are free,": "as above",
+  "Then the names of its guests are free,": "as above",
+  "Lines to accounts and rooms are stored meanwhile,":
+    "test/cluster/kept-anything.test.ts; test/cluster/kept-devices.test.ts: leaves with the node that has its last device",
   "| `node-lost` |": "as above; test/cluster/leaving.test.ts: return as lost when their sender's node stops",
   "| `unavailable` | with `retry`: this node cannot reach": "test/cluster/faults.test.ts: writes no message",
   "A node that cannot reach the others might be taken for lost.":
