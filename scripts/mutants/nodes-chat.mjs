@@ -129,8 +129,8 @@ export const mutants = [
   {
     name: "a name whose login was not completed is kept",
     file: "cluster/LocalNames.ts",
-    search: "        held.pending -= 1\n        this.releaseIfFree(name)",
-    replace: "        held.pending -= 1",
+    search: "        this.releaseIfFree(claim.name)\n",
+    replace: "",
     test: "test/cluster/names.test.ts"
   },
   {

@@ -42,7 +42,7 @@ export class LocalNames {
   constructor(private readonly cluster: Collaborators) {}
 
   /** Lets those in whom `inner` lets in, unless another node has their name. */
-  admit(claim: Claim, decision: Decision): Decision | Effect.Effect<Decision> {
+  private admit(inner: Admission, claim: Claim, decision: Decision): Decision | Effect.Effect<Decision> {
     const { broker, isOpen, nodes } = this.cluster
     // The name of an account is nobody else's, by the store that all nodes have in common.
     if (decision instanceof Device) return isOpen() ? decision : unavailable
@@ -62,19 +62,29 @@ export class LocalNames {
         return held.isOurs ? undefined : FatalReply.loginInUse(name)
       }),
       Effect.catchAll(() => Effect.succeed<Decision>(unavailable)),
-      Effect.ensuring(Effect.sync(() => this.decided(name, held)))
+      Effect.ensuring(Effect.sync(() => this.decided(inner, claim, held)))
     )
   }
 
   /** The broker learns the decision in a turn from now, and the client has the name after that, or has it not. */
-  private decided(name: string, held: Held) {
+  private decided(inner: Admission, claim: Claim, held: Held) {
     const { soon } = this.cluster.broker
     soon(() =>
       soon(() => {
         held.pending -= 1
-        this.releaseIfFree(name)
+        this.expelRefused(inner, claim)
+        this.releaseIfFree(claim.name)
       })
     )
+  }
+
+  /** While the name was claimed, it may have become that of an account, whose guests were expelled before this one came. */
+  private expelRefused(inner: Admission, claim: Claim) {
+    const { alike, expel } = this.cluster.broker
+    const decision = inner.decide(claim)
+    // Whoever could prove to own an account would not have been let in as a guest.
+    if (decision === undefined || Effect.isEffect(decision) || decision instanceof Device) return
+    for (const peer of alike(claim.name)) if (peer.device === undefined) expel(peer, decision)
   }
 
   /** The connection of a peer has ended. */
@@ -113,9 +123,9 @@ export class LocalNames {
         // Not even asked: it would make a device that of this node.
         if (!this.cluster.isOpen()) return unavailable
         const decision = inner.decide(claim)
-        if (!Effect.isEffect(decision)) return this.admit(claim, decision)
+        if (!Effect.isEffect(decision)) return this.admit(inner, claim, decision)
         return Effect.flatMap(decision, (decided) => {
-          const admitted = this.admit(claim, decided)
+          const admitted = this.admit(inner, claim, decided)
           return Effect.isEffect(admitted) ? admitted : Effect.succeed(admitted)
         })
       }
