@@ -16,8 +16,9 @@ export const mutants = [
   {
     name: "all devices are seen when one of them leaves",
     file: "accounts/Accounts.ts",
-    search: "departures.add(keyOf(device))",
-    replace: "for (const one of [device, ...broker.devices()]) departures.add(keyOf(one))",
+    search: "departures.add(keyOf(peer.device))",
+    replace: "for (const one of [peer.device, ...broker.devices()]) departures.add(keyOf(one))",
+    also: { file: "accounts/Departures.ts", search: "!this.accounts.isInUse(device)", replace: "device" },
     test: "test/accounts/devices.test.ts"
   },
   {

@@ -65,5 +65,39 @@ export const mutants = [
     search: "for (const connected of known.devices.values()) this.remove(server, known, connected)",
     replace: "known.devices.clear()",
     test: devices
+  },
+  {
+    name: "a device is anybody's as soon as its client has said /quit",
+    file: "accounts/Accounts.ts",
+    search: "if (device !== undefined) devicesElsewhere.left(device)",
+    replace:
+      "if (device === undefined) return\n      devicesElsewhere.left(device)\n      departures.add(keyOf(device))",
+    also: {
+      file: "accounts/Takeover.ts",
+      search: "this.connectionsOf(device).length > 0",
+      replace: "this.isHere(device)"
+    },
+    test: devices
+  },
+  {
+    name: "a device whose login was given up while another server was asked is there for ever",
+    file: "accounts/DevicesElsewhere.ts",
+    search: "else if (!this.isComing(connected)) this.staysAway(connected)",
+    replace: "else if (this.arriving.size === 0) this.staysAway(connected)",
+    test: devices
+  },
+  {
+    name: "what waits at the gate is written to a device that another server has taken",
+    file: "accounts/AccountsElsewhere.ts",
+    search: 'if (peer.outbox.lines > 0) breakOff(peer, "logged-out")',
+    replace: 'if (peer.outbox.lines < 0) breakOff(peer, "logged-out")',
+    test: devices
+  },
+  {
+    name: "a guest gets the name of an account that was created while the name was claimed",
+    file: "cluster/LocalNames.ts",
+    search: "if (peer.device === undefined) expel(peer, decision)",
+    replace: "if (peer.device !== undefined) expel(peer, decision)",
+    test: "test/cluster/kept-names.test.ts"
   }
 ]

@@ -167,11 +167,13 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
       if (device !== undefined) devicesElsewhere.came(device)
     },
     left: ({ device }) => {
-      if (device === undefined) return
-      devicesElsewhere.left(device)
-      departures.add(keyOf(device))
+      if (device !== undefined) devicesElsewhere.left(device)
     },
-    ended: (peer) => takeover.ended(peer),
+    ended: (peer) => {
+      takeover.ended(peer)
+      // Not as soon as it leaves: another server would give the device lines that this one still writes.
+      if (peer.device !== undefined && !peer.isSendOnly) departures.add(keyOf(peer.device))
+    },
     facts: ({ device }) => ({
       store: kind,
       log,

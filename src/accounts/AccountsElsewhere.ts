@@ -3,6 +3,7 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { StoreChange } from "../ports/StoreSharing.js"
 import type { LogoutReason } from "../protocol/FatalReply.js"
+import * as FatalReply from "../protocol/FatalReply.js"
 import { expelDevices, expelOthers } from "./AccountChanges.js"
 import type { AccountsContext } from "./AccountsContext.js"
 
@@ -51,7 +52,24 @@ export const take = (accounts: AccountsContext, change: StoreChange, removed: (a
     case "DeviceForgotten":
       return logOut(change.account, "forgotten", change.device)
     case "DeviceTaken":
-      return logOut(change.account, "replaced", change.device)
+      return replace(accounts, change)
+  }
+}
+
+/**
+ * Another server has taken a device without asking, while this one was cut off. What its connection here has not been
+ * written, such as what waits at the gate, is given to it there.
+ */
+const replace = (
+  { broker, index }: AccountsContext,
+  { account: id, device }: { readonly account: AccountId; readonly device: string }
+) => {
+  const { alike, breakOff, expel } = broker()
+  const account = index.withId(id)
+  for (const peer of account === undefined ? [] : alike(account.name)) {
+    if (peer.device?.account !== account || peer.device?.name !== device) continue
+    if (peer.outbox.lines > 0) breakOff(peer, "logged-out")
+    else expel(peer, FatalReply.loggedOut("replaced"))
   }
 }
 

@@ -6,7 +6,7 @@ import type { StoreAccounts } from "../ports/StoreAccounts.js"
 
 interface Collaborators {
   readonly store: { readonly accounts: Pick<StoreAccounts, "left"> }
-  /** Whether the device is connected to this server, or is about to be. */
+  /** Whether the device is given lines by this server, or is about to be. */
   readonly isInUse: (device: DeviceId) => boolean
   readonly failed: (error: StoreError) => Effect.Effect<void>
   /** Whether what the store does not learn now must be reported again, because other servers would ask for these devices. */

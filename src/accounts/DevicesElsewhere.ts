@@ -54,6 +54,8 @@ export class DevicesElsewhere {
   private readonly moving = new Map<string, OtherServer>()
   /** The reverse: keys of devices that were connected elsewhere until now, and are about to be connected here. */
   private readonly arriving = new Map<string, OtherServer>()
+  /** Whether a device may be about to be connected here. */
+  isComing: (device: DeviceId) => boolean = () => false
   private number = 0
   private unknown: Array<Unknown> = []
   private readonly listeners: Array<(device: DeviceId) => void> = []
@@ -242,7 +244,11 @@ export class DevicesElsewhere {
 
   private moved(from: OtherServer, known: Server, connected: Connected, to: string) {
     if (to === this.others.self) {
-      this.arriving.set(keyOf(connected), from)
+      const key = keyOf(connected)
+      this.arriving.set(key, from)
+      if (this.here.has(key)) this.arrived(key)
+      // Its client has given up while the other server was asked.
+      else if (!this.isComing(connected)) this.staysAway(connected)
       return
     }
     for (const [server, next] of this.servers) if (server.id === to) this.add(server, next, connected)

@@ -56,6 +56,7 @@ export class Takeover {
       received: (server, message) => this.received(server, message),
       lost: (server) => this.lost(server)
     })
+    accounts.devices.isComing = (device) => this.logins.has(keyOf(device))
   }
 
   /** Runs what waits for time, and for the store. */
@@ -68,9 +69,18 @@ export class Takeover {
     )
   }
 
-  /** Whether a client is connected as this device, or is about to be. */
+  /** Whether a client is about to be connected as this device, or is given lines, which it also is after `/quit`. */
   isInUse(device: DeviceId): boolean {
-    return this.logins.has(keyOf(device)) || this.isHere(device)
+    return this.logins.has(keyOf(device)) || this.connectionsOf(device).length > 0
+  }
+
+  /** The connections of a device until their writers have ended, but those that only send: they are given nothing. */
+  private connectionsOf({ account, device }: DeviceId): ReadonlyArray<Peer> {
+    const name = this.accounts.index.withId(account)?.name
+    const peers = name === undefined ? [] : this.accounts.broker().alike(name)
+    return peers.filter(
+      (peer) => peer.device?.account.id === account && peer.device.name === device && !peer.isSendOnly
+    )
   }
 
   /**
@@ -159,14 +169,9 @@ export class Takeover {
 
   /** Closes the connections of a device, and reports once they have ended that it is free. */
   private giveUp(wanted: Wanted) {
-    const { devices, index } = this.accounts
-    const { alike, expel } = this.accounts.broker()
-    const { account, device } = wanted.device
-    const name = index.withId(account)?.name
-    for (const peer of name === undefined ? [] : alike(name)) {
-      // Those that only send are not given anything.
-      if (peer.device?.account.id === account && peer.device.name === device && !peer.isSendOnly) wanted.peers.add(peer)
-    }
+    const { devices } = this.accounts
+    const { expel } = this.accounts.broker()
+    for (const peer of this.connectionsOf(wanted.device)) wanted.peers.add(peer)
     if (this.isHere(wanted.device)) devices.movesTo(wanted.device, wanted.server)
     for (const peer of wanted.peers) expel(peer, FatalReply.loggedOut("replaced"))
     if (wanted.peers.size === 0) return this.hasEnded(wanted)

@@ -141,6 +141,70 @@ describe("a device that logs in at another node", () => {
     })
   )
 
+  it.scoped("is given nothing before the old connection has ended, which may have said /quit long ago", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* startKeptNodes(["a", "b"], { server: { memory: { bufferBytes: 256 } } })
+      const alice = yield* account(b, "alice/main")
+      const old = yield* account(a, "bob/main", "seq")
+      old.socket.pause()
+      yield* passes(500)
+      alice.say(...Array.from({ length: 100 }, (_, index) => `bob: ${index} ${"x".repeat(100)}`))
+      yield* passes(500)
+      old.say("/quit")
+      yield* passes(3_000)
+      const next = yield* b.connect
+      next.say(...login("bob/main", "seq"))
+      yield* passes(2_000)
+      old.socket.resume()
+      yield* passes(2_000)
+      const numbers = [...messages(old), ...messages(next)].map((line) => Number(/ seq=(\d+)/u.exec(line)?.[1]))
+      assert.deepStrictEqual(
+        numbers,
+        Array.from({ length: 100 }, (_, index) => index + 1)
+      )
+    })
+  )
+
+  it.scoped("leaves the node that it was at, also if it gives up before that has answered", () =>
+    Effect.gen(function* () {
+      const { a, b, c, cluster } = yield* startKeptNodes(["a", "b", "c"])
+      const watchers = [yield* a.join("wa"), yield* b.join("wb"), yield* c.join("wc")]
+      yield* account(a, "bob/main")
+      yield* settle
+      cluster.node("a").hold()
+      const next = yield* b.connect
+      next.say(...login("bob/main"))
+      yield* settle
+      next.socket.destroy()
+      yield* passes(11_000)
+      cluster.node("a").letGo()
+      yield* passes(2_000)
+      for (const watcher of watchers) assert.deepStrictEqual(yield* ask(watcher, "/who"), ["* who 3: wa, wb, wc"])
+    })
+  )
+
+  it.scoped("is given only there what waited at the old node, which was cut off", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
+      const node = cluster.node("a")
+      const alice = yield* account(a, "alice/main")
+      const old = yield* account(a, "bob/main", "ack seq")
+      yield* passes(500)
+      alice.say("bob: one", "bob: two")
+      node.suspend()
+      yield* settle
+      cluster.lose(node)
+      const next = yield* account(b, "bob/main", "ack seq")
+      yield* passes(500)
+      node.rebear()
+      node.resume()
+      yield* passes(2_000)
+      assert.lengthOf(messages(next), 2)
+      assert.deepStrictEqual(messages(old), [])
+      assert.deepStrictEqual(yield* a.server.names, ["alice"])
+    })
+  )
+
   it.scoped("leaves the account's other devices alone", () =>
     Effect.gen(function* () {
       const { a, b } = yield* startKeptNodes(["a", "b"])
