@@ -39,6 +39,13 @@ export const mutants = [
     test: devices
   },
   {
+    name: "a device that another server has by now stays connected to one that was taken for lost",
+    file: "accounts/AccountsElsewhere.ts",
+    search: "return replace(accounts, change)",
+    replace: "return",
+    test: devices
+  },
+  {
     name: "a login waits for a server that is lost",
     file: "accounts/Takeover.ts",
     search: "if (asked.server === server) asked.done()\n    for",

@@ -205,6 +205,31 @@ describe("a device that logs in at another node", () => {
     })
   )
 
+  it.scoped("has each device once after a node was taken for lost and comes back", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
+      const alice = yield* account(a, "alice/main")
+      const old = yield* account(b, "bob/main")
+      yield* settle
+      const node = cluster.node("b")
+      node.suspend()
+      node.hold()
+      cluster.lose(node)
+      yield* settle
+      const next = yield* account(a, "bob/main")
+      alice.say("bob: meanwhile")
+      yield* seen(next, "from alice: meanwhile")
+      node.rebear()
+      node.letGo()
+      node.resume()
+      yield* passes(2_000)
+      assert.include(old.received.at(-1) ?? "", "! logged-out reason=replaced fatal")
+      assert.deepStrictEqual(messages(old), [])
+      alice.say("bob: afterwards")
+      yield* seen(next, "from alice: afterwards")
+    })
+  )
+
   it.scoped("leaves the account's other devices alone", () =>
     Effect.gen(function* () {
       const { a, b } = yield* startKeptNodes(["a", "b"])

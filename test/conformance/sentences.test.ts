@@ -98,6 +98,8 @@ const unproved: Record<string, string> = {
     "test/cluster/faults.test.ts: writes no message, and goes on where it stood; keeps the connections of clients that read",
   "When the node reaches the others again": "as above",
   "If it was taken for lost meanwhile,": "test/cluster/faults.test.ts: writes nothing more of the others",
+  "A device that has logged in at another node by now gets":
+    "test/cluster/kept-devices.test.ts: has each device once after a node was taken for lost and comes back",
   "A connection is a stream of bytes over TCP, TLS or a Unix socket.":
     "not a promise; the suite runs over each with --tls and --unix",
   "Codes and params are the contract;": "about what may change in later versions",
