@@ -1,6 +1,10 @@
 // Bugs in what the servers of one store tell each other about devices and lines. Imported by main.mjs.
 const lines = "test/cluster/kept-lines.test.ts"
 const devices = "test/cluster/kept-devices.test.ts"
+const reports = "test/cluster/kept-reports.test.ts"
+const retention = "test/cluster/kept-retention.test.ts"
+const holding = "test/conversations/Holding.test.ts"
+const slow = "test/cluster/kept-slow.test.ts"
 
 export const mutants = [
   {
@@ -106,5 +110,146 @@ export const mutants = [
     search: "if (peer.device === undefined) expel(peer, decision)",
     replace: "if (peer.device !== undefined) expel(peer, decision)",
     test: "test/cluster/kept-names.test.ts"
+  },
+  {
+    name: "what several servers hold of a conversation counts as far as the last one says",
+    file: "conversations/Holding.ts",
+    search: "step(slowest([own, asked.held]))",
+    replace: "step([...own, ...asked.held])",
+    test: retention
+  },
+  {
+    name: "a server that appears while lines are about to be removed is not asked",
+    file: "conversations/Holding.ts",
+    search: "appeared: (server) => this.appeared(server),",
+    replace: "appeared: () => {},",
+    test: retention
+  },
+  {
+    name: "lines are not removed while a server is asked that was lost",
+    file: "conversations/Holding.ts",
+    search: "  private lost(server: OtherServer) {\n    this.answered(server)\n",
+    replace: "  private lost(server: OtherServer) {\n",
+    test: retention
+  },
+  {
+    name: "a server stands still for one that was lost",
+    file: "conversations/Holding.ts",
+    search: "    this.holds.get(server)?.done.unsafeOpen()\n",
+    replace: "",
+    test: retention
+  },
+  {
+    name: "a server stands still without end",
+    file: "conversations/Holding.ts",
+    search: "Effect.ignore(Effect.timeout(done.await, holdTime))",
+    replace: "done.await",
+    test: retention
+  },
+  {
+    name: "lines are removed although a server has not answered what it holds",
+    file: "conversations/Holding.ts",
+    search: 'answered._tag === "None"',
+    replace: "asked.number < 0",
+    test: retention
+  },
+  {
+    name: "lines are removed while other servers store and give",
+    file: "conversations/Holding.ts",
+    search: '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server)\n    }\n  }',
+    replace:
+      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server)\n    }\n    this.done(server, number)\n  }',
+    test: retention
+  },
+  {
+    name: "a part of what a server holds counts as all of it",
+    file: "conversations/Holding.ts",
+    search: "if (isLast) this.answered(server)",
+    replace: "this.answered(server)",
+    test: holding
+  },
+  {
+    name: "a server answers what it holds when nobody waits for that any more",
+    file: "conversations/Holding.ts",
+    search: "if (!isOver()) this.answer(server, number)",
+    replace: "this.answer(server, number)",
+    test: holding
+  },
+  {
+    name: "returns that a lost server has found wait for the next login",
+    file: "conversations/Conversations.ts",
+    search: "feed.checkAgain()\n    this.returnsElsewhere.check(undefined)\n",
+    replace: "feed.checkAgain()\n",
+    test: reports
+  },
+  {
+    name: "a return waits for a device that has left another server",
+    file: "conversations/Conversations.ts",
+    search: "devices.whenLeft((account) => this.returns.check(account))",
+    replace: "devices.whenLeft(() => {})",
+    test: reports
+  },
+  {
+    name: "every server with a device of an account notifies it of a return",
+    file: "conversations/Conversations.ts",
+    search: "({ id }) => id < others.self",
+    replace: "() => false",
+    test: reports
+  },
+  {
+    name: "returns to guests of other servers count as dead",
+    file: "conversations/ReturnsElsewhere.ts",
+    search: "this.broker.returns.tell(toGuests, true)",
+    replace: "this.broker.returns.tell(toGuests)",
+    test: reports
+  },
+  {
+    name: "accounts at other servers do not learn of returns",
+    file: "conversations/ReturnsElsewhere.ts",
+    search: "    this.check(senders ?? undefined)\n",
+    replace: "",
+    test: reports
+  },
+  {
+    name: "a receipt comes once from each server",
+    file: "conversations/Receipts.ts",
+    search: "(this.latestElsewhere.get(dueOf) ?? 0) >= seq) return\n",
+    replace: "false) return\n",
+    test: reports
+  },
+  {
+    name: "writers at other servers get no receipts",
+    file: "conversations/Receipts.ts",
+    search: "      this.tellOthers(",
+    replace: "      void (",
+    test: reports
+  },
+  {
+    name: "other servers do not learn that a device takes too little",
+    file: "accounts/DevicesElsewhere.ts",
+    search: '    this.part.send(["slow", device.account, device.device, isSlow])\n',
+    replace: "",
+    test: slow
+  },
+  {
+    name: "a server that appears does not learn that a device takes too little",
+    file: "accounts/DevicesElsewhere.ts",
+    search: "    connected.isSlow = isSlow\n    this.part",
+    replace: "    this.part",
+    test: slow
+  },
+  {
+    name: "a device that has caught up counts as one that takes too little",
+    file: "conversations/Feed.ts",
+    search: "else this.setSlow(false)",
+    replace: "else this.setSlow(this.isSlow)",
+    test: slow
+  },
+  {
+    name: "a device that reads counts only at its own server",
+    file: "conversations/Conversations.ts",
+    search: "others === alone ? undefined : (account) => devices.isLive(account)",
+    replace: "undefined",
+    test: slow
   }
 ]

@@ -212,7 +212,7 @@ export const mutants = [
     name: "a transaction that may have changed anything has changed nothing",
     file: "store/Touched.ts",
     search: 'if (touched === undefined) return ""',
-    replace: "if (touched === undefined) return text",
+    replace: "if (touched === undefined) return after(text, commits, nothing())",
     test: touched
   },
   {

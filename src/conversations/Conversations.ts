@@ -274,9 +274,10 @@ class Conversations {
     }
   }
 
-  /** There may be lines that other servers have stored and that were not announced, or not in time. */
+  /** Messages of other servers may be missing: of lines that they have stored, or have found to return. */
   private checkAllAgain() {
     for (const feed of this.feeds.values()) feed.checkAgain()
+    this.returnsElsewhere.check(undefined)
   }
 
   /** Runs until the broker ends, then saves what was given, unless the store does not answer. */

@@ -64,6 +64,7 @@ export class Holding {
 
   constructor(private readonly broker: Collaborators) {
     this.part = broker.others.part("retention", {
+      appeared: (server) => this.appeared(server),
       received: (server, message) => this.received(server, message),
       lost: (server) => this.lost(server)
     })
@@ -90,7 +91,7 @@ export class Holding {
         Effect.flatMap(Effect.timeoutOption(asked.answered.await, answerTime), (answered) =>
           answered._tag === "None"
             ? Effect.void
-            : alone(Effect.flatMap(inTurn(held), (own) => step([...own, ...asked.held])))
+            : alone(Effect.flatMap(inTurn(held), (own) => step(slowest([own, asked.held]))))
         ),
       (asked) =>
         inTurn(() => {
@@ -107,6 +108,15 @@ export class Holding {
     this.asked = { number: this.number, missing, held: [], answered }
     this.part.send(["hold", this.number])
     return this.asked
+  }
+
+  /** Also a server that was taken for lost a moment ago: lines are in its outboxes. */
+  private appeared(server: OtherServer) {
+    const { asked } = this
+    if (asked === undefined) return
+    asked.missing.add(server)
+    asked.answered.unsafeClose()
+    this.part.send(["hold", asked.number], server)
   }
 
   private received(server: OtherServer, message: Message) {

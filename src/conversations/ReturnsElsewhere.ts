@@ -32,7 +32,8 @@ export class ReturnsElsewhere {
     }
   }
 
-  private check(senders: ReadonlyArray<AccountId> | undefined) {
+  /** There may be something to tell these accounts; undefined: all that have a device here. */
+  check(senders: ReadonlyArray<AccountId> | undefined) {
     for (const sender of senders ?? []) this.broker.returns.check(sender)
     if (senders !== undefined) return
     for (const account of this.broker.accounts()) this.broker.returns.check(account)

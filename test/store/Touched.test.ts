@@ -31,6 +31,16 @@ describe("what transactions have touched", () => {
     assert.isUndefined(Touched.between(Touched.after("", 1, touched(many, [])), 0, 1), "too much of it")
   })
 
+  it("is forgotten of the oldest first, before the text is too long", () => {
+    let text = ""
+    for (let commits = 1; commits <= 500; commits++) {
+      text = Touched.after(text, commits, touched([commits], [commits]))
+      assert.isAtMost(text.length, 1_500)
+    }
+    assert.deepStrictEqual(Touched.between(text, 490, 500)?.accounts.size, 10)
+    assert.isUndefined(Touched.between(text, 0, 500))
+  })
+
   it("is known exactly or not at all, and its text stays short", () => {
     const transaction = fc.option(fc.tuple(fc.array(fc.nat(99_999)), fc.array(fc.nat(99_999)), fc.nat(1)), {
       nil: undefined

@@ -57,9 +57,10 @@ export class FakeCluster {
   lose(node: FakeNode) {
     this.members.delete(node.self)
     for (const [likeness, entry] of this.entries) if (entry.node === node) this.entries.delete(likeness)
+    const { as } = node // it may be reborn before the others are told
     this.tellAll(node, (other) => {
-      other.forgets(node.as)
-      other.host.events.lost(node.as)
+      other.forgets(as)
+      other.host.events.lost(as)
     })
   }
 

@@ -105,6 +105,12 @@ export const keptStore = ({ accounts = [], limits = {} }: KeptNodesOptions = {})
     return open
   }).pipe(Effect.orDie)
 
+/** The store of a server that leaves it to others to keep that in order. */
+export const leavesOrder = ({ sharing, ...store }: StoreService): StoreService => ({
+  ...store,
+  sharing: sharing && { ...sharing, keepsOrder: Effect.succeed(false) }
+})
+
 /** Servers that are nodes of one cluster without the protocol between them, and use one store. */
 export const startKeptNodes = <Name extends string>(
   names: ReadonlyArray<Name>,
