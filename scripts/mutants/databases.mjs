@@ -189,6 +189,13 @@ export const mutants = [
     test: kills
   },
   {
+    name: "a database that is not there yet is taken for one that refuses",
+    file: "store/PostgresEngine.ts",
+    search: 'isAway(error) ? "away" : "not-accessible"',
+    replace: '"not-accessible"',
+    test: "test/store/Postgres.test.ts"
+  },
+  {
     name: "Postgres says that a commit has failed, and is believed",
     file: "store/PostgresEngine.ts",
     search: "if (await this.hasCommitted(committing.transaction)) return committing.result",

@@ -450,8 +450,9 @@ export class Membership {
   }
 
   /**
-   * The dead stay dead. An engine that has lost a burial which it had confirmed lets the node go on that this one has taken for
-   * lost, and that may not know any better: its names are free, and nobody takes what it sends.
+   * The dead stay dead. A node that this one has taken for lost was once seen to go on, with an entry that showed it
+   * alive, as if the engine had lost a burial that it had confirmed. Such a node may not know any better: its names are
+   * free, and nobody takes what it sends.
    */
   private buryAgain(name: string, revision: number, lease: Incarnation.Lease) {
     if (!this.isSuspended) this.swapLease(revision, { ...lease, isAlive: false }, () => {}, name)

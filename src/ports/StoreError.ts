@@ -34,13 +34,16 @@ export type StoreObstacle =
   | "not-a-store"
   /** The folder does not exist, the permissions do not suffice, or the database refuses the connection. */
   | "not-accessible"
+  /** The database cannot be reached, or is starting or stopping: it may be there a moment later. */
+  | "away"
   /** The database is configured so that a power cut loses what it has committed. */
   | "not-durable"
   /** The package with the driver is not installed. */
   | "no-driver"
 
 /**
- * A store that cannot be opened. A server then does not start: exit status 2 after the message, which is one sentence.
+ * A store that cannot be opened. A server then does not start: exit status 2 after the message, which is one sentence; if
+ * the store is only away, 1.
  */
 export class StoreOpenError extends Data.TaggedError("StoreOpenError")<{
   readonly reason: StoreObstacle

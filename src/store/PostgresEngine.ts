@@ -56,7 +56,7 @@ export class PostgresEngine {
         toFailure(error).reason === "damaged"
           ? `the database is damaged where nothing can be rescued without it: ${describe(error)}; restore a backup`
           : `the database cannot be used: ${describe(error)}`
-      throw new StoreOpenError({ reason: "not-accessible", description, cause: error })
+      throw new StoreOpenError({ reason: isAway(error) ? "away" : "not-accessible", description, cause: error })
     }
   }
 
@@ -276,6 +276,21 @@ const failures: ReadonlyArray<readonly [code: RegExp, reason: StoreFailure]> = [
 ]
 
 const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "")
+
+/**
+ * Errors of a database that may be there a moment later: no server at the address, as after a power cut of both, or one
+ * that starts or stops (57P03 and others), or has no connection left.
+ */
+const away =
+  /^(?:57P0[123]|53300|08\w{3}|ENOENT|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/u
+
+const isAway = (error: unknown): boolean => {
+  const cause = error instanceof StoreError ? error.cause : error
+  // The driver gives no code to its own errors.
+  return (
+    away.test(codeOf(cause)) || (cause instanceof Error && /^(?:timeout|Connection terminated)/u.test(cause.message))
+  )
+}
 
 /** Whether a transaction has met damage, or went on after it had: then Postgres refuses everything else. */
 const metDamage = (error: unknown): boolean => {

@@ -271,7 +271,7 @@ withPostgres((database) => {
           driver: PostgresServer.driver
         }
         const [reason, message = ""] = yield* refusalOf(Postgres.make(options))
-        assert.strictEqual(reason, "not-accessible")
+        assert.strictEqual(reason, "away")
         assert.match(message, /^the database cannot be used: .*ENOENT/u)
       })
     )

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
 import type { Worker } from "node:worker_threads"
 import type { StoreService } from "../../ports/Store.js"
+import type { StoreOpenError } from "../../ports/StoreError.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
 import * as FileMode from "../../store/FileMode.js"
 import * as ExitStatus from "../ExitStatus.js"
@@ -126,13 +127,8 @@ export const open = (
       const Memory = yield* Effect.promise(() => import("../../store/Memory.js"))
       return yield* Memory.make(limits)
     }
-    if (isPostgres(target)) {
-      const Postgres = yield* Effect.promise(() => import("../../store/Postgres.js"))
-      return yield* Effect.mapError(
-        Postgres.make({ url: target, limits, driver: driver(), isShared }),
-        ExitStatus.asMisuse
-      )
-    }
+    if (isPostgres(target))
+      return yield* Effect.mapError(openPostgres(target, { isShared, limits }), ExitStatus.asMisuse)
     const scheme = schemeOf(target)
     if (scheme !== undefined) {
       const text = `--store takes a file, postgres://… or memory; ${scheme}:// is none of them`
@@ -144,6 +140,15 @@ export const open = (
       ExitStatus.asMisuse
     )
   })
+
+const openPostgres = (
+  target: string,
+  { isShared = false, limits = defaults }: OpenOptions
+): Effect.Effect<StoreService, StoreOpenError, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.promise(() => import("../../store/Postgres.js")),
+    (Postgres) => Postgres.make({ url: target, limits, driver: driver(), isShared })
+  )
 
 /** Opens the store of a server that does not run. Nothing reserves disk space for it, and it is not in memory. */
 export const openStopped = (target: string): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
@@ -161,13 +166,41 @@ const isOpenToOthers = (target: string): boolean => isFile(target) && FileMode.i
 const openToOthers =
   "others can read the file of the store, and only its owner can change that: chmod 600, or chown to the user of the server"
 
+/** How long a server that starts waits for its database, and how often it tries, in milliseconds. */
+const patience = { longest: 30_000, between: 500 }
+
+const warnOf = ({ message }: StoreOpenError) =>
+  Effect.annotateLogs(Effect.logWarning("the store is not there yet"), { reason: message })
+
+/**
+ * Waits for a database that is away, as after a power cut of both machines. If it stays away, the exit status is 1,
+ * after which systemd starts the server again.
+ */
+const whenThere = <A, R>(opened: Effect.Effect<A, StoreOpenError, R>): Effect.Effect<A, ExitStatus.Failure, R> => {
+  const deadline = performance.now() + patience.longest
+  const isAway = ({ reason }: StoreOpenError) => reason === "away" && performance.now() < deadline
+  const again: Effect.Effect<A, StoreOpenError, R> = Effect.catchIf(
+    Effect.delay(opened, patience.between),
+    isAway,
+    () => again
+  )
+  return opened.pipe(
+    Effect.catchIf(isAway, (error) => Effect.zipRight(warnOf(error), again)),
+    Effect.mapError((error) =>
+      error.reason === "away"
+        ? new ExitStatus.Failure({ status: ExitStatus.failed, message: error.message })
+        : ExitStatus.asMisuse(error)
+    )
+  )
+}
+
 /** `open` with metrics, for a server. */
 export const openMeasured = (
   target: string,
   options: OpenOptions
 ): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const store = yield* open(target, options)
+    const store = yield* isPostgres(target) ? whenThere(openPostgres(target, options)) : open(target, options)
     if (isOpenToOthers(target)) yield* Effect.annotateLogs(Effect.logWarning(openToOthers), { file: target })
     const Measured = yield* Effect.promise(() => import("../../store/Measured.js"))
     return yield* Measured.make(store)
