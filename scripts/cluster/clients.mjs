@@ -23,16 +23,19 @@ class Connection extends LineClient {
 }
 
 /** A client that comes again whenever its connection ends, to its own node or to another one. */
-class Client {
+export class Client {
   isHere = false
   isGone = false
+  /** Whether it goes on to the next node after each connection, and not to its own one first. */
+  wanders = false
+  words = "ack"
   /** Of this connection: messages that came, and how many of these were acknowledged. */
   messages = 0
   acknowledged = 0
 
   /** @param nodes each a `host` and a `port` */
   constructor(name, nodes) {
-    Object.assign(this, { name, nodes, attempts: 0 })
+    Object.assign(this, { name, nodes, attempts: 0, login: name })
   }
 
   come() {
@@ -45,9 +48,9 @@ class Client {
         if (isOver) return
         if (line === "* pong: in") {
           this.isHere = true
-          this.attempts = 0
-          this.messages = this.acknowledged = 0
+          if (!this.wanders) this.attempts = 0
           this.came()
+          this.#acknowledge()
         } else this.received(line)
       },
       () => {
@@ -59,7 +62,9 @@ class Client {
       }
     )
     this.connection = connection
-    connection.socket.write(`/hello ack\n${this.name}\n/ping in\n`)
+    // Not once it is here: messages may come before the reply to its ping, and count.
+    this.messages = this.acknowledged = 0
+    connection.socket.write(`/hello ${this.words}\n${this.login}\n/ping in\n`)
   }
 
   say(text) {
@@ -77,10 +82,14 @@ class Client {
     this.messages += 1
     this.ackTimer ??= setTimeout(() => {
       this.ackTimer = undefined
-      if (!this.isHere || this.messages === this.acknowledged) return
-      this.acknowledged = this.messages
-      this.say(`/ack ${this.messages}\n`)
+      this.#acknowledge()
     }, 20)
+  }
+
+  #acknowledge() {
+    if (!this.isHere || this.messages === this.acknowledged) return
+    this.acknowledged = this.messages
+    this.say(`/ack ${this.messages}\n`)
   }
 
   came() {}

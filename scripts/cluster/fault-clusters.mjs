@@ -1,8 +1,11 @@
 // The clusters of three nodes that faults happen to. Imported, not run.
+import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { execPath } from "node:process"
 import { drop, machine } from "./machines.mjs"
-import { natsServers, node } from "./processes.mjs"
+import { postgres } from "./postgres.mjs"
+import { main, natsServers, node } from "./processes.mjs"
 import { silentProxy } from "./proxy.mjs"
 
 /** The library that fakes a process's wall clock; undefined without `faketime`, or if this is not Linux. */
@@ -19,8 +22,14 @@ export const shapes = ["one", "three", "clocks", "machines"]
 
 const names = ["a", "b", "c"]
 
-/** Starts a cluster. `end()` ends its nodes in order, and everything else. */
-export const cluster = async (shape, { folder, term }) => {
+/** What nodes that keep lines are started with. */
+const keepingFlags = ["--insecure-passwords", "--registrations-per-address", "off"]
+
+/**
+ * Starts a cluster. With `keeps`, its nodes share a database. `end()` ends its nodes in order, and everything else, and
+ * returns what is wrong with the database.
+ */
+export const cluster = async (shape, { folder, keeps, term }) => {
   const place = mkdtempSync(join(folder, `${shape}-`))
   const machines = shape === "machines" ? [await machine(), await machine(), await machine()] : []
   const servers = await natsServers(shape === "one" ? 1 : 3, place, machines)
@@ -31,20 +40,31 @@ export const cluster = async (shape, { folder, term }) => {
     await Promise.all(servers.map((server) => server.end("SIGKILL")))
     for (const one of proxies) one.close()
     for (const one of machines) one.end()
+    const found = database?.isRunning ? checkStore(database.url) : []
+    await database?.end("SIGINT")
+    return found
   }
-  await Promise.all(servers.map((server) => server.start()))
+  const database = keeps ? postgres(place) : undefined
+  await Promise.all([...servers, ...(keeps ? [database] : [])].map((server) => server.start()))
   for (const [at, name] of names.entries()) {
     const own = machines.length > 0 ? [] : await Promise.all(servers.map(({ port }) => silentProxy(port)))
     proxies.push(...own)
     const urls = own.length > 0 ? own.map(({ port }) => `nats://127.0.0.1:${port}`) : servers.map(({ url }) => url)
     const clock = shape === "clocks" ? fakeClock(join(place, `${name}.clock`)) : undefined
     const flags = ["--cluster-term", `${term}s`, "--cluster-wait", "2m"]
+    if (keeps) flags.push("--store", database.url, ...keepingFlags)
     const environment = clock?.environment
     const one = await node({ name, folder: place, urls, flags, machine: machines[at], environment })
     nodes.push(Object.assign(one, { cut: cutOf(own, machines[at]), machine: machines[at], server: servers[at], clock }))
   }
   await Promise.all(nodes.map((one) => one.start()))
-  return { shape, nodes, servers, end }
+  return { shape, nodes, servers, database, end }
+}
+
+/** What `a-chat store check` finds in a store that nobody uses. */
+const checkStore = (url) => {
+  const { status, stderr, stdout } = spawnSync(execPath, [main, "store", "check", "--store", url], { encoding: "utf8" })
+  return status === 0 ? [] : [`store check exits with ${status}: ${stdout}${stderr}`]
 }
 
 /** Nothing fakes the monotonic clock: no command sets that one. */

@@ -4,7 +4,7 @@ import { drop } from "./machines.mjs"
 
 /**
  * By name: the shape of the cluster, what happens in words for the table of OPERATING.md, and the fault itself. `term`
- * is in milliseconds; `node`, `others` and `server` are chosen at random.
+ * is in milliseconds; `node`, `others` and `server` are chosen at random. With `keeps`, only where there is a database.
  */
 export const kinds = {
   kill: {
@@ -130,6 +130,46 @@ export const kinds = {
     shape: "machines",
     what: "the same, in one direction",
     act: ({ node, others: [other], term }) => until(2 * term, [drop({ from: node.machine, to: other.machine })])
+  },
+  "postgres-kill": {
+    shape: "three",
+    keeps: true,
+    what: "the database is killed, and started again after half a second",
+    act: async ({ database }) => {
+      await database.crash()
+      await setTimeout(500)
+      await database.start()
+    }
+  },
+  "postgres-stop": {
+    shape: "three",
+    keeps: true,
+    what: "the database is stopped for two terms",
+    act: async ({ database, term }) => {
+      await database.end("SIGINT")
+      await setTimeout(2 * term)
+      await database.start()
+    }
+  },
+  "postgres-pause": {
+    shape: "three",
+    keeps: true,
+    what: "the database stands still for two terms",
+    act: async ({ database, term }) => {
+      database.signalAll("SIGSTOP")
+      await setTimeout(2 * term)
+      database.signalAll("SIGCONT")
+    }
+  },
+  "postgres-and-node": {
+    shape: "three",
+    keeps: true,
+    what: "a node and the database are killed, and started again",
+    act: async ({ database, node, random, term }) => {
+      await Promise.all([database.crash(), node.end("SIGKILL")])
+      await setTimeout(500 + random() * term)
+      await Promise.all([database.start(), node.start()])
+    }
   }
 }
 

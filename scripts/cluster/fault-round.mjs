@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { Courtier, Pretender, Talker, account } from "./clients.mjs"
 import { kinds } from "./fault-kinds.mjs"
+import { keeping } from "./kept.mjs"
 import { metrics, readiness } from "./processes.mjs"
 
 const until = async (holds, millis, what) => {
@@ -28,7 +29,7 @@ const inFlight = async (node) => {
  * names of files, and
  *   whether to be `verbose`
  */
-export const round = async (kind, { nodes, servers }, options) => {
+export const round = async (kind, { database, nodes, servers }, options) => {
   const { number, random } = options
   const pick = (list) => list[Math.floor(random() * list.length)]
   const names = nodes.flatMap(({ name }) => Array.from({ length: options.clients }, (_, i) => `${name}${i}`))
@@ -40,57 +41,94 @@ export const round = async (kind, { nodes, servers }, options) => {
   const reign = Object.assign([], { faults: [], given: 0 })
   const pretenders = nodes.map((node) => new Pretender("king", node, reign))
   const courtiers = nodes.map((node) => new Courtier(`page-${node.name}`, [node]))
-  const clients = [...talkers, ...pretenders, ...courtiers]
+  const kept = database === undefined ? undefined : await keeping(nodes, String(number))
+  const clients = [...talkers, ...pretenders, ...courtiers, ...(kept?.clients ?? [])]
   for (const client of clients) client.come()
   const problems = []
   const wait = async (holds, millis, what) => problems.push(...[await until(holds, millis, what)].filter(Boolean))
-  await wait(() => talkers.every(({ isHere }) => isHere), 30_000, "not all clients could log in before the fault")
+  const regulars = [...talkers, ...(kept?.clients ?? [])]
+  const areAllHere = () => regulars.every(({ isHere }) => isHere)
+  await wait(areAllHere, 30_000, "not all clients could log in before the fault")
   for (const talker of talkers) talker.isResting = false
+  kept?.rest(false)
   const talking = setInterval(() => {
     for (const talker of talkers) talker.talk(1 + Math.floor(Math.random() * 5))
     for (const courtier of courtiers) courtier.talk("king")
   }, 20)
+  const keepingOn = setInterval(() => kept?.talk(), 20)
   await setTimeout(1000)
   const node = pick(nodes)
   const others = nodes.filter((one) => one !== node)
   const server = pick(servers)
   const began = performance.now()
-  await kinds[kind].act({ node, others, server, servers, term: 1000 * options.term, random })
+  await kinds[kind].act({ database, node, others, server, servers, term: 1000 * options.term, random })
   await setTimeout(2000)
   await wait(
     async () => (await Promise.all(nodes.map(isReady))).every(Boolean),
     90_000,
     "not all nodes are ready again"
   )
-  await wait(() => talkers.every(({ isHere }) => isHere), 60_000, "not all clients are back")
+  await wait(areAllHere, 60_000, "not all clients are back")
   await setTimeout(2000)
   const took = (performance.now() - began) / 1000
   clearInterval(talking)
   for (const talker of talkers) talker.isResting = true
+  kept?.rest(true)
   await wait(() => talkers.every(({ open }) => open.size === 0), 30_000, "lines without an outcome")
+  // First, since accounts send again what returned, which is in flight meanwhile.
+  if (kept !== undefined) {
+    await wait(kept.isComplete, 60_000, "kept lines that not everybody was given")
+    await wait(async () => (await waiting(others[0])) === 0, 20_000, "lines that wait in the store")
+    problems.push(...(await faultsOfStore(others[0])))
+  }
   await wait(
     async () => (await Promise.all(nodes.map(inFlight))).every((count) => count === 0),
     10_000,
     "pairs in flight"
   )
+  clearInterval(keepingOn)
+  const store = kept?.account()
   const { counts, faults: found, reasons } = account(talkers)
-  problems.push(...found, ...reign.faults)
+  problems.push(...found, ...reign.faults, ...(store?.faults ?? []))
   for (const one of nodes) problems.push(...(await faultsOfLedger(one)))
   for (const client of clients) client.go()
   await setTimeout(300)
   const line = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`)
   console.log(
     `${problems.length === 0 ? "ok    " : "FAILED"} ${number} ${kind} of ${/^(?:nats|engine)/u.test(kind) ? server.name : node.name}: ` +
-      `${took.toFixed(1)} s; ${counts.sent} sent, ${counts.received} came; ${line.join(", ")}; the king got ${reign.given}`
+      `${took.toFixed(1)} s; ${counts.sent} sent, ${counts.received} came; ${line.join(", ")}; the king got ${reign.given}` +
+      (store === undefined
+        ? ""
+        : `; ${store.counts.stored} kept, given ${store.counts.given} times, and ${store.counts.again} again`)
   )
   for (const problem of problems.slice(0, 10)) console.log(`         ${problem}`)
   if (problems.length > 10) console.log(`         and ${problems.length - 10} more`)
   if (problems.length > 0 || options.verbose) showLogs(nodes, servers, number)
-  return { kind, took, counts, reasons, given: reign.given, problems }
+  return { kind, took, counts, reasons, given: reign.given, kept: store?.counts, problems }
+}
+
+/** Direct lines that no device of their recipient was given; undefined if the node does not say. */
+const waiting = async (node) => (await metrics(node))?.("achat_store_waiting_lines")
+
+/** The ledger of the store, which is the same at all nodes. */
+const faultsOfStore = async (node) => {
+  const now = await patientMetrics(node)
+  if (now === undefined) return [`${node.name} shows no metrics`]
+  const [stored, given, expired] = ["stored", "given", "expired"].map((fate) => now(`achat_store_${fate}_total`))
+  const left = now("achat_store_waiting_lines")
+  if (stored === given + left + expired && expired === 0) return []
+  return [`the store's ledger does not close: ${stored} stored, ${given} given, ${left} wait, ${expired} expired`]
+}
+
+/** The metrics of a node that may be busy. */
+const patientMetrics = async (node) => {
+  let now
+  await until(async () => (now = await metrics(node)) !== undefined, 20_000)
+  return now
 }
 
 const faultsOfLedger = async (node) => {
-  const now = await metrics(node)
+  const now = await patientMetrics(node)
   if (now === undefined) return [`${node.name} shows no metrics`]
   const faults = []
   const pairs = (fate) => now(`achat_pairs_${fate}_total`)

@@ -6,6 +6,7 @@
 //   --term 6             the term, in seconds
 //   --clients 4          clients at each node
 //   --seed N             repeats what is chosen at random, not when it happens
+//   --store              the nodes share a database, and keep lines in it: accounts with two devices each, and a room
 //   --json FILE          keeps the results
 //   --update-docs FILE,...  runs nothing, and writes the results in these files into the table of OPERATING.md
 //   --verbose            shows what the nodes log
@@ -16,7 +17,7 @@
 // arrived; the ledgers of all nodes close; and nothing comes to the owner of a name that another client has had since.
 //
 // The kinds are in fault-kinds.mjs. Those of machines need network namespaces, and those of clocks need libfaketime.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -26,6 +27,7 @@ import { kinds } from "./fault-kinds.mjs"
 import { merge, table } from "./fault-report.mjs"
 import { round } from "./fault-round.mjs"
 import { enter, noMachines } from "./machines.mjs"
+import { postgresPrograms } from "./postgres.mjs"
 import { natsServer } from "./processes.mjs"
 
 const text = { type: "string" }
@@ -38,6 +40,7 @@ const { values } = parseArgs({
     only: text,
     term: { ...text, default: "6" },
     clients: { ...text, default: "4" },
+    store: { type: "boolean", default: false },
     json: text,
     "update-docs": text,
     verbose: { type: "boolean", default: false }
@@ -55,9 +58,15 @@ const refuse = (message) => {
 if (natsServer === undefined) {
   refuse("nats-server is not installed; in Debian and Ubuntu: apt-get install nats-server")
 }
-const only = values.only?.split(",") ?? Object.keys(kinds)
+if (values.store && postgresPrograms === undefined) {
+  refuse("Postgres is not installed; in Debian and Ubuntu: apt-get install postgresql")
+}
+const only = values.only?.split(",") ?? Object.keys(kinds).filter((kind) => values.store || !kinds[kind].keeps)
 const unknown = only.find((kind) => !(kind in kinds))
 if (unknown !== undefined) refuse(`no kind ${unknown}; there are ${Object.keys(kinds).join(", ")}`)
+
+const needy = only.find((kind) => kinds[kind].keeps)
+if (needy !== undefined && !values.store) refuse(`${needy} needs --store`)
 
 const obstacles = {
   machines: noMachines(),
@@ -75,6 +84,7 @@ for (const shape of Object.keys(obstacles)) {
 if (possible.some((kind) => kinds[kind].shape === "machines")) await enter()
 
 const folder = mkdtempSync(join(tmpdir(), "achat-faults-"))
+chmodSync(folder, 0o711) // for the user of Postgres
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
 // Without a handler, no event of the end comes, and the nodes and NATS servers would go on.
 for (const [signal, number] of [
@@ -119,17 +129,25 @@ const work = async (numbers, random) => {
       const kind = order[number]
       const { shape } = kinds[kind]
       if (current?.shape !== shape) {
-        await current?.end()
+        await end(current)
         current = undefined
-        current = await cluster(shape, { folder, term })
+        current = await cluster(shape, { folder, keeps: values.store, term })
       }
       const { clients, verbose } = values
       results.push(await round(kind, current, { number: number + 1, random, term, clients: Number(clients), verbose }))
       keep()
     }
   } finally {
-    await current?.end()
+    await end(current)
   }
+}
+
+/** Ends a cluster. What is wrong with its store at the end counts as a fault of the last round. */
+const end = async (cluster) => {
+  const found = (await cluster?.end()) ?? []
+  for (const problem of found) console.log(`FAILED ${problem}`)
+  results.at(-1)?.problems.push(...found)
+  if (found.length > 0) keep()
 }
 
 const jobs = Math.min(Number(values.jobs), order.length)

@@ -1,8 +1,10 @@
 // A database server as a process of this machine, on a Unix socket. Imported, not run.
 import { execFileSync } from "node:child_process"
+import { once } from "node:events"
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
-import { env, getuid } from "node:process"
+import { env, getuid, kill } from "node:process"
+import { setTimeout } from "node:timers/promises"
 import { Process } from "./processes.mjs"
 
 const debian = "/usr/lib/postgresql"
@@ -21,6 +23,18 @@ const user = () => {
   const users = readFileSync("/etc/passwd", "utf8").split("\n")
   const [, , uid, gid] = (users.find((line) => /^(?:postgres|nobody):/u.test(line)) ?? "").split(":")
   return { uid: Number(uid), gid: Number(gid) }
+}
+
+/** The processes that this one has started (Linux). */
+const childrenOf = (pid) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
+
+const sendTo = (pid, signal) => {
+  try {
+    kill(pid, signal)
+  } catch {
+    // It ended with its parent.
+  }
 }
 
 const program = (name) => join(postgresPrograms, name)
@@ -46,6 +60,22 @@ export const postgres = (folder) => {
   const command = [program("postgres"), "-D", data, "-k", place, "-c", "listen_addresses="]
   const isReady = async () => server.latest.includes("ready to accept connections")
   const server = new Process("postgres", command, isReady, options)
+  const all = (signal) => {
+    const { pid } = server.child
+    const children = childrenOf(pid)
+    // The first one first: it would start others again.
+    for (const one of [pid, ...children]) sendTo(one, signal)
+    return children
+  }
+  /** Sends a signal to all of its processes. */
+  server.signalAll = all
+  /** Kills all of its processes, and waits until they are gone: before that, the next start is refused. */
+  server.crash = async () => {
+    const ended = once(server.child, "exit")
+    const children = all("SIGKILL")
+    await ended
+    while (children.some((pid) => existsSync(`/proc/${pid}`))) await setTimeout(5)
+  }
   server.url = `postgres://chat@/postgres?host=${place}`
   return server
 }

@@ -8,7 +8,8 @@ import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { answers, freePort } from "../port.mjs"
 
-const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
+/** The built program. */
+export const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 
 /** The program of NATS, also where it is not in the PATH, as in Debian; undefined if it is not installed. */
 export const natsServer = [...(env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin"]

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { eventually } from "../support/Eventually.js"
 import * as NatsServers from "../support/NatsServers.js"
+import * as PostgresServer from "../support/PostgresServer.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -51,5 +52,26 @@ describe.skipIf(missing)("npm run cluster-faults", () => {
       yield* eventually(() => !children.some(runs), "a server goes on")
       assert.isAtLeast(children.length, 4)
     })
+  )
+})
+
+describe.skipIf(missing ?? PostgresServer.missing)("npm run cluster-faults -- --store", () => {
+  it.scopedLive(
+    "accounts for every line that is kept, although the database is killed",
+    () =>
+      Effect.gen(function* () {
+        const flags = ["--store", "--rounds", "1", "--only", "postgres-kill", "--term", "3", "--clients", "1"]
+        const script = yield* Effect.acquireRelease(
+          Effect.sync(() => spawn("node", ["scripts/cluster/faults.mjs", ...flags], { cwd: root, detached: true })),
+          ({ pid }) => Effect.ignore(Effect.try(() => process.kill(-(pid ?? 0), "SIGKILL"))) // all have ended
+        )
+        let output = ""
+        for (const stream of [script.stdout, script.stderr]) stream.on("data", (text) => (output += String(text)))
+        const [status] = yield* Effect.promise(() => once(script, "close"))
+        assert.strictEqual(status, 0, output)
+        const [, kept] = /; (\d+) kept, given \d+ times/u.exec(output) ?? []
+        assert.isAbove(Number(kept), 0, output)
+      }),
+    150_000
   )
 })
