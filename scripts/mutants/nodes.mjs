@@ -346,6 +346,20 @@ export const mutants = [
     test: "test/cluster/NodeLink.test.ts"
   },
   {
+    name: "a node that sends nothing acknowledges nothing",
+    file: wiring,
+    search: "for (const link of links) link.acknowledge()",
+    replace: "links.length = 0",
+    test: "test/cluster/MakeNodes.test.ts"
+  },
+  {
+    name: "a node waits with its acknowledgement although much of the window is used",
+    file: link,
+    search: "    if (this.owedBytes >= ",
+    replace: "    if (this.owedBytes < 0 && this.owedBytes >= ",
+    test: "test/cluster/NodeLink.test.ts"
+  },
+  {
     name: "frames to another incarnation of a node are taken",
     file: wiring,
     search: "header.to !== this.membership.incarnation ||",
@@ -399,7 +413,7 @@ export const mutants = [
     file: elsewhere,
     search: "    if (entry.revision <= this.toldUpTo) return\n",
     replace: "",
-    test: "test/cluster/NamesElsewhere.test.ts"
+    nodes
   },
   {
     name: "a name that was read while the watch started again stays",

@@ -6,7 +6,7 @@ export interface NodeLinkActions {
   readonly transmit: (frame: Uint8Array) => void
   readonly received: (content: Uint8Array) => void
   readonly hasRoom: () => void
-  /** Something is to be acknowledged: calls `acknowledge` once everything that waits now has been taken. */
+  /** Something is to be acknowledged: calls `acknowledge` after `acknowledgeAfter`. */
   readonly owesAck: () => void
 }
 
@@ -23,6 +23,15 @@ interface Sent {
   readonly number: number
   readonly frame: Uint8Array
 }
+
+/**
+ * How long an acknowledgement waits for a content that takes it along, in milliseconds: nearly always the report of what
+ * became of the lines. Far below `probeAfter`.
+ */
+export const acknowledgeAfter = 10
+
+/** The part of the window after which an acknowledgement does not wait: the other node would soon have to. */
+const promptPart = 1 / 8
 
 /** No content is asked for again before, in milliseconds: those asked for are on their way. */
 const resumeEvery = 50
@@ -53,6 +62,8 @@ export class NodeLink {
   /** While this node is suspended, it says nothing. */
   private isSilent = false
   private isOwing = false
+  /** The bytes that were taken since this node last said what it has. */
+  private owedBytes = 0
   /** How many frames were sent again, and how many came twice or too early. */
   readonly counts = { resent: 0, repeated: 0, gaps: 0 }
 
@@ -85,6 +96,7 @@ export class NodeLink {
     if (this.isSilent) return
     Frame.write(frame, { ...this.header(Frame.Kind.content), number })
     this.isOwing = false
+    this.owedBytes = 0
     this.actions.transmit(frame)
   }
 
@@ -100,6 +112,7 @@ export class NodeLink {
   acknowledge() {
     if (!this.isOwing) return
     this.isOwing = false
+    this.owedBytes = 0
     this.say(Frame.Kind.ack)
   }
 
@@ -144,8 +157,10 @@ export class NodeLink {
       this.early.delete(this.taken + 1)
       this.actions.received(next.subarray(Frame.headerBytes))
       this.taken += 1
+      this.owedBytes += next.length
     }
-    return this.owe()
+    this.owe()
+    if (this.owedBytes >= this.options.windowBytes * promptPart) this.acknowledge()
   }
 
   private owe() {

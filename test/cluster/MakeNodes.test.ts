@@ -27,6 +27,18 @@ describe("MakeNodes", () => {
     })
   )
 
+  it.scopedLive("acknowledges what it has taken, also if it has nothing to send", () =>
+    Effect.gen(function* () {
+      const memory = yield* Memory.make()
+      const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
+      yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
+      a.nodes.send(a.other("b"), content("one"))
+      const inFlight = () => a.nodes.inspect().others.map(({ inFlightBytes }) => inFlightBytes)
+      assert.deepStrictEqual(inFlight(), [content("one").length])
+      yield* until(() => b.told.includes("received a one") && inFlight().join() === "0")
+    })
+  )
+
   it.scopedLive("gives a name to one node, and tells the others where it is", () =>
     Effect.gen(function* () {
       const memory = yield* Memory.make()

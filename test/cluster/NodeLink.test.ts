@@ -76,6 +76,18 @@ describe("NodeLink", () => {
     assert.deepStrictEqual(shown(b.flush()), ["content 1 ack 1"])
   })
 
+  it("acknowledges an eighth of the window at once, since the other node would soon have to wait", () => {
+    const { a, b } = ends(16 * content("one").length)
+    a.send("one")
+    b.take(...a.flush())
+    assert.deepStrictEqual([b.told, shown(b.flush())], [["one", "owesAck"], []])
+    a.send("two", "six")
+    b.take(...a.flush())
+    assert.deepStrictEqual(shown(b.flush()), ["ack 0 ack 2"])
+    b.link.acknowledge()
+    assert.deepStrictEqual(shown(b.flush()), ["ack 0 ack 3"])
+  })
+
   it("has a window, and tells when it has room", () => {
     const { a, b } = ends(2 * content("four").length)
     assert.deepStrictEqual(a.send("four", "four", "five", "five"), [true, true, false, false])
