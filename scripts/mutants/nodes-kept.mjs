@@ -8,6 +8,13 @@ const slow = "test/cluster/kept-slow.test.ts"
 
 export const mutants = [
   {
+    name: "a node that has come back takes devices of nodes that it does not know yet",
+    file: "cluster/ServersOfStore.ts",
+    search: "if (this.unknown.length === 0) this.areKnown.unsafeOpen()",
+    replace: "if (this.unknown.length >= 0) this.areKnown.unsafeOpen()",
+    test: devices
+  },
+  {
     name: "a line that another server has stored is not asked for",
     file: "conversations/Announcements.ts",
     search: "this.broker.announced(conversation, keyOf(conversation, parties), last)",

@@ -223,7 +223,7 @@ class Chat {
   private readonly events: NodesEvents = {
     appeared: (node) => this.servers?.appeared(node),
     received: (node, content) => {
-      if (isOfMessages(content)) return this.servers?.received(node, content)
+      if (isOfMessages(content)) return this.receivedMessages(node, content)
       const { isWhole, mayHaveLines, pieces, reports, unread } = decode(content)
       if (!isWhole) this.cannotRead(node)
       if (mayHaveLines) this.trafficTo(node).reportLoss()
@@ -256,13 +256,21 @@ class Chat {
     nameTaken: (likeness, name) => this.names.taken(likeness, name)
   }
 
-  /** Logged once: such a node may send many. */
+  private receivedMessages(node: OtherNode, content: Uint8Array) {
+    if (this.servers !== undefined) return this.servers.received(node, content)
+    this.reportOnce(node, "another node uses a store, and this one does not; all nodes have to use the same store")
+  }
+
   private cannotRead(node: OtherNode) {
     this.unreadable += 1
+    this.reportOnce(node, "another node sends what this one cannot read; all nodes have to run the same version")
+  }
+
+  /** Such a node may send many. */
+  private reportOnce(node: OtherNode, message: string) {
     if (this.misunderstood.has(node)) return
     this.misunderstood.add(node)
     const { incarnation, name } = node
-    const message = "another node sends what this one cannot read; all nodes have to run the same version"
     this.fork(Effect.annotateLogs(Effect.logError(message), { node: name, incarnation }))
   }
 

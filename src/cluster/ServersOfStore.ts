@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Message, OtherServer, OtherServers, OtherServersEvents } from "../ports/OtherServers.js"
 import type { Nodes } from "./Nodes.js"
@@ -17,13 +18,24 @@ interface Collaborators {
 interface Traffic {
   /** The server that runs there, once it has introduced itself. A server without a store never does. */
   server: OtherServer | undefined
+  /** It has been introduced to this one, and asks for devices before it takes them. */
+  knowsThis: boolean
   readonly texts: Array<string>
   /** Until `hasRoom`. */
   mustWait: boolean
 }
 
-/** The part of the introductions: the first message between two nodes, which has the id of its server. */
+/** The part of the introductions: the first message between two nodes, which has the id of its server, and the answer. */
 const introduction = ""
+
+/** A server that starts or comes back waits for so long at most until it and each of the others know each other. */
+const introductionTime = Duration.seconds(2)
+
+const logUnknown = (nodes: ReadonlyArray<OtherNode>) =>
+  Effect.annotateLogs(
+    Effect.logError("other nodes have not said which server they are; all nodes have to use the same store"),
+    { nodes: nodes.map(({ name }) => name).join(", ") }
+  )
 
 const logDefect = (defect: unknown) =>
   Effect.logError("a defect in what a server does before it resumes", Cause.die(defect))
@@ -37,6 +49,8 @@ export class ServersOfStore implements OtherServers {
   private readonly settlements: Array<Effect.Effect<void>> = []
   private readonly traffic = new Map<OtherNode, Traffic>()
   private collaborators: Collaborators | undefined = undefined
+  /** Open while this server and all others know each other. */
+  private readonly areKnown = Effect.unsafeMakeLatch(true)
 
   constructor(readonly self: string) {}
 
@@ -60,7 +74,28 @@ export class ServersOfStore implements OtherServers {
 
   /** Does what was registered, in that order. A defect is logged, and the rest is done all the same. */
   get settle(): Effect.Effect<void> {
-    return Effect.forEach(this.settlements, (settle) => Effect.catchAllDefect(settle, logDefect), { discard: true })
+    const settled = Effect.forEach(this.settlements, (settle) => Effect.catchAllDefect(settle, logDefect), {
+      discard: true
+    })
+    return Effect.zipRight(this.introductions, settled)
+  }
+
+  /** Before it knows the others, this server would take their devices as if they were lost, and they those of this one. */
+  private get introductions(): Effect.Effect<void> {
+    return Effect.flatMap(Effect.timeoutOption(this.areKnown.await, introductionTime), () =>
+      this.unknown.length === 0 ? Effect.void : logUnknown(this.unknown)
+    )
+  }
+
+  private get unknown(): ReadonlyArray<OtherNode> {
+    return [...this.traffic].flatMap(([node, { knowsThis, server }]) =>
+      server === undefined || !knowsThis ? node : []
+    )
+  }
+
+  private checkKnown() {
+    if (this.unknown.length === 0) this.areKnown.unsafeOpen()
+    else this.areKnown.unsafeClose()
   }
 
   /** The server has started. Everything that follows is in the broker's turn. */
@@ -69,8 +104,9 @@ export class ServersOfStore implements OtherServers {
   }
 
   appeared(node: OtherNode) {
-    const traffic: Traffic = { server: undefined, texts: [], mustWait: false }
+    const traffic: Traffic = { server: undefined, knowsThis: false, texts: [], mustWait: false }
     this.traffic.set(node, traffic)
+    this.checkKnown()
     this.put([traffic], { part: introduction, message: this.self })
   }
 
@@ -86,10 +122,13 @@ export class ServersOfStore implements OtherServers {
   }
 
   private introduced({ name }: OtherNode, traffic: Traffic, id: Message) {
-    if (typeof id !== "string") return
-    const server = { id, name }
-    traffic.server = server
-    for (const { appeared } of this.parts.values()) appeared?.(server)
+    if (typeof id === "string") {
+      const server = { id, name }
+      traffic.server = server
+      this.put([traffic], { part: introduction, message: true })
+      for (const { appeared } of this.parts.values()) appeared?.(server)
+    } else traffic.knowsThis = true
+    this.checkKnown()
   }
 
   hasRoom(node: OtherNode) {
@@ -102,6 +141,7 @@ export class ServersOfStore implements OtherServers {
   lost(node: OtherNode) {
     const server = this.traffic.get(node)?.server
     this.traffic.delete(node)
+    this.checkKnown()
     if (server !== undefined) for (const { lost } of this.parts.values()) lost?.(server)
   }
 

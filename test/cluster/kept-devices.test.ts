@@ -230,6 +230,31 @@ describe("a device that logs in at another node", () => {
     })
   )
 
+  it.scoped("waits for a node that has come back until that knows where the device is", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
+      const old = yield* account(a, "bob/main")
+      yield* passes(500)
+      const node = cluster.node("b")
+      node.suspend()
+      yield* settle
+      node.hold()
+      node.rebear()
+      yield* settle
+      node.resume()
+      yield* passes(1_000)
+      const early = yield* b.connect
+      early.say(...login("bob/main"))
+      yield* early.ended
+      assert.match(early.received.at(-1) ?? "", /^! \S+ retry=\d+ fatal/u)
+      assert.isFalse(old.end().inOrder)
+      node.letGo()
+      yield* settle
+      yield* account(b, "bob/main")
+      assert.include(old.received.at(-1) ?? "", "! logged-out reason=replaced fatal")
+    })
+  )
+
   it.scoped("leaves the account's other devices alone", () =>
     Effect.gen(function* () {
       const { a, b } = yield* startKeptNodes(["a", "b"])
