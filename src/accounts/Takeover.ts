@@ -64,7 +64,7 @@ export class Takeover {
     return Effect.scoped(
       Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) => {
         this.fork = fork
-        return Effect.never
+        return Effect.async<never>(() => {}) // `Effect.never` keeps the process of a simulated server that crashes alive
       })
     )
   }
