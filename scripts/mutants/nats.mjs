@@ -4,6 +4,13 @@ const table = "cluster/NatsTable.ts"
 
 export const mutants = [
   {
+    name: "a term that three milliseconds do not divide has no watches",
+    file: "cluster/NatsJetStream.ts",
+    search: "Math.round(heartbeatMillis * 1e6)",
+    replace: "heartbeatMillis * 1e6",
+    test
+  },
+  {
     name: "several nodes change an entry of the same revision",
     file: table,
     search: "if (expected === 0 || !this.connection.isClustered) return",

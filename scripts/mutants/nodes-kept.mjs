@@ -5,6 +5,7 @@ const reports = "test/cluster/kept-reports.test.ts"
 const retention = "test/cluster/kept-retention.test.ts"
 const holding = "test/conversations/Holding.test.ts"
 const slow = "test/cluster/kept-slow.test.ts"
+const seam = "test/conversations/Seam.test.ts"
 
 export const mutants = [
   {
@@ -258,5 +259,40 @@ export const mutants = [
     search: "others === alone ? undefined : (account) => devices.isLive(account)",
     replace: "undefined",
     test: slow
+  },
+  {
+    name: "an announced line is where a device begins that has been given none",
+    file: "conversations/Feed.ts",
+    search: "if (this.isOver || this.isUnknown(conversation)) return\n",
+    replace: "if (this.isOver) return\n",
+    test: seam
+  },
+  {
+    name: "an own line is where a device begins, although others may be before it",
+    file: "conversations/Feed.ts",
+    search: "if (this.isUnknown(conversation)) return this.noteOwn(conversation, line, by)\n",
+    replace: "\n",
+    test: seam
+  },
+  {
+    name: "a line that was stored while a device asked what waits is left out",
+    file: "conversations/Feed.ts",
+    search: "if (this.isIncomplete) this.broker.askAgain?.(this)",
+    replace: "if (this.isOver) this.broker.askAgain?.(this)",
+    test: seam
+  },
+  {
+    name: "an own line is given before those of others that were stored before it",
+    file: "conversations/Feed.ts",
+    search: "if (seq > before + 1 || !this.window.hasRoom)",
+    replace: "if (!this.window.hasRoom)",
+    test: seam
+  },
+  {
+    name: "an own line is given again that was on a page",
+    file: "conversations/Feed.ts",
+    search: "if (seq <= before) return // it was on the last page\n",
+    replace: "\n",
+    test: seam
   }
 ]

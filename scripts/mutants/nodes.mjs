@@ -413,7 +413,7 @@ export const mutants = [
     file: elsewhere,
     search: "    if (entry.revision <= this.toldUpTo) return\n",
     replace: "",
-    nodes
+    test: "test/cluster/NamesElsewhere.test.ts"
   },
   {
     name: "a name that was read while the watch started again stays",

@@ -150,7 +150,7 @@ export class NatsJetStream {
           replay_policy: "instant",
           max_deliver: -1,
           flow_control: true,
-          idle_heartbeat: heartbeatMillis * 1e6,
+          idle_heartbeat: Math.round(heartbeatMillis * 1e6), // nats-server refuses a fraction
           inactive_threshold: 30e9,
           mem_storage: true,
           num_replicas: 1

@@ -37,6 +37,23 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
     }))
   )
 
+  it.scopedLive("has watches whatever its term is", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServers.one()
+      for (const term of ["1 second", "2 seconds", "2500 millis", "10 seconds"] as const) {
+        const { directory } = yield* Nats.make({ ...options, term, servers: [server.url], node: "a" })
+        let isCurrent = false
+        yield* directory.watch("nodes", {
+          restarted: () => {},
+          put: () => {},
+          removed: () => {},
+          current: () => (isCurrent = true)
+        })
+        yield* eventually(() => isCurrent, `no watch with a term of ${term}`)
+      }
+    })
+  )
+
   describe("three servers", () => {
     const scope = Effect.runSync(Scope.make())
     let servers: ReadonlyArray<NatsServers.NatsServer> = []
