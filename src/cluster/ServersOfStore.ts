@@ -60,7 +60,10 @@ export class ServersOfStore implements OtherServers {
 
   readonly part: OtherServers["part"] = (name, events) => {
     this.parts.set(name, events)
-    return { send: (message, to) => this.send({ part: name, message }, to) }
+    return {
+      send: (message, to) => this.send({ part: name, message }, to),
+      mustWait: (server) => [...this.traffic.values()].some((traffic) => traffic.server === server && traffic.mustWait)
+    }
   }
 
   readonly beforeResuming: OtherServers["beforeResuming"] = (settle) => {
@@ -136,6 +139,9 @@ export class ServersOfStore implements OtherServers {
     if (traffic === undefined) return
     traffic.mustWait = false
     this.flush()
+    const { mustWait, server } = traffic
+    if (mustWait || server === undefined) return
+    for (const part of this.parts.values()) part.hasRoom?.(server)
   }
 
   lost(node: OtherNode) {

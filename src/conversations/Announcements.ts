@@ -27,7 +27,8 @@ export class Announcements {
   constructor(private readonly broker: Collaborators) {
     this.part = broker.devices.others.part("lines", {
       received: (_server, message) => this.received(message),
-      lost: (server) => void this.due.delete(server)
+      lost: (server) => void this.due.delete(server),
+      hasRoom: () => this.sendSoon()
     })
   }
 
@@ -45,7 +46,7 @@ export class Announcements {
     for (const server of servers) {
       let ofServer = this.due.get(server)
       if (ofServer === undefined) {
-        if (this.due.size === 0) this.broker.atEnd(this.send)
+        this.sendSoon()
         this.due.set(server, (ofServer = new Map()))
       }
       const due = ofServer.get(conversation)
@@ -54,15 +55,21 @@ export class Announcements {
     }
   }
 
+  private sendSoon() {
+    this.broker.atEnd(this.send)
+  }
+
   private readonly send = () => {
     const { due } = this
     for (const [server, conversations] of due) {
+      // Until it takes more, each conversation is due once, however many lines are stored.
+      if (this.part.mustWait(server)) continue
+      due.delete(server)
       const all = Array.from(conversations, ([conversation, { key, last }]) => [conversation, last, ...partiesOf(key)])
       for (let from = 0; from < all.length; from += maxConversations) {
         this.part.send(all.slice(from, from + maxConversations), server)
       }
     }
-    due.clear()
   }
 
   private received(message: Message) {

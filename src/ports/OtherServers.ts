@@ -23,6 +23,8 @@ export interface OtherServersEvents {
    * cut it may appear again, with the same id.
    */
   readonly lost?: (server: OtherServer) => void
+  /** What was sent to this server need not wait any more (`OtherServersPart.mustWait`). */
+  readonly hasRoom?: (server: OtherServer) => void
 }
 
 /**
@@ -50,13 +52,15 @@ export interface OtherServers {
 export interface OtherServersPart {
   /** Sends a message at the end of the turn: to one server, by default to all that are known now. */
   readonly send: (message: Message, to?: OtherServer) => void
+  /** Whether messages to this server wait in memory until it takes more: what can be put together had better wait as well. */
+  readonly mustWait: (server: OtherServer) => boolean
 }
 
 /** A server that is alone. */
 export const alone: OtherServers = {
   self: "",
   all: [],
-  part: () => ({ send: () => {} }),
+  part: () => ({ send: () => {}, mustWait: () => false }),
   beforeResuming: () => {}
 }
 

@@ -85,4 +85,31 @@ describe("lines to an account, on several nodes", () => {
       assert.deepStrictEqual(yield* seen(bob, "from"), ["from alice: one"])
     })
   )
+
+  it.scoped("are announced once where a server takes no messages for a while", () =>
+    Effect.gen(function* () {
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
+      const alice = yield* account(a, "alice/main")
+      const bob = yield* account(b, "bob/main", "seq")
+      yield* settle
+      cluster.window = 1
+      cluster.node("b").hold()
+      const { sent } = cluster.node("a")
+      const before = sent.length
+      for (let round = 0; round < 100; round++) {
+        alice.say(`bob: ${round}`)
+        yield* settle
+      }
+      cluster.node("b").letGo()
+      yield* seen(bob, "from alice seq=100 ")
+      assert.lengthOf(messages(bob), 100)
+      const announced = sent.slice(before).flatMap(
+        (content) =>
+          Buffer.from(content)
+            .toString()
+            .match(/"lines"/gu) ?? []
+      )
+      assert.isAtMost(announced.length, 3)
+    })
+  )
 })

@@ -21,7 +21,7 @@ const start = (held: Held) =>
         all: [other],
         part: (_name, its) => {
           events = its
-          return { send: (message) => void said.push(message) }
+          return { mustWait: () => false, send: (message) => void said.push(message) }
         },
         beforeResuming: () => {}
       },
