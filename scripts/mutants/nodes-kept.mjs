@@ -294,5 +294,12 @@ export const mutants = [
     search: "if (seq <= before) return // it was on the last page\n",
     replace: "\n",
     test: seam
+  },
+  {
+    name: "announcements for a server that takes nothing pile up",
+    file: "conversations/Announcements.ts",
+    search: "if (this.part.mustWait(server)) continue",
+    replace: "void server",
+    test: "test/cluster/kept-lines.test.ts"
   }
 ]

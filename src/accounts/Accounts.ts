@@ -147,7 +147,10 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
   const { departures, devicesElsewhere, index, settings, store, takeover } = accounts
   devicesElsewhere.start(broker)
   const { kind, log } = store
-  const reportPresent = Effect.suspend(() => store.accounts.seen(broker.devices().map(keyOf)))
+  const reportPresent = Effect.suspend(() => {
+    const others = devicesElsewhere.others.all.map(({ id }) => id)
+    return store.accounts.seen(broker.devices().map(keyOf), others)
+  })
   return {
     commands: AccountCommands.make(accounts),
     resolvers: [
