@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { seededRandom } from "../../scripts/random.mjs"
 import * as ClusterChat from "../../src/cluster/ClusterChat.js"
 import * as Memory from "../../src/cluster/Memory.js"
@@ -36,24 +39,29 @@ const play = (seed: number) =>
     const engine = yield* Memory.make({ carry: () => pick<ReadonlyArray<number>>([[0], [0], [0, 30], [10], []]) })
     const open = yield* keptStore()
     const options = { server: { outboxBytes: 65_536, stallTimeout: Duration.minutes(10) } }
-    const nodes = yield* Effect.forEach(nodeNames, (name) =>
-      Effect.flatMap(open, (store) =>
-        startKeptNode(
-          ClusterChat.joining(engine.service(name), { termMillis: 3_000, windowBytes: 20_000 }),
-          store,
-          store.sharing?.server ?? name,
-          options
-        )
-      )
-    )
+    let processes = 0
+    const start = (name: string) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+        const process = `${name}${++processes}`
+        const node = yield* Effect.gen(function* () {
+          const store = yield* open
+          const join = ClusterChat.joining(engine.service(name, process), { termMillis: 3_000, windowBytes: 20_000 })
+          return yield* startKeptNode(join, store, store.sharing?.server ?? name, options)
+        }).pipe(Scope.extend(scope))
+        return { name, node, process, scope }
+      })
+    const nodes = yield* Effect.forEach(nodeNames, start)
     yield* pass(1_000)
     const sittings: Array<Sitting> = []
     const senders: Array<MemoryClient> = []
+    /** Processes that are cut off, and names of nodes that do not run. */
     const away = new Set<string>()
+    const ended: Array<string> = []
     let lines = 0
 
     const connect = (who: string, words: string) =>
-      Effect.tap(pick(nodes).connect, (client) => {
+      Effect.tap(pick(nodes).node.connect, (client) => {
         client.say(...login(who, words))
         return settle
       })
@@ -77,10 +85,16 @@ const play = (seed: number) =>
       } else if (sitting === undefined || chance(0.35)) yield* arrive
       else if (chance(0.6)) acknowledge(sitting, pick([1, 5, 1_000]))
       else if (chance(0.3)) sitting.client.socket.destroy()
+      else if (nodes.length > 1 && away.size === 0 && chance(0.25)) {
+        const one = pick(nodes)
+        nodes.splice(nodes.indexOf(one), 1)
+        ended.push(one.name)
+        yield* Scope.close(one.scope, Exit.void)
+      } else if (ended.length > 0 && chance(0.5)) nodes.push(yield* start(ended.shift() ?? ""))
       else if (away.size === 0 && chance(0.5)) {
-        const node = pick(nodeNames)
-        away.add(node)
-        engine.disconnect(node)
+        const { process } = pick(nodes)
+        away.add(process)
+        engine.disconnect(process)
       } else {
         for (const node of away) engine.connect(node)
         away.clear()
