@@ -194,8 +194,8 @@ export const mutants = [
   {
     name: "cursors that a login could not save are lost",
     file: "conversations/Cursors.ts",
-    search: "Effect.tapError(store.saveCursors(cursors), () => Effect.sync(() => this.putBack(cursors)))",
-    replace: "store.saveCursors(cursors)",
+    search: "Effect.tapError(store.saveCursors(all), () => Effect.sync(() => this.keep(cursors)))",
+    replace: "store.saveCursors(all)",
     test: trouble
   },
   {

@@ -296,6 +296,13 @@ export const mutants = [
     test: seam
   },
   {
+    name: "a device is given up with a cursor whose transaction then fails",
+    file: "conversations/Cursors.ts",
+    search: "const all = [...underWay, ...cursors]",
+    replace: "const all = cursors\n      void underWay",
+    test: "test/conversations/Cursors.test.ts"
+  },
+  {
     name: "announcements for a server that takes nothing pile up",
     file: "conversations/Announcements.ts",
     search: "if (this.part.mustWait(server)) continue",

@@ -35,6 +35,8 @@ export class Cursors {
   private takenAt = -Infinity
   /** The cursors of rooms that are saved with the next transactions, whatever time has passed. */
   private due = 0
+  /** Those of the transaction under way, which may fail. */
+  private underWay: ReadonlyArray<MovedCursor> = []
 
   moved({ account, device }: DeviceKey, conversation: ConversationId, { kind }: ConversationKey, seq: number) {
     this.add({ account, device, conversation, seq, isOfRoom: kind === "room" })
@@ -62,7 +64,7 @@ export class Cursors {
   }
 
   /**
-   * Removes and returns what the next transaction is to save.
+   * Removes and returns what the next transaction is to save. `saved` or `putBack` follows.
    *
    * @param now the monotonic time
    */
@@ -71,10 +73,19 @@ export class Cursors {
     this.takenAt = now
     const ofRooms = this.ofRooms.take(allowed)
     this.due -= ofRooms.length
-    return this.taken([...this.direct.take(Infinity), ...ofRooms])
+    this.underWay = this.taken([...this.direct.take(Infinity), ...ofRooms])
+    return this.underWay
   }
 
-  /** Saves what is not saved yet: all of it, or that of these accounts. What the store does not save stays here. */
+  /** The transaction has saved what it has taken. */
+  saved() {
+    this.underWay = []
+  }
+
+  /**
+   * Saves what is not saved yet: all of it, or that of these accounts. What the store does not save stays here. Cursors of a
+   * transaction under way are saved once more: if it fails, it may be too late, since a device is given up by then.
+   */
   save(store: Pick<StoreLines, "saveCursors">, ...accounts: ReadonlyArray<AccountId>): Effect.Effect<void, StoreError> {
     return Effect.suspend(() => {
       const kinds = [this.direct, this.ofRooms]
@@ -83,13 +94,20 @@ export class Cursors {
           accounts.length === 0 ? moves.take(Infinity) : accounts.flatMap((account) => moves.takeOf(account))
         )
       )
-      if (cursors.length === 0) return Effect.void
-      return Effect.tapError(store.saveCursors(cursors), () => Effect.sync(() => this.putBack(cursors)))
+      const underWay = this.underWay.filter(({ account }) => accounts.length === 0 || accounts.includes(account))
+      const all = [...underWay, ...cursors]
+      if (all.length === 0) return Effect.void
+      return Effect.tapError(store.saveCursors(all), () => Effect.sync(() => this.keep(cursors)))
     })
   }
 
   /** Puts back what could not be saved. */
   putBack(cursors: ReadonlyArray<MovedCursor>) {
+    this.underWay = []
+    this.keep(cursors)
+  }
+
+  private keep(cursors: ReadonlyArray<MovedCursor>) {
     for (const cursor of cursors) this.add(cursor)
   }
 

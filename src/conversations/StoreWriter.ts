@@ -211,7 +211,10 @@ export class StoreWriter {
     const append = broker.store.append(lines, cursors)
     return Effect.uninterruptible(
       Effect.flatMap(Effect.exit(append), (answer) => {
-        if (Exit.isSuccess(answer)) return Effect.zipRight(answered(answer.value), broker.works)
+        if (Exit.isSuccess(answer)) {
+          broker.cursors.saved()
+          return Effect.zipRight(answered(answer.value), broker.works)
+        }
         broker.cursors.putBack(cursors)
         const settle = this.inTurn(() => this.answered(parts, undefined))
         return Effect.zipRight(settle, Effect.catchAll(answer, broker.failed))

@@ -40,6 +40,30 @@ describe("Cursors", () => {
     assert.deepStrictEqual(numbers(cursors.take(0)), [account(1)])
   })
 
+  it.effect("that a transaction has taken, which may fail, are saved with an account's device as well", () =>
+    Effect.gen(function* () {
+      const cursors = new Cursors()
+      const saved: Array<ReadonlyArray<number>> = []
+      const store: Parameters<Cursors["save"]>[0] = {
+        saveCursors: (moved) => Effect.sync(() => void saved.push(moved.map(({ account }) => account)))
+      }
+      const moved = (index: number) =>
+        cursors.moved({ account: account(index), device: "main" }, talk, between(account(index), account(index)), 7)
+      moved(1)
+      moved(2)
+      const taken = cursors.take(0)
+      moved(3)
+      yield* cursors.save(store, account(2), account(3))
+      assert.deepStrictEqual(saved, [[2, 3]])
+      cursors.saved()
+      yield* cursors.save(store, account(2))
+      assert.lengthOf(saved, 1)
+      cursors.putBack(taken)
+      yield* cursors.save(store)
+      assert.deepStrictEqual(saved[1], [1, 2])
+    })
+  )
+
   it("of rooms are saved ten for each millisecond since the last transaction, in the order in which they moved", () => {
     const cursors = new Cursors()
     cursors.take(1_000)
