@@ -210,6 +210,7 @@ check(
     const [bob, deaf] = await server.login("bob", "deaf")
     deaf.pause()
     flood(server, alice, `${deaf.name}:`)
+    await untilStalled(t, alice, bob) // until then, the kernel takes from the queue, and there is room again
     for (let more = 0; more < 110; more++) await server.connect()
     const late = await server.connect()
     const refusal = await late.line()
