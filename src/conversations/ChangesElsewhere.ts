@@ -89,7 +89,7 @@ export class ChangesElsewhere {
   readonly beforeOwn: Effect.Effect<void> = Effect.suspend(() =>
     this.unread.pipe(
       Effect.flatMap((unread) => {
-        const own = unread.findLastIndex(({ by, change }) => by === this.servers.sharing.server && isOfRoom(change))
+        const own = unread.findLastIndex(({ by, change }) => by === this.servers.sharing.server && "room" in change)
         return this.taken(unread.slice(0, own + 1))
       }),
       // The change is made, whatever happens here.
@@ -133,8 +133,6 @@ export class ChangesElsewhere {
     })
   }
 }
-
-const isOfRoom = ({ _tag }: StoreChange): boolean => /Room|nvited/u.test(_tag)
 
 type DeviceChange = Extract<StoreChange, { readonly device: string }>
 
