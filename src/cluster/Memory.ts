@@ -26,6 +26,11 @@ export interface MemoryClusterOptions {
   readonly request?: (node: string) => RequestFate
   /** The delay of a change of a table until a node learns of it, in milliseconds. 0 by default. */
   readonly watchDelay?: (node: string) => number
+  /**
+   * Whether a node is not told a change of an entry after which the entry has changed again, as by an engine that keeps
+   * only the last one. Never by default.
+   */
+  readonly merges?: (node: string) => boolean
   /** Called when a swap was carried out. */
   readonly swapped?: (by: string, table: Table, key: string, value: string | undefined) => void
   /** How long a request waits for its answer, in milliseconds. 400 by default. */
@@ -55,13 +60,19 @@ const afterOf =
 export const make = (options: MemoryClusterOptions = {}): Effect.Effect<MemoryCluster> =>
   Effect.map(Effect.runtime<never>(), (runtime) => new MemoryCluster({ after: afterOf(runtime), ...options }))
 
+interface Notice {
+  /** The entry that has changed; undefined: it is no change. */
+  readonly key?: string
+  tell: () => void
+}
+
 interface Watcher {
   readonly table: Table
   readonly events: TableEvents
   /** The losses of the tables when it started last. */
   losses: number
   /** What it will be told, in order. */
-  waiting: Array<() => void>
+  waiting: Array<Notice>
 }
 
 interface Member {
@@ -295,9 +306,10 @@ export class MemoryCluster {
     watcher.waiting = []
     const isEmptied = watcher.losses < this.tables.losses
     watcher.losses = this.tables.losses
-    this.tell(member, watcher, () => watcher.events.restarted(isEmptied))
-    for (const entry of this.tables.entries(watcher.table)) this.tell(member, watcher, () => watcher.events.put(entry))
-    this.tell(member, watcher, () => watcher.events.current())
+    this.tell(member, watcher, { tell: () => watcher.events.restarted(isEmptied) })
+    for (const entry of this.tables.entries(watcher.table))
+      this.tell(member, watcher, { tell: () => watcher.events.put(entry) })
+    this.tell(member, watcher, { tell: () => watcher.events.current() })
   }
 
   private announce(table: Table, key: string, revision: number) {
@@ -305,20 +317,23 @@ export class MemoryCluster {
     for (const member of this.members.values())
       for (const watcher of member.watchers) {
         if (watcher.table !== table || !this.reaches(member)) continue
-        this.tell(member, watcher, () =>
-          entry === undefined ? watcher.events.removed(key, revision) : watcher.events.put(entry)
-        )
+        const before = watcher.waiting.findLast((notice) => notice.key === key)
+        if (before !== undefined && this.options.merges?.(member.name) === true) before.tell = () => {}
+        this.tell(member, watcher, {
+          key,
+          tell: () => (entry === undefined ? watcher.events.removed(key, revision) : watcher.events.put(entry))
+        })
       }
   }
 
   /** Whatever the delays, a watcher is told everything in order. */
-  private tell(member: Member, watcher: Watcher, run: () => void) {
+  private tell(member: Member, watcher: Watcher, notice: Notice) {
     const { waiting } = watcher
-    waiting.push(run)
+    waiting.push(notice)
     this.options.after(this.options.watchDelay?.(member.name) ?? 0, () => {
       if (watcher.waiting !== waiting) return // started again
       const next = waiting.shift()
-      if (next !== undefined) this.reach(member, () => member.watchers.has(watcher) && next())
+      if (next !== undefined) this.reach(member, () => member.watchers.has(watcher) && next.tell())
     })
   }
 }

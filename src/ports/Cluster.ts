@@ -40,7 +40,9 @@ export interface Entry {
 
 /**
  * What a watcher learns of a table: after `restarted` every entry as it is, then `current`, then changes in the order
- * of their revisions. A connection to the engine that was lost and is back starts again: what is not there any more was
+ * of their revisions. Of the changes of one entry it may be told only the last, which may be the removal of an entry
+ * that it was never told of: NATS keeps one message for each key, and a server that lags has it replaced before it
+ * delivers it. A connection to the engine that was lost and is back starts again: what is not there any more was
  * removed meanwhile.
  */
 export interface TableEvents {

@@ -243,9 +243,11 @@ export const clusterSuite = (name: string, open: OpenEngine) => {
               const two = (yield* b.directory.swap(table, "two", 0, "1")) ?? 0 // of the watching node itself
               const changed = (yield* a.directory.swap(table, "one", one, "2")) ?? 0
               yield* a.directory.swap(table, "two", two, undefined)
-              yield* eventually(() => seen.log.length >= 6, "the watch does not see three changes")
-              assert.deepStrictEqual(seen.log.slice(3), ["two=1", "one=2", "-two"])
-              assert.deepStrictEqual(seen.revisions, [one, two, changed])
+              yield* eventually(() => seen.log.includes("-two"), "the watch does not see the last change")
+              const isMerged = !seen.log.includes("two=1") // which an engine need not tell that has the removal already
+              const [first, last] = isMerged ? [[], []] : [["two=1"], [two]]
+              assert.deepStrictEqual(seen.log.slice(3), [...first, "one=2", "-two"])
+              assert.deepStrictEqual(seen.revisions, [one, ...last, changed])
             })
           )
         )

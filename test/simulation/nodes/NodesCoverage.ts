@@ -26,6 +26,7 @@ const wanted = [
   "engine stopped, and all entries lost",
   "lost frames",
   "late frames",
+  "merged changes",
   "late requests",
   "late answers",
   "lost answers"

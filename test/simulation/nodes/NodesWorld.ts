@@ -66,6 +66,7 @@ export class NodesWorld {
       carry: () => this.carry(),
       request: () => this.request(),
       watchDelay: () => this.random.below(1 + this.weather.watch),
+      merges: () => this.merges(),
       timeoutMillis: 200,
       swapped: (by, table, key, value) => this.swapped(by, table, key, value)
     })
@@ -128,6 +129,12 @@ export class NodesWorld {
       }
     }
     this.occurred("nodes that know everything")
+  }
+
+  private merges(): boolean {
+    const isMerged = this.random.below(2) === 0
+    if (isMerged) this.occurred("merged changes")
+    return isMerged
   }
 
   private carry(): ReadonlyArray<number> {
