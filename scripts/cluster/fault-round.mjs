@@ -25,14 +25,14 @@ const inFlight = async (node) => {
 }
 
 /**
- * @param options `clients` at each node, `term` in seconds, `random` as Math.random, `number` of the round for the
- * names of files, and
- *   whether to be `verbose`
+ * @param options the `load`: `clients` at each node and the `pause` between what each writes, in milliseconds; the
+ * `term` in seconds; `random` as Math.random; the `number` of the round, for the names of files; and whether to be
+ * `verbose`
  */
 export const round = async (kind, { database, nodes, servers }, options) => {
-  const { number, random } = options
+  const { load, number, random } = options
   const pick = (list) => list[Math.floor(random() * list.length)]
-  const names = nodes.flatMap(({ name }) => Array.from({ length: options.clients }, (_, i) => `${name}${i}`))
+  const names = nodes.flatMap(({ name }) => Array.from({ length: load.clients }, (_, i) => `${name}${i}`))
   // Each client has its own node, and tries the next one when it does not answer.
   const talkers = names.map((name) => {
     const home = nodes.findIndex((node) => node.name === name[0])
@@ -54,8 +54,8 @@ export const round = async (kind, { database, nodes, servers }, options) => {
   const talking = setInterval(() => {
     for (const talker of talkers) talker.talk(1 + Math.floor(Math.random() * 5))
     for (const courtier of courtiers) courtier.talk("king")
-  }, 20)
-  const keepingOn = setInterval(() => kept?.talk(), 20)
+  }, load.pause)
+  const keepingOn = setInterval(() => kept?.talk(), load.pause)
   await setTimeout(1000)
   const node = pick(nodes)
   const others = nodes.filter((one) => one !== node)

@@ -5,6 +5,7 @@
 //   --jobs 1             how many clusters at once: they mostly wait
 //   --term 6             the term, in seconds
 //   --clients 4          clients at each node
+//   --pause 20           between the lines that a client writes, in milliseconds
 //   --seed N             repeats what is chosen at random, not when it happens
 //   --store              the nodes share a database, and keep lines in it: accounts with two devices each, and a room
 //   --json FILE          keeps the results
@@ -40,6 +41,7 @@ const { values } = parseArgs({
     only: text,
     term: { ...text, default: "6" },
     clients: { ...text, default: "4" },
+    pause: { ...text, default: "20" },
     store: { type: "boolean", default: false },
     json: text,
     "update-docs": text,
@@ -134,8 +136,8 @@ const work = async (numbers, random) => {
         current = undefined
         current = await cluster(shape, { folder, keeps: values.store, term })
       }
-      const { clients, verbose } = values
-      results.push(await round(kind, current, { number: number + 1, random, term, clients: Number(clients), verbose }))
+      const load = { clients: Number(values.clients), pause: Number(values.pause) }
+      results.push(await round(kind, current, { number: number + 1, random, term, load, verbose: values.verbose }))
       keep()
     }
   } finally {
