@@ -32,6 +32,20 @@ export const mutants = [
     test: "test/cluster/NatsTable.test.ts"
   },
   {
+    name: "a stream whose servers tell that it has no leader is taken for an empty one",
+    file: table,
+    search: "if (this.connection.isClustered && info.cluster?.leader === undefined) {",
+    replace: "if (false) {",
+    test: "test/cluster/NatsTable.test.ts"
+  },
+  {
+    name: "a stream that was just made anew is deleted because the one before had no leader",
+    file: table,
+    search: "const since = before === undefined || isAnother ? now : before.since",
+    replace: "const since = before?.since ?? now",
+    test: "test/cluster/NatsTable.test.ts"
+  },
+  {
     name: "a write to a stream that was emptied in its place has a revision that was used before",
     file: table,
     search: "if (this.base === base && base + sequence <= highest) this.emptied()",

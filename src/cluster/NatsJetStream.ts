@@ -40,6 +40,8 @@ export interface StreamInfo {
   readonly config: { readonly subjects: ReadonlyArray<string> }
   /** The number of its last message, also if that was deleted; 0 if there was none. */
   readonly state: { readonly last_seq: number }
+  /** Which server leads it; none: nobody does, and the state is that of nobody. Without several servers undefined. */
+  readonly cluster?: { readonly leader?: string }
 }
 
 export interface StoredMessage {

@@ -36,8 +36,8 @@ export class NatsTable {
   private readonly own = new Map<string, { readonly revision: number; readonly at: number }>()
   private markers: Array<{ readonly sequence: number; readonly at: number }> = []
   private isDeleting = false
-  /** Since when the stream has no leader, as far as this node knows. */
-  private leaderlessSince: number | undefined
+  /** Since when the stream has no leader, as far as this node knows, and which stream, if the servers tell. */
+  private leaderless: { readonly since: number; readonly subject: string | undefined } | undefined
   /** How often the stream was found to be without the entries that it had. */
   losses = 0
 
@@ -238,20 +238,23 @@ export class NatsTable {
    * The servers say that the stream has no leader. A stream of nats-server 2.9.10 that was emptied may never have one again,
    * while all else works. Then it is deleted: nobody can use what it had, and the nodes write their entries again.
    */
-  private async endLeaderless(): Promise<void> {
-    this.leaderlessSince ??= this.now()
-    if (this.now() - this.leaderlessSince < leaderlessMillis) return
-    this.leaderlessSince = undefined
+  private async endLeaderless(subject: string | undefined): Promise<void> {
+    const now = this.now()
+    const before = this.leaderless
+    // One that another node has made anew has its own half minute.
+    const isAnother = subject !== undefined && before?.subject !== undefined && subject !== before.subject
+    const since = before === undefined || isAnother ? now : before.since
+    const isLost = now - since >= leaderlessMillis
+    this.leaderless = isLost ? undefined : { since, subject: subject ?? before?.subject }
+    if (!isLost) return
     await this.jetStream.deleteStream(this.stream)
   }
 
   private async infoOrMade() {
     try {
-      const info = await this.jetStream.streamInfo(this.stream)
-      this.leaderlessSince = undefined
-      return info
+      return await this.info()
     } catch (error) {
-      if (isRefused(error, codes.unavailable)) await this.endLeaderless()
+      if (isRefused(error, codes.unavailable)) await this.endLeaderless(undefined)
       if (!isRefused(error, codes.streamNotFound)) throw error
     }
     const subjects = `${this.word}.${this.table}.${randomBytes(6).toString("hex")}.>`
@@ -260,6 +263,17 @@ export class NatsTable {
     } catch (error) {
       if (!isRefused(error, codes.streamExists)) throw error // another node was faster
     }
-    return this.jetStream.streamInfo(this.stream)
+    return this.info()
+  }
+
+  /** Without a leader of the stream, the leader of all streams may answer, with a state in which there is nothing. */
+  private async info() {
+    const info = await this.jetStream.streamInfo(this.stream)
+    if (this.connection.isClustered && info.cluster?.leader === undefined) {
+      await this.endLeaderless(info.config.subjects[0])
+      throw new Error(`the stream ${this.stream} has no leader`)
+    }
+    this.leaderless = undefined
+    return info
   }
 }

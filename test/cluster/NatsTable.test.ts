@@ -8,22 +8,28 @@ const refused = (sequence: number) => new JetStreamError(codes.wrongLastSequence
 /** A stream of three servers with the last message of each subject, and tables of nodes that use it. */
 const world = () => {
   let last = 0
-  let isLeaderless = false
+  let leaderless: "refused" | "told" | undefined
   let made = 1
+  let deletions = 0
   let now = 0
   const messages = new Map<string, { sequence: number; value: string }>()
   const jetStream = {
     streamInfo: () => {
-      if (isLeaderless) return Promise.reject(new JetStreamError(codes.unavailable, "temporarily unavailable"))
+      if (leaderless === "refused") {
+        return Promise.reject(new JetStreamError(codes.unavailable, "temporarily unavailable"))
+      }
       if (made === 0) return Promise.reject(new JetStreamError(codes.streamNotFound, "stream not found"))
-      return Promise.resolve({ config: { subjects: [`achat.names.${made}.>`] }, state: { last_seq: last } })
+      const config = { subjects: [`achat.names.${made}.>`] }
+      if (leaderless === "told") return Promise.resolve({ config, state: { last_seq: 0 }, cluster: {} })
+      return Promise.resolve({ config, state: { last_seq: last }, cluster: { leader: "nats-1" } })
     },
     makeStream: () => {
       made += 2
       return Promise.resolve()
     },
     deleteStream: () => {
-      isLeaderless = false
+      deletions += 1
+      leaderless = undefined
       made = 0
       return Promise.resolve()
     },
@@ -53,8 +59,12 @@ const world = () => {
       )
       return Object.assign(made, { counts: table })
     },
-    /** The stream loses its leader, for ever. */
-    loseLeader: () => void (isLeaderless = true),
+    /** The stream loses its leader, for ever, and the servers refuse to say more or tell it. */
+    loseLeader: (how: "refused" | "told") => void (leaderless = how),
+    findLeader: () => void (leaderless = undefined),
+    /** Another node has the stream deleted and made, and it has no leader yet. */
+    remake: () => void (made += 2),
+    deletions: () => deletions,
     pass: (millis: number) => void (now += millis),
     /** The servers empty the stream, which stays the same otherwise. */
     empty: () => {
@@ -130,24 +140,62 @@ describe("a stream that is emptied and stays the same", () => {
   })
 })
 
-describe("a stream that has no leader", () => {
+const finding = (table: NatsTable) => () =>
+  table.deliver("inbox", 1_000).then(
+    () => "",
+    (error: Error) => error.message
+  )
+const none = /unavailable|no leader/u
+
+describe.each(["refused", "told"] as const)("a stream that has no leader, which is %s", (how) => {
   it("is made anew after half a minute, and not before", async () => {
     const { loseLeader, pass, table } = world()
     const one = table()
     await used(one)
-    loseLeader()
-    const find = () =>
-      one.deliver("inbox", 1_000).then(
-        () => "",
-        (error: Error) => error.message
-      )
-    assert.match(await find(), /unavailable/u)
+    loseLeader(how)
+    const find = finding(one)
+    assert.match(await find(), none)
     pass(29_999)
-    assert.match(await find(), /unavailable/u)
+    assert.match(await find(), none)
     assert.strictEqual(one.counts.remade, 0)
     pass(1)
-    assert.match(await find(), /unavailable/u)
+    assert.match(await find(), none)
     assert.match(await find(), /deliver/u)
     assert.strictEqual(one.counts.remade, 1)
   })
+
+  it("has lost nothing if it finds one within that time", async () => {
+    const { findLeader, loseLeader, pass, table } = world()
+    const one = table()
+    const revision = await used(one)
+    loseLeader(how)
+    const find = finding(one)
+    assert.match(await find(), none)
+    pass(29_999)
+    findLeader()
+    assert.strictEqual((await one.get("bob"))?.revision, revision)
+    loseLeader(how)
+    pass(29_999)
+    assert.match(await find(), none)
+    findLeader()
+    assert.match(await find(), /deliver/u)
+    assert.strictEqual(one.counts.remade, 0)
+  })
+})
+
+it("a stream without a leader has its own half minute when another node has made it anew", async () => {
+  const { deletions, findLeader, loseLeader, pass, remake, table } = world()
+  const one = table()
+  await used(one)
+  loseLeader("told")
+  const find = finding(one)
+  assert.match(await find(), none)
+  remake()
+  pass(30_000)
+  assert.match(await find(), none)
+  pass(29_999)
+  assert.match(await find(), none)
+  findLeader()
+  assert.match(await find(), /deliver/u)
+  assert.strictEqual(deletions(), 0)
 })
