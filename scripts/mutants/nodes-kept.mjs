@@ -184,11 +184,46 @@ export const mutants = [
     test: holding
   },
   {
-    name: "returns that a lost server has found wait for the next login",
-    file: "conversations/Conversations.ts",
-    search: "feed.checkAgain()\n    this.returnsElsewhere.check(undefined)\n",
-    replace: "feed.checkAgain()\n",
+    name: "what another server has found to return is not read in the log of changes",
+    file: "conversations/ChangesElsewhere.ts",
+    search: 'if (change._tag === "LinesReturned") returns.take(change.returns)',
+    replace: "void returns",
     test: reports
+  },
+  {
+    name: "lines that have returned are written by a server that was taken for lost",
+    file: "conversations/ReturnsElsewhere.ts",
+    search: "    this.takeBack(returned)\n",
+    replace: "",
+    test: reports
+  },
+  {
+    name: "a server that was taken for lost breaks off everybody for whom lines wait",
+    file: "conversations/ReturnsElsewhere.ts",
+    search: "(last.get(conversation) ?? 0) > after",
+    replace: "(last.get(conversation) ?? after) >= after",
+    test: reports
+  },
+  {
+    name: "a server resumes while lines are removed without what it holds",
+    file: "conversations/Holding.ts",
+    search: "      others.during(() =>\n        asked.missing.size > 0",
+    replace: "      Effect.suspend(() =>\n        others.all.length < 0",
+    test: reports
+  },
+  {
+    name: "a server resumes while another one takes a device of it without asking",
+    file: "cluster/ServersOfStore.ts",
+    search: "if (underWay.size === 0 || collaborators === undefined) return answer()",
+    replace: "if (underWay.size >= 0 || collaborators === undefined) return answer()",
+    test: devices
+  },
+  {
+    name: "a device that was taken back after a change of a room goes",
+    file: "conversations/ChangesElsewhere.ts",
+    search: "known.slice(index).some(isTakenBack",
+    replace: "changes.slice(index).some(isTakenBack",
+    test: "test/conversations/ChangesElsewhere.test.ts"
   },
   {
     name: "a return waits for a device that has left another server",
@@ -207,14 +242,14 @@ export const mutants = [
   {
     name: "returns to guests of other servers count as dead",
     file: "conversations/ReturnsElsewhere.ts",
-    search: "this.broker.returns.tell(toGuests, true)",
-    replace: "this.broker.returns.tell(toGuests)",
+    search: "account === undefined),\n      true\n",
+    replace: "account === undefined),\n      false\n",
     test: reports
   },
   {
     name: "accounts at other servers do not learn of returns",
     file: "conversations/ReturnsElsewhere.ts",
-    search: "    this.check(senders ?? undefined)\n",
+    search: "    this.check(returned.flatMap(({ account }) => account ?? []))\n",
     replace: "",
     test: reports
   },

@@ -121,9 +121,11 @@ export const openDevice = (
       const { broker, devicesElsewhere, settings, store, takeover } = accounts
       const present = presentDevices(broker(), account)
       const { maxDevices } = settings.current
-      const others = devicesElsewhere.others.all.map(({ id }) => id)
-      const options = { maxDevices, present, ...opening, others, takeFrom }
-      return Effect.flatMap(store.accounts.openDevice(account.id, device, options), (opened) => {
+      const opened = devicesElsewhere.others.during((all) => {
+        const options = { maxDevices, present, ...opening, others: all.map(({ id }) => id), takeFrom }
+        return store.accounts.openDevice(account.id, device, options)
+      })
+      return Effect.flatMap(opened, (opened) => {
         if (opened._tag !== "Elsewhere" || asked === maxAsked) return Effect.succeed(opened)
         const { owner } = opened
         return Effect.flatMap(takeover.ask(owner, id), (isFree) =>

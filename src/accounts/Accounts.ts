@@ -147,10 +147,12 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
   const { departures, devicesElsewhere, index, settings, store, takeover } = accounts
   devicesElsewhere.start(broker)
   const { kind, log } = store
-  const reportPresent = Effect.suspend(() => {
-    const others = devicesElsewhere.others.all.map(({ id }) => id)
-    return store.accounts.seen(broker.devices().map(keyOf), others)
-  })
+  const reportPresent = devicesElsewhere.others.during((all) =>
+    store.accounts.seen(
+      broker.devices().map(keyOf),
+      all.map(({ id }) => id)
+    )
+  )
   return {
     commands: AccountCommands.make(accounts),
     resolvers: [

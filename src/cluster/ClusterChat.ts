@@ -143,6 +143,8 @@ class Chat {
     })
     this.servers?.start({
       atEnd: (run) => broker.atEnd(run),
+      inTurn: (run) => broker.inTurn(run),
+      fork: (effect) => void this.fork(effect),
       nodes: () => this.nodes,
       cannotRead: (node) => this.cannotRead(node)
     })

@@ -9,6 +9,8 @@ import * as ServerMessages from "./ServerMessages.js"
 /** What the messages need of this node. */
 interface Collaborators {
   readonly atEnd: (run: () => void) => void
+  readonly inTurn: (run: () => void) => Effect.Effect<void>
+  readonly fork: (effect: Effect.Effect<void>) => void
   readonly nodes: () => Pick<Nodes, "maxContentBytes" | "send"> | undefined
   /** A node has sent what this one cannot read. */
   readonly cannotRead: (node: OtherNode) => void
@@ -29,7 +31,7 @@ interface Traffic {
 const introduction = ""
 
 /** A server that starts or comes back waits for so long at most until it and each of the others know each other. */
-const introductionTime = Duration.seconds(2)
+const introductionTime = Duration.seconds(10)
 
 const logUnknown = (nodes: ReadonlyArray<OtherNode>) =>
   Effect.annotateLogs(
@@ -49,6 +51,8 @@ export class ServersOfStore implements OtherServers {
   private readonly settlements: Array<Effect.Effect<void>> = []
   private readonly traffic = new Map<OtherNode, Traffic>()
   private collaborators: Collaborators | undefined = undefined
+  /** What is under way here that was decided by which servers there are: open once it has ended. */
+  private readonly underWay = new Set<Effect.Latch>()
   /** Open while this server and all others know each other. */
   private readonly areKnown = Effect.unsafeMakeLatch(true)
 
@@ -69,6 +73,19 @@ export class ServersOfStore implements OtherServers {
   readonly beforeResuming: OtherServers["beforeResuming"] = (settle) => {
     this.settlements.push(settle)
   }
+
+  readonly during: OtherServers["during"] = (run) =>
+    Effect.suspend(() => {
+      const hasEnded = Effect.unsafeMakeLatch(false)
+      this.underWay.add(hasEnded)
+      return Effect.ensuring(
+        Effect.suspend(() => run(this.all)),
+        Effect.sync(() => {
+          this.underWay.delete(hasEnded)
+          hasEnded.unsafeOpen()
+        })
+      )
+    })
 
   /** Whether there is anything to do before this server resumes. */
   get mustSettle(): boolean {
@@ -124,14 +141,28 @@ export class ServersOfStore implements OtherServers {
     }
   }
 
-  private introduced({ name }: OtherNode, traffic: Traffic, id: Message) {
+  private introduced(node: OtherNode, traffic: Traffic, id: Message) {
     if (typeof id === "string") {
-      const server = { id, name }
+      const server = { id, name: node.name }
       traffic.server = server
-      this.put([traffic], { part: introduction, message: true })
       for (const { appeared } of this.parts.values()) appeared?.(server)
+      this.answer(node, traffic)
     } else traffic.knowsThis = true
     this.checkKnown()
+  }
+
+  /**
+   * The other server may resume: it has been sent what it has to know, and what was decided without it is in the store,
+   * where it reads it.
+   */
+  private answer(node: OtherNode, traffic: Traffic) {
+    const answer = () => {
+      if (this.traffic.get(node) === traffic) this.put([traffic], { part: introduction, message: true })
+    }
+    const { collaborators, underWay } = this
+    if (underWay.size === 0 || collaborators === undefined) return answer()
+    const ended = Effect.forEach([...underWay], ({ await: ended }) => ended, { discard: true })
+    collaborators.fork(Effect.zipRight(ended, collaborators.inTurn(answer)))
   }
 
   hasRoom(node: OtherNode) {

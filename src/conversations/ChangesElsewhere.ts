@@ -2,8 +2,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { OtherServers, OtherServersPart } from "../ports/OtherServers.js"
 import type { StoreService } from "../ports/Store.js"
+import type { OpenedDevice } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { LoggedChange, StoreChange, StoreSharing } from "../ports/StoreSharing.js"
+import type { ReturnsElsewhere } from "./ReturnsElsewhere.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
 
 /** The accounts in memory, of which other servers may change the store. */
@@ -90,7 +92,7 @@ export class ChangesElsewhere {
     this.unread.pipe(
       Effect.flatMap((unread) => {
         const own = unread.findLastIndex(({ by, change }) => by === this.servers.sharing.server && "room" in change)
-        return this.taken(unread.slice(0, own + 1))
+        return this.taken(unread.slice(0, own + 1), unread)
       }),
       // The change is made, whatever happens here.
       Effect.catchAll(() => Effect.sync(() => (this.mustReload = true)))
@@ -118,7 +120,8 @@ export class ChangesElsewhere {
     })
   }
 
-  private taken(changes: ReadonlyArray<LoggedChange>): Effect.Effect<void> {
+  /** @param known of the log: these changes, and those after them as far as they were read */
+  private taken(changes: ReadonlyArray<LoggedChange>, known = changes): Effect.Effect<void> {
     const last = changes.at(-1)
     if (last === undefined) return Effect.void
     const { inTurn, sharing, take } = this.servers
@@ -127,7 +130,7 @@ export class ChangesElsewhere {
       changes.forEach(({ by, change }, index) => {
         if (by === sharing.server) return
         // This server may have taken the device back since.
-        const isOver = change._tag === "DeviceTaken" && changes.slice(index).some(isTakenBack(sharing.server, change))
+        const isOver = change._tag === "DeviceTaken" && known.slice(index).some(isTakenBack(sharing.server, change))
         if (!isOver) take(change)
       })
     })
@@ -146,6 +149,7 @@ export const changesElsewhere = (
   { sharing }: StoreService,
   shared: SharedAccounts | undefined,
   rooms: Pick<RoomsFeature, "alone" | "reload" | "take">,
+  returns: Pick<ReturnsElsewhere, "reload" | "take">,
   servers: Pick<Collaborators, "failed" | "inTurn" | "others">
 ): ChangesElsewhere | undefined => {
   if (sharing === undefined || shared === undefined) return undefined
@@ -156,26 +160,38 @@ export const changesElsewhere = (
       take: (change) => {
         shared.take(change)
         rooms.take(change)
+        if (change._tag === "LinesReturned") returns.take(change.returns)
       },
-      reload: Effect.zipRight(shared.reload, rooms.reload),
+      reload: Effect.zipRight(
+        Effect.zipRight(shared.reload, rooms.reload),
+        servers.inTurn(() => returns.reload())
+      ),
       alone: rooms.alone
     },
     shared.since
   )
 }
 
-/** A store that has the other servers told whenever this one may have changed an account or a room. */
+/** Whether another server may have such a device, which is no longer its own. */
+const hasChangedDevices = (opened: OpenedDevice): boolean =>
+  opened._tag === "Opened" && (opened.wasTaken === true || opened.forgotten !== undefined)
+
+/** A store that has the other servers told whenever this one may have changed what they have in memory. */
 export const telling = (plain: StoreService, tell: Effect.Effect<void>): StoreService => {
-  const told = <A>(request: Effect.Effect<A, StoreError>) => Effect.zipLeft(request, tell)
+  const told = <A>(request: Effect.Effect<A, StoreError>, isNews: (answer: A) => boolean = () => true) =>
+    Effect.tap(request, (answer) => (isNews(answer) ? tell : Effect.void))
   const { accounts, rooms } = plain
   return {
     ...plain,
+    retain: (held) => told(plain.retain(held), ({ senders, undelivered }) => senders.length + undelivered.length > 0),
     accounts: {
       ...accounts,
       create: (account) => told(accounts.create(account)),
       forget: (...device) => told(accounts.forget(...device)),
       free: (account) => told(accounts.free(account)),
+      openDevice: (...device) => told(accounts.openDevice(...device), hasChangedDevices),
       remove: (account) => told(accounts.remove(account)),
+      seen: (...present) => told(accounts.seen(...present), (forgotten) => forgotten.length > 0),
       setCredential: (...credential) => told(accounts.setCredential(...credential))
     },
     rooms: {

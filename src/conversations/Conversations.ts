@@ -226,7 +226,12 @@ class Conversations {
       catchUp: Effect.suspend(() => this.changes?.catchUp ?? Effect.void),
       failed
     })
-    this.changes = changesElsewhere(store, shared, this.rooms, { others, inTurn, failed })
+    this.returnsElsewhere = new ReturnsElsewhere({
+      returns: this.returns,
+      feeds: () => this.feeds.values(),
+      breakOff: broker.breakOff
+    })
+    this.changes = changesElsewhere(store, shared, this.rooms, this.returnsElsewhere, { others, inTurn, failed })
     news.tell = this.changes?.tell ?? Effect.void
     this.forFeeds = {
       give: broker.give,
@@ -241,11 +246,6 @@ class Conversations {
     // What other servers stored before they knew of the device was not announced, nor what they stored at the end.
     devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
     devices.whenLeft((account) => this.returns.check(account))
-    this.returnsElsewhere = new ReturnsElsewhere({
-      others,
-      returns: this.returns,
-      accounts: () => [...this.feeds.values()].flatMap(({ device }) => (device === undefined ? [] : [device.account]))
-    })
     this.holding = new Holding({
       others,
       inTurn,
@@ -274,10 +274,9 @@ class Conversations {
     }
   }
 
-  /** Messages of other servers may be missing: of lines that they have stored, or have found to return. */
+  /** Messages of other servers may be missing, of lines that they have stored. */
   private checkAllAgain() {
     for (const feed of this.feeds.values()) feed.checkAgain()
-    this.returnsElsewhere.check(undefined)
   }
 
   /** Runs until the broker ends, then saves what was given, unless the store does not answer. */
@@ -388,7 +387,7 @@ class Conversations {
 
   removed(toGuests: ReadonlyArray<Undelivered>, account: AccountId) {
     this.rooms.accountRemoved(account)
-    this.returnsElsewhere.tell(toGuests, undefined)
+    this.returnsElsewhere.found(toGuests, undefined)
   }
 
   private get retention(): Effect.Effect<never> {
@@ -398,7 +397,7 @@ class Conversations {
       alone: (step) => this.holding.during(step),
       removed: ({ senders, undelivered }) => {
         this.indexing.changed()
-        this.returnsElsewhere.tell(undelivered, senders)
+        this.returnsElsewhere.found(undelivered, senders)
       },
       failed: (error) => this.trouble.failed(error)
     })

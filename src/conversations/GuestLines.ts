@@ -1,6 +1,6 @@
 import type { Peer } from "../chat/Peer.js"
 import type { ConversationId } from "../ports/StoreLines.js"
-import type { Undelivered } from "../ports/StoreUpkeep.js"
+import type { ReturnedLines } from "../ports/StoreUpkeep.js"
 
 /**
  * Runs of lines that are remembered of a conversation. Several clients that only send may take turns in it without end.
@@ -15,7 +15,7 @@ interface Run {
 }
 
 /** What one connection has sent of the lines that a return is about. */
-export interface OwnLines extends Pick<Undelivered, "first" | "last" | "count"> {
+export interface OwnLines extends Pick<ReturnedLines, "first" | "last" | "count"> {
   readonly peer: Peer
 }
 
@@ -47,6 +47,11 @@ export class GuestLines {
     return [...new Set(this.runs.get(conversation)?.map(({ peer }) => peer))]
   }
 
+  /** The guests that have written anything that was stored, while they are connected. */
+  get writers(): ReadonlyArray<Peer> {
+    return [...this.conversations.keys()]
+  }
+
   /** A connection has ended. The next client of its name may have written already. */
   ended(peer: Peer) {
     for (const conversation of this.conversations.get(peer) ?? []) {
@@ -58,7 +63,7 @@ export class GuestLines {
   }
 
   /** Divides undelivered lines among the connections that have sent them. */
-  among({ conversation, first, last }: Undelivered): ReadonlyArray<OwnLines> {
+  among({ conversation, first, last }: ReturnedLines): ReadonlyArray<OwnLines> {
     const shares = new Map<Peer, OwnLines>()
     for (const run of this.runs.get(conversation) ?? []) {
       const [from, to] = [Math.max(run.first, first), Math.min(run.last, last)]

@@ -87,18 +87,32 @@ export class Holding {
     if (others === noOthers) return alone(Effect.flatMap(inTurn(held), step))
     return Effect.acquireUseRelease(
       inTurn(() => this.ask()),
-      (asked) =>
-        Effect.flatMap(Effect.timeoutOption(asked.answered.await, answerTime), (answered) =>
-          answered._tag === "None"
-            ? Effect.void
-            : alone(Effect.flatMap(inTurn(held), (own) => step(slowest([own, asked.held]))))
-        ),
+      (asked) => this.once(asked, step),
       (asked) =>
         inTurn(() => {
           this.asked = undefined
           this.part.send(["done", asked.number])
         })
     )
+  }
+
+  /** Once all have answered, also those that appear before the step begins. */
+  private once<E>(asked: Asked, step: (held: Held) => Effect.Effect<void, E>): Effect.Effect<void, E> {
+    const { alone, held, inTurn, others } = this.broker
+    const isDone = alone(
+      others.during(() =>
+        asked.missing.size > 0
+          ? Effect.succeed(false)
+          : Effect.as(
+              Effect.flatMap(inTurn(held), (own) => step(slowest([own, asked.held]))),
+              true
+            )
+      )
+    )
+    return Effect.flatMap(Effect.timeoutOption(asked.answered.await, answerTime), (answered) => {
+      if (answered._tag === "None") return Effect.void
+      return Effect.flatMap(isDone, (isDone) => (isDone ? Effect.void : this.once(asked, step)))
+    })
   }
 
   private ask(): Asked {

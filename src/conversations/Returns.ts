@@ -5,7 +5,7 @@ import type { StoreService } from "../ports/Store.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId } from "../ports/StoreLines.js"
-import type { PendingReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import type { PendingReturn, ReturnedLines } from "../ports/StoreUpkeep.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import { GuestLines } from "./GuestLines.js"
 
@@ -45,6 +45,11 @@ export class Returns {
     return this.guestLines.writersIn(conversation)
   }
 
+  /** The guests that have written to accounts, while they are connected. */
+  get guests(): ReadonlyArray<Peer> {
+    return this.guestLines.writers
+  }
+
   ended(peer: Peer) {
     this.guestLines.ended(peer)
     const account = peer.device?.account.id
@@ -58,7 +63,7 @@ export class Returns {
    *
    * @param isCounted whether another server has counted the lines as ones that nobody was told of
    */
-  tell(returns: ReadonlyArray<Undelivered>, isCounted = false) {
+  tell(returns: ReadonlyArray<ReturnedLines>, isCounted = false) {
     let dead = 0
     for (const undelivered of returns) {
       if (!isCounted) dead += undelivered.count

@@ -1,48 +1,66 @@
-import type { Message, OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import type { FeatureContext } from "../chat/Feature.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { Undelivered } from "../ports/StoreUpkeep.js"
+import type { ReturnedLines, Undelivered } from "../ports/StoreUpkeep.js"
+import type { Feed } from "./Feed.js"
 import type { Returns } from "./Returns.js"
 
-/** Most returns in one message to other servers. */
-const maxReturns = 500
-
 interface Collaborators {
-  readonly others: OtherServers
   readonly returns: Returns
-  /** The accounts with a device here. */
-  readonly accounts: () => Iterable<AccountId>
+  readonly feeds: () => Iterable<Feed>
+  readonly breakOff: FeatureContext["breakOff"]
 }
 
-/** Lines that return, found by any server of a store: each server tells the senders that are connected to it. */
+/**
+ * Lines that return, found by any server of a store: each server tells the senders that are connected to it. The other ones
+ * read them in the log of changes, where they are as soon as the lines are removed: whatever happens to the server that
+ * found them, and however long another one is cut off. In the broker's turn.
+ */
 export class ReturnsElsewhere {
-  private readonly part: OtherServersPart
-
-  constructor(private readonly broker: Collaborators) {
-    this.part = broker.others.part("returns", { received: (_server, message) => this.received(message) })
-  }
+  constructor(private readonly broker: Collaborators) {}
 
   /** @param senders accounts that may have to be told of returns; undefined: all */
-  tell(toGuests: ReadonlyArray<Undelivered>, senders: ReadonlyArray<AccountId> | undefined) {
+  found(toGuests: ReadonlyArray<Undelivered>, senders: ReadonlyArray<AccountId> | undefined) {
     this.broker.returns.tell(toGuests)
     this.check(senders)
-    if (toGuests.length === 0 && senders?.length === 0) return
-    for (let from = 0; from === 0 || from < toGuests.length; from += maxReturns) {
-      const some = toGuests.slice(from, from + maxReturns)
-      this.part.send([some as unknown as Message, from === 0 ? (senders ?? null) : []]) // plain data
-    }
   }
 
   /** There may be something to tell these accounts; undefined: all that have a device here. */
   check(senders: ReadonlyArray<AccountId> | undefined) {
     for (const sender of senders ?? []) this.broker.returns.check(sender)
     if (senders !== undefined) return
-    for (const account of this.broker.accounts()) this.broker.returns.check(account)
+    for (const { device } of this.broker.feeds()) {
+      if (device !== undefined) this.broker.returns.check(device.account)
+    }
   }
 
   /** Another server has found lines that return. */
-  private received(message: Message) {
-    const [toGuests, senders] = message as unknown as [ReadonlyArray<Undelivered>, ReadonlyArray<AccountId> | null]
-    this.broker.returns.tell(toGuests, true)
-    this.check(senders ?? undefined)
+  take(returned: ReadonlyArray<ReturnedLines>) {
+    const { returns } = this.broker
+    returns.tell(
+      returned.filter(({ account }) => account === undefined),
+      true
+    )
+    this.check(returned.flatMap(({ account }) => account ?? []))
+    this.takeBack(returned)
+  }
+
+  /**
+   * A server that was taken for lost was not asked what is in its outboxes. What has returned meanwhile must not be written:
+   * the connection is broken off, and its device is told of the gap when it comes back.
+   */
+  private takeBack(returned: ReadonlyArray<ReturnedLines>) {
+    const last = new Map(returned.map(({ conversation, last }) => [conversation, last]))
+    for (const { held, peer } of this.broker.feeds()) {
+      if (peer.outbox.lines === 0) continue
+      if (held.some(({ after, conversation }) => (last.get(conversation) ?? 0) > after)) {
+        this.broker.breakOff(peer, "connection-lost")
+      }
+    }
+  }
+
+  /** Nobody knows any more which lines have returned. Guests of whom some may have go as if this server had been lost. */
+  reload() {
+    for (const guest of this.broker.returns.guests) this.broker.breakOff(guest, "connection-lost")
+    this.check(undefined)
   }
 }

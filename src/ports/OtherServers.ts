@@ -1,4 +1,4 @@
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { AccountId } from "./StoreAccounts.js"
 
 /** Another server of the same chat, which uses the same store. */
@@ -47,6 +47,11 @@ export interface OtherServers {
    * again by itself. Not after a suspension in which nobody took this server for lost: it goes on where it stood.
    */
   readonly beforeResuming: (settle: Effect.Effect<void>) => void
+  /**
+   * Runs what is decided by which other servers there are: one that appears meanwhile, after the others took it for lost,
+   * does not resume before this has ended.
+   */
+  readonly during: <A, E, R>(run: (all: ReadonlyArray<OtherServer>) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 export interface OtherServersPart {
@@ -61,7 +66,8 @@ export const alone: OtherServers = {
   self: "",
   all: [],
   part: () => ({ send: () => {}, mustWait: () => false }),
-  beforeResuming: () => {}
+  beforeResuming: () => {},
+  during: (run) => Effect.suspend(() => run([]))
 }
 
 /** A device of an account, as the store identifies it. */

@@ -34,6 +34,8 @@ export type OpenedDevice =
       readonly isNew: boolean
       /** The device that was forgotten to make room for a new one. */
       readonly forgotten: string | undefined
+      /** It was another server's until now, as far as the store knows. Left out if not. */
+      readonly wasTaken?: true
     }
   /** The account has `maxDevices` devices, and all of them are present. */
   | { readonly _tag: "TooMany" }

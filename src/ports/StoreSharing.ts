@@ -3,6 +3,7 @@ import type { AccountId, StoredAccount } from "./StoreAccounts.js"
 import type { StoreError } from "./StoreError.js"
 import type { ConversationId } from "./StoreLines.js"
 import type { RoomChanges, StoredRoom } from "./StoreRooms.js"
+import type { ReturnedLines } from "./StoreUpkeep.js"
 
 /**
  * What a request has changed that other servers of the store have in memory. It is written in the transaction of the
@@ -44,6 +45,8 @@ export type StoreChange =
       readonly by?: string | undefined
     }
   | { readonly _tag: "Uninvited"; readonly room: ConversationId; readonly account: AccountId }
+  /** Lines return, at most `returnsInChange` pieces of them: also those whose sender is an account, or was removed. */
+  | { readonly _tag: "LinesReturned"; readonly returns: ReadonlyArray<ReturnedLines> }
 
 /** A change in the log. */
 export interface LoggedChange {
@@ -69,6 +72,9 @@ export interface ChangesPage {
 
 /** The most changes in one page. */
 export const changesPage = 100
+
+/** The most pieces of returned lines in one change. */
+export const returnsInChange = 200
 
 /** How many changes are kept, at least. A server that was cut off for longer reads everything anew. */
 export const keptChanges = 10_000

@@ -37,6 +37,9 @@ export interface Undelivered {
   readonly count: number
 }
 
+/** What other servers have to know of undelivered lines. */
+export type ReturnedLines = Omit<Undelivered, "key">
+
 /** Undelivered lines whose sender, an account, has not been notified yet. */
 export interface PendingReturn extends Undelivered {
   /** For `returns.told`. */

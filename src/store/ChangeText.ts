@@ -7,5 +7,7 @@ export const encode = (change: StoreChange): string => JSON.stringify(change)
 export const decode = (text: string): StoreChange => {
   const change = JSON.parse(text) as StoreChange // `encode` wrote it
   // JSON leaves out what is undefined.
-  return change._tag === "RoomCreated" ? { ...change, room: { ...change.room, owner: change.room.owner } } : change
+  if (change._tag === "RoomCreated") return { ...change, room: { ...change.room, owner: change.room.owner } }
+  if (change._tag !== "LinesReturned") return change
+  return { ...change, returns: change.returns.map((lines) => ({ ...lines, account: lines.account })) }
 }

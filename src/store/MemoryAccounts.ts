@@ -60,7 +60,7 @@ export const make = (
     account.state = "removed"
     state.drop((kept) => kept.account === id)
     sharing?.add({ _tag: "AccountRemoved", account: id })
-    return keepReturns(state, undelivered, time.now()).toGuests
+    return keepReturns(state, undelivered, time.now(), sharing).toGuests
   }
 
   const openDevice = (
@@ -78,8 +78,8 @@ export const make = (
     if (known !== undefined) {
       known.seen = time.wall()
       known.ran = time.now()
-      if (!isAway) take(account, name, known)
-      return { _tag: "Opened", isNew: false, forgotten: undefined }
+      const wasTaken = !isAway && take(account, name, known)
+      return { _tag: "Opened", isNew: false, forgotten: undefined, ...(wasTaken ? { wasTaken } : {}) }
     }
     if (isKnown) return { _tag: "Unknown" }
     let forgotten: string | undefined
@@ -101,12 +101,13 @@ export const make = (
     return { _tag: "Opened", isNew: true, forgotten }
   }
 
-  /** Makes a device that of this server. If another server had it, that one learns that it has lost it. */
-  const take = ({ id }: Account, name: string, device: Device) => {
+  /** Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether. */
+  const take = ({ id }: Account, name: string, device: Device): boolean => {
     const before = device.owner
     device.owner = sharing?.server
-    if (before !== undefined && before !== device.owner)
-      sharing?.add({ _tag: "DeviceTaken", account: id, device: name })
+    if (before === undefined || before === device.owner) return false
+    sharing?.add({ _tag: "DeviceTaken", account: id, device: name })
+    return true
   }
 
   const setToken = (id: AccountId, name: string, hash: Uint8Array): boolean => {
@@ -199,23 +200,30 @@ export const make = (
 }
 
 /** Keeps the returns to accounts, and reports those to guests in as few pieces as possible. */
-export const keepReturns = (state: MemoryState, undelivered: ReadonlyArray<Undelivered>, ran: number) => {
-  const toGuests = new Map<string, Undelivered>()
+export const keepReturns = (
+  state: MemoryState,
+  undelivered: ReadonlyArray<Undelivered>,
+  ran: number,
+  sharing: MemorySharing | undefined
+) => {
+  const pieces = new Map<string, Undelivered>()
+  const toGuests: Array<Undelivered> = []
   const senders = new Set<AccountId>()
   for (const line of undelivered) {
-    const { account } = line
-    if (account === undefined) {
-      const known = toGuests.get(Number(line.conversation).toString())
-      toGuests.set(
-        Number(line.conversation).toString(),
-        known === undefined ? line : { ...known, last: line.last, count: known.count + line.count }
-      )
-    } else if (state.active(account) !== undefined) {
-      state.addReturn({ ...line, account }, ran)
-      senders.add(account)
-    } else state.totals.dead += line.count
+    const piece = `${line.conversation} ${line.account ?? 0}`
+    const known = pieces.get(piece)
+    pieces.set(piece, known === undefined ? line : { ...known, last: line.last, count: known.count + line.count })
   }
-  return { toGuests: [...toGuests.values()], senders: [...senders] }
+  for (const piece of pieces.values()) {
+    const { account } = piece
+    if (account === undefined) toGuests.push(piece)
+    else if (state.active(account) !== undefined) {
+      state.addReturn({ ...piece, account }, ran)
+      senders.add(account)
+    } else state.totals.dead += piece.count
+  }
+  sharing?.addReturns([...pieces.values()])
+  return { toGuests, senders: [...senders] }
 }
 
 const shown = ({ created, id, likeness, name, state }: Account): StoredAccount => ({

@@ -3,9 +3,11 @@ import {
   type ChangesPage,
   changesPage,
   keptChanges,
+  returnsInChange,
   type StoreChange,
   type StoreSharing
 } from "../ports/StoreSharing.js"
+import type { ReturnedLines, Undelivered } from "../ports/StoreUpkeep.js"
 import * as ChangeText from "./ChangeText.js"
 
 /** What the servers of a store in memory share besides its content. */
@@ -56,6 +58,23 @@ export class MemorySharing implements StoreSharing {
 
   add(change: StoreChange) {
     this.shared.add(this.server, change)
+  }
+
+  addReturns(undelivered: ReadonlyArray<Undelivered>) {
+    const returns = undelivered.map(
+      ({ account, conversation, count, first, last, reason, recipient }): ReturnedLines => ({
+        conversation,
+        reason,
+        recipient,
+        account,
+        first,
+        last,
+        count
+      })
+    )
+    for (let from = 0; from < returns.length; from += returnsInChange) {
+      this.add({ _tag: "LinesReturned", returns: returns.slice(from, from + returnsInChange) })
+    }
   }
 
   /** The server has ended: another one may keep the store in order. */

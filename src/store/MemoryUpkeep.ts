@@ -64,7 +64,7 @@ export const make = (
       }
     }
     state.drop(({ ran }) => ran < oldest)
-    const { senders, toGuests } = MemoryAccounts.keepReturns(state, done.undelivered, time.now())
+    const { senders, toGuests } = MemoryAccounts.keepReturns(state, done.undelivered, time.now(), sharing)
     return { removed: done.removed, undelivered: toGuests, senders, hasMore: isDone() }
   }
 

@@ -173,8 +173,8 @@ export function* openDevice(
   if (owner !== undefined) {
     if (owner !== null && !isAway && owner !== takeFrom && others.includes(owner)) return { _tag: "Elsewhere", owner }
     yield* markSeen(state, { account, device }, moment)
-    if (!isAway) yield* take(state, { account, device }, owner)
-    return { _tag: "Opened", isNew: false, forgotten: undefined }
+    const wasTaken = !isAway && (yield* take(state, { account, device }, owner))
+    return { _tag: "Opened", isNew: false, forgotten: undefined, ...(wasTaken ? { wasTaken } : {}) }
   }
   if (isKnown) return { _tag: "Unknown" }
   let forgotten: string | undefined
@@ -213,12 +213,14 @@ export function* openDevice(
   return { _tag: "Opened", isNew: true, forgotten }
 }
 
-/** Makes a device that of this server. If another server had it, that one learns that it has lost it. */
-function* take(state: SqlState, { account, device }: DeviceOf, before: string | null): Sql<void> {
+/** Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether. */
+function* take(state: SqlState, { account, device }: DeviceOf, before: string | null): Sql<boolean> {
   const server = state.sharing?.server
-  if (server === undefined || before === server) return
+  if (server === undefined || before === server) return false
   yield* setOwner(state, { account, device }, server)
-  if (before !== null) yield* SqlChanges.add(state, { _tag: "DeviceTaken", account, device })
+  if (before === null) return false
+  yield* SqlChanges.add(state, { _tag: "DeviceTaken", account, device })
+  return true
 }
 
 function* setOwner(state: SqlState, { account, device }: DeviceOf, owner: string | null): Sql<void> {

@@ -1,4 +1,5 @@
-import { changesPage, keptChanges, type ChangesPage, type StoreChange } from "../ports/StoreSharing.js"
+import { changesPage, keptChanges, returnsInChange, type ChangesPage, type StoreChange } from "../ports/StoreSharing.js"
+import type { ReturnedLines } from "../ports/StoreUpkeep.js"
 import * as ChangeText from "./ChangeText.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import type { SqlState } from "./SqlState.js"
@@ -15,6 +16,13 @@ export function* add(state: SqlState, change: StoreChange): Sql<void> {
   const id = yield* state.nextId("change")
   yield* run("insert into change values (?, ?, ?)", id, sharing.server, ChangeText.encode(change))
   if (id % removedChanges === 0) yield* run("delete from change where id <= ?", id - keptChanges)
+}
+
+/** Adds returned lines to the log, in the transaction that removes them. */
+export function* addReturns(state: SqlState, returns: ReadonlyArray<ReturnedLines>): Sql<void> {
+  for (let from = 0; from < returns.length; from += returnsInChange) {
+    yield* add(state, { _tag: "LinesReturned", returns: returns.slice(from, from + returnsInChange) })
+  }
 }
 
 /** `StoreSharing.changes`. */

@@ -1,6 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { PendingReturn, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import type { PendingReturn, ReturnedLines, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
+import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { keyOf, type KeyRow } from "./SqlKeys.js"
 import { type Head, type Moment, type SqlState } from "./SqlState.js"
@@ -37,14 +38,16 @@ export function* keepReturns(
   const active = yield* state.activeAccounts()
   const toGuests: Array<Undelivered> = []
   const senders = new Set<AccountId>()
+  const all: Array<ReturnedLines> = []
   for (const { author, count, head, last, recipient, seq } of pieces.values()) {
     const name = (yield* row<{ name: string }>("select name from account where id = ?", recipient))?.name ?? ""
-    if (author === 0) {
-      const conversation = { conversation: head.id, key: head.key, reason, recipient: Wire.encode(name) }
-      toGuests.push({ ...conversation, account: undefined, first: seq, last, count })
+    const sender = author === 0 ? undefined : (author as AccountId)
+    const returned = { conversation: head.id, reason, recipient: Wire.encode(name), first: seq, last, count }
+    all.push({ ...returned, account: sender })
+    if (sender === undefined) {
+      toGuests.push({ ...returned, key: head.key, account: undefined })
       continue
     }
-    const sender = author as AccountId // it is not 0
     if (!active.has(sender)) {
       ;(yield* state.meta()).dead += count
       continue
@@ -64,6 +67,7 @@ export function* keepReturns(
       yield* state.running(moment)
     )
   }
+  yield* SqlChanges.addReturns(state, all)
   return { toGuests, senders: [...senders] }
 }
 

@@ -255,6 +255,44 @@ describe("a device that logs in at another node", () => {
     })
   )
 
+  it.scoped("is that of one node, also if the old one comes back while another one takes it", () =>
+    Effect.gen(function* () {
+      const opening = yield* Effect.makeLatch(true)
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"], {
+        store: (plain, node) =>
+          node === "b"
+            ? plain
+            : {
+                ...plain,
+                accounts: {
+                  ...plain.accounts,
+                  openDevice: (...device) => Effect.zipRight(opening.await, plain.accounts.openDevice(...device))
+                }
+              }
+      })
+      const old = yield* account(b, "bob/main")
+      const alice = yield* account(a, "alice")
+      const node = cluster.node("b")
+      node.suspend()
+      cluster.lose(node)
+      yield* settle
+      yield* opening.close
+      const next = yield* a.connect
+      next.say(...login("bob/main"))
+      yield* settle
+      node.rebear()
+      node.resume()
+      yield* settle
+      yield* ask(alice, "bob: one")
+      yield* settle
+      assert.deepStrictEqual(messages(old), [])
+      yield* opening.open
+      yield* seen(next, "from alice: one")
+      yield* old.ended
+      assert.deepStrictEqual(messages(old), [])
+    })
+  )
+
   it.scoped("leaves the account's other devices alone", () =>
     Effect.gen(function* () {
       const { a, b } = yield* startKeptNodes(["a", "b"])

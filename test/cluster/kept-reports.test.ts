@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { StoreService } from "../../src/ports/Store.js"
-import { passes, seen } from "../support/Conversations.js"
+import { messages, passes, seen } from "../support/Conversations.js"
 import { leavesOrder, startKeptNodes } from "../support/KeptNodes.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
 import { account, ask } from "../support/Rooms.js"
-import { settle, turns } from "../support/Turns.js"
+import { settle } from "../support/Turns.js"
 
 const starting = (start: string) => (client: MemoryClient) => client.received.filter((line) => line.startsWith(start))
 
@@ -130,31 +130,6 @@ describe("lines that are kept no longer, on several nodes", () => {
       })
     )
 
-  it.scoped("return to an account whose node has not heard of it before the other one was lost", () =>
-    Effect.gen(function* () {
-      const { b, cluster } = yield* startKeptNodes(["a", "b"], { limits, store })
-      const alice = yield* account(b, "alice")
-      yield* ask(alice, "bob: one")
-      yield* pass(3_590_000)
-      const [from, to] = [cluster.node("a"), cluster.node("b")]
-      const mentions = (what: string) => from.sent.some((content) => Buffer.from(content).includes(`["${what}",`))
-      from.sent.length = 0
-      to.hold()
-      while (!mentions("returns")) {
-        yield* pass(250)
-        // Of what it asks for, the node gets everything up to the request to stand still.
-        if (mentions("hold") && !mentions("returns")) to.letGo()
-        yield* turns(20)
-        to.hold()
-      }
-      assert.isTrue(mentions("returns"))
-      cluster.lose(from)
-      to.letGo()
-      yield* passes(1_000)
-      assert.deepStrictEqual(returns(alice), [expired(1)])
-    })
-  )
-
   it.scoped("return to an account whose node was taken for lost meanwhile", () =>
     Effect.gen(function* () {
       const { b, cluster } = yield* startKeptNodes(["a", "b"], { limits, store })
@@ -168,6 +143,133 @@ describe("lines that are kept no longer, on several nodes", () => {
       node.resume()
       yield* passes(1_000)
       assert.deepStrictEqual(returns(alice), [expired(1)])
+    })
+  )
+
+  it.scoped("return to a guest whose node was taken for lost meanwhile", () =>
+    Effect.gen(function* () {
+      const { b, cluster, store: shared } = yield* startKeptNodes(["a", "b"], { limits, store })
+      const gina = yield* b.join("gina")
+      yield* ask(gina, "bob: one")
+      const node = cluster.node("b")
+      node.suspend()
+      cluster.lose(node)
+      yield* expire
+      node.rebear()
+      node.resume()
+      yield* passes(2_000)
+      assert.deepStrictEqual(returns(gina), [expired(1)])
+      const { dead, expired: all } = yield* Effect.orDie(shared.statistics)
+      assert.deepStrictEqual({ all, dead }, { all: 1, dead: 0 })
+    })
+  )
+
+  it.scoped("return to guests and accounts although the node that has found them is lost before it says so", () =>
+    Effect.gen(function* () {
+      const { b, cluster } = yield* startKeptNodes(["a", "b"], {
+        limits,
+        store: (plain, node) =>
+          node === "a"
+            ? {
+                ...plain,
+                retain: (held) =>
+                  Effect.flatMap(plain.retain(held), (done) => (done.removed > 0 ? Effect.never : Effect.succeed(done)))
+              }
+            : store(plain, node)
+      })
+      const gina = yield* b.join("gina")
+      yield* ask(gina, "bob: one")
+      const alice = yield* account(b, "alice")
+      yield* ask(alice, "bob: two")
+      yield* expire
+      yield* passes(62_000)
+      cluster.lose(cluster.node("a"))
+      yield* passes(2_000)
+      assert.deepStrictEqual(returns(gina), [expired(1)])
+      assert.deepStrictEqual(returns(alice), [expired(1)])
+    })
+  )
+
+  it.scoped("are not written any more by a node that was taken for lost with them in an outbox", () =>
+    Effect.gen(function* () {
+      const server = { stallTimeout: Duration.hours(9) }
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"], { limits, server, store })
+      const alice = yield* account(a, "alice")
+      const bob = yield* account(b, "bob")
+      const node = cluster.node("b")
+      node.suspend()
+      yield* ask(alice, "bob: one")
+      yield* settle
+      cluster.lose(node)
+      yield* expire
+      assert.deepStrictEqual(returns(alice), [expired(1)])
+      node.rebear()
+      node.resume()
+      yield* passes(2_000)
+      assert.deepStrictEqual(messages(bob), [])
+      yield* bob.ended
+      const again = yield* account(b, "bob")
+      yield* ask(alice, "bob: two")
+      yield* seen(again, "from alice: two")
+      assert.deepStrictEqual(messages(again), [
+        "! gap alice first=1 last=1: these lines are no longer kept",
+        "from alice: two"
+      ])
+    })
+  )
+
+  it.scoped("are not written either by a node that comes back while they are removed", () =>
+    Effect.gen(function* () {
+      const server = { stallTimeout: Duration.hours(9) }
+      const removing = yield* Effect.makeLatch(true)
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"], {
+        limits,
+        server,
+        store: (plain, node) =>
+          node === "a"
+            ? { ...plain, retain: (held) => Effect.zipRight(removing.await, plain.retain(held)) }
+            : store(plain, node)
+      })
+      const alice = yield* account(a, "alice")
+      const bob = yield* account(b, "bob")
+      const node = cluster.node("b")
+      node.suspend()
+      yield* ask(alice, "bob: one")
+      yield* settle
+      cluster.lose(node)
+      yield* pass(3_590_000)
+      yield* passes(1_000)
+      yield* removing.close
+      yield* passes(62_000)
+      node.rebear()
+      node.resume()
+      yield* passes(2_000)
+      assert.deepStrictEqual([messages(bob), returns(alice)], [[], []])
+      yield* removing.open
+      yield* passes(2_000)
+      assert.deepStrictEqual([messages(bob), returns(alice)], [[], [expired(1)]])
+    })
+  )
+
+  it.scoped("leave a device of a node that was taken for lost alone that has nothing to do with them", () =>
+    Effect.gen(function* () {
+      const server = { stallTimeout: Duration.hours(9) }
+      const { a, b, cluster } = yield* startKeptNodes(["a", "b"], { limits, server, store, accounts: ["carol"] })
+      const alice = yield* account(a, "alice")
+      const bob = yield* account(b, "bob")
+      yield* ask(alice, "carol: one")
+      yield* pass(3_590_000)
+      const node = cluster.node("b")
+      node.suspend()
+      yield* ask(alice, "bob: one")
+      yield* settle
+      cluster.lose(node)
+      yield* pass(71_000)
+      assert.lengthOf(returns(alice), 1)
+      node.rebear()
+      node.resume()
+      yield* passes(2_000)
+      assert.deepStrictEqual(messages(bob), ["from alice: one"])
     })
   )
 })

@@ -151,6 +151,19 @@ describe("changes of other servers", () => {
     })
   )
 
+  it.effect("leave a device alone that this server takes back after a change of its own", () =>
+    Effect.gen(function* () {
+      const log = new Log()
+      const memory = new Memory("a", log)
+      log.add("b", taken)
+      log.add("a", topic("mine"))
+      log.add("a", taken)
+      yield* memory.changes.beforeOwn
+      yield* memory.changes.settle
+      assert.deepStrictEqual(memory.taken, [])
+    })
+  )
+
   it.effect("that were dropped from the log have everything read again", () =>
     Effect.gen(function* () {
       const log = new Log()

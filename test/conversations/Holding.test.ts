@@ -23,7 +23,8 @@ const start = (held: Held) =>
           events = its
           return { mustWait: () => false, send: (message) => void said.push(message) }
         },
-        beforeResuming: () => {}
+        beforeResuming: () => {},
+        during: (run) => run([other])
       },
       inTurn: (run) => Effect.sync(run),
       alone: (step) => step,

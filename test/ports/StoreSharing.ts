@@ -208,7 +208,8 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         assert.deepStrictEqual(yield* openDevice(other, bob, "web"), {
           _tag: "Opened",
           isNew: false,
-          forgotten: undefined
+          forgotten: undefined,
+          wasTaken: true
         })
         assert.deepStrictEqual(yield* logged(one.sharing, from), [
           { by: other.sharing.server, change: { _tag: "DeviceTaken", account: bob, device: "web" } }
@@ -239,7 +240,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         assert.strictEqual((yield* openDevice(one, bob, "phone", { others: [other.sharing.server] }))._tag, "Opened")
         assert.deepStrictEqual(yield* logged(one.sharing, from), [])
         const taken = yield* openDevice(other, bob, "web", { others, takeFrom: one.sharing.server })
-        assert.strictEqual(taken._tag, "Opened")
+        assert.deepStrictEqual(taken, { _tag: "Opened", isNew: false, forgotten: undefined, wasTaken: true })
         // It is no longer the first server's, which may still report that it has left.
         yield* one.store.accounts.left([{ account: bob, device: "web" }])
         assert.deepStrictEqual(yield* openDevice(one, bob, "web", { others: [other.sharing.server] }), {
@@ -318,6 +319,58 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         assert.deepInclude(yield* expire(other.store), { removed: 1, senders: [alice] })
         assert.deepInclude(yield* balanced(other.store), { stored: 4, expired: 4, lines: 0 })
         assert.deepStrictEqual(yield* other.store.check, [])
+      })
+    )
+
+    it.scoped("writes in its log which lines return, in the request that removes them", () =>
+      Effect.gen(function* () {
+        const [one, other] = yield* two(make, { ...defaults, keep: "1 hour" })
+        const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
+        yield* device(one.store, bob)
+        yield* one.store.append([
+          ...numbered({ kind: "guest", account: bob, likeness: "GUEST" }, undefined, 2),
+          line(Keys.between(alice, bob), alice, "one"),
+          line(Keys.between(alice, bob), bob, "to alice"),
+          line(Keys.between(alice, bob), alice, "two")
+        ])
+        const guest = yield* one.store.find({ kind: "guest", account: bob, likeness: "GUEST" })
+        const direct = yield* one.store.find(Keys.between(alice, bob))
+        assert(guest !== undefined && direct !== undefined)
+        const from = yield* one.sharing.latest
+        assert.isTrue(yield* one.sharing.keepsOrder)
+        assert.strictEqual((yield* expire(one.store)).removed, 5)
+        const lines = { reason: "expired", recipient: "bob" } as const
+        const returns = [
+          { ...lines, conversation: guest, account: undefined, first: 1, last: 2, count: 2 },
+          { ...lines, conversation: direct, account: alice, first: 1, last: 3, count: 2 },
+          { ...lines, conversation: direct, account: bob, recipient: "alice", first: 2, last: 2, count: 1 }
+        ]
+        assert.deepStrictEqual(yield* logged(other.sharing, from), [
+          { by: one.sharing.server, change: { _tag: "LinesReturned", returns } }
+        ])
+        yield* append(other.store, line(Keys.between(alice, bob), alice, "three"))
+        const next = yield* one.sharing.latest
+        yield* other.store.accounts.remove(bob)
+        assert.deepStrictEqual(
+          (yield* logged(one.sharing, next)).map(({ change }) => change),
+          [
+            { _tag: "AccountRemoved", account: bob },
+            {
+              _tag: "LinesReturned",
+              returns: [
+                {
+                  conversation: direct,
+                  reason: "removed",
+                  recipient: "bob",
+                  account: alice,
+                  first: 4,
+                  last: 4,
+                  count: 1
+                }
+              ]
+            }
+          ] satisfies ReadonlyArray<StoreChange>
+        )
       })
     )
 

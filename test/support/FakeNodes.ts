@@ -38,13 +38,17 @@ export class FakeCluster {
       )
   }
 
-  /** The node and the others get to know each other. */
-  introduce(node: FakeNode) {
+  /**
+   * The node and the others get to know each other.
+   *
+   * @param inTurn how the node is told of the others; default: in later turns
+   */
+  introduce(node: FakeNode, inTurn = node.host.inTurn) {
     const { as } = node
     this.tellAll(node, (other) => other.host.events.appeared(as))
     for (const other of this.members.values()) {
       const known = other.as
-      if (other !== node) node.host.inTurn(() => node.host.events.appeared(known))
+      if (other !== node) inTurn(() => node.host.events.appeared(known))
     }
     this.members.set(node.self, node)
   }
@@ -210,7 +214,7 @@ export class FakeNode implements Nodes {
       }
       host.events.reborn()
       this.as = { name: this.self, incarnation: `${++cluster.incarnations}` }
-      cluster.introduce(this)
+      cluster.introduce(this, (tell) => tell()) // before it can resume
       for (const [likeness, entry] of mine) {
         if (lostNames.some(([lost]) => lost === likeness)) host.events.nameTaken(likeness, entry.name)
         else {
