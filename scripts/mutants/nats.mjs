@@ -4,6 +4,20 @@ const table = "cluster/NatsTable.ts"
 
 export const mutants = [
   {
+    name: "a message in two reads is taken for one of the client",
+    file: "cluster/NatsStream.ts",
+    search: "    this.rest = undefined\n",
+    replace: "    this.rest = undefined\n    if (rest !== undefined) this.left = 0\n",
+    test: "test/cluster/NatsStream.test.ts"
+  },
+  {
+    name: "frames take the way through the client",
+    file: "cluster/NatsTap.ts",
+    search: "!(socket instanceof Socket) ||",
+    replace: "socket instanceof Socket ||",
+    test
+  },
+  {
     name: "a term that three milliseconds do not divide has no watches",
     file: "cluster/NatsJetStream.ts",
     search: "Math.round(heartbeatMillis * 1e6)",

@@ -19,8 +19,8 @@ export const mutants = [
   {
     name: "a suspended node takes contents",
     file: wiring,
-    search: "if (header.to !== this.membership.incarnation || this.membership.isSuspended) return",
-    replace: "if (header.to !== this.membership.incarnation) return",
+    search: "if (to !== this.membership.incarnation || this.membership.isSuspended) return",
+    replace: "if (to !== this.membership.incarnation) return",
     nodes
   },
   {
@@ -299,9 +299,16 @@ export const mutants = [
   {
     name: "nothing is sent again",
     file: link,
-    search: "      this.transmit(sent)\n    }\n",
+    search: "      this.transmit({ ...sent, frame: sent.frame.slice() })\n",
     replace: "    }\n",
     nodes
+  },
+  {
+    name: "a frame changes while it may be on its way out",
+    file: link,
+    search: "this.transmit({ ...sent, frame: sent.frame.slice() })",
+    replace: "this.transmit(sent)",
+    test: "test/cluster/NodeLink.test.ts"
   },
   {
     name: "nobody asks when nothing is acknowledged",
@@ -362,8 +369,8 @@ export const mutants = [
   {
     name: "frames to another incarnation of a node are taken",
     file: wiring,
-    search: "header.to !== this.membership.incarnation ||",
-    replace: "header.to === Frame.everyone ||",
+    search: "if (to !== this.membership.incarnation ||",
+    replace: "if (to === Frame.everyone ||",
     nodes
   },
   {

@@ -13,7 +13,7 @@ import type { Listen } from "../ports/Transport.js"
 import type { OtherServers } from "../ports/OtherServers.js"
 import * as Name from "../protocol/Name.js"
 import { Cluster, type ClusterService, type ClusterUnavailable } from "../ports/Cluster.js"
-import { decode } from "./Contents.js"
+import { decode, type ReadContent } from "./Contents.js"
 import { ForeignLines, type ForeignLedger } from "./ForeignLines.js"
 import { Gate } from "./Gate.js"
 import { isHidden, LocalNames } from "./LocalNames.js"
@@ -23,13 +23,17 @@ import { NodeTraffic } from "./NodeTraffic.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import { RemoteRecipients } from "./RemoteRecipients.js"
-import { isOfMessages } from "./ServerMessages.js"
+import * as ServerMessages from "./ServerMessages.js"
 import { ServersOfStore } from "./ServersOfStore.js"
 import * as Unavailable from "./Unavailable.js"
 
+/** A content as it was read: lines with their reports, or messages of the servers; undefined if those cannot be read. */
+export type ChatContent =
+  { readonly lines: ReadContent } | { readonly messages: ReadonlyArray<ServerMessages.PartMessage> | undefined }
+
 /** What joins this node to the others. */
 export interface NodesHost {
-  readonly events: NodesEvents
+  readonly events: NodesEvents<ChatContent>
   /** Runs a function in the broker's turn, and all of them in order. May be called anywhere. */
   readonly inTurn: (run: () => void) => void
 }
@@ -37,7 +41,7 @@ export interface NodesHost {
 /** Joins this node to the others, and leaves them when the scope closes. */
 export type JoinNodes = (host: NodesHost) => Effect.Effect<Nodes, ClusterUnavailable, Scope.Scope>
 
-export interface JoinOptions extends Pick<NodesOptions, "termMillis" | "windowBytes"> {}
+export interface JoinOptions extends Pick<NodesOptions<ChatContent>, "termMillis" | "windowBytes"> {}
 
 /** Joins the cluster of an engine. Its nodes show what they know. */
 export const joining =
@@ -222,11 +226,13 @@ class Chat {
     for (const traffic of this.traffic.values()) traffic.flush()
   }
 
-  private readonly events: NodesEvents = {
+  private readonly events: NodesEvents<ChatContent> = {
+    read: (content) =>
+      ServerMessages.isOfMessages(content) ? { messages: ServerMessages.decode(content) } : { lines: decode(content) },
     appeared: (node) => this.servers?.appeared(node),
     received: (node, content) => {
-      if (isOfMessages(content)) return this.receivedMessages(node, content)
-      const { isWhole, mayHaveLines, pieces, reports, unread } = decode(content)
+      if ("messages" in content) return this.receivedMessages(node, content.messages)
+      const { isWhole, mayHaveLines, pieces, reports, unread } = content.lines
       if (!isWhole) this.cannotRead(node)
       if (mayHaveLines) this.trafficTo(node).reportLoss()
       this.recipients.report(node, reports)
@@ -258,8 +264,8 @@ class Chat {
     nameTaken: (likeness, name) => this.names.taken(likeness, name)
   }
 
-  private receivedMessages(node: OtherNode, content: Uint8Array) {
-    if (this.servers !== undefined) return this.servers.received(node, content)
+  private receivedMessages(node: OtherNode, messages: ReadonlyArray<ServerMessages.PartMessage> | undefined) {
+    if (this.servers !== undefined) return this.servers.received(node, messages)
     this.reportOnce(node, "another node uses a store, and this one does not; all nodes have to use the same store")
   }
 

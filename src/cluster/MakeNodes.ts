@@ -11,7 +11,7 @@ import * as Frame from "./Frame.js"
 import * as Incarnation from "./Incarnation.js"
 import { type Ask, Membership } from "./Membership.js"
 import { NamesElsewhere } from "./NamesElsewhere.js"
-import { acknowledgeAfter, NodeLink } from "./NodeLink.js"
+import { acknowledgeAfter, NodeLink, type Received } from "./NodeLink.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import type { Peer } from "./Peer.js"
@@ -20,7 +20,7 @@ import { Sweep } from "./Sweep.js"
 import { takeLease } from "./TakeLease.js"
 import * as Term from "./Term.js"
 
-export interface NodesOptions {
+export interface NodesOptions<Content> {
   /** A node is taken for lost after this silence, in milliseconds; it stops to write after two thirds of it. */
   readonly termMillis: number
   /** Bytes to one other node without an acknowledgement. */
@@ -29,7 +29,7 @@ export interface NodesOptions {
   readonly likenessOf: (name: string) => string
   /** Runs a function in the broker's turn, after everything reported before. */
   readonly report: (run: () => void) => void
-  readonly events: NodesEvents
+  readonly events: NodesEvents<Content>
   /** At least 0 and less than 1; by default `Math.random`. */
   readonly random?: () => number
 }
@@ -41,7 +41,9 @@ export interface VisibleNodes extends Nodes {
 }
 
 /** Joins the cluster, and leaves it when the scope closes. */
-export const make = (options: NodesOptions): Effect.Effect<VisibleNodes, ClusterUnavailable, Cluster | Scope.Scope> =>
+export const make = <Content>(
+  options: NodesOptions<Content>
+): Effect.Effect<VisibleNodes, ClusterUnavailable, Cluster | Scope.Scope> =>
   Effect.gen(function* () {
     const cluster = yield* Cluster
     const time = Time.of(yield* Clock.clockWith(Effect.succeed))
@@ -51,18 +53,18 @@ export const make = (options: NodesOptions): Effect.Effect<VisibleNodes, Cluster
     return nodes
   })
 
-class ConnectedNodes implements VisibleNodes {
+class ConnectedNodes<Content> implements VisibleNodes {
   readonly self: string
   private readonly term: Term.Term
   private readonly membership: Membership
   private readonly claims: Claims
   private readonly elsewhere: NamesElsewhere
   private readonly sweep: Sweep
-  private readonly links = new Map<OtherNode, NodeLink>()
+  private readonly links = new Map<OtherNode, NodeLink<Content>>()
   /** The counts of links that have ended. */
   private ended: FrameCounts = noFrames
   /** Links that owe an acknowledgement. */
-  private readonly owing = new Set<NodeLink>()
+  private readonly owing = new Set<NodeLink<Content>>()
   private link: Link = { maxFrameBytes: 0, isUp: () => false, send: () => {}, broadcast: () => {} }
   private isClosed = false
   /** The same as `isSuspended` was when it was last asked, which reports what it finds out. */
@@ -71,7 +73,7 @@ class ConnectedNodes implements VisibleNodes {
   constructor(
     private readonly cluster: ClusterService,
     private readonly time: Time.Time,
-    private readonly options: NodesOptions,
+    private readonly options: NodesOptions<Content>,
     private readonly fork: (effect: Effect.Effect<unknown>) => void
   ) {
     const { directory, node } = cluster
@@ -216,7 +218,7 @@ class ConnectedNodes implements VisibleNodes {
     const { directory } = this.cluster
     yield* Effect.addFinalizer(() => Effect.sync(() => (this.isClosed = true)))
     this.link = yield* this.cluster.link({
-      frame: (frame) => this.report(() => this.frame(frame)),
+      frame: this.frame,
       up: () => this.report(this.up)
     })
     yield* this.takeLease
@@ -296,18 +298,30 @@ class ConnectedNodes implements VisibleNodes {
     if (!this.membership.isSuspended) for (const link of this.links.values()) link.recover()
   }
 
-  private frame(frame: Uint8Array) {
+  /** Outside of the broker's turn. */
+  private readonly frame = (frame: Uint8Array) => {
     const header = Frame.read(frame)
     if (header === undefined) return
-    if (header.kind === Frame.Kind.heartbeat) return this.membership.heard(header, frame)
-    if (header.to !== this.membership.incarnation || this.membership.isSuspended) return
-    const peer = this.membership.peerOf(header.from)
-    if (peer !== undefined) this.links.get(peer)?.take(header, frame)
+    if (header.kind === Frame.Kind.heartbeat) {
+      const heartbeat = frame.slice()
+      return this.report(() => this.membership.heard(header, heartbeat))
+    }
+    const isContent = header.kind === Frame.Kind.content
+    const content = isContent ? this.options.events.read(frame.subarray(Frame.headerBytes)) : undefined
+    const received = { header, content, bytes: frame.length }
+    return this.report(() => this.received(received))
+  }
+
+  private received(received: Received<Content>) {
+    const { from, to } = received.header
+    if (to !== this.membership.incarnation || this.membership.isSuspended) return
+    const peer = this.membership.peerOf(from)
+    if (peer !== undefined) this.links.get(peer)?.take(received)
   }
 
   private readonly appeared = (peer: Peer) => {
     const { events, windowBytes } = this.options
-    const link: NodeLink = new NodeLink(
+    const link: NodeLink<Content> = new NodeLink(
       { self: this.membership.incarnation, other: peer.incarnation, windowBytes, now: this.time.now },
       {
         transmit: (frame) => this.link.send(peer.name, frame),
@@ -323,7 +337,7 @@ class ConnectedNodes implements VisibleNodes {
   }
 
   /** Contents of the next turns may take the acknowledgement along (benchmarks: nodes-100, nodes-outcome). */
-  private owe(link: NodeLink) {
+  private owe(link: NodeLink<Content>) {
     if (this.owing.size === 0)
       this.fork(
         Effect.delay(

@@ -191,8 +191,9 @@ const link =
       let isUp = false
       let isClosed = false
       const subscribe = async () => {
-        connection.subscribe(subject(node), (message) => isClosed || events.frame(message.data))
-        connection.subscribe(all, (message) => isClosed || events.frame(message.data))
+        const take = (frame: Uint8Array) => isClosed || events.frame(frame)
+        connection.subscribePayloads(subject(node), take)
+        connection.subscribePayloads(all, take)
         await connection.flush()
         if (isClosed) return
         isUp = true

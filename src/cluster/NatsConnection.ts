@@ -9,6 +9,8 @@ import type {
 import type { credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node"
 import { createRequire } from "node:module"
 import { setTimeout } from "node:timers/promises"
+import type { TakePayload } from "./NatsStream.js"
+import { NatsTap } from "./NatsTap.js"
 
 /** The part of the package `@nats-io/transport-node` that is used. */
 export interface NatsDriver {
@@ -75,6 +77,7 @@ const closeMillis = 500
  */
 export class NatsConnection {
   private client: Client | undefined
+  private tap: NatsTap | undefined
   /** The attempt to connect that is in progress. Two at once would make two clients, of which one is lost sight of. */
   private connecting: Promise<void> | undefined
   private readonly users = new Set<ConnectionUser>()
@@ -138,11 +141,18 @@ export class NatsConnection {
     }
   }
 
-  /** Drops the message while the engine takes none. */
+  /** The same, for as long as there is this connection. */
+  subscribePayloads(subject: string, take: TakePayload): void {
+    if (this.tap === undefined) this.subscribe(subject, ({ data }) => take(data))
+    else this.tap.subscribe(subject, take)
+  }
+
+  /** Drops the message while the engine takes none. The data must not change as long as it may be on its way. */
   publish(subject: string, data: Uint8Array): void {
     if (this.client === undefined || data.length > this.maxPayload) return
     if (this.published - this.confirmed >= this.options.maxUnconfirmedBytes) return
-    this.client.publish(subject, data)
+    if (this.tap === undefined) this.client.publish(subject, data)
+    else this.tap.publish(subject, data)
     this.published += data.length
     if (this.pingTicks === undefined && this.published - this.confirmed >= confirmBytes) void this.ping(this.client)
   }
@@ -209,6 +219,7 @@ export class NatsConnection {
 
   private begin(client: Client): void {
     this.client = client
+    this.tap = NatsTap.on(client)
     this.published = this.confirmed = 0
     this.pingTicks = undefined
     void client.closed().then(() => this.lost(client))
@@ -244,6 +255,7 @@ export class NatsConnection {
   private end(client: Client): boolean {
     if (this.client !== client) return false
     this.client = undefined
+    this.tap = undefined
     globalThis.clearInterval(this.timer)
     for (const user of this.users) user.down()
     void client.close().catch(() => {}) // it was lost before

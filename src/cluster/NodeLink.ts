@@ -1,10 +1,10 @@
 import * as Frame from "./Frame.js"
 
 /** What a link does in the world. */
-export interface NodeLinkActions {
+export interface NodeLinkActions<Content> {
   /** Drops the frame if the engine cannot be reached. */
   readonly transmit: (frame: Uint8Array) => void
-  readonly received: (content: Uint8Array) => void
+  readonly received: (content: Content) => void
   readonly hasRoom: () => void
   /** Something is to be acknowledged: calls `acknowledge` after `acknowledgeAfter`. */
   readonly owesAck: () => void
@@ -22,6 +22,15 @@ export interface NodeLinkOptions {
 interface Sent {
   readonly number: number
   readonly frame: Uint8Array
+}
+
+/** A frame of the other node. */
+export interface Received<Content> {
+  readonly header: Frame.Header
+  /** Undefined if the frame has none. */
+  readonly content: Content | undefined
+  /** Of the whole frame. */
+  readonly bytes: number
 }
 
 /**
@@ -44,7 +53,7 @@ const probeAfter = 500
  * or in another order. Contents are numbered in each direction. The receiver takes them in order, drops what it has
  * already and asks for what is missing; the sender keeps each until it is acknowledged.
  */
-export class NodeLink {
+export class NodeLink<Content> {
   /** The number of the last content that was sent. */
   private last = 0
   /** The number of the last content that the other node has acknowledged. */
@@ -52,7 +61,7 @@ export class NodeLink {
   /** The number of the last content that was taken from the other node. */
   private taken = 0
   /** Contents that came before an earlier one, by number. The window of the other node bounds them. */
-  private readonly early = new Map<number, Uint8Array>()
+  private readonly early = new Map<number, Received<Content>>()
   private readonly unacknowledged: Array<Sent> = []
   private bytes = 0
   private wantsRoom = false
@@ -69,7 +78,7 @@ export class NodeLink {
 
   constructor(
     private readonly options: NodeLinkOptions,
-    private readonly actions: NodeLinkActions
+    private readonly actions: NodeLinkActions<Content>
   ) {}
 
   /** The bytes that are not acknowledged. */
@@ -117,9 +126,10 @@ export class NodeLink {
   }
 
   /** A frame of the other node to this one. */
-  take({ ack, kind, number }: Frame.Header, frame: Uint8Array) {
+  take(received: Received<Content>) {
+    const { ack, kind, number } = received.header
     this.settle(ack)
-    if (kind === Frame.Kind.content) this.takeContent(number, frame)
+    if (kind === Frame.Kind.content) this.takeContent(number, received)
     else if (kind === Frame.Kind.resume) this.resend(number)
     else if (kind === Frame.Kind.probe) {
       if (number > this.taken) this.ask()
@@ -143,21 +153,21 @@ export class NodeLink {
     this.actions.hasRoom()
   }
 
-  private takeContent(number: number, frame: Uint8Array) {
+  private takeContent(number: number, received: Received<Content>) {
     if (number <= this.taken || this.early.has(number)) {
       this.counts.repeated += 1
       return this.owe() // the acknowledgement was lost
     }
-    this.early.set(number, frame)
+    this.early.set(number, received)
     if (number > this.taken + 1) {
       this.counts.gaps += 1
       return this.ask()
     }
     for (let next = this.early.get(number); next !== undefined; next = this.early.get(this.taken + 1)) {
       this.early.delete(this.taken + 1)
-      this.actions.received(next.subarray(Frame.headerBytes))
+      if (next.content !== undefined) this.actions.received(next.content)
       this.taken += 1
-      this.owedBytes += next.length
+      this.owedBytes += next.bytes
     }
     this.owe()
     if (this.owedBytes >= this.options.windowBytes * promptPart) this.acknowledge()
@@ -187,7 +197,8 @@ export class NodeLink {
     for (const sent of this.unacknowledged) {
       if (end > 0 && sent.number >= end) return
       this.counts.resent += 1
-      this.transmit(sent)
+      // A copy: the first one may still be on its way out.
+      this.transmit({ ...sent, frame: sent.frame.slice() })
     }
   }
 

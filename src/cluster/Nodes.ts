@@ -7,15 +7,17 @@ import type { OtherNode } from "./OtherNode.js"
  */
 export const headerBytes = 64
 
-/** What the chat is told about the other nodes: in order, and in the broker's turn. */
-export interface NodesEvents {
+/** What the chat is told about the other nodes: in order, and but for `read` in the broker's turn. */
+export interface NodesEvents<Content> {
+  /**
+   * Reads a content, without its first `headerBytes`, as soon as it comes. The array is only valid until this returns.
+   * What was read may be dropped, or come twice.
+   */
+  readonly read: (content: Uint8Array) => Content
   /** Another node can be written to, and may claim names, from now on. */
   readonly appeared: (node: OtherNode) => void
-  /**
-   * A content of this node, without its first `headerBytes`: each exactly once, in the order in which it was sent. It
-   * is acknowledged when this returns. The handler owns the array.
-   */
-  readonly received: (node: OtherNode, content: Uint8Array) => void
+  /** A content of this node: each exactly once, in the order in which it was sent. It is acknowledged when this returns. */
+  readonly received: (node: OtherNode, content: Content) => void
   /** `Nodes.send` to this node takes contents again. */
   readonly hasRoom: (node: OtherNode) => void
   /**

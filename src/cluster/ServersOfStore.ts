@@ -130,8 +130,8 @@ export class ServersOfStore implements OtherServers {
     this.put([traffic], { part: introduction, message: this.self })
   }
 
-  received(node: OtherNode, content: Uint8Array) {
-    const messages = ServerMessages.decode(content)
+  /** @param messages undefined if they cannot be read */
+  received(node: OtherNode, messages: ReadonlyArray<ServerMessages.PartMessage> | undefined) {
     if (messages === undefined) return this.collaborators?.cannotRead(node)
     for (const { message, part } of messages) {
       const traffic = this.traffic.get(node)

@@ -74,7 +74,7 @@ export interface Directory {
 
 /** What a link reports: synchronously, and nothing after its scope has closed. */
 export interface LinkEvents {
-  /** A frame for this node, or for all. The handler owns the array. */
+  /** A frame for this node, or for all. The array is only valid until the handler returns. */
   readonly frame: (frame: Uint8Array) => void
   /** The engine can be reached again. Frames may have been lost. */
   readonly up: () => void
@@ -89,6 +89,7 @@ export interface Link {
   readonly maxFrameBytes: number
   /** Whether the engine can be reached, as far as this node knows. What is sent otherwise is dropped. */
   readonly isUp: () => boolean
+  /** The frame must not change as long as it may be on its way. */
   readonly send: (node: string, frame: Uint8Array) => void
   /** Sends to all other nodes. */
   readonly broadcast: (frame: Uint8Array) => void

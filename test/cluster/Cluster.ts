@@ -28,7 +28,7 @@ export const term = 1_200
 export const join = (
   memory: Memory.MemoryCluster,
   name: string,
-  options: Partial<MakeNodes.NodesOptions> = {},
+  options: Partial<MakeNodes.NodesOptions<string>> = {},
   process = name
 ): Effect.Effect<TestNode, ClusterUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
@@ -46,7 +46,8 @@ export const join = (
       report: (run) => void setImmediate(run),
       events: {
         appeared: tell("appeared"),
-        received: (node, content) => tell("received")(node, Buffer.from(content).toString("utf8")),
+        read: (content) => Buffer.from(content).toString("utf8"),
+        received: tell("received"),
         hasRoom: tell("hasRoom"),
         lost: tell("lost"),
         nameMoved: tell("nameMoved"),

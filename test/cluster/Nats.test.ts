@@ -9,6 +9,7 @@ import * as Nats from "../../src/cluster/Nats.js"
 import { NatsConnection, driver as load } from "../../src/cluster/NatsConnection.js"
 import { NatsJetStream } from "../../src/cluster/NatsJetStream.js"
 import { NatsTable } from "../../src/cluster/NatsTable.js"
+import { NatsTap } from "../../src/cluster/NatsTap.js"
 import { clusterSuite, recording, retrying, watching } from "../ports/ClusterSuite.js"
 import { eventually } from "../support/Eventually.js"
 import * as NatsServers from "../support/NatsServers.js"
@@ -134,6 +135,28 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
       })
     )
   })
+
+  it.scopedLive("reads and writes frames on the socket of the installed driver", () =>
+    Effect.gen(function* () {
+      const server = yield* NatsServers.one()
+      const connect = Effect.promise(() => load(driver).connect({ servers: server.url, reconnect: false }))
+      const client = yield* Effect.acquireRelease(connect, (client) => Effect.promise(() => client.close()))
+      const tap = NatsTap.on(client)
+      if (tap === undefined) return assert.fail("the driver has changed: frames would take the slow way")
+      const [frames, messages]: [Array<string>, Array<string>] = [[], []]
+      const large = "x".repeat(300_000)
+      tap.subscribe("frames", (frame) => void frames.push(Buffer.from(frame).toString()))
+      client.subscribe("messages", { callback: (_, message) => void messages.push(message.string()) })
+      yield* Effect.promise(() => client.flush()) // it writes later than the tap
+      for (const text of ["one", large, ""]) tap.publish("frames", Buffer.from(text))
+      client.publish("messages", "two")
+      client.publish("frames", "three")
+      tap.publish("messages", Buffer.from("four"))
+      yield* Effect.promise(() => client.flush())
+      assert.deepStrictEqual(frames, ["one", large, "", "three"])
+      assert.deepStrictEqual(messages.toSorted(), ["four", "two"])
+    })
+  )
 
   it.scopedLive("drops what a stopped server does not take, and reports it as down", () =>
     Effect.gen(function* () {

@@ -10,11 +10,16 @@ const ends = (windowBytes = 1_000) => {
   const time = { now: 0 }
   const end = (self: string, other: string) => {
     const sent: Array<Uint8Array> = []
+    /** The arrays themselves. */
+    const written: Array<Uint8Array> = []
     const told: Array<string> = []
-    const link = new NodeLink(
+    const link = new NodeLink<Uint8Array>(
       { self, other, windowBytes, now: () => time.now },
       {
-        transmit: (frame) => void sent.push(frame.slice()),
+        transmit: (frame) => {
+          sent.push(frame.slice())
+          written.push(frame)
+        },
         received: (content) => void told.push(Buffer.from(content).toString()),
         hasRoom: () => void told.push("hasRoom"),
         owesAck: () => void told.push("owesAck")
@@ -29,11 +34,12 @@ const ends = (windowBytes = 1_000) => {
     const take = (...frames: ReadonlyArray<{ readonly frame: Uint8Array }>) => {
       for (const { frame } of frames) {
         const header = Frame.read(frame.slice())
-        if (header !== undefined) link.take(header, frame.slice())
+        const content = frame.slice(Frame.headerBytes)
+        if (header !== undefined) link.take({ header, content, bytes: frame.length })
       }
     }
     const send = (...texts: ReadonlyArray<string>) => texts.map((text) => link.send(content(text)))
-    return { link, told, flush, take, send }
+    return { link, told, written, flush, take, send }
   }
   return {
     time,
@@ -65,6 +71,20 @@ describe("NodeLink", () => {
     a.take(...acks)
     assert.strictEqual(a.link.inFlight, 0)
     assert.deepStrictEqual(b.link.counts, { resent: 0, repeated: 3, gaps: 1 })
+  })
+
+  it("leaves a frame as it is that may still be on its way out, when it sends it again", () => {
+    const { a, b } = ends()
+    a.send("one")
+    a.flush() // lost
+    const [frame] = a.written
+    const before = frame?.slice()
+    b.send("back")
+    a.take(...b.flush())
+    b.link.recover()
+    a.take(...b.flush())
+    assert.deepStrictEqual(shown(a.flush()), ["content 1 ack 1"])
+    assert.deepStrictEqual(frame, before)
   })
 
   it("acknowledges with a content of its own, and then not again", () => {

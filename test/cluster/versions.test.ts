@@ -28,7 +28,7 @@ const afterContent = (content: Uint8Array) =>
     yield* settle
     const { host } = cluster.node("a")
     const from = cluster.node("b").as
-    host.inTurn(() => host.events.received(from, content.subarray(headerBytes)))
+    host.inTurn(() => host.events.received(from, host.events.read(content.subarray(headerBytes))))
     yield* settle
     const before = { alice: replies(alice).join("\n"), ledger: yield* a.server.ledger, counts: a.counts() }
     cluster.node("b").letGo()

@@ -173,7 +173,8 @@ export class FakeNode implements Nodes {
     this.host.inTurn(() => {
       const next = this.isHeld ? undefined : this.inbox.shift()
       if (next === undefined || !this.cluster.members.has(next.from.self)) return
-      this.host.events.received(next.from.as, next.content.subarray(headerBytes))
+      const { events } = this.host
+      events.received(next.from.as, events.read(next.content.subarray(headerBytes)))
       for (const node of this.waiting) node.host.inTurn(() => node.host.events.hasRoom(this.as))
       this.waiting = new Set()
     })

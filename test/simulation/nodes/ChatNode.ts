@@ -119,6 +119,7 @@ export class ChatNode {
       random,
       report: this.process.report,
       events: {
+        read: (content) => Buffer.from(content).toString("latin1"),
         appeared: (other) => {
           this.inTurn("appeared")
           if (this.others.has(other)) this.broken("a node appeared twice", other.name)
@@ -130,7 +131,7 @@ export class ChatNode {
           this.inTurn("received")
           if (!this.others.has(other)) this.broken("a content came from a node that is not there", other.name)
           if (this.isSuspended) this.broken("a suspended node took a content")
-          watcher.received(this, other, Buffer.from(content).toString("latin1"))
+          watcher.received(this, other, content)
         },
         hasRoom: (other) => {
           this.inTurn("hasRoom")
