@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes test/certificates/ anew, with openssl: `scripts/test-certificates.sh` (no arguments). They are good for a hundred
-# years, their keys are public, and nobody must trust them outside the tests.
+# Makes test/certificates/ anew, with openssl: `scripts/test-certificates.sh` (no arguments). They are good for a
+# hundred years, their keys are public, and nobody must trust them outside the tests.
 #
 #   ca          the authority that the tests trust         other-ca    one that they do not
 #   server      localhost, 127.0.0.1, ::1                  renewed     the same, as it is renewed

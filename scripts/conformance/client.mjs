@@ -22,7 +22,9 @@ export const show = (value) => {
   return text.length > 300 ? `${text.slice(0, 300)}… (${text.length} characters)` : text
 }
 
-/** Resolves to a connected client. `where` are the options of `net.connect`; `tls`, if given, those of `tls.connect`. */
+/**
+ * Resolves to a connected client. `where` are the options of `net.connect`; `tls`, if given, those of `tls.connect`.
+ */
 export const open = async ({ isBridge, tls, ...where }, options) => {
   const raw = connect({ ...where, allowHalfOpen: true, noDelay: true })
   // TLS starts only after the connection: while Node tries several addresses, it replaces the socket's handle.
@@ -65,8 +67,8 @@ export class Client {
 
   /**
    * @param raw the TCP or Unix socket below `socket`; without TLS the same
-   * @param options `patience` in milliseconds; `inspect(line, before)` returns a fault or undefined; `settled()`, for several
-   *   nodes, waits until what was sent at any of them is where it goes
+   * @param options `patience` in milliseconds; `inspect(line, before)` returns a fault or undefined; `settled()`, for
+   *   several nodes, waits until what was sent at any of them is where it goes
    */
   constructor(raw, socket, options) {
     this.#raw = raw
@@ -179,7 +181,9 @@ export class Client {
     })
   }
 
-  /** First what was sent is read by this client's node, then it travels, and then what came of it is behind the barrier. */
+  /**
+   * First what was sent is read by this client's node, then it travels, and then what came of it is behind the barrier.
+   */
   async #throughNodes(barrier) {
     const before = await barrier()
     const { settled } = this.#options

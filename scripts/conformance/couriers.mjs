@@ -2,8 +2,9 @@
 import { setTimeout } from "node:timers/promises"
 
 /**
- * A line to a client at another node may arrive after the reply to a `/ping` that follows it. What one node sends to another
- * arrives in order: once lines of couriers at each node have reached those at all nodes, so have all lines before them.
+ * A line to a client at another node may arrive after the reply to a `/ping` that follows it. What one node sends to
+ * another arrives in order: once lines of couriers at each node have reached those at all nodes, so have all lines
+ * before them.
  */
 export class Couriers {
   #all
@@ -26,7 +27,8 @@ export class Couriers {
     await running
     this.#running = this.#waiting
     this.#waiting = undefined
-    // A line to a name that its node does not know goes on once the others were asked. The second round is for outcomes.
+    // A line to a name that its node does not know goes on once the others were asked. The second round is for
+    // outcomes.
     await setTimeout(20)
     await this.#round()
     await this.#round()

@@ -8,11 +8,11 @@ import { Failure, open } from "./client.mjs"
  *   const { all, check } = section("promises", "2. Login")
  *   check("a good login is not answered", "A successful login gets no reply.", async (t) => { … }, { needs: ["tcp"] })
  *
- * The second argument is the sentence that the check proves, word for word, or an array of sentences. `needs` lists what
- * the check requires: `ack` (the server knows that word of `/hello`), `bytes` (it sends some that are no UTF-8), `command`
- * (it starts servers of its own), `half-close` (it does what only a half-open connection can), `tcp` (it breaks connections),
- * `tls`, `speed` (it sends more than a rate limit allows), and those that several nodes lack: `known-absent`, `same-order`,
- * `seen-leaving`, `shared-name`. `common` lists what all checks of a section require.
+ * The second argument is the sentence that the check proves, word for word, or an array of sentences. `needs` lists
+ * what the check requires: `ack` (the server knows that word of `/hello`), `bytes` (it sends some that are no UTF-8),
+ * `command` (it starts servers of its own), `half-close` (it does what only a half-open connection can), `tcp` (it
+ * breaks connections), `tls`, `speed` (it sends more than a rate limit allows), and those that several nodes lack:
+ * `known-absent`, `same-order`, `seen-leaving`, `shared-name`. `common` lists what all checks of a section require.
  */
 export const section = (group, title, common = []) => {
   const all = []
@@ -88,7 +88,10 @@ export class World {
     return this.server.group === "original" ? client.echo() : client.answers()
   }
 
-  /** Over a bridge, where a signal would overtake what was written: waits until the server has what this client has sent. */
+  /**
+   * Over a bridge, where a signal would overtake what was written: waits until the server has what this client has
+   * sent.
+   */
   async handOver(client) {
     if (this.server.endpoint.isBridge) await client.answers()
   }

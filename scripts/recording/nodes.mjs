@@ -1,7 +1,8 @@
-// Records three users at three nodes of a cluster, for OPERATING.md: `npm run build && node scripts/recording/nodes.mjs`
-// (needs nats-server, Postgres, and `script` of util-linux). Starts NATS, a database and nodes of dist/, kills the node of
-// one user in mid-conversation, and draws what each of them sees into scripts/recording/nodes.svg. The clock of the clients
-// is fake, and so is chance, which decides to which node the user goes who has lost one.
+// Records three users at three nodes of a cluster, for OPERATING.md:
+// `npm run build && node scripts/recording/nodes.mjs` (needs nats-server, Postgres, and `script` of util-linux). Starts
+// NATS, a database and nodes of dist/, kills the node of one user in mid-conversation, and draws what each of them sees
+// into scripts/recording/nodes.svg. The clock of the clients is fake, and so is chance, which decides to which node the
+// user goes who has lost one.
 import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { connect } from "node:net"

@@ -54,7 +54,10 @@ export const create = (
     return yield* owner === undefined ? inTurn(take) : registering(owner, stored.id, take)
   })
 
-/** In the broker's turn: disconnects the guests of the name of an account, or of one that looks the same, but not its owner. */
+/**
+ * In the broker's turn: disconnects the guests of the name of an account, or of one that looks the same, but not its
+ * owner.
+ */
 export const expelOthers = ({ broker }: AccountsContext, name: string, owner?: Peer): void => {
   const { alike, expel } = broker()
   for (const peer of alike(name)) if (peer !== owner) expel(peer, FatalReply.passwordRequired(peer.name))
@@ -69,8 +72,8 @@ export const setPassword = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.gen(function* () {
     const { store, verification } = accounts
-    // Before the store is asked as well: a login that is being checked must not put a record of the old password in the place
-    // of the new one.
+    // Before the store is asked as well: a login that is being checked must not put a record of the old password in the
+    // place of the new one.
     account.passwordChanges += 1
     if (!(yield* store.accounts.setCredential(account.id, credential))) return false
     verification.forget(account.likeness)
@@ -106,8 +109,8 @@ const maxAsked = 3
 
 /**
  * Finds or creates a device. If it is connected to another server, that one gives it up, unless it does not answer. The
- * device that the store forgets to make room for it may have logged in since it was counted as away: then its clients are
- * disconnected, because the store would ignore what they are given.
+ * device that the store forgets to make room for it may have logged in since it was counted as away: then its clients
+ * are disconnected, because the store would ignore what they are given.
  */
 export const openDevice = (
   accounts: AccountsContext,

@@ -20,8 +20,8 @@ export type AccountsBroker = Pick<
 >
 
 /**
- * Runs `take` in the broker's turn, in which a guest becomes a device of its new account, and hands over to the account what
- * the guest has elsewhere.
+ * Runs `take` in the broker's turn, in which a guest becomes a device of its new account, and hands over to the account
+ * what the guest has elsewhere.
  */
 export type Registering = <A>(guest: Peer, account: AccountId, take: () => A) => Effect.Effect<A>
 

@@ -8,8 +8,8 @@ import { expelDevices, expelOthers } from "./AccountChanges.js"
 import type { AccountsContext } from "./AccountsContext.js"
 
 /**
- * In the broker's turn: takes into memory what another server has changed about accounts. Other changes are not for this part,
- * and one that is in memory changes nothing.
+ * In the broker's turn: takes into memory what another server has changed about accounts. Other changes are not for
+ * this part, and one that is in memory changes nothing.
  *
  * @param removed an account no longer exists; whoever has removed it tells the senders of lines that waited for it
  */
@@ -74,8 +74,9 @@ const replace = (
 }
 
 /**
- * Takes into memory what it lacks of the store, without knowing the changes that led to it. All devices are disconnected, since
- * passwords may have changed, and devices may have been forgotten or taken: whoever still may, comes back.
+ * Takes into memory what it lacks of the store, without knowing the changes that led to it. All devices are
+ * disconnected, since passwords may have changed, and devices may have been forgotten or taken: whoever still may,
+ * comes back.
  */
 export const reload = (
   accounts: AccountsContext,

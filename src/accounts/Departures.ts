@@ -9,7 +9,10 @@ interface Collaborators {
   /** Whether the device is given lines by this server, or is about to be. */
   readonly isInUse: (device: DeviceId) => boolean
   readonly failed: (error: StoreError) => Effect.Effect<void>
-  /** Whether what the store does not learn now must be reported again, because other servers would ask for these devices. */
+  /**
+   * Whether what the store does not learn now must be reported again, because other servers would ask for these
+   * devices.
+   */
   readonly isRepeated: boolean
 }
 

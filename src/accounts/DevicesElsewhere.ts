@@ -37,9 +37,9 @@ const maxDevices = 500
 const keyOf = ({ account, device }: DeviceId) => `${account} ${device}`
 
 /**
- * Which devices of accounts are connected to other servers. Each server tells the others of its own: of all when another one
- * appears, and then what changes. They answer how much of it they know, since what they store until then is not announced
- * to this server.
+ * Which devices of accounts are connected to other servers. Each server tells the others of its own: of all when
+ * another one appears, and then what changes. They answer how much of it they know, since what they store until then is
+ * not announced to this server.
  */
 export class DevicesElsewhere {
   private readonly servers = new Map<OtherServer, Server>()
@@ -117,7 +117,10 @@ export class DevicesElsewhere {
     this.part.send(["slow", device.account, device.device, isSlow])
   }
 
-  /** Calls `listener` when all other servers know that a device is connected here. What they store from then on is announced. */
+  /**
+   * Calls `listener` when all other servers know that a device is connected here. What they store from then on is
+   * announced.
+   */
   whenKnown(listener: (device: DeviceId) => void) {
     this.listeners.push(listener)
   }

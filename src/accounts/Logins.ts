@@ -13,7 +13,9 @@ import * as Credentials from "./Credentials.js"
 import { ProvenDevice } from "./ProvenDevice.js"
 import type { Unchecked } from "./Verification.js"
 
-/** Decides about logins (protocol, section 9). Only a secret, or a certificate for an account, takes longer than a turn. */
+/**
+ * Decides about logins (protocol, section 9). Only a secret, or a certificate for an account, takes longer than a turn.
+ */
 export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effect.Effect<Decision> => {
   const { mode, takesReadableSecrets } = accounts.settings.current
   const { device, identity, isPrivate, name, secret } = claim
@@ -120,7 +122,8 @@ const open = (
     const device = deviceOf(claim)
     const proven = new ProvenDevice(account, device, proof, passwordChanges)
     const id = { account: account.id, device }
-    // The device of a token exists, unless it was forgotten while the token was checked. One that only sends is given nothing.
+    // The device of a token exists, unless it was forgotten while the token was checked. One that only sends is given
+    // nothing.
     const isKnown = proof === "token"
     const opened = AccountChanges.openDevice(accounts, account, device, { isKnown, isAway: claim.isSendOnly })
     const decided = opened.pipe(
@@ -136,7 +139,8 @@ const open = (
             return proven
         }
       }),
-      // On a full disk, or a damaged one, a device that is known reads what is stored, unless another server may have it.
+      // On a full disk, or a damaged one, a device that is known reads what is stored, unless another server may have
+      // it.
       Effect.catchAll((error) =>
         accounts.store.sharing !== undefined
           ? Effect.fail(error)

@@ -36,8 +36,8 @@ interface Wanted {
 const keyOf = ({ account, device }: DeviceId) => `${account} ${device}`
 
 /**
- * Devices that log in at one server while they are connected to another one. That one closes the old connection, saves how
- * far the device was given its lines, and then gives it up: only then is it known where the device goes on.
+ * Devices that log in at one server while they are connected to another one. That one closes the old connection, saves
+ * how far the device was given its lines, and then gives it up: only then is it known where the device goes on.
  */
 export class Takeover {
   private number = 0
@@ -84,8 +84,8 @@ export class Takeover {
   }
 
   /**
-   * Runs the part of a login that makes a device this server's. Two turns after its end, the client is connected, or is not.
-   * A server that is alone need not know.
+   * Runs the part of a login that makes a device this server's. Two turns after its end, the client is connected, or is
+   * not. A server that is alone need not know.
    *
    * @param unused in that turn, nobody is connected as the device
    */

@@ -89,11 +89,12 @@ export type ConnectionState =
  *   longer kept are reported as `gap` (`Received.gapIn`).
  * - `send` and `sendLine` wait for a connection. What is sent shortly before it breaks can be lost without a word.
  * - `deliver` loses nothing without a word. It waits for a connection, and sends again what is known not to have been
- *   accepted: a line refused as `slow-down` or `closing`, or without an outcome after the server's `* bye`. What may have
- *   arrived is sent again only to accounts, by a client of an account, with the label that it had: it is stored once, and
- *   its outcome has `again` (protocol, section 10). To others it is not sent again, but reported as `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It
- *   fails only if the message never got an outcome, when the client has ended. A message that is sent again may arrive after
- *   one that was sent meanwhile; to keep an order, wait for the outcome of one before the next.
+ *   accepted: a line refused as `slow-down` or `closing`, or without an outcome after the server's `* bye`. What may
+ *   have arrived is sent again only to accounts, by a client of an account, with the label that it had: it is stored
+ *   once, and its outcome has `again` (protocol, section 10). To others it is not sent again, but reported as
+ *   `Unknown`. It waits for absent recipients (`returnTime`, `waitFor`). It fails only if the message never got an
+ *   outcome, when the client has ended. A message that is sent again may arrive after one that was sent meanwhile; to
+ *   keep an order, wait for the outcome of one before the next.
  * - A guest is in the rooms again that it joined with `room(…).join`. What was written there meanwhile comes first,
  *   as long as it is kept; what is not is reported as `gap`. A device of an account stays a member, and the server
  *   continues with the first line that the program has not processed.

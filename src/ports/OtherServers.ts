@@ -19,8 +19,8 @@ export interface OtherServersEvents {
   /** A message of this part of another server: each exactly once, in the order in which they were sent. */
   readonly received?: (server: OtherServer, message: Message) => void
   /**
-   * This server is no longer one of the others, and has been silent before. What was sent to it may have arrived. After a
-   * cut it may appear again, with the same id.
+   * This server is no longer one of the others, and has been silent before. What was sent to it may have arrived. After
+   * a cut it may appear again, with the same id.
    */
   readonly lost?: (server: OtherServer) => void
   /** What was sent to this server need not wait any more (`OtherServersPart.mustWait`). */
@@ -28,8 +28,8 @@ export interface OtherServersEvents {
 }
 
 /**
- * The other servers that use the same store, as far as accounts, conversations and rooms have to know of them. Every member
- * but the effects is for the broker's turn. A server that is alone has `alone`.
+ * The other servers that use the same store, as far as accounts, conversations and rooms have to know of them. Every
+ * member but the effects is for the broker's turn. A server that is alone has `alone`.
  */
 export interface OtherServers {
   /** The id of this server. */
@@ -37,14 +37,15 @@ export interface OtherServers {
   /** Those that can be written to. */
   readonly all: ReadonlyArray<OtherServer>
   /**
-   * Registers a part of the server, by a short name that is the same on all of them. For parts that are being made, before
-   * the first event.
+   * Registers a part of the server, by a short name that is the same on all of them. For parts that are being made,
+   * before the first event.
    */
   readonly part: (name: string, events: OtherServersEvents) => OtherServersPart
   /**
-   * Registers what must be done before this server writes messages and takes lines: after it has joined the others, and each
-   * time after they took it for lost. Until then, it looks suspended to its clients. An effect that cannot succeed now tries
-   * again by itself. Not after a suspension in which nobody took this server for lost: it goes on where it stood.
+   * Registers what must be done before this server writes messages and takes lines: after it has joined the others, and
+   * each time after they took it for lost. Until then, it looks suspended to its clients. An effect that cannot succeed
+   * now tries again by itself. Not after a suspension in which nobody took this server for lost: it goes on where it
+   * stood.
    */
   readonly beforeResuming: (settle: Effect.Effect<void>) => void
   /**
@@ -57,7 +58,10 @@ export interface OtherServers {
 export interface OtherServersPart {
   /** Sends a message at the end of the turn: to one server, by default to all that are known now. */
   readonly send: (message: Message, to?: OtherServer) => void
-  /** Whether messages to this server wait in memory until it takes more: what can be put together had better wait as well. */
+  /**
+   * Whether messages to this server wait in memory until it takes more: what can be put together had better wait as
+   * well.
+   */
   readonly mustWait: (server: OtherServer) => boolean
 }
 

@@ -10,7 +10,10 @@ import type { StoreUpkeep } from "./StoreUpkeep.js"
 export interface StoreFacts {
   /** Whether what is stored survives the end of the process; `* hello` reports it as `store=`. */
   readonly kind: "memory" | "disk"
-  /** The id of the log; `* hello` reports it as `log=`. With another id, the numbers that a client remembers mean nothing. */
+  /**
+   * The id of the log; `* hello` reports it as `log=`. With another id, the numbers that a client remembers mean
+   * nothing.
+   */
   readonly log: string
 }
 
@@ -33,9 +36,10 @@ export interface StoreService extends StoreFacts, StoreLines, StoreSearch, Store
 
 /**
  * The port through which a server remembers: accounts, their devices, their conversations, and rooms. Any fiber may
- * make requests at any time. A request that was made is carried out, even if the fiber that waits for it is interrupted.
+ * make requests at any time. A request that was made is carried out, even if the fiber that waits for it is
+ * interrupted.
  *
- * Layers: `Memory` keeps everything until its scope closes, `Sqlite` in a file, `Postgres` in a database. A server without
- * a store has no accounts.
+ * Layers: `Memory` keeps everything until its scope closes, `Sqlite` in a file, `Postgres` in a database. A server
+ * without a store has no accounts.
  */
 export class Store extends Context.Tag("a-chat/Store")<Store, StoreService>() {}

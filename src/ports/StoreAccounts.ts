@@ -53,11 +53,14 @@ export interface OpenDeviceOptions {
   readonly present: ReadonlyArray<string>
   /** Whether the device must exist. Default: false. */
   readonly isKnown?: boolean | undefined
-  /** Whether nobody is connected as this device: it does not become this server's, and is never `Elsewhere`. Default: false. */
+  /**
+   * Whether nobody is connected as this device: it does not become this server's, and is never `Elsewhere`. Default:
+   * false.
+   */
   readonly isAway?: boolean | undefined
   /**
-   * The ids of the other servers of this store that run. Devices of theirs count as present, and `device` is `Elsewhere` if
-   * it is one of them. Default: none.
+   * The ids of the other servers of this store that run. Devices of theirs count as present, and `device` is
+   * `Elsewhere` if it is one of them. Default: none.
    */
   readonly others?: ReadonlyArray<string> | undefined
   /** The one of `others` that has given the device up for this server. */
@@ -67,7 +70,9 @@ export interface OpenDeviceOptions {
 /** How long a login may take from `openDevice` until its device is among those that are connected (`seen`). */
 export const openingMillis = 60_000
 
-/** Accounts, their devices, and what proves them. Secrets come as hashes; this port never sees a password or a token. */
+/**
+ * Accounts, their devices, and what proves them. Secrets come as hashes; this port never sees a password or a token.
+ */
 export interface StoreAccounts {
   /** All accounts but those whose name was freed, in order of creation. */
   readonly all: Effect.Effect<ReadonlyArray<StoredAccount>, StoreError>
@@ -84,8 +89,8 @@ export interface StoreAccounts {
   /**
    * Replaces the hash of the password. Tokens stay. False for an account that is unknown or removed.
    *
-   * @param before the hash of the same password that this one replaces, if it is only made in another way: then the password
-   *   does not count as changed, and the result is false if the account has another hash
+   * @param before the hash of the same password that this one replaces, if it is only made in another way: then the
+   *   password does not count as changed, and the result is false if the account has another hash
    */
   readonly setCredential: (
     account: AccountId,
@@ -94,8 +99,8 @@ export interface StoreAccounts {
   ) => Effect.Effect<boolean, StoreError>
   /**
    * Removes an account: devices, tokens, cursors and the credential are gone, lines that waited for it return, and it
-   * leaves all rooms (`StoreRooms.leave`; also its invitations are gone). Its name stays taken. The result has the returns
-   * to guests; those to accounts are in `returns`. Undefined for an account that is unknown or removed.
+   * leaves all rooms (`StoreRooms.leave`; also its invitations are gone). Its name stays taken. The result has the
+   * returns to guests; those to accounts are in `returns`. Undefined for an account that is unknown or removed.
    */
   readonly remove: (account: AccountId) => Effect.Effect<ReadonlyArray<Undelivered> | undefined, StoreError>
   /** Makes the name of a removed account available. False if the account is unknown, or not removed. */
@@ -104,8 +109,8 @@ export interface StoreAccounts {
   /**
    * Finds or creates a device, which counts as seen now. A new device starts where the furthest one is, so it gets what
    * no device was given; the first one starts at the beginning. At `maxDevices`, the device that was away longest is
-   * forgotten, but none of those that are `present`. In a store that several servers use, the device is then that of this
-   * server: only this one moves its cursors, until another one opens it or this one reports that it has `left`.
+   * forgotten, but none of those that are `present`. In a store that several servers use, the device is then that of
+   * this server: only this one moves its cursors, until another one opens it or this one reports that it has `left`.
    */
   readonly openDevice: (
     account: AccountId,
@@ -120,9 +125,9 @@ export interface StoreAccounts {
   readonly forget: (account: AccountId, device: string) => Effect.Effect<boolean, StoreError>
   /**
    * Marks devices as seen now, then forgets those that were away for longer than `keep` of running time. To be called
-   * now and then with all that are connected. In a store that several servers use, no device of `others` is forgotten; by
-   * default none of any other server, whether or not that one still runs. Devices of this server that have neither been
-   * connected nor opened for a minute are no longer those of this server.
+   * now and then with all that are connected. In a store that several servers use, no device of `others` is forgotten;
+   * by default none of any other server, whether or not that one still runs. Devices of this server that have neither
+   * been connected nor opened for a minute are no longer those of this server.
    *
    * @returns the forgotten ones
    */

@@ -42,8 +42,8 @@ export type StoreObstacle =
   | "no-driver"
 
 /**
- * A store that cannot be opened. A server then does not start: exit status 2 after the message, which is one sentence; if
- * the store is only away, 1.
+ * A store that cannot be opened. A server then does not start: exit status 2 after the message, which is one sentence;
+ * if the store is only away, 1.
  */
 export class StoreOpenError extends Data.TaggedError("StoreOpenError")<{
   readonly reason: StoreObstacle

@@ -4,17 +4,17 @@ import type { AccountId } from "./StoreAccounts.js"
 import type { StoreError } from "./StoreError.js"
 
 /**
- * Identifies a conversation within one store, and is never used again. A conversation with a guest ends when retention has
- * removed all of its lines and no device is behind in it; above `keepBytes`, when it has removed all of its lines. A room
- * ends when the server ends it. A later conversation with the same guest, or a later room of the same name, is another one,
- * with higher numbers: nobody takes its lines for those before.
+ * Identifies a conversation within one store, and is never used again. A conversation with a guest ends when retention
+ * has removed all of its lines and no device is behind in it; above `keepBytes`, when it has removed all of its lines.
+ * A room ends when the server ends it. A later conversation with the same guest, or a later room of the same name, is
+ * another one, with higher numbers: nobody takes its lines for those before.
  */
 export type ConversationId = number & Brand.Brand<"ConversationId">
 
 /**
- * What a conversation belongs to: two accounts (or one that writes to itself), an account and a guest, or a room. Never two
- * names, because whoever registers a guest's name must not read the guest's conversations. The first two are *direct*, and
- * begin with their first line; a room exists before (`StoreRooms`).
+ * What a conversation belongs to: two accounts (or one that writes to itself), an account and a guest, or a room. Never
+ * two names, because whoever registers a guest's name must not read the guest's conversations. The first two are
+ * *direct*, and begin with their first line; a room exists before (`StoreRooms`).
  */
 export type ConversationKey =
   | {
@@ -80,7 +80,9 @@ export type Appended =
   | {
       readonly _tag: "Stored"
       readonly conversation: ConversationId
-      /** The line's number in its conversation: without holes, and from 1 unless a room or one with a guest has ended. */
+      /**
+       * The line's number in its conversation: without holes, and from 1 unless a room or one with a guest has ended.
+       */
       readonly seq: number
       /** The wall clock in ms since 1970, raised to the `at` of the previous line of the conversation. */
       readonly at: number
@@ -92,8 +94,8 @@ export type Appended =
   /** The device has used the label for another text. The line is not stored. */
   | { readonly _tag: "LabelUsed" }
   /**
-   * Too much is unread (`unreadLines`, `unreadBytes`); or it is from a guest or to a room, and an eighth more is kept than
-   * `keepBytes`, because retention cannot keep up. The line is not stored.
+   * Too much is unread (`unreadLines`, `unreadBytes`); or it is from a guest or to a room, and an eighth more is kept
+   * than `keepBytes`, because retention cannot keep up. The line is not stored.
    */
   | { readonly _tag: "Full" }
   /**
@@ -120,15 +122,15 @@ export interface StoredLine {
 }
 
 /**
- * Which lines of a conversation to read: the first ones after `after` and `since` if either is given, otherwise the last
- * ones; in both cases only those before `before` and until `until` (protocol, section 4 of accounts).
+ * Which lines of a conversation to read: the first ones after `after` and `since` if either is given, otherwise the
+ * last ones; in both cases only those before `before` and until `until` (protocol, section 4 of accounts).
  */
 export interface PageRequest {
   /** By its key, one that has had no line yet is empty. So whoever has no id need not ask for it first. */
   readonly conversation: ConversationId | ConversationKey
   /**
-   * Who reads. The page is empty unless this account is a member; for a guest, of whom the server knows that it is in the
-   * room, unless the conversation is a room.
+   * Who reads. The page is empty unless this account is a member; for a guest, of whom the server knows that it is in
+   * the room, unless the conversation is a room.
    */
   readonly reader: AccountId | "guest"
   /** The device of the reader that will be given the page, if one will: `isOwn` depends on it. */
@@ -160,8 +162,8 @@ export interface Page {
    */
   readonly damaged?: ReadonlyArray<LineRange> | undefined
   /**
-   * The first line that the reader could read. Those before it are gone or, in direct conversations, from before its time.
-   * Members of a room can read everything that is kept.
+   * The first line that the reader could read. Those before it are gone or, in direct conversations, from before its
+   * time. Members of a room can read everything that is kept.
    */
   readonly first: number
   /** The last line of the conversation; `first - 1` if nothing can be read. */
@@ -196,7 +198,9 @@ export interface Waiting {
 export interface ConversationSummary {
   readonly conversation: ConversationId
   readonly key: ConversationKey
-  /** The other party's name in wire form: an account's, one's own with oneself, that of a guest's latest line, `#ops`. */
+  /**
+   * The other party's name in wire form: an account's, one's own with oneself, that of a guest's latest line, `#ops`.
+   */
   readonly name: string
   readonly first: number
   readonly last: number
@@ -212,9 +216,10 @@ export interface ConversationSummary {
  */
 export interface StoreLines {
   /**
-   * Stores lines in this order, and moves cursors. Everything is on disk and flushed once it succeeds; nothing is stored
-   * if it fails. One transaction: at most `maxBatchLines` lines and `maxBatchBytes` of text. Cursors never move back;
-   * those of unknown devices are ignored, and so are those of devices of other servers (`StoreAccounts.openDevice`).
+   * Stores lines in this order, and moves cursors. Everything is on disk and flushed once it succeeds; nothing is
+   * stored if it fails. One transaction: at most `maxBatchLines` lines and `maxBatchBytes` of text. Cursors never move
+   * back; those of unknown devices are ignored, and so are those of devices of other servers
+   * (`StoreAccounts.openDevice`).
    *
    * @returns one result for each line, in the same order
    */
@@ -255,11 +260,14 @@ export const maxBatchBytes = 1024 * 1024
 /** What a line counts besides its strings, in bytes: about what its rows take. Otherwise empty lines would be free. */
 export const lineOverhead = 100
 
-/** What a conversation with a guest counts for `keepBytes`, in bytes: about what its rows take, on disk and in memory. */
+/**
+ * What a conversation with a guest counts for `keepBytes`, in bytes: about what its rows take, on disk and in memory.
+ */
 export const guestConversationOverhead = 500
 
 /**
- * The bytes that a line counts for `keepBytes` and `unreadBytes`. Strings in wire form have one character for each byte.
+ * The bytes that a line counts for `keepBytes` and `unreadBytes`. Strings in wire form have one character for each
+ * byte.
  *
  * @param textBytes the length of its text
  */

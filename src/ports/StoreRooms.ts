@@ -42,9 +42,9 @@ export interface Departure {
 }
 
 /**
- * Rooms and their members. A room is a conversation: `StoreLines` stores and reads its lines. Nothing of it is owed to its
- * members, so its lines are never unread, given or returned. The server decides what a client may do; what is here holds
- * whatever the server asks.
+ * Rooms and their members. A room is a conversation: `StoreLines` stores and reads its lines. Nothing of it is owed to
+ * its members, so its lines are never unread, given or returned. The server decides what a client may do; what is here
+ * holds whatever the server asks.
  */
 export interface StoreRooms {
   /** All rooms, in order of creation. */
@@ -62,20 +62,21 @@ export interface StoreRooms {
   /**
    * False if there is no such room, or the new owner is not a member: then nothing changes.
    *
-   * @param by who does it, in wire form, for the other servers of the store (`StoreSharing`); as in `leave` and `invite`
+   * @param by who does it, in wire form, for the other servers of the store (`StoreSharing`); as in `leave` and
+   *   `invite`
    */
   readonly change: (room: ConversationId, changes: RoomChanges, by?: string) => Effect.Effect<boolean, StoreError>
   /**
-   * Makes an account a member, and uses up its invitation. All of its devices start at the last line, and its read mark is
-   * there. Changes nothing for a member.
+   * Makes an account a member, and uses up its invitation. All of its devices start at the last line, and its read mark
+   * is there. Changes nothing for a member.
    *
-   * @returns the number of the last line; undefined if there is no such room or account, or if the room is locked and the
-   *   account is neither a member nor invited
+   * @returns the number of the last line; undefined if there is no such room or account, or if the room is locked and
+   *   the account is neither a member nor invited
    */
   readonly join: (room: ConversationId, account: AccountId) => Effect.Effect<number | undefined, StoreError>
   /**
-   * Ends a membership, with its cursors and its read mark. A room whose owner leaves passes to the account that has been a
-   * member longest. Undefined if the account is not a member.
+   * Ends a membership, with its cursors and its read mark. A room whose owner leaves passes to the account that has
+   * been a member longest. Undefined if the account is not a member.
    */
   readonly leave: (
     room: ConversationId,
@@ -87,8 +88,8 @@ export interface StoreRooms {
   /** Withdraws an invitation. False if there is none. */
   readonly uninvite: (room: ConversationId, account: AccountId) => Effect.Effect<boolean, StoreError>
   /**
-   * Ends a room. Nobody can read its lines from now on; they are deleted by the next steps of `retain`. False if there is
-   * no such room.
+   * Ends a room. Nobody can read its lines from now on; they are deleted by the next steps of `retain`. False if there
+   * is no such room.
    */
   readonly end: (room: ConversationId) => Effect.Effect<boolean, StoreError>
 }

@@ -88,9 +88,9 @@ export interface StoreSharing {
   /** The latest change; 0 if there is none yet. */
   readonly latest: Effect.Effect<number, StoreError>
   /**
-   * Whether this server is the one that keeps the store in order: on the others `retain` removes nothing, and `index` has
-   * nothing to do. If nobody is, this server becomes it, until it closes the store or loses its connection to it. False while
-   * the store does not answer.
+   * Whether this server is the one that keeps the store in order: on the others `retain` removes nothing, and `index`
+   * has nothing to do. If nobody is, this server becomes it, until it closes the store or loses its connection to it.
+   * False while the store does not answer.
    */
   readonly keepsOrder: Effect.Effect<boolean>
 }

@@ -70,7 +70,9 @@ export interface StoreStatistics {
   readonly waiting: number
   /** Direct lines that were removed before any device was given them. */
   readonly expired: number
-  /** Expired lines whose sender was not notified: an account that stayed away or was removed, or a guest that had left. */
+  /**
+   * Expired lines whose sender was not notified: an account that stayed away or was removed, or a guest that had left.
+   */
   readonly dead: number
   readonly accounts: number
   /** Rooms included. */
@@ -170,7 +172,9 @@ export type StoreRecord =
       readonly last: number
       readonly count: number
     })
-  /** Something that is damaged, and so is not in this export, or not as it was. Lines are counted in the totals instead. */
+  /**
+   * Something that is damaged, and so is not in this export, or not as it was. Lines are counted in the totals instead.
+   */
   | {
       readonly type: "lost"
       /**
@@ -198,7 +202,9 @@ export type StoreRecord =
       readonly lastConversation: number
       /** Lines that are damaged, and so are left out of this export. Default: 0. */
       readonly lost?: number | undefined
-      /** Lines that an earlier export left out, and whose numbers are missing in their conversations since. Default: 0. */
+      /**
+       * Lines that an earlier export left out, and whose numbers are missing in their conversations since. Default: 0.
+       */
       readonly missing?: number | undefined
       /** Present if there are `lost` elements. */
       readonly partial?: true | undefined
@@ -222,8 +228,8 @@ export interface StoreUpkeep {
   readonly configure: (limits: StoreLimits) => Effect.Effect<void, StoreError>
   /**
    * One step of retention, in one transaction: removes at most `retainedLines` lines from the fronts of conversations,
-   * turns direct ones that no device was given into returns, and ends at most as many conversations with guests. The lines
-   * of rooms that have ended go first.
+   * turns direct ones that no device was given into returns, and ends at most as many conversations with guests. The
+   * lines of rooms that have ended go first.
    *
    * @param held lines after `after` of these conversations stay for now, because they are in a device's outbox
    */
@@ -245,15 +251,15 @@ export interface StoreUpkeep {
   readonly check: Effect.Effect<ReadonlyArray<StoreFault>, StoreError>
   /**
    * Writes a consistent copy to a new file, which is complete and flushed once this succeeds. Its log has a new id when
-   * it is opened, since lines that were stored after the backup are not in it. Fails as `unavailable` if the file exists
-   * or the store has no files.
+   * it is opened, since lines that were stored after the backup are not in it. Fails as `unavailable` if the file
+   * exists or the store has no files.
    */
   readonly backup: (file: string) => Effect.Effect<void, StoreError>
   /** Everything that is stored; of a damaged store what can be read, and what that lacks. */
   readonly exported: Stream.Stream<StoreRecord, StoreError>
   /**
-   * Adds a complete export to a store that is empty; otherwise fails as `unavailable`. Lost lines that were waiting count as
-   * expired and dead. The store in memory takes nothing of an export that lacks lines (`lost` or `missing`).
+   * Adds a complete export to a store that is empty; otherwise fails as `unavailable`. Lost lines that were waiting
+   * count as expired and dead. The store in memory takes nothing of an export that lacks lines (`lost` or `missing`).
    */
   readonly imported: <E, R>(records: Stream.Stream<StoreRecord, E, R>) => Effect.Effect<void, StoreError | E, R>
 }

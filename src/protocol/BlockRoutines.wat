@@ -1,7 +1,7 @@
 ;; The routines that see every byte a client sends, sixteen bytes at a time (128-bit SIMD).
 ;;
-;; `npm run routines` compiles this file to BlockRoutines.wasm.ts, which is checked in. PlainRoutines.ts does the same in
-;; JavaScript; the tests compare the two. Bytes are compared unsigned.
+;; `npm run routines` compiles this file to BlockRoutines.wasm.ts, which is checked in. PlainRoutines.ts does the same
+;; in JavaScript; the tests compare the two. Bytes are compared unsigned.
 ;;
 ;; Memory, 10 pages of 64 KiB. The caller puts 32 LFs after the text, since the routines read up to 32 bytes past it.
 ;;
@@ -21,7 +21,8 @@
   (global $unframed (export "unframed") (mut i32) (i32.const 0))
 
   ;; Whether sixteen bytes contain a control character that a line must not contain. $next holds, for each byte of
-  ;; $here, the byte after it: an LF makes a CR harmless, and anything from A0 on means that a C2 starts no C1 character.
+  ;; $here, the byte after it: an LF makes a CR harmless, and anything from A0 on means that a C2 starts no C1
+  ;; character.
   (func $anyControl (param $here v128) (param $next v128) (result i32)
     (v128.andnot
       (i8x16.lt_u (local.get $here) (i8x16.splat (i32.const 0x20))) ;; C0, but not ...

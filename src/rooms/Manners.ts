@@ -5,8 +5,8 @@ export const maxWriters = 10_000
 export const maxSilenced = 1_000
 
 /**
- * Who may not write to a room for now: those that were silenced and, in slow mode, those that have just written. A writer is
- * known by the likeness of its name, so that a guest cannot evade it by connecting again, nor by registering.
+ * Who may not write to a room for now: those that were silenced and, in slow mode, those that have just written. A
+ * writer is known by the likeness of its name, so that a guest cannot evade it by connecting again, nor by registering.
  *
  * Whoever connects under ever new names writes as often as before: slow mode does not hold them. So nothing is lost if
  * the server forgets a writer for whom there is no more room. A silence is never forgotten before its time.
@@ -53,7 +53,9 @@ export class Manners {
     return until === undefined ? 0 : Math.max(0, Math.ceil(until - this.now()))
   }
 
-  /** Counts a line in a room with slow mode and returns 0, or returns the milliseconds until the writer may write one. */
+  /**
+   * Counts a line in a room with slow mode and returns 0, or returns the milliseconds until the writer may write one.
+   */
   write(writer: string, slowMillis: number): number {
     const now = this.now()
     const before = this.written.get(writer)

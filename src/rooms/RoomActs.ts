@@ -16,8 +16,8 @@ import { maxTopicLength } from "./RoomsSettings.js"
 import * as StoredChanges from "./StoredChanges.js"
 
 /**
- * What is done to rooms and their members, by their owners and by the operator: one list for both. Each act is logged, and
- * shown in the room. Names and texts are in wire form.
+ * What is done to rooms and their members, by their owners and by the operator: one list for both. Each act is logged,
+ * and shown in the room. Names and texts are in wire form.
  */
 export type RoomAct =
   | { readonly _tag: "Topic"; readonly text: string }

@@ -9,7 +9,10 @@ import * as StoreMetrics from "../telemetry/StoreMetrics.js"
 import type { Room } from "./Room.js"
 import type { RoomInlet } from "./RoomInlet.js"
 
-/** What was decided in the broker's turn: a result, or what the store has to do for it. Its answer is used in a later turn. */
+/**
+ * What was decided in the broker's turn: a result, or what the store has to do for it. Its answer is used in a later
+ * turn.
+ */
 export type Decision<A> = A | Effect.Effect<() => A, StoreError>
 
 /** A change that needs the store: `done` runs in the broker's turn once the store has it. */
@@ -19,8 +22,8 @@ export const after = <A, B>(
 ): Effect.Effect<() => B, StoreError> => Effect.map(ask, (answer) => () => done(answer))
 
 /**
- * Changes of rooms: one at a time, each decided in the broker's turn, then made by the store, and then in memory. So each
- * is decided on what the changes before it have left, and memory changes in the order in which the store did.
+ * Changes of rooms: one at a time, each decided in the broker's turn, then made by the store, and then in memory. So
+ * each is decided on what the changes before it have left, and memory changes in the order in which the store did.
  */
 export class RoomChanges {
   private readonly oneByOne = new FifoSemaphore(1)
@@ -80,7 +83,10 @@ export class RoomChanges {
     this.ended(room)
   }
 
-  /** In the broker's turn: nobody is in a room any more. It ends before any other change, and nobody can enter it before. */
+  /**
+   * In the broker's turn: nobody is in a room any more. It ends before any other change, and nobody can enter it
+   * before.
+   */
   end(room: Room) {
     room.isEnding = true
     this.ending.add(room)

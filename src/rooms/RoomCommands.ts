@@ -102,7 +102,9 @@ const entered = ({ label, peer }: RoomCall, rooms: RoomsContext, room: Room, las
   return [RoomReply.room({ ...factsOf(rooms, room), last }, false, label)]
 }
 
-/** Whether a client can become a member: an account that still exists can, even if its connection has ended meanwhile. */
+/**
+ * Whether a client can become a member: an account that still exists can, even if its connection has ended meanwhile.
+ */
 const isStill = ({ accounts }: RoomsContext, { device, phase }: Peer): boolean =>
   device === undefined ? phase._tag === "Present" : accounts.withId(device.account.id)?.isRemoved === false
 
@@ -237,8 +239,8 @@ const aboutRoom = (
 }
 
 /**
- * Makes a change. The client gets its answer in the turn in which the change takes effect, so it comes before everything
- * that follows from it.
+ * Makes a change. The client gets its answer in the turn in which the change takes effect, so it comes before
+ * everything that follows from it.
  */
 const changing = (
   { command, label, peer }: RoomCall,

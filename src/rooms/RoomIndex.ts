@@ -75,7 +75,9 @@ export class RoomIndex {
     return room.members.has(memberOf(client)) || room.departed.has(client) ? room : "not-member"
   }
 
-  /** The room of this name, unless it is hidden from the client: a locked room is, to which the client is not invited. */
+  /**
+   * The room of this name, unless it is hidden from the client: a locked room is, to which the client is not invited.
+   */
   visible(client: Peer, name: string): Room | undefined {
     const room = this.named(name)
     return room === undefined || room.isEnding || !this.isVisible(client, room) ? undefined : room

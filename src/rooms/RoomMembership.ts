@@ -119,7 +119,10 @@ export class RoomMembership {
     for (const room of index.of(device.account.id)) room.feeds.delete(feed)
   }
 
-  /** A guest that is still present becomes an account, which could not become a member of these rooms, and is notified of that. */
+  /**
+   * A guest that is still present becomes an account, which could not become a member of these rooms, and is notified
+   * of that.
+   */
   guestLeft(guest: Peer) {
     const isPresent = guest.phase._tag === "Present"
     for (const room of this.rooms.index.of(guest)) {
@@ -129,8 +132,8 @@ export class RoomMembership {
   }
 
   /**
-   * A guest becomes an account: that is the member of these rooms from now on, as the store has it already. The client is
-   * given what follows on what the guest was given.
+   * A guest becomes an account: that is the member of these rooms from now on, as the store has it already. The client
+   * is given what follows on what the guest was given.
    *
    * @param take makes a device of the account of the guest, unless it has gone meanwhile
    */

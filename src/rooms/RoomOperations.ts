@@ -37,7 +37,10 @@ export interface ListedRoom {
 /** What the operator does to rooms. Names are ordinary text. */
 export interface RoomOperations {
   readonly list: Effect.Effect<ReadonlyArray<ListedRoom>>
-  /** Creates a room. Without an owner, who is its first member, it ends when its last member leaves, or the server stops. */
+  /**
+   * Creates a room. Without an owner, who is its first member, it ends when its last member leaves, or the server
+   * stops.
+   */
   readonly create: (name: string, owner: string | undefined) => Effect.Effect<void, Impossible | StoreError>
   /** Ends a room with its lines, whoever is in it. */
   readonly end: (name: string) => Effect.Effect<void, Impossible | StoreError>

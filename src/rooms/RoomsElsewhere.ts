@@ -17,8 +17,8 @@ interface Collaborators {
 type GuestsInRoom = Map<number, GuestElsewhere>
 
 /**
- * What servers of one store tell each other about rooms that the store does not know: which guests are in them, and who was
- * silenced. Runs in the broker's turn.
+ * What servers of one store tell each other about rooms that the store does not know: which guests are in them, and who
+ * was silenced. Runs in the broker's turn.
  */
 export class RoomsElsewhere {
   private readonly part: OtherServersPart

@@ -10,8 +10,8 @@ import type { Actor } from "./RoomMembership.js"
 import type { RoomsContext } from "./RoomsContext.js"
 
 /**
- * What the store has changed about rooms, taken into memory: for changes of clients here, and for those of other servers.
- * Runs in the broker's turn.
+ * What the store has changed about rooms, taken into memory: for changes of clients here, and for those of other
+ * servers. Runs in the broker's turn.
  */
 
 /** A new room. Its first member enters it like anybody else. */

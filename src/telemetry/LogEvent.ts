@@ -23,9 +23,9 @@ export interface LogEvent {
 }
 
 /**
- * Whether an event is written. A logger whose level can change, or that limits the rate, gets every event from Effect and
- * selects them itself; it sets this, so that an event that it drops costs one call: most events of a crowd of clients
- * exceed `--log-rate` (benchmark: churn).
+ * Whether an event is written. A logger whose level can change, or that limits the rate, gets every event from Effect
+ * and selects them itself; it sets this, so that an event that it drops costs one call: most events of a crowd of
+ * clients exceed `--log-rate` (benchmark: churn).
  */
 export const selection = FiberRef.unsafeMake<(level: LogLevel.LogLevel, message: string) => boolean>(() => true)
 
@@ -35,8 +35,8 @@ const selected = Symbol("a-chat/selected")
 export const isSelected = (event: object): boolean => selected in event
 
 /**
- * Logs an event, like `Effect.logInfo` under `Effect.annotateLogs`, in half the time: these copy the fiber's `FiberRefs`
- * four times and allocate a map for each fact (benchmark: churn).
+ * Logs an event, like `Effect.logInfo` under `Effect.annotateLogs`, in half the time: these copy the fiber's
+ * `FiberRefs` four times and allocate a map for each fact (benchmark: churn).
  */
 export const log = (event: LogEvent): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
@@ -113,8 +113,8 @@ class WrittenEvent implements Logger.Logger.Options<ReadonlyArray<string>> {
 }
 
 /**
- * The annotations of an event that a logger gets. Of an event of `log` they are read from where they are, without the map
- * that Effect's own loggers get: making and reading that takes 4 to 7 KB (benchmarks: churn, churn over TLS).
+ * The annotations of an event that a logger gets. Of an event of `log` they are read from where they are, without the
+ * map that Effect's own loggers get: making and reading that takes 4 to 7 KB (benchmarks: churn, churn over TLS).
  */
 export const annotationsOf = (event: Logger.Logger.Options<unknown>): Facts => {
   if (!(event instanceof WrittenEvent)) return Object.fromEntries(event.annotations)

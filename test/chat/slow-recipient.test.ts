@@ -8,7 +8,10 @@ import { shortTimeouts } from "../support/SmallSettings.js"
 import { settle, turnsUntil } from "../support/Turns.js"
 
 describe("a recipient that does not read", () => {
-  /** Alice has flooded bob, who does not read: his kernel has 10 lines and part of another, his outbox is full, alice is held. */
+  /**
+   * Alice has flooded bob, who does not read: his kernel has 10 lines and part of another, his outbox is full, alice is
+   * held.
+   */
   const stuck = Effect.gen(function* () {
     const chat = yield* startMemoryServer(shortTimeouts)
     const bob = yield* chat.join("bob")

@@ -32,7 +32,9 @@ import {
 const write = (path: string, bytes: Uint8Array, position: number) =>
   Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
 
-/** Copies a store into another, which is intact: what the export says of lost lines, and how many lines have expired. */
+/**
+ * Copies a store into another, which is intact: what the export says of lost lines, and how many lines have expired.
+ */
 const copied = (from: string, to: string) =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -45,7 +47,9 @@ const copied = (from: string, to: string) =>
     })
   )
 
-/** Searches for the text of all lines: those that are found, and whether the search says that there are damaged ones. */
+/**
+ * Searches for the text of all lines: those that are found, and whether the search says that there are damaged ones.
+ */
 const search = (store: StoreService) => {
   let isDamaged = false
   const noting = (request: SearchRequest) =>

@@ -10,8 +10,8 @@ interface Entry {
 }
 
 /**
- * Nodes of one cluster in one process, without the protocol between them: contents arrive in order, or wait while the test
- * holds them, and the test says which nodes are lost and suspended.
+ * Nodes of one cluster in one process, without the protocol between them: contents arrive in order, or wait while the
+ * test holds them, and the test says which nodes are lost and suspended.
  */
 export class FakeCluster {
   readonly members = new Map<string, FakeNode>()

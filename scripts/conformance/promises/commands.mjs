@@ -126,8 +126,8 @@ check(
   "/hello auto marks the messages of programs for programs",
   [
     "A program that answers messages says `auto`.",
-    "A message from a client that said `auto` is `from NAME auto=yes: text` to those recipients that said it as well, and " +
-      "`from NAME: text` to all others.",
+    "A message from a client that said `auto` is `from NAME auto=yes: text` to those recipients that said it as " +
+      "well, and `from NAME: text` to all others.",
     "A program does not answer messages with `auto=yes`, so that two programs never answer each other without end."
   ],
   async (t) => {

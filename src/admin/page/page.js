@@ -1,5 +1,5 @@
-// The web page of a running server: requests /metrics and /connections every two seconds and draws the changes. All text
-// is inserted as text nodes, since names and addresses come from strangers.
+// The web page of a running server: requests /metrics and /connections every two seconds and draws the changes. All
+// text is inserted as text nodes, since names and addresses come from strangers.
 
 const every = 2000
 const span = 180_000 // of a chart, in milliseconds

@@ -16,16 +16,16 @@ export const settings = {
   ),
   notify: Setting.text("notify", "command", {
     about:
-      "Shell command that notifies you of a message while the terminal does not have the focus: the text is its standard " +
-      "input, ACHAT_FROM the sender",
+      "Shell command that notifies you of a message while the terminal does not have the focus: the text is its " +
+      "standard input, ACHAT_FROM the sender",
     default: undefined
   }),
   notifyOsc: Setting.choice(
     "notify-osc",
     {
       about:
-        "Control sequence with which the terminal shows a message on the desktop while it does not have the focus: OSC 9 " +
-        "or 777; auto chooses by the terminal",
+        "Control sequence with which the terminal shows a message on the desktop while it does not have the focus: " +
+        "OSC 9 or 777; auto chooses by the terminal",
       default: "auto"
     },
     ["auto", ...DesktopNotification.oscNumbers, "off"]

@@ -26,8 +26,8 @@ export const settings = {
     "wait",
     {
       about:
-        "What to wait for: every line written to its recipients or stored for them; received by their programs, or by a " +
-        "device of their accounts; or nothing",
+        "What to wait for: every line written to its recipients or stored for them; received by their programs, or " +
+        "by a device of their accounts; or nothing",
       default: "written"
     },
     ["written", "received", "none"]

@@ -13,8 +13,8 @@ export const { logLevel, ...offered } = ServerSettings.settings
 
 const config = Setting.text("config", "file", {
   about:
-    "Settings file: these flags without their dashes, in TOML; a-chat config --check shows its mistakes, and SIGHUP reads " +
-    "it again",
+    "Settings file: these flags without their dashes, in TOML; a-chat config --check shows its mistakes, and SIGHUP " +
+    "reads it again",
   default: undefined
 })
 

@@ -6,8 +6,8 @@ export const connect: ManualPage = {
   summary: "Joins a chat: with a prompt at a terminal, as a filter in a pipe.",
   description: [
     "--server names the server: `tls://HOST:PORT`, `tcp://HOST:PORT`, `unix:PATH`, or a name from the settings " +
-      "file, which `a-chat config --help` describes. Several servers that are one chat are `HOST:PORT,HOST:PORT`: the " +
-      "client uses the first one that takes it, and another one when that goes or is lost.",
+      "file, which `a-chat config --help` describes. Several servers that are one chat are `HOST:PORT,HOST:PORT`: " +
+      "the client uses the first one that takes it, and another one when that goes or is lost.",
     "At a terminal the prompt stays at the bottom. `bob, carol: hi` writes to both, and so do the following " +
       "lines until you name other recipients. /reply replies to the last sender, /all to the other recipients as " +
       "well, Tab completes names, and /help lists the rest. Each of your lines is shown with its outcome. If the " +
@@ -26,9 +26,9 @@ export const connect: ManualPage = {
       "your name on this server. A line to a room gets the mark of a stored one, and no other: the server does " +
       "not report who has received it. `bob: hi` writes to bob alone, also in a room.",
     accounts,
-    "At a terminal the client asks for the password that it needs. /register makes an account of your name and /password " +
-      "changes its password: both ask for it, and show and keep nothing of it. /token, /devices and /forget manage your " +
-      "devices.",
+    "At a terminal the client asks for the password that it needs. /register makes an account of your name and " +
+      "/password changes its password: both ask for it, and show and keep nothing of it. /token, /devices and " +
+      "/forget manage your devices.",
     "While the terminal reports that it does not have the focus, the client asks it to show messages on the " +
       "desktop, with OSC 777 or OSC 9 (--notify-osc); in tmux this needs `set -g allow-passthrough on`, and `set " +
       "-g focus-events on` for the focus. --notify also runs a command of the shell, such as `notify-send -- " +
@@ -87,11 +87,12 @@ export const send: ManualPage = {
     "--wait received waits until each line was received: by the recipient's program, or, where it is stored, by " +
       "a device of the account. --timeout is the longest wait between two receipts. A client that does not " +
       "acknowledge what it gets, such as nc, receives nothing in this sense.",
-    "A room is a recipient such as '#ops', in quotes, because an unquoted # begins a comment in a shell. Lines to it are " +
-      "stored. A line returns as `not-member` if the login is not in the room, and as `no-room` if there is none of that " +
-      "name, or a locked one. --join enters the room first: an account stays in it, and a guest leaves it with the command.",
-    "An argument such as `--retires` before the text is a mistyped flag, and nothing is sent; so is one within the text " +
-      "that resembles a flag of this command. After `--`, everything is text.",
+    "A room is a recipient such as '#ops', in quotes, because an unquoted # begins a comment in a shell. Lines to it " +
+      "are stored. A line returns as `not-member` if the login is not in the room, and as `no-room` if there is none " +
+      "of that name, or a locked one. --join enters the room first: an account stays in it, and a guest leaves it " +
+      "with the command.",
+    "An argument such as `--retires` before the text is a mistyped flag, and nothing is sent; so is one within the " +
+      "text that resembles a flag of this command. After `--`, everything is text.",
     "Input of any length is sent in constant memory, no faster than the recipients take it or the server's announced " +
       "rate allows.",
     "With --retry, a line that may succeed later is sent again when the server says so, unless that is longer " +
@@ -102,9 +103,10 @@ export const send: ManualPage = {
       "lines wait for a recipient that is absent.",
     accounts,
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
-      "environment gets a suffix, too. Only a client that is present takes the name: several `a-chat send` may use one " +
-      "name at once. They are not announced and not listed by `a-chat who`, and messages to that name are returned as " +
-      "`offline`. With --json a returned line has `like` where a name that is present looks the same as the absent one.",
+      "environment gets a suffix, too. Only a client that is present takes the name: several `a-chat send` may use " +
+      "one name at once. They are not announced and not listed by `a-chat who`, and messages to that name are " +
+      "returned as `offline`. With --json a returned line has `like` where a name that is present looks the same as " +
+      "the absent one.",
     "With --auto the messages are marked as coming from a program, and no `a-chat exec` answers them. In the " +
       "program of an `a-chat exec` that is the default: bots that send each other what they get would never end."
   ],
@@ -117,8 +119,8 @@ export const send: ManualPage = {
     ],
     [
       "3",
-      "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, one was invalid, or a signal " +
-        "came first."
+      "An outcome is unknown: the connection was lost, no outcome arrived within --timeout, one was invalid, or a " +
+        "signal came first."
     ],
     ["4", "With --wait received: everything was delivered, but something was not received within --timeout."],
     ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it, and no outcome is unknown."]
@@ -136,17 +138,17 @@ export const send: ManualPage = {
 export const ask: ManualPage = {
   summary: "Sends a question and prints the answer; the exit status says whether one came.",
   description: [
-    "The answer is the next message from the recipient. Only its text is printed, once the question has been sent; with " +
-      "several recipients each line is `from bob: TEXT`. With --json it is an object as `a-chat listen` prints it. Other " +
-      "messages that arrive meanwhile are printed on standard error.",
-    "Each message is a line, and nothing marks the end of an answer. So --lines says how many lines to wait for, and with " +
-      "--quiet the answer ends when no other line has come for that time. An answer of `a-chat exec` has as many lines as " +
-      "its program prints. What comes after the answer returns to its sender.",
+    "The answer is the next message from the recipient. Only its text is printed, once the question has been sent; " +
+      "with several recipients each line is `from bob: TEXT`. With --json it is an object as `a-chat listen` prints " +
+      "it. Other messages that arrive meanwhile are printed on standard error.",
+    "Each message is a line, and nothing marks the end of an answer. So --lines says how many lines to wait for, and " +
+      "with --quiet the answer ends when no other line has come for that time. An answer of `a-chat exec` has as " +
+      "many lines as its program prints. What comes after the answer returns to its sender.",
     "Several recipients are asked at once, and each of them has to answer; with --any the first complete answer is enough.",
-    "--timeout bounds everything from the connection to the answer. --retry and --wait-for send the question again as " +
-      "`a-chat send` does, until then.",
-    "Without a text, the input is the question: one line. An argument such as `--retires` before the text is a mistyped " +
-      "flag, and nothing is sent. After `--`, everything is text.",
+    "--timeout bounds everything from the connection to the answer. --retry and --wait-for send the question again " +
+      "as `a-chat send` does, until then.",
+    "Without a text, the input is the question: one line. An argument such as `--retires` before the text is a " +
+      "mistyped flag, and nothing is sent. After `--`, everything is text.",
     "Without --login the name is made from the user and the machine, with a random suffix, so that a late " +
       "answer to one question is never taken for the answer to the next. With a name of your own, that can " +
       "happen. A name from the environment gets a suffix if it is taken. While the command waits, the name is " +
@@ -200,9 +202,9 @@ export const listen: ManualPage = {
       "`--since 1` is everything, and `10m`, `2026-11-27` or `2026-11-27T08:00Z` is a time. With --follow it " +
       "continues with new messages, without a gap and without a repeat. `a-chat history` prints the end of a " +
       "conversation.",
-    "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an error at " +
-      "the start. Later it is tried again, because the server may not have noticed yet that the old connection is lost. " +
-      "Messages after the last one of --count are not printed, and return to their senders.",
+    "The command reads no faster than its output is taken, which slows the senders. A login that is in use is an " +
+      "error at the start. Later it is tried again, because the server may not have noticed yet that the old " +
+      "connection is lost. Messages after the last one of --count are not printed, and return to their senders.",
     "For the server and the sender, a message counts as received once the output has taken it. Messages that " +
       "are not printed because the command is killed, or because its output cannot be written, return to their " +
       "senders. While the output takes nothing, the messages wait at the server, which holds the senders.",
@@ -267,10 +269,10 @@ export const exec: ManualPage = {
       "status`, `bot, status` or `@bot status`; the program gets `status`, and the room in ACHAT_ROOM. Its lines " +
       "go to the room. With --all it handles every line that is written there. Lines of programs are not answered " +
       "in a room either.",
-    "After the sender has left, further output of the program is dropped, but the program keeps running. It has its own " +
-      "process group. When the program ends, its time runs out, the connection is lost, or this command ends, the " +
-      "processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have left " +
-      "the group is dropped two seconds after that.",
+    "After the sender has left, further output of the program is dropped, but the program keeps running. It has its " +
+      "own process group. When the program ends, its time runs out, the connection is lost, or this command ends, " +
+      "the processes left in the group get SIGTERM, and three seconds later SIGKILL. Output of processes that have " +
+      "left the group is dropped two seconds after that.",
     "A message from another program is not answered: from an `a-chat exec`, from an `a-chat send` or `a-chat " +
       "ask` in its program (which has ACHAT_AUTO), or from any client that said `/hello auto`. Standard error " +
       "reports the first one of each sender. An older bot looks like a person, so each sender has a rate. With " +

@@ -5,14 +5,14 @@ import { interrupted, unreachable, type ManualPage } from "./ManualPage.js"
 export const serve: ManualPage = {
   summary: "Runs a chat server until SIGTERM or SIGINT, then delivers what it has accepted and exits.",
   description: [
-    "Clients send lines. The first line is the client's name; every other line is `name, name: text`. So nc is a client. " +
-      "Whatever the server accepts, it writes to the recipient or returns to the sender with a reason. A fast sender is " +
-      "slowed to the speed of its recipient, and memory stays bounded.",
-    "By default the server listens on the loopback address only. Without --store there are no passwords: anyone who can " +
-      "reach it can log in under any free name. With --store, a name can be that of an account; see --accounts, and " +
-      "`a-chat account`.",
-    "After SIGTERM or SIGINT the server refuses new lines and delivers accepted ones, for up to --grace. A second signal " +
-      "ends it immediately. Events are logged on standard error."
+    "Clients send lines. The first line is the client's name; every other line is `name, name: text`. So nc is a " +
+      "client. Whatever the server accepts, it writes to the recipient or returns to the sender with a reason. A " +
+      "fast sender is slowed to the speed of its recipient, and memory stays bounded.",
+    "By default the server listens on the loopback address only. Without --store there are no passwords: anyone who " +
+      "can reach it can log in under any free name. With --store, a name can be that of an account; see --accounts, " +
+      "and `a-chat account`.",
+    "After SIGTERM or SIGINT the server refuses new lines and delivers accepted ones, for up to --grace. A second " +
+      "signal ends it immediately. Events are logged on standard error."
   ],
   statuses: [
     ["0", "Everything accepted was delivered or returned."],
@@ -65,14 +65,14 @@ export const control: ManualPage = {
   summary: "Disconnects and bans clients of a running server, lists them, reloads and drains.",
   description: [
     "The server must run with --control PATH. Only the owner of that socket, and root, may use it.",
-    "`kick NAME` disconnects a client; what it has not received returns to the senders. `ban ADDRESS|NAME` also keeps it " +
-      "out: an IPv4 address, the /64 network of an IPv6 address, a range such as 10.0.0.0/8, or a name and all that look " +
-      "the same. Digits and dots are an address; name=10.0.0.1 is a name. `unban` lifts a ban. `list` prints the clients " +
-      "and the bans. `reload` does what SIGHUP does, and `drain` what SIGTERM does. " +
-      "`backup FILE` writes a copy of the store, like `a-chat store backup`; the path is absolute.",
-    "`room list` prints the rooms, `room create #ROOM [OWNER]` makes one and `room remove #ROOM` ends one with its lines. " +
-      "After `room`, everything that owners do works without its slash, such as `room silence #ROOM NAME 10m`. `account` " +
-      "and `hook` do what the commands of these names do.",
+    "`kick NAME` disconnects a client; what it has not received returns to the senders. `ban ADDRESS|NAME` also " +
+      "keeps it out: an IPv4 address, the /64 network of an IPv6 address, a range such as 10.0.0.0/8, or a name and " +
+      "all that look the same. Digits and dots are an address; name=10.0.0.1 is a name. `unban` lifts a ban. `list` " +
+      "prints the clients and the bans. `reload` does what SIGHUP does, and `drain` what SIGTERM does. `backup FILE` " +
+      "writes a copy of the store, like `a-chat store backup`; the path is absolute.",
+    "`room list` prints the rooms, `room create #ROOM [OWNER]` makes one and `room remove #ROOM` ends one with its " +
+      "lines. After `room`, everything that owners do works without its slash, such as `room silence #ROOM NAME " +
+      "10m`. `account` and `hook` do what the commands of these names do.",
     "Bans survive a reload and end with the server. With --json the answer is one object: `ok` is true or false, and " +
       "`error` says what is wrong. `list` has `bans` and `connections`, with the fields of /connections on the admin port."
   ],
@@ -134,8 +134,8 @@ export const account: ManualPage = {
       "clients of the account out; tokens keep working. `remove NAME` removes an account with its devices and " +
       "tokens. Its name stays taken, so that nobody is mistaken for the former owner, until `free NAME`. `list` " +
       "prints all accounts, and their devices.",
-    "With --json the answer is one object: `ok` is true or false, and `error` says what is wrong. `list` has `accounts`; " +
-      "times are in milliseconds since 1970."
+    "With --json the answer is one object: `ok` is true or false, and `error` says what is wrong. `list` has " +
+      "`accounts`; times are in milliseconds since 1970."
   ],
   statuses: [
     ["0", "It was done."],
@@ -156,12 +156,12 @@ export const account: ManualPage = {
 export const hook: ManualPage = {
   summary: "Adds, removes and lists the webhooks of a running server.",
   description: [
-    "A webhook posts to its rooms, and can do nothing else. The server has to run with --web and --hooks; --socket is the " +
-      "path of its --control.",
-    "`add ID` makes a webhook and prints its secret, which is never shown again. Its sender posts to `/hook/ID` of the --web " +
-      "port; the id is no secret. With github, give the secret to GitHub, which signs with it. GitLab sends it in " +
-      "`X-Gitlab-Token`, and all others in `Authorization: Bearer SECRET`. `remove ID` ends a webhook, and `list` prints " +
-      "all of them.",
+    "A webhook posts to its rooms, and can do nothing else. The server has to run with --web and --hooks; --socket " +
+      "is the path of its --control.",
+    "`add ID` makes a webhook and prints its secret, which is never shown again. Its sender posts to `/hook/ID` of " +
+      "the --web port; the id is no secret. With github, give the secret to GitHub, which signs with it. GitLab " +
+      "sends it in `X-Gitlab-Token`, and all others in `Authorization: Bearer SECRET`. `remove ID` ends a webhook, " +
+      "and `list` prints all of them.",
     "The server has a table for each kind, which turns an event into one line; events that are not in the table " +
       "are ignored. --template replaces the table: a text with fields in braces. `{repository.name}` is a value " +
       "of the payload, `{alerts.0.status}` that of the first of several, `{alerts.*.labels.instance}` lists all, " +
@@ -195,12 +195,12 @@ export const hook: ManualPage = {
 export const nodes: ManualPage = {
   summary: "Shows the nodes of a cluster as one of them sees them.",
   description: [
-    "--socket is the path of the server's --control; the server has to run with --cluster. Each node that this one knows " +
-      "has a row: how long it has been silent, how much of --cluster-window is on its way to it, and how many frames were " +
-      "sent to it again because they, or their acknowledgements, were lost. A silence of some seconds is not normal: the " +
-      "node is stopped or cut off, and after --cluster-term it is taken for lost.",
-    "A suspended node writes no messages, because the others may take it for lost. Its clients stay connected, lines from " +
-      "them return as unavailable, and logins are refused until it reaches NATS again.",
+    "--socket is the path of the server's --control; the server has to run with --cluster. Each node that this one " +
+      "knows has a row: how long it has been silent, how much of --cluster-window is on its way to it, and how many " +
+      "frames were sent to it again because they, or their acknowledgements, were lost. A silence of some seconds is " +
+      "not normal: the node is stopped or cut off, and after --cluster-term it is taken for lost.",
+    "A suspended node writes no messages, because the others may take it for lost. Its clients stay connected, lines " +
+      "from them return as unavailable, and logins are refused until it reaches NATS again.",
     "With --json the answer is one object, in which `cluster` has the same and more; times are in milliseconds."
   ],
   statuses: [

@@ -20,8 +20,8 @@ export const history: ManualPage = {
     ["0", "The lines were printed; there may be none."],
     [
       "1",
-      "The server refused: there is no such room, the login is not in it, or a guest asks for a direct conversation; or " +
-        "it left out lines that are damaged, whose numbers are on standard error."
+      "The server refused: there is no such room, the login is not in it, or a guest asks for a direct conversation; " +
+        "or it left out lines that are damaged, whose numbers are on standard error."
     ],
     unreachable,
     ["3", "The connection was lost, or no reply came within --timeout."],
@@ -59,8 +59,8 @@ export const search: ManualPage = {
 export const who: ManualPage = {
   summary: "Prints the names of the clients that are logged in.",
   description: [
-    "Each name is one line, in the server's order. The command does not log in, so the other clients do not see it. The " +
-      "original a-chat server has no commands, so the command fails once --timeout has run out."
+    "Each name is one line, in the server's order. The command does not log in, so the other clients do not see it. " +
+      "The original a-chat server has no commands, so the command fails once --timeout has run out."
   ],
   statuses: [["0", "The names were printed; there may be none."], unreachable, interrupted],
   examples: [

@@ -16,20 +16,20 @@ export const unreachable = [
 
 export const accounts =
   "Where the login's account takes a password, it comes from --password-file, --password-command or the variable " +
-  "ACHAT_PASSWORD; at a terminal, the command asks if it has none. There is no flag for it, because others can see the " +
-  "flags of a program. The command then fetches a token for the device, and keeps it in $XDG_STATE_HOME/a-chat/tokens, " +
-  "readable only by you. It uses the token from then on, and the password only when the server refuses the token. " +
-  "`--login alice/phone` names the device, which otherwise is `main`: one that logs in again replaces its earlier " +
-  "connection. A secret is sent only to a server that says that it has accounts, and only with TLS, over a Unix socket or " +
-  "within this machine."
+  "ACHAT_PASSWORD; at a terminal, the command asks if it has none. There is no flag for it, because others can see " +
+  "the flags of a program. The command then fetches a token for the device, and keeps it in " +
+  "$XDG_STATE_HOME/a-chat/tokens, readable only by you. It uses the token from then on, and the password only when " +
+  "the server refuses the token. `--login alice/phone` names the device, which otherwise is `main`: one that logs in " +
+  "again replaces its earlier connection. A secret is sent only to a server that says that it has accounts, and only " +
+  "with TLS, over a Unix socket or within this machine."
 
 export const interrupted = ["130, 143", "SIGINT (Ctrl-C) or SIGTERM ended it."] as const
 
 export const reconnects =
   "When the connection is lost, the command says so on standard error and reconnects: after 1 s at first, " +
   "then after twice as long each time, up to 30 s. Each delay is shortened at random, so that clients do not " +
-  "all reconnect at once. Of several servers (`--server HOST:PORT,HOST:PORT`), it tries each of the others first, within " +
-  "seconds. With --no-reconnect the command exits instead."
+  "all reconnect at once. Of several servers (`--server HOST:PORT,HOST:PORT`), it tries each of the others first, " +
+  "within seconds. With --no-reconnect the command exits instead."
 
 export const reading =
   "The command does not show up in the chat: it only sends commands, and takes no messages away from other " +

@@ -11,8 +11,8 @@ export const settings = {
     "accounts",
     {
       about:
-        "Who can have an account: open lets guests register, with closed only the operator creates accounts, and with " +
-        "required there are no guests either",
+        "Who can have an account: open lets guests register, with closed only the operator creates accounts, and " +
+        "with required there are no guests either",
       default: undefined,
       defaultText: "open with --store, else off",
       live: true

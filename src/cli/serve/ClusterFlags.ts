@@ -115,8 +115,9 @@ export const settings = {
   ),
   clusterTerm: Setting.duration("cluster-term", {
     about:
-      "A server that is silent for this long is taken for lost: its clients' names are free, and lines to them return. It " +
-      "stops to write after two thirds of it. Of two servers with different ones, both are judged by the longer",
+      "A server that is silent for this long is taken for lost: its clients' names are free, and lines to them " +
+      "return. It stops to write after two thirds of it. Of two servers with different ones, both are judged by the " +
+      "longer",
     default: Duration.seconds(6),
     min: Duration.seconds(1),
     max: Duration.minutes(10)
@@ -181,8 +182,8 @@ const credentialsConflict = (given: Given, { user }: ClusterServers, origins: Or
     return "--cluster has a user, and so has --cluster-credentials; leave one of them out"
   }
   return origins.cluster === "flag"
-    ? "--cluster: everybody could see a password on the command line; put it into a file for --cluster-credentials, or " +
-        "the addresses into the variable ACHAT_CLUSTER or the settings file"
+    ? "--cluster: everybody could see a password on the command line; put it into a file for --cluster-credentials, " +
+        "or the addresses into the variable ACHAT_CLUSTER or the settings file"
     : undefined
 }
 

@@ -158,8 +158,8 @@ const parseHook = (text: string): Either.Either<ControlRequest, string> => {
 }
 
 const hookUsage =
-  "write hook list, hook remove ID, or hook add ID kind=KIND rooms=#ROOM[,#ROOM] [name=NAME] [proof=secret|signature] " +
-  "[template=TEXT]"
+  "write hook list, hook remove ID, or hook add ID kind=KIND rooms=#ROOM[,#ROOM] [name=NAME] " +
+  "[proof=secret|signature] [template=TEXT]"
 
 /** A server has its own working folder, which an operator may not know. */
 const parseBackup = (file: string): Either.Either<ControlRequest, string> =>

@@ -34,16 +34,17 @@ export const settings = {
     {
       about:
         "Where to listen, instead of --host, --port and --unix; may be repeated: tcp://HOST:PORT, tls://HOST:PORT, " +
-        "unix:PATH, or fd://NAME for the sockets that systemd passes under that FileDescriptorName= (fd:// for all of " +
-        "them, tls+fd:// for TLS); tcp+proxy://, tls+proxy://, fd+proxy:// and tls+fd+proxy:// expect a proxy's header",
+        "unix:PATH, or fd://NAME for the sockets that systemd passes under that FileDescriptorName= (fd:// for all " +
+        "of them, tls+fd:// for TLS); tcp+proxy://, tls+proxy://, fd+proxy:// and tls+fd+proxy:// expect a proxy's " +
+        "header",
       defaultText: "the sockets that systemd passes, unless --host, --port or --unix is given; else those three"
     },
     ListenUrl.parse
   ),
   tlsCert: file(
     "tls-cert",
-    "Certificate of the TLS listeners and the chain to its authority, in PEM form; without --listen, it makes all TCP " +
-      "listeners TLS, including sockets that systemd passes"
+    "Certificate of the TLS listeners and the chain to its authority, in PEM form; without --listen, it makes all " +
+      "TCP listeners TLS, including sockets that systemd passes"
   ),
   tlsKey: file("tls-key", "Private key of --tls-cert, in PEM form; SIGHUP reads both again"),
   tlsClientCa: file(

@@ -12,8 +12,8 @@ export const settings = {
     "rooms",
     {
       about:
-        "Who creates rooms: with open everybody, with accounts clients that have one, with operator only the operator; " +
-        "off: there are none",
+        "Who creates rooms: with open everybody, with accounts clients that have one, with operator only the " +
+        "operator; off: there are none",
       default: RoomsSettings.defaults.mode
     },
     RoomsSettings.modes

@@ -30,9 +30,9 @@ const onceListening = Effect.zipRight(V8Compiler.optimiseSoon, V8Heap.restoreYou
 type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
 /**
- * A server and everything around it, until the program is interrupted. Each part starts after those that it needs, and ends
- * before them. An effect and not layers: one combination of two layers takes more than a hundred effects, and those of
- * these parts took a third of the start (benchmark: start-up).
+ * A server and everything around it, until the program is interrupted. Each part starts after those that it needs, and
+ * ends before them. An effect and not layers: one combination of two layers takes more than a hundred effects, and
+ * those of these parts took a third of the start (benchmark: start-up).
  */
 export const run = (parts: Parts): Effect.Effect<never, ExitStatus.Failure> =>
   Effect.scoped(Effect.zipRight(start(parts), Effect.never))
@@ -105,7 +105,10 @@ const around = (
     yield* drainFirst(drain)
   })
 
-/** The control socket, or nothing where it is off. Imported only then: its client's side of the protocol takes time to load. */
+/**
+ * The control socket, or nothing where it is off. Imported only then: its client's side of the protocol takes time to
+ * load.
+ */
 const control = (path: string | undefined, maxConnections: number) =>
   path === undefined
     ? Effect.void

@@ -84,8 +84,8 @@ const thread = () => new URL("store-thread.cjs", import.meta.url)
 declare const ACHAT_STORE_THREAD: Worker | undefined
 
 /**
- * Has the thread of a store started, if this is a file, until the scope closes. To be used before flags of V8 change: Node's
- * own code in the thread would be compiled anew, which takes 15 to 30 ms (benchmark: start-up with a store).
+ * Has the thread of a store started, if this is a file, until the scope closes. To be used before flags of V8 change:
+ * Node's own code in the thread would be compiled anew, which takes 15 to 30 ms (benchmark: start-up with a store).
  */
 export const startThread = (target: string | undefined): Effect.Effect<Worker | undefined, never, Scope.Scope> => {
   const started = ACHAT_STORE_THREAD

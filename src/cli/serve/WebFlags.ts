@@ -39,8 +39,8 @@ export const settings = {
     "origin",
     {
       about:
-        "Origin of pages that may use --web besides its own, as browsers write it; may be repeated; behind a proxy, the " +
-        "origin that browsers see",
+        "Origin of pages that may use --web besides its own, as browsers write it; may be repeated; behind a proxy, " +
+        "the origin that browsers see",
       defaultText: "none"
     },
     parseOrigin
@@ -53,8 +53,8 @@ export const settings = {
   }),
   webMaxConnections: Setting.count("web-max-connections", {
     about:
-      "Connections with HTTP at once, a quarter of them from one address; a further one closes the one that is idle for " +
-      "longest. WebSockets do not count",
+      "Connections with HTTP at once, a quarter of them from one address; a further one closes the one that is idle " +
+      "for longest. WebSockets do not count",
     default: 512,
     defaultText: "512, but a quarter of the descriptors (ulimit -n) if that is less",
     min: 16,

@@ -92,8 +92,8 @@ export const parse = (text: string): Place | undefined => {
 /** What a client is told that names the port for browsers; undefined if the text is no URL of HTTP or WebSocket. */
 export const complaintOfWeb = (text: string): string | undefined =>
   /^(?:https?|wss?):\/\//iu.test(text)
-    ? "is for browsers and curl; name the chat's own port, as tcp://HOST:PORT or tls://HOST:PORT, or, where only HTTP " +
-      "gets through, use the page or curl instead of this command (see HTTP.md)"
+    ? "is for browsers and curl; name the chat's own port, as tcp://HOST:PORT or tls://HOST:PORT, or, where only " +
+      "HTTP gets through, use the page or curl instead of this command (see HTTP.md)"
     : undefined
 
 /**
