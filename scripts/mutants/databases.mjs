@@ -4,6 +4,7 @@ const opening = "test/store/SqliteOpening.test.ts"
 const disk = "test/store/disk.test.ts"
 const kills = "test/store/kills.test.ts"
 const damage = "test/store/SqliteDamage.test.ts"
+const copies = "test/store/SqliteDamage-copies.test.ts"
 const rescue = "test/store/SqliteRescue.test.ts"
 const backup = "test/store/SqliteBackup.test.ts"
 
@@ -48,7 +49,7 @@ export const mutants = [
     file: "store/SqlExport.ts",
     search: 'isTogether ? "l.id > ?" : "l.id = ?"',
     replace: 'isTogether ? "l.id > ?" : "l.id >= ?"',
-    test: damage
+    test: copies
   },
   {
     name: "lines are rescued of a conversation that is not",
@@ -344,56 +345,56 @@ export const mutants = [
     file: "store/SqlExport.ts",
     search: "Checksum.ofLine(line) === line.crc",
     replace: "true",
-    test: damage
+    test: copies
   },
   {
     name: "an export ends at a page that cannot be read",
     file: "store/SqlExport.ts",
     search: 'if (part !== "lines") return undefined',
     replace: 'if (part !== "lines" || intact >= 0) return undefined',
-    test: damage
+    test: copies
   },
   {
     name: "after an import that lacks the last lines, new lines count as given",
     file: "store/SqlImport.ts",
     search: '    yield* run("update cursor set seq = ? where conversation = ? and seq > ?", last, id, last)\n',
     replace: "",
-    test: damage
+    test: copies
   },
   {
     name: "a copy gives the numbers of lost last lines again",
     file: "store/SqlExport.ts",
     search: "number === 0 || (yield* isExported(id, number))",
     replace: "number >= 0 || (yield* isExported(id, number))",
-    test: damage
+    test: copies
   },
   {
     name: "a started server gives the numbers of lost last lines again",
     file: "store/SqlState.ts",
     search: "Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1",
     replace: "(last?.seq ?? first - 1) + 1",
-    test: damage
+    test: copies
   },
   {
     name: "a room whose last lines are lost gives their numbers again",
     file: "store/SqlRooms.ts",
     search: "Math.max(last ?? first - 1, missing ?? 0)",
     replace: "last ?? first - 1",
-    test: damage
+    test: copies
   },
   {
     name: "a conversation without lines begins with the numbers that are lost",
     file: "store/SqlGaps.ts",
     search: "if (before === null) yield*",
     replace: "if (before === null && last < 0) yield*",
-    test: damage
+    test: copies
   },
   {
     name: "a guest's conversation whose last lines are lost never ends",
     file: "store/SqlUpkeep.ts",
     search: "(yield* state.lastMissing(head.id)) > line.seq ?",
     replace: "(yield* state.lastMissing(head.id)) < 0 ?",
-    test: damage
+    test: copies
   },
   {
     name: "an import forgets the ids of conversations that have ended",
@@ -407,7 +408,7 @@ export const mutants = [
     file: "store/SqlRescue.ts",
     search: "return Math.max(missing, known)",
     replace: "return missing",
-    test: damage
+    test: copies
   },
   {
     name: "the check does not say whose conversation is damaged",
@@ -435,14 +436,14 @@ export const mutants = [
     file: "store/SqlExport.ts",
     search: "...(missing > 0 ? { missing } : {})",
     replace: "",
-    test: damage
+    test: copies
   },
   {
     name: "the copy of a rescued store reports lines that retention has removed",
     file: "store/SqlGaps.ts",
     search: " and g.last >= c.first",
     replace: "",
-    test: damage
+    test: copies
   },
   {
     name: "a store in Postgres needs a role that may ask which cluster it is in",

@@ -2,6 +2,7 @@
 const suite = "test/ports/Store.test.ts"
 const file = "test/store/Sqlite.test.ts"
 const damage = "test/store/SqliteDamage.test.ts"
+const copies = "test/store/SqliteDamage-copies.test.ts"
 
 export const mutants = [
   {
@@ -230,34 +231,34 @@ export const mutants = [
     file: "store/SqlChecks.ts",
     search: "line.seq !== expected && !isAfterGap",
     replace: "line.seq !== expected",
-    test: damage
+    test: copies
   },
   {
     name: "a rescued store tolerates numbers that are missing anywhere",
     file: "store/SqlChecks.ts",
     search: "gaps.some(({ first, last }) => first <= expected && last === line.seq - 1)",
     replace: "gaps.length > 0",
-    test: damage
+    test: copies
   },
   {
     name: "a check cannot read what a rescued store lacks, beside damage",
     file: "store/SqlChecks.ts",
     search: "    if (SqlGaps.has(gaps, seq)) continue\n",
     replace: "",
-    test: damage
+    test: copies
   },
   {
     name: "a check reports a gap between damaged lines as damaged",
     file: "store/SqlChecks.ts",
     search: "if (line > expected) reportUnreadable(expected - 1)",
     replace: "if (line < expected) reportUnreadable(expected - 1)",
-    test: damage
+    test: copies
   },
   {
     name: "a page calls damaged what a rescued store lacks, beside damage",
     file: "store/SqlLines.ts",
     search: "    if (SqlGaps.has(gaps, seq)) continue\n",
     replace: "",
-    test: damage
+    test: copies
   }
 ]

@@ -2,18 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { copyFileSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeSync } from "node:fs"
+import { copyFileSync, existsSync, readFileSync, statSync, truncateSync } from "node:fs"
 import type { StoreService } from "../../src/ports/Store.js"
-import { ofRoom, type Page, withGuest } from "../../src/ports/StoreLines.js"
+import type { Page } from "../../src/ports/StoreLines.js"
 import type { SearchRequest } from "../../src/ports/StoreSearch.js"
 import * as Words from "../../src/protocol/Words.js"
 import * as Checksum from "../../src/store/Checksum.js"
-import * as Memory from "../../src/store/Memory.js"
 import * as WordBlock from "../../src/store/WordBlock.js"
 import { indexAll, searched } from "../ports/StoreSearching.js"
-import { append, defaults, line, register, stored } from "../ports/StoreFixtures.js"
-import { create } from "../ports/StoreRoomFixtures.js"
-import { rootOf, valueOf } from "../support/SqliteFiles.js"
+import { append, line, register } from "../ports/StoreFixtures.js"
+import { overwrite, rootOf, valueOf } from "../support/SqliteFiles.js"
 import {
   alice,
   bob,
@@ -21,31 +19,13 @@ import {
   execute,
   file,
   fill,
+  filled,
   key,
   open,
   refusal,
   text,
   using
 } from "../support/SqliteStores.js"
-
-/** Overwrites bytes of a file. */
-const write = (path: string, bytes: Uint8Array, position: number) =>
-  Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
-
-/**
- * Copies a store into another, which is intact: what the export says of lost lines, and how many lines have expired.
- */
-const copied = (from: string, to: string) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const [source, target] = [yield* open(from), yield* open(to)]
-      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(source.exported))
-      yield* target.imported(Stream.fromIterable(records))
-      assert.deepStrictEqual(yield* target.check, [])
-      const totals = records.find((record) => record.type === "totals")
-      return [totals?.lost, totals?.missing, (yield* target.statistics).expired]
-    })
-  )
 
 /**
  * Searches for the text of all lines: those that are found, and whether the search says that there are damaged ones.
@@ -96,7 +76,7 @@ describe("the file of a store that was closed", () => {
           copyFileSync(`${path}-wal`, `${killed}-wal`)
         })
       )
-      yield* write(killed, Buffer.alloc(4096, 7), 4096 * 60)
+      yield* overwrite(killed, Buffer.alloc(4096, 7), 4096 * 60)
       const store = yield* open(killed)
       assert.strictEqual(store.state(), "damaged")
     })
@@ -104,17 +84,11 @@ describe("the file of a store that was closed", () => {
 })
 
 describe("damage in the file of a store", () => {
-  const damaged = Effect.gen(function* () {
-    const path = yield* file
-    yield* using(path, fill)
-    return path
-  })
-
   it.scopedLive("in a text is noticed: the line is not given, and nothing more is stored", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
+      const path = yield* filled
       const position = readFileSync(path).lastIndexOf(text) + 100
-      yield* write(path, Buffer.from("Z"), position)
+      yield* overwrite(path, Buffer.from("Z"), position)
       const store = yield* open(path)
       assert.strictEqual(store.state(), "ok")
       const conversation = yield* store.find(key)
@@ -140,7 +114,7 @@ describe("damage in the file of a store", () => {
 
   it.scopedLive("in a page costs the reader its lines, which are named, and no others, whatever is asked for", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
+      const path = yield* filled
       // Times are far apart, so that a time stands for a line.
       execute(path, "update line set at = 1000 * seq")
       const crcs = Array.from({ length: 1000 }, (_, index) => {
@@ -148,7 +122,7 @@ describe("damage in the file of a store", () => {
         return Checksum.ofLine({ ...content, flags: 0, recipients: "", body: Buffer.from(text) })
       })
       execute(path, crcs.map((crc, index) => `update line set crc = ${crc} where seq = ${index + 1};`).join("\n"))
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      yield* overwrite(path, Buffer.alloc(4096, 7), 4096 * 60)
       const store = yield* open(path)
       const conversation = yield* store.find(key)
       assert.isDefined(conversation)
@@ -204,14 +178,14 @@ describe("damage in the file of a store", () => {
 
   it.scopedLive("in a page, or in the index of words, costs a search these lines, and it says so", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
+      const path = yield* filled
       yield* using(path, (store) => indexAll(store))
       assert.deepStrictEqual(yield* using(path, search), { isDamaged: false, numbers: descending(1000) })
       copyFileSync(path, `${path}-words`)
-      yield* write(`${path}-words`, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "word") - 1))
+      yield* overwrite(`${path}-words`, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "word") - 1))
       const words = yield* using(`${path}-words`, search)
       assert.deepStrictEqual(words.numbers, descending(1000))
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      yield* overwrite(path, Buffer.alloc(4096, 7), 4096 * 60)
       const lines = yield* using(path, search)
       const page = yield* using(path, (store) => store.page({ conversation: key, reader: bob, limit: 1000 }))
       assert.isTrue(lines.isDamaged)
@@ -242,7 +216,7 @@ describe("damage in the file of a store", () => {
       const postings = Buffer.from(valueOf(path, `select hex(postings) as value from word where id = ${row}`), "hex")
       const position = readFileSync(path).indexOf(postings.subarray(0, 100))
       assert.isAbove(position, 0)
-      yield* write(path, Buffer.alloc(4096, 7), position - (position % 4096))
+      yield* overwrite(path, Buffer.alloc(4096, 7), position - (position % 4096))
       const store = yield* open(path)
       const found = yield* searched(store, { reader: bob, text: "common", limit: 10_000 })
       assert.deepStrictEqual(
@@ -255,9 +229,9 @@ describe("damage in the file of a store", () => {
 
   it.scopedLive("in a page stops the storing, and the file stays", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
+      const path = yield* filled
       const size = statSync(path).size
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      yield* overwrite(path, Buffer.alloc(4096, 7), 4096 * 60)
       const store = yield* open(path)
       const conversation = yield* store.find(key)
       assert.isDefined(conversation)
@@ -271,8 +245,8 @@ describe("damage in the file of a store", () => {
 
   it.scopedLive("in several pages is located by the check, also where the check itself cannot read on", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
-      for (const page of [60, 90]) yield* write(path, Buffer.alloc(4096, 0x5a), 4096 * page)
+      const path = yield* filled
+      for (const page of [60, 90]) yield* overwrite(path, Buffer.alloc(4096, 0x5a), 4096 * page)
       const faults = yield* Effect.flatMap(open(path), (store) => store.check)
       // Pages have numbers from 1.
       for (const page of [61, 91])
@@ -283,282 +257,11 @@ describe("damage in the file of a store", () => {
     })
   )
 
-  it.scopedLive("costs an export the damaged lines, and no others", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      const position = readFileSync(path).lastIndexOf(text) + 100
-      yield* write(path, Buffer.from("Z"), position)
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
-      const store = yield* open(path)
-      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
-      const kept = records.flatMap((record) => (record.type === "line" ? [record.seq] : []))
-      const { lost = 0 } = records.find(({ type }) => type === "totals") as { readonly lost?: number }
-      // A page has about 11 of these lines.
-      assert.isTrue(lost > 5 && lost < 20, `${lost}`)
-      assert.strictEqual(kept.length, 1000 - lost)
-      const rescued = yield* open(`${path}-rescued`)
-      yield* rescued.imported(Stream.fromIterable(records))
-      assert.deepStrictEqual(yield* rescued.check, [])
-      const { dead, expired, given, lines, stored, waiting } = yield* rescued.statistics
-      assert.deepStrictEqual(
-        [stored, given, waiting, expired, dead, lines],
-        [1000, 0, 1000 - lost, lost, lost, 1000 - lost]
-      )
-      const read = yield* rescued.page({ conversation: key, reader: bob, after: 0, limit: 1000 })
-      assert.deepStrictEqual(
-        read.lines.map(({ seq, text: one }) => `${seq}${one}`),
-        kept.map((seq) => `${seq}${text}`)
-      )
-      yield* append(rescued, line(key, alice, "more"))
-      assert.deepStrictEqual(yield* rescued.check, [])
-    })
-  )
-
-  it.scopedLive("is known in a copy by the numbers that it has cost, so that any other is a fault there", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      execute(path, "update line set crc = crc + 1 where seq in (1, 500, 501, 1000)")
-      assert.deepStrictEqual(yield* copied(path, `${path}-1`), [4, undefined, 4])
-      assert.deepStrictEqual(yield* copied(`${path}-1`, `${path}-2`), [undefined, 4, 4])
-      execute(`${path}-2`, "update line set crc = crc + 1 where seq = 502")
-      assert.deepStrictEqual(yield* copied(`${path}-2`, `${path}-3`), [1, 4, 5])
-      // The first lines are removed, and the gap before them with these.
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const store = yield* open(`${path}-3`, { ...defaults, keepLines: 600 })
-          while ((yield* store.retain([])).hasMore) continue
-          assert.deepStrictEqual(yield* store.check, [])
-        })
-      )
-      assert.deepStrictEqual(yield* copied(`${path}-3`, `${path}-4`), [undefined, 4, 400])
-      execute(`${path}-4`, "delete from line where seq = 600")
-      yield* using(`${path}-4`, (store) =>
-        Effect.map(store.check, (faults) =>
-          assert.include(
-            faults,
-            "conversation 1 (alice and bob) has line 601 in the place of 600",
-            "as many are missing elsewhere"
-          )
-        )
-      )
-    })
-  )
-
-  it.scopedLive("in a copy is told apart from the numbers that the copy lacks", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      // The lines beside the damaged page, and a whole window of the check.
-      execute(path, "update line set crc = crc + 1 where seq between 101 and 103 or seq between 200 and 900")
-      yield* copied(path, `${path}-1`)
-      const root = rootOf(`${path}-1`, "line")
-      const page = readFileSync(`${path}-1`).subarray(4096 * (root - 1), 4096 * root)
-      // The second page of lines has some that are around the first gap.
-      for (const index of [8, 9]) {
-        const leaf = page.readUInt32BE(page.readUInt16BE(12 + 2 * index))
-        yield* write(`${path}-1`, Buffer.alloc(4096, 7), 4096 * (leaf - 1))
-      }
-      const store = yield* open(`${path}-1`)
-      const {
-        damaged: ranges = [],
-        hasMore,
-        lines
-      } = yield* store.page({ conversation: key, reader: bob, limit: 1000 })
-      const gone = ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, at) => first + at))
-      const seqs = [...lines.map(({ seq }) => seq), ...gone].toSorted((one, other) => one - other)
-      const all = Array.from({ length: 1000 }, (_, index) => index + 1)
-      assert.isFalse(hasMore)
-      assert.isAbove(gone.length, 5)
-      assert.deepStrictEqual(
-        seqs,
-        all.filter((seq) => !(seq >= 101 && seq <= 103) && !(seq >= 200 && seq <= 900))
-      )
-      const faults = (yield* store.check).filter((fault) => fault.startsWith("lines "))
-      assert.deepStrictEqual(
-        faults,
-        ranges.map(({ first, last }) => `lines ${first} to ${last} of conversation 1 (alice and bob) cannot be read`)
-      )
-    })
-  )
-
-  it.scopedLive("in a page is counted by the lines that it had, not by the numbers that were free before", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      // Of another conversation, whose lines are gone: their ids are between those of lines that are kept.
-      execute(path, "update line set id = -2 * id; update line set id = -id; update meta set last_line = 2000; vacuum")
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
-      const store = yield* open(path)
-      const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
-      const kept = records.filter(({ type }) => type === "line")
-      const totals = records.find((record) => record.type === "totals")
-      assert.isTrue(kept.length < 1000)
-      assert.strictEqual(totals?.lost, 1000 - kept.length)
-    })
-  )
-
-  it.scopedLive("is nothing that the store in memory takes: it stays empty", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      execute(path, "update line set crc = crc + 1 where seq = 500")
-      const source = yield* open(path)
-      const memory = yield* Memory.make(defaults)
-      const { message } = yield* Effect.flip(memory.imported(source.exported))
-      assert.strictEqual(message, "lines of the export are missing")
-      assert.lengthOf(yield* memory.accounts.all, 0)
-      const rescued = yield* open(`${path}-rescued`)
-      yield* rescued.imported(source.exported)
-      assert.strictEqual((yield* Effect.flip(memory.imported(rescued.exported))).message, message)
-      assert.lengthOf(yield* memory.accounts.all, 0)
-    })
-  )
-
-  it.scopedLive(
-    "at the end of a conversation gives an import no place behind its end, where new lines would count as given",
-    () =>
-      Effect.gen(function* () {
-        const path = yield* damaged
-        yield* using(path, (store) =>
-          Effect.gen(function* () {
-            const conversation = yield* store.find(key)
-            assert.isDefined(conversation)
-            yield* store.saveCursors([{ account: bob, device: "main", conversation, seq: 1000 }])
-            yield* store.markRead(bob, conversation, 1000)
-          })
-        )
-        execute(path, "update line set crc = crc + 1 where seq > 990")
-        const store = yield* open(path)
-        const rescued = yield* open(`${path}-rescued`)
-        yield* rescued.imported(store.exported)
-        assert.deepStrictEqual(yield* rescued.check, [])
-        assert.deepStrictEqual(yield* rescued.waiting(bob, "main"), [])
-        assert.strictEqual(stored(yield* append(rescued, line(key, alice, "more"))).seq, 1001)
-        assert.deepStrictEqual(
-          (yield* rescued.waiting(bob, "main")).map(({ cursor, last }) => [cursor, last]),
-          [[1000, 1001]]
-        )
-        const [conversation] = yield* rescued.conversations(bob, 10)
-        assert.strictEqual(conversation?.read, 1000)
-        assert.strictEqual((yield* rescued.statistics).waiting, 1)
-        assert.deepStrictEqual(yield* rescued.check, [])
-        // As earlier versions have exported it: those did not say which the last line was.
-        const records = Chunk.map(yield* Stream.runCollect(store.exported), (record) =>
-          record.type === "conversation" ? { ...record, last: undefined } : record
-        )
-        const earlier = yield* open(`${path}-earlier`)
-        yield* earlier.imported(Stream.fromIterable(records))
-        assert.deepStrictEqual(yield* earlier.waiting(bob, "main"), [])
-        assert.strictEqual(stored(yield* append(earlier, line(key, alice, "more"))).seq, 991)
-        assert.deepStrictEqual(
-          (yield* earlier.waiting(bob, "main")).map(({ cursor, last }) => [cursor, last]),
-          [[990, 991]]
-        )
-        assert.strictEqual((yield* earlier.conversations(bob, 10))[0]?.read, 990)
-        assert.deepStrictEqual(yield* earlier.check, [])
-      })
-  )
-
-  it.scopedLive("at the end of a conversation gives its numbers to no other line, however often it is copied", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      const room = yield* using(path, (store) =>
-        Effect.gen(function* () {
-          yield* carolWrites(store)
-          const { id } = yield* create(store, "ops", alice)
-          yield* append(store, line(ofRoom(id), alice, "one"))
-          // Of this one, the first line stays.
-          const { id: other } = yield* create(store, "other", alice)
-          for (const text of ["one", "two"]) yield* append(store, line(ofRoom(other), alice, text))
-          return id
-        })
-      )
-      // Of one conversation the last lines, and all lines of the others.
-      execute(
-        path,
-        "update line set crc = crc + 1 where (conversation > 1 or seq > 990) and (conversation < 4 or seq > 1)"
-      )
-      assert.deepStrictEqual(yield* copied(path, `${path}-1`), [13, undefined, 11])
-      // Those that have no line begin after the ones that are lost.
-      assert.deepStrictEqual(yield* copied(`${path}-1`, `${path}-2`), [undefined, 11, 11])
-      const verify = (store: StoreService) =>
-        Effect.gen(function* () {
-          const [first] = yield* store.waiting(bob, "main")
-          assert.deepInclude(first, { cursor: 0, last: 1000 })
-          const page = yield* store.page({ conversation: key, reader: bob, after: 980, limit: 100 })
-          assert.deepStrictEqual([page.lines.length, page.last, page.hasMore], [10, 1000, false])
-          assert.deepStrictEqual(
-            (yield* store.rooms.all).map(({ last }) => last),
-            [1, 2]
-          )
-          const more = yield* store.append([
-            line(key, alice, "more"),
-            line(withGuest(bob, "CAROL"), undefined, "again"),
-            line(ofRoom(room), alice, "two")
-          ])
-          assert.deepStrictEqual(
-            more.map((one) => stored(one).seq),
-            [1001, 2, 2]
-          )
-          assert.deepStrictEqual(yield* store.check, [])
-        })
-      for (const copy of [`${path}-1`, `${path}-2`]) yield* using(copy, verify)
-      // After a start, the numbers continue, and retention passes over those that are missing.
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const store = yield* open(`${path}-1`, { ...defaults, keepLines: 1 })
-          const { seq } = stored(yield* append(store, line(key, alice, "more")))
-          assert.strictEqual(seq, 1002)
-          for (let hasMore = true; hasMore;) ({ hasMore } = yield* store.retain([]))
-          const page = yield* store.page({ conversation: key, reader: bob, limit: 9 })
-          assert.deepStrictEqual([numbersOf(page), page.first], [[1002], 1002])
-          assert.deepStrictEqual(yield* store.check, [])
-        })
-      )
-    })
-  )
-
-  it.scopedLive("at the end of a guest's conversation lets it end, once nothing else is kept of it", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      yield* using(path, (store) => Effect.zipRight(carolWrites(store), carolWrites(store)))
-      execute(path, "update line set crc = crc + 1 where conversation > 1 and seq = 2")
-      yield* copied(path, `${path}-1`)
-      const store = yield* open(`${path}-1`, { ...defaults, keepLines: 0 })
-      const conversation = yield* store.find(withGuest(bob, "CAROL"))
-      assert.isDefined(conversation)
-      for (let hasMore = true; hasMore;) ({ hasMore } = yield* store.retain([]))
-      const [waiting] = (yield* store.waiting(bob, "main")).filter((one) => one.conversation === conversation)
-      assert.deepInclude(waiting, { first: 3, last: 2 })
-      yield* store.saveCursors([{ account: bob, device: "main", conversation, seq: 2 }])
-      yield* store.retain([])
-      assert.isUndefined(yield* store.find(withGuest(bob, "CAROL")))
-      assert.deepStrictEqual(yield* store.check, [])
-    })
-  )
-
-  it.scopedLive("in the index of lines as well gives no line a number that a device was given", () =>
-    Effect.gen(function* () {
-      const path = yield* damaged
-      yield* using(path, (store) =>
-        Effect.gen(function* () {
-          const conversation = yield* store.find(key)
-          assert.isDefined(conversation)
-          yield* store.saveCursors([{ account: bob, device: "main", conversation, seq: 1000 }])
-        })
-      )
-      execute(path, "update line set crc = crc + 1 where seq > 990")
-      const root = rootOf(path, "line_seq")
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * (root - 1))
-      const rescued = yield* open(`${path}-rescued`)
-      yield* rescued.imported((yield* open(path)).exported)
-      assert.strictEqual(stored(yield* append(rescued, line(key, alice, "more"))).seq, 1001)
-      assert.deepStrictEqual(yield* rescued.check, [])
-    })
-  )
-
   it.scopedLive("is found at the start after a server was killed", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
+      const path = yield* filled
       execute(path, "update meta set clean = 0")
-      yield* write(path, Buffer.alloc(4096, 7), 4096 * 60)
+      yield* overwrite(path, Buffer.alloc(4096, 7), 4096 * 60)
       const store = yield* open(path)
       assert.strictEqual(store.state(), "damaged")
       assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "more")))).reason, "damaged")
@@ -566,16 +269,19 @@ describe("damage in the file of a store", () => {
   )
 
   for (const [what, damage] of [
-    ["the root of a table", (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "line") - 1))],
+    [
+      "the root of a table",
+      (path: string) => overwrite(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "line") - 1))
+    ],
     [
       "the root of an index",
-      (path: string) => write(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "member_account") - 1))
+      (path: string) => overwrite(path, Buffer.alloc(4096, 7), 4096 * (rootOf(path, "member_account") - 1))
     ],
     ["an index, which is missing", (path: string) => Effect.sync(() => execute(path, "drop index line_label"))]
   ] as const) {
     it.scopedLive(`is found at the start in ${what}, after an orderly end as well`, () =>
       Effect.gen(function* () {
-        const path = yield* damaged
+        const path = yield* filled
         yield* damage(path)
         const size = statSync(path).size
         const store = yield* open(path)
@@ -588,7 +294,7 @@ describe("damage in the file of a store", () => {
 
   it.scopedLive("at its end, which is missing, refuses the file", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
+      const path = yield* filled
       const size = statSync(path).size - 4096
       truncateSync(path, size)
       assert.strictEqual((yield* refusal(path))[0], "not-a-store")
@@ -598,8 +304,8 @@ describe("damage in the file of a store", () => {
 
   it.scopedLive("in the header refuses the file, which stays as it is", () =>
     Effect.gen(function* () {
-      const path = yield* damaged
-      yield* write(path, Buffer.alloc(100, 7), 0)
+      const path = yield* filled
+      yield* overwrite(path, Buffer.alloc(100, 7), 0)
       const before = readFileSync(path)
       assert.strictEqual((yield* refusal(path))[0], "not-a-store")
       assert.isTrue(before.equals(readFileSync(path)))

@@ -1,4 +1,6 @@
+import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
+import { openSync, writeSync } from "node:fs"
 import { packageName } from "../../src/store/SqliteDriver.js"
 
 /** Looks into the file of a store that is not open, or is about to be damaged. */
@@ -14,3 +16,7 @@ export const valueOf = (path: string, sql: string): string => {
 /** The root page of a table or an index. */
 export const rootOf = (path: string, name: string): number =>
   Number(valueOf(path, `select rootpage as value from sqlite_master where name = '${name}'`))
+
+/** Overwrites bytes of a file. */
+export const overwrite = (path: string, bytes: Uint8Array, position: number) =>
+  Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))

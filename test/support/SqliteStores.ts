@@ -52,6 +52,9 @@ export const fill = (store: StoreService) =>
     yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text)))
   })
 
+/** The file of a closed store with these lines. */
+export const filled = Effect.tap(file, (path) => using(path, fill))
+
 export const carolWrites = (store: StoreService) =>
   Effect.map(append(store, line(Keys.withGuest(bob, "CAROL"), undefined, "hi")), (result) => {
     assert(result._tag === "Stored")
