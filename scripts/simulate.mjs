@@ -1,5 +1,6 @@
-// Runs the deterministic simulation: `npm run simulate -- [--store | --nodes | --send | --terminal | --real] [--seconds
-// N | --schedules N] [--seed S]` or `npm run simulate -- --replay SPEC`.
+// Runs the deterministic simulation:
+// `npm run simulate -- [--store | --nodes | --send | --terminal | --real] [--seconds N | --schedules N] [--seed S]` or
+// `npm run simulate -- --replay SPEC`.
 //
 //   --store         of the server with accounts, a store and crashes
 //   --nodes         of the protocol between the nodes of a cluster

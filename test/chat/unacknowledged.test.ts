@@ -101,8 +101,8 @@ describe("a client that acknowledges", () => {
         bob.say("/ack 20")
         yield* bob.barrier
         assert.strictEqual(numbersFrom("alice", bob.received).length, 41)
+        // No barrier: its pong would be written to bob, and whatever is written makes room as well.
         bob.say("/ack 21")
-        yield* bob.barrier
         yield* settle
         assert.isAbove(numbersFrom("alice", bob.received).length, 41)
         assert.notInclude(alice.received, "* pong: held")
