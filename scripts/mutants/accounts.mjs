@@ -127,6 +127,8 @@ export const mutants = [
     file: "accounts/AccountChanges.ts",
     search: "    account.passwordChanges += 1\n    if (!(yield*",
     replace: "    if (!(yield*",
+    // One of the two protects alone.
+    also: { file: "accounts/Logins.ts", search: "verdict.record, before)", replace: "verdict.record)" },
     test: logins
   },
   {
