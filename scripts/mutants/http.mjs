@@ -3,9 +3,31 @@ const door = "test/http/door.test.ts"
 const send = "test/http/send.test.ts"
 const listen = "test/http/listen.test.ts"
 const port = "test/http/web-port.test.ts"
+const rates = "test/http/rates.test.ts"
 const hooks = "test/http/hooks.test.ts"
 
 export const mutants = [
+  {
+    name: "a line that comes too fast after the login of its request is refused",
+    file: "http/SendRequest.ts",
+    search: "session.hasSent ? 0 : furtherTries",
+    replace: "0",
+    test: rates
+  },
+  {
+    name: "a request whose login comes too fast is refused",
+    file: "http/ChatSession.ts",
+    search: "if (!answer.isGreeted || !pace",
+    replace: "if (answer.isGreeted || !pace",
+    test: rates
+  },
+  {
+    name: "a stream enters one room of those that came too fast",
+    file: "http/ListenConnection.ts",
+    search: "if (this.tooFast.length > 0 && this.timer === undefined)",
+    replace: "if (this.tooFast.length < 0)",
+    test: rates
+  },
   {
     name: "a page of another site may send, if its browser says only where it comes from",
     file: "http/CrossSite.ts",

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { slowDownMillis } from "../client/GreetingPause.js"
 import * as Labels from "../client/Labels.js"
 import * as LineConnection from "../client/LineConnection.js"
 import * as Login from "../client/Login.js"
@@ -14,6 +15,7 @@ import type { MemorySocket } from "../ports/MemorySocket.js"
 import * as Wire from "../protocol/Wire.js"
 import * as HttpRefusal from "./HttpRefusal.js"
 import type { Identity } from "./Identity.js"
+import { OwnPace } from "./OwnPace.js"
 
 /** A connection to the chat that only sends and asks, logged in for the requests of one HTTP connection. */
 export interface ChatSession {
@@ -23,6 +25,8 @@ export interface ChatSession {
   readonly isAccount: boolean
   /** The labels of lines that are sent once. The server remembers those of an account, so they are used only once. */
   readonly labels: Labels.Labels
+  /** Whether it has sent lines of a request. */
+  hasSent: boolean
 }
 
 /** Opens a connection to the chat; undefined while the server accepts none. */
@@ -41,17 +45,35 @@ export const open = (
 ): Effect.Effect<ChatSession, HttpRefusal.HttpRefusal, Scope.Scope> =>
   Effect.gen(function* () {
     const connection = yield* connecting(connect)
-    const login = identity.secret === undefined ? identity.login : `${identity.login}: ${identity.secret}`
-    const wire = Wire.encode(`/hello send-only seq once\n${login}\n/hello\n`)
-    const isAccount = yield* Effect.mapError(connection.ask(wire, greeted), (error) =>
+    const isAccount = yield* Effect.mapError(greet(connection, identity), (error) =>
       error._tag === "TransportError" ? HttpRefusal.lost(error.reason) : error
     )
     return {
       connection,
       isAccount,
       ask: Request.on(connection),
-      labels: isAccount ? Labels.unique() : new Labels.Labels()
+      labels: isAccount ? Labels.unique() : new Labels.Labels(),
+      hasSent: false
     }
+  })
+
+/** Logs in; returns whether it is a device of an account. At a rate below its lines, one line at a time. */
+const greet = (connection: LineConnection.LineConnection, { login: who, secret }: Identity) =>
+  Effect.gen(function* () {
+    const login = Wire.encode(secret === undefined ? who : `${who}: ${secret}`)
+    const pace = new OwnPace()
+    let answer = yield* connection.ask(`/hello send-only seq once\n${login}\n/hello\n`, greeted(2))
+    while (answer._tag !== "Named") {
+      if (answer._tag === "TooFast") {
+        // If not even the first line was accepted, the login may have been, without its words.
+        if (!answer.isGreeted || !pace.refused(answer.refused.retryMillis)) return yield* tooFast(answer.refused)
+      } else {
+        yield* Effect.delay(connection.send(`${login}\n`), pace.millis)
+      }
+      yield* Effect.sleep(pace.millis)
+      answer = yield* connection.ask("/hello\n", greeted(1))
+    }
+    return answer.isAccount
   })
 
 /** A connection without a login, for commands that need none. */
@@ -70,16 +92,38 @@ export const connecting = (
     return connection
   })
 
-/** Looks for the reply to the second `/hello`, which has a name, or for a refusal. */
-const greeted: LineConnection.Look<boolean, HttpRefusal.HttpRefusal> = (line) => {
-  const received = Received.parse(line)
-  if (received._tag === "Refused") {
-    const { code, retryMillis, text } = received
-    // Without `fatal`, a line of the greeting was over a rate: the connection is given up.
-    return Exit.fail(HttpRefusal.ofLogin(new Login.LoginRefused({ code, retryMillis, text })))
+type Greeted =
+  | { readonly _tag: "Named"; readonly isAccount: boolean }
+  /** The login was not accepted, because it came too fast. */
+  | { readonly _tag: "Nameless" }
+  | { readonly _tag: "TooFast"; readonly isGreeted: boolean; readonly refused: SlowDown }
+
+interface SlowDown {
+  readonly retryMillis: number
+  readonly text: string
+}
+
+const tooFast = (refused: SlowDown) => HttpRefusal.ofLogin(new Login.LoginRefused({ code: "slow-down", ...refused }))
+
+/** Looks for the last of this many replies to `/hello`, or for one with a name, or for a refusal. */
+const greeted = (replies: number): LineConnection.Look<Greeted, HttpRefusal.HttpRefusal> => {
+  let missing = replies
+  return (line) => {
+    const received = Received.parse(line)
+    if (received._tag === "Refused") {
+      const { code, fatal, retryMillis, text } = received
+      if (fatal || code !== "slow-down") {
+        return Exit.fail(HttpRefusal.ofLogin(new Login.LoginRefused({ code, retryMillis, text })))
+      }
+      const refused = { retryMillis: retryMillis ?? slowDownMillis, text }
+      return Exit.succeed({ _tag: "TooFast", isGreeted: missing < 2, refused })
+    }
+    if (received._tag !== "Notice" || received.code !== "hello") return undefined
+    missing -= 1
+    const { values } = received
+    if (values.has("name")) return Exit.succeed({ _tag: "Named", isAccount: values.has("device") })
+    return missing > 0 ? "part" : Exit.succeed({ _tag: "Nameless" })
   }
-  if (received._tag !== "Notice" || received.code !== "hello") return undefined
-  return received.values.has("name") ? Exit.succeed(received.values.has("device")) : "part"
 }
 
 /**

@@ -77,6 +77,7 @@ const commandStatuses: Readonly<Record<string, number>> = {
   limit: 400,
   "bad-line": 400,
   "too-long": 413,
+  "slow-down": 429,
   closing: 503,
   unavailable: 503
 }

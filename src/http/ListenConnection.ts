@@ -1,9 +1,11 @@
+import { slowDownMillis } from "../client/GreetingPause.js"
 import * as Login from "../client/Login.js"
 import * as Received from "../client/Received.js"
 import type { MemorySocket } from "../ports/MemorySocket.js"
 import * as Wire from "../protocol/Wire.js"
 import * as HttpRefusal from "./HttpRefusal.js"
 import type { Identity } from "./Identity.js"
+import { OwnPace } from "./OwnPace.js"
 
 /** What a connection that listens reports: first `ready` or `refused`, then `lines` until `ended`. */
 export interface ListenEvents {
@@ -45,6 +47,13 @@ export class ListenConnection {
   private isOver = false
   /** Rooms whose reply is to come. */
   private missing = 0
+  /** Rooms that came too fast. */
+  private tooFast: Array<string> = []
+  /** Replies to `/hello` that have come. */
+  private hellos = 0
+  private readonly login: string
+  private readonly pace = new OwnPace()
+  private timer: NodeJS.Timeout | undefined = undefined
   private rest = ""
   /** What came before the client was ready: an account is given its waiting lines with the login. */
   private early: Array<string> = []
@@ -52,8 +61,8 @@ export class ListenConnection {
   constructor(private readonly options: ListenOptions) {
     const { identity, socket, words } = options
     socket.attach({ data: (bytes) => this.read(bytes), end: () => this.end(), closed: () => this.end() })
-    const login = identity.secret === undefined ? identity.login : `${identity.login}: ${identity.secret}`
-    socket.write(Wire.encode(`${["/hello", ...words].join(" ")}\n${login}\n/hello\n`))
+    this.login = identity.secret === undefined ? identity.login : `${identity.login}: ${identity.secret}`
+    socket.write(Wire.encode(`${["/hello", ...words].join(" ")}\n${this.login}\n/hello\n`))
   }
 
   /**
@@ -61,6 +70,7 @@ export class ListenConnection {
    */
   break(): void {
     this.isOver = true
+    clearTimeout(this.timer)
     this.options.socket.reset()
   }
 
@@ -94,34 +104,82 @@ export class ListenConnection {
     const received = Received.parse(Wire.decode(wire))
     if (received._tag === "Notice") {
       if (received.label !== undefined) this.answered()
-      else if (received.code === "hello" && received.values.has("name") && !this.isReady) this.loggedIn()
+      else if (received.code === "hello" && !this.isReady) this.greeted(received.values.has("name"))
       return received.code !== "closing"
     }
     if (received._tag !== "Refused") return true
+    const { code, fatal, label, retryMillis, text, values } = received
+    const mayWait = !this.isReady || label !== undefined
+    if (mayWait && code === "slow-down" && !fatal && this.waits(retryMillis ?? slowDownMillis, label)) return true
     if (this.isReady) return false
-    const { code, retryMillis, text, values } = received
-    if (received.label !== undefined) {
+    if (label !== undefined) {
       const room = received.words[1] ?? ""
       this.refuse(HttpRefusal.ofRefusedCommand(values.get("reason") ?? code, retryMillis, `${room}: ${text}`))
       return true
     }
-    if (received.fatal || code === "slow-down") {
+    if (fatal || code === "slow-down") {
       this.refuse(HttpRefusal.ofLogin(new Login.LoginRefused({ code, retryMillis, text })))
       return true
     }
     return false
   }
 
+  /**
+   * Whether a line that came too fast is sent again: at a rate below the lines of the login and of the rooms, one at a
+   * time. If not even the first line was accepted, the login may have been, without its words.
+   */
+  private waits(retryMillis: number, label: string | undefined): boolean {
+    if (this.hellos === 0) return false
+    const room = label === undefined ? undefined : joinOf(this.options.rooms, Number(label.slice(joinLabel.length)))
+    if (room !== undefined) this.tooFast.push(room)
+    // The other rooms of the same write: they follow one after another.
+    if (room !== undefined && this.timer !== undefined) return true
+    if (!this.pace.refused(retryMillis)) return false
+    this.later(() => (room === undefined ? this.options.socket.write("/hello\n") : this.joinNext()))
+    return true
+  }
+
+  private joinNext() {
+    const next = this.tooFast.shift()
+    if (next !== undefined) this.options.socket.write(next)
+  }
+
+  /** Runs something after the pause that the server has asked for, instead of what was to run before. */
+  private later(run: () => void) {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      run()
+    }, this.pace.millis)
+  }
+
+  private greeted(isNamed: boolean) {
+    this.hellos += 1
+    if (isNamed) return this.loggedIn()
+    // The reply to the first line; or the login has come too fast.
+    if (this.hellos === 1) return
+    const { socket } = this.options
+    this.later(() => {
+      socket.write(Wire.encode(`${this.login}\n`))
+      this.later(() => socket.write("/hello\n"))
+    })
+  }
+
   private loggedIn() {
     const { rooms, socket } = this.options
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.pace.accepted()
     this.missing = rooms.length
     if (rooms.length === 0) return this.ready()
-    socket.write(Wire.encode(rooms.map((room, index) => `@room.${index} /join ${room}\n`).join("")))
+    socket.write(rooms.map((_, index) => joinOf(rooms, index)).join(""))
   }
 
   private answered() {
     if (this.missing === 0) return
     this.missing -= 1
+    this.pace.accepted()
+    if (this.tooFast.length > 0 && this.timer === undefined) this.later(() => this.joinNext())
     if (this.missing === 0) this.ready()
   }
 
@@ -143,7 +201,13 @@ export class ListenConnection {
   private end() {
     if (this.isOver) return
     this.isOver = true
+    clearTimeout(this.timer)
     if (this.isReady) this.options.events.ended()
     else this.options.events.refused(HttpRefusal.lost("the server closed the connection"))
   }
 }
+
+const joinLabel = "room."
+
+const joinOf = (rooms: ReadonlyArray<string>, index: number): string =>
+  Wire.encode(`@${joinLabel}${index} /join ${rooms[index] ?? ""}\n`)

@@ -78,3 +78,15 @@ export const retryAfterOf = (status: number, outcomes: ReadonlyArray<SendOutcome
   const waits = outcomes.flatMap(({ outcome, retry }) => (outcome === "refused" && retry !== undefined ? [retry] : []))
   return Math.max(1, Math.ceil(Math.max(0, ...waits) / 1000))
 }
+
+/**
+ * Milliseconds after which lines may be sent again of which none was accepted, because they came too fast. Undefined for
+ * any other outcomes, and if the pause would be longer than a second, which no rate of a single client requires.
+ */
+export const pauseOf = (outcomes: ReadonlyArray<SendOutcome>): number | undefined => {
+  if (outcomes.length === 0 || !outcomes.every(({ reason }) => reason === "slow-down")) return undefined
+  const pause = Math.max(...outcomes.map(({ retry = 0 }) => retry))
+  return pause <= longestPause ? pause : undefined
+}
+
+const longestPause = 1000

@@ -44,12 +44,32 @@ export const textsOf = (body: Buffer): ReadonlyArray<string> =>
 const keyedLabels = (key: string): Labels =>
   new Labels(`${createHash("sha256").update(key).digest("base64url").slice(0, 15)}.`)
 
-export const run = (
-  { connection, isAccount, labels }: ChatSession,
-  { head, isWaiting, key, patience, recipients, texts }: SendJob
-): Effect.Effect<SendResult, HttpRefusal.HttpRefusal> =>
+/** How often lines are sent again that came too fast after the login: the clock may be early, or another client faster. */
+const furtherTries = 2
+
+export const run = (session: ChatSession, job: SendJob): Effect.Effect<SendResult, HttpRefusal.HttpRefusal> =>
   Effect.suspend(() => {
-    if (key !== undefined && !isAccount) return Effect.fail(keyOfGuest)
+    if (job.key !== undefined && !session.isAccount) return Effect.fail(keyOfGuest)
+    const tries = session.hasSent ? 0 : furtherTries
+    session.hasSent = true
+    return attempt(session, job, tries)
+  })
+
+/**
+ * The login, and entering rooms, may have used the rate up: then no line is accepted, and would not be in the session of
+ * the next request either. So they wait for the rate here.
+ */
+const attempt = (session: ChatSession, job: SendJob, tries: number): Effect.Effect<SendResult> =>
+  Effect.flatMap(once(session, job), (result) => {
+    const pause = tries === 0 ? undefined : SendOutcomes.pauseOf(result.outcomes)
+    return pause === undefined ? Effect.succeed(result) : Effect.delay(attempt(session, job, tries - 1), pause)
+  })
+
+const once = (
+  { connection, labels }: ChatSession,
+  { head, isWaiting, key, patience, recipients, texts }: SendJob
+): Effect.Effect<SendResult> =>
+  Effect.suspend(() => {
     const awaited = new Outcomes.Outcomes(key === undefined ? labels : keyedLabels(key))
     const everyone = new Outcomes.Recipients(recipients)
     const outcomes: Array<SendOutcomes.SendOutcome> = []
