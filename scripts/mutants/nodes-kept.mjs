@@ -5,6 +5,7 @@ const reports = "test/cluster/kept-reports.test.ts"
 const retention = "test/cluster/kept-retention.test.ts"
 const holding = "test/conversations/Holding.test.ts"
 const slow = "test/cluster/kept-slow.test.ts"
+const away = "test/cluster/kept-away.test.ts"
 const seam = "test/conversations/Seam.test.ts"
 
 export const mutants = [
@@ -164,9 +165,10 @@ export const mutants = [
   {
     name: "lines are removed while other servers store and give",
     file: "conversations/Holding.ts",
-    search: '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server)\n    }\n  }',
+    search:
+      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server, `held ${from}`)\n    }\n  }',
     replace:
-      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server)\n    }\n    this.done(server, number)\n  }',
+      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server, `held ${from}`)\n    }\n    this.done(server, number)\n  }',
     test: retention
   },
   {
@@ -270,7 +272,7 @@ export const mutants = [
   {
     name: "other servers do not learn that a device takes too little",
     file: "accounts/DevicesElsewhere.ts",
-    search: '    this.part.send(["slow", device.account, device.device, isSlow])\n',
+    search: '    this.part.send(["slow", device.account, device.device, isSlow], undefined, `slow ${keyOf(device)}`)\n',
     replace: "",
     test: slow
   },
@@ -336,6 +338,41 @@ export const mutants = [
     search: "const all = [...underWay, ...cursors]",
     replace: "const all = cursors\n      void underWay",
     test: "test/conversations/Cursors.test.ts"
+  },
+  {
+    name: "messages about the same thing pile up for a server that takes nothing",
+    file: "cluster/ServersOfStore.ts",
+    search: "const about = key === undefined ?",
+    replace: "const about = key !== undefined || key === undefined ?",
+    test: away
+  },
+  {
+    name: "guests that come and go pile up for a server that takes nothing",
+    file: "rooms/RoomsElsewhere.ts",
+    search: "const isBehind = this.part.mustWait(server)",
+    replace: "const isBehind = this.part.mustWait(server) && id === undefined",
+    test: away
+  },
+  {
+    name: "a guest that left while its server could not say so stays in the room",
+    file: "rooms/RoomsElsewhere.ts",
+    search: "if (!present.has(number)) this.guestLeft",
+    replace: "if (present.has(number) && number < 0) this.guestLeft",
+    test: away
+  },
+  {
+    name: "devices that come and go pile up for a server that takes nothing",
+    file: "accounts/DevicesElsewhere.ts",
+    search: "if (!this.part.mustWait(server)) return this.part.send(came(devices), server)",
+    replace: "if (devices.length > 0) return this.part.send(came(devices), server)",
+    test: away
+  },
+  {
+    name: "receipts pile up for a server that takes nothing",
+    file: "conversations/Receipts.ts",
+    search: "const mustWait = this.part.mustWait(server)",
+    replace: "const mustWait = this.part.mustWait(server) && receipts.length < 0",
+    test: away
   },
   {
     name: "announcements for a server that takes nothing pile up",

@@ -57,7 +57,8 @@ export class DevicesElsewhere {
   /** Whether a device may be about to be connected here. */
   isComing: (device: DeviceId) => boolean = () => false
   private number = 0
-  private unknown: Array<Unknown> = []
+  /** By the key of the device, in the order of their numbers. */
+  private readonly unknown = new Map<string, Unknown>()
   private readonly listeners: Array<(device: DeviceId) => void> = []
   private readonly leftListeners: Array<(account: AccountId) => void> = []
   private broker: Pick<FeatureContext, "atEnd" | "elsewhere"> | undefined = undefined
@@ -114,7 +115,7 @@ export class DevicesElsewhere {
     const connected = this.here.get(keyOf(device))?.connected
     if (connected === undefined) return
     connected.isSlow = isSlow
-    this.part.send(["slow", device.account, device.device, isSlow])
+    this.part.send(["slow", device.account, device.device, isSlow], undefined, `slow ${keyOf(device)}`)
   }
 
   /**
@@ -162,7 +163,7 @@ export class DevicesElsewhere {
 
   /** A device that was about to be connected here is not. */
   staysAway(device: DeviceId) {
-    if (this.arrived(keyOf(device))) this.part.send(["left", device.account, device.device])
+    if (this.arrived(keyOf(device))) this.tellLeft(device)
   }
 
   /** Whether another server had this device until now. */
@@ -195,7 +196,8 @@ export class DevicesElsewhere {
         const { account, device } = before
         const next = this.moving.get(key)
         this.told.delete(key)
-        this.part.send(next === undefined ? ["left", account, device] : ["moved", account, device, next.id])
+        if (next === undefined) this.tellLeft({ account, device })
+        else this.part.send(["moved", account, device, next.id], undefined, keyOf({ account, device }))
       }
     }
     for (const key of this.changed) this.moving.delete(key)
@@ -203,22 +205,38 @@ export class DevicesElsewhere {
     if (come.length > 0) this.tellOf(come)
   }
 
-  private tellOf(devices: ReadonlyArray<Connected>, to?: OtherServer) {
+  private tellLeft({ account, device }: DeviceId) {
+    this.part.send(["left", account, device], undefined, keyOf({ account, device }))
+  }
+
+  private tellOf(devices: ReadonlyArray<Connected>, to: ReadonlyArray<OtherServer> = this.others.all) {
     for (let from = 0; from < devices.length; from += maxDevices) {
       const some = devices.slice(from, from + maxDevices)
       this.number += 1
-      for (const { account, device } of some) this.unknown.push({ account, device, number: this.number })
-      this.part.send(
-        ["came", this.number, some.map(({ account, device, isSlow, name }) => [account, device, name, isSlow])],
-        to
-      )
+      for (const { account, device } of some) {
+        const key = keyOf({ account, device })
+        this.unknown.delete(key) // it becomes the last
+        this.unknown.set(key, { account, device, number: this.number })
+      }
+      for (const server of to) this.tellServer(server, some)
     }
     this.checkKnown()
   }
 
+  /** While a server takes nothing, only the last message about each device waits for it. */
+  private tellServer(server: OtherServer, devices: ReadonlyArray<Connected>) {
+    const came = (some: ReadonlyArray<Connected>): Message => [
+      "came",
+      this.number,
+      some.map(({ account, device, isSlow, name }) => [account, device, name, isSlow])
+    ]
+    if (!this.part.mustWait(server)) return this.part.send(came(devices), server)
+    for (const device of devices) this.part.send(came([device]), server, keyOf(device))
+  }
+
   private appeared(server: OtherServer) {
     this.servers.set(server, { devices: new Map(), known: this.number })
-    this.tellOf([...this.told.values()], server)
+    this.tellOf([...this.told.values()], [server])
   }
 
   private received(server: OtherServer, message: Message) {
@@ -229,7 +247,7 @@ export class DevicesElsewhere {
       for (const [account, device, name, isSlow] of second as ReadonlyArray<[AccountId, string, string, boolean]>) {
         this.add(server, known, { account, device, name, isSlow })
       }
-      this.part.send(["known", first as number], server)
+      this.part.send(["known", first as number], server, "known")
     } else if (what === "left") {
       const found = known.devices.get(keyOf({ account: first as AccountId, device: second as string }))
       if (found !== undefined) this.remove(server, known, found)
@@ -296,12 +314,11 @@ export class DevicesElsewhere {
   private checkKnown() {
     let known = Infinity
     for (const server of this.servers.values()) known = Math.min(known, server.known)
-    let count = 0
-    for (const { number } of this.unknown) {
-      if (number > known) break
-      count += 1
+    for (const [key, device] of this.unknown) {
+      if (device.number > known) return
+      this.unknown.delete(key)
+      for (const listener of this.listeners) listener(device)
     }
-    for (const device of this.unknown.splice(0, count)) for (const listener of this.listeners) listener(device)
   }
 }
 

@@ -139,7 +139,7 @@ export class Takeover {
         const server = this.accounts.devices.others.all.find(({ id }) => id === owner)
         if (server === undefined) return answered.unsafeOpen() // it was lost meanwhile
         this.asked.set(number, { server, done: () => answered.unsafeOpen() })
-        return this.part.send(["wanted", number, account, device], server)
+        return this.part.send(["wanted", number, account, device], server, `wanted ${keyOf({ account, device })}`)
       })
       return Effect.zipRight(ask, answered.await).pipe(
         Effect.timeoutTo({ duration: answerTime, onSuccess: () => true, onTimeout: () => false }),
@@ -198,7 +198,9 @@ export class Takeover {
 
   /** If the store cannot save how far the device was given its lines, the other server asks once more. */
   private hasEnded({ device, number, server }: Wanted) {
-    const answer = this.accounts.broker().inTurn(() => this.part.send(["given", number], server))
+    const answer = this.accounts
+      .broker()
+      .inTurn(() => this.part.send(["given", number], server, `given ${keyOf(device)}`))
     this.fork(
       this.accounts.report(device).pipe(
         Effect.zipRight(answer),

@@ -23,24 +23,21 @@ export const textOf = ({ message, part }: PartMessage): string => JSON.stringify
  *
  * @param texts each of `textOf`, at least one
  */
-export const encode = (
-  texts: ReadonlyArray<string>,
-  maxContentBytes: number
-): { content: Uint8Array; count: number } => {
+export const encode = (texts: Iterable<string>, maxContentBytes: number): { content: Uint8Array; count: number } => {
   let bytes = frameBytes
-  let count = 0
+  const first: Array<string> = []
   for (const text of texts) {
     const more = Buffer.byteLength(text) + 1
     if (bytes + more > maxContentBytes) break
     bytes += more
-    count += 1
+    first.push(text)
   }
-  if (count === 0) throw new Error("a message to another server is longer than the engine carries")
-  const text = `[${texts.slice(0, count).join(",")}]`
+  if (first.length === 0) throw new Error("a message to another server is longer than the engine carries")
+  const text = `[${first.join(",")}]`
   const content = Buffer.allocUnsafe(headerBytes + markerBytes + Buffer.byteLength(text))
   content.writeUInt32LE(marker, headerBytes)
   content.write(text, headerBytes + markerBytes, "utf8")
-  return { content, count }
+  return { content, count: first.length }
 }
 
 /** Whether a content, without the bytes that `Nodes.send` fills in, has messages, and not lines. */

@@ -22,7 +22,8 @@ interface Traffic {
   server: OtherServer | undefined
   /** It has been introduced to this one, and asks for devices before it takes them. */
   knowsThis: boolean
-  readonly texts: Array<string>
+  /** In the order in which they are sent, by what they are about. */
+  readonly texts: Map<string, string>
   /** Until `hasRoom`. */
   mustWait: boolean
 }
@@ -42,21 +43,38 @@ const logUnknown = (nodes: ReadonlyArray<OtherNode>) =>
 const logDefect = (defect: unknown) =>
   Effect.logError("a defect in what a server does before it resumes", Cause.die(defect))
 
+const dropFirst = (texts: Map<string, string>, count: number) => {
+  let left = count
+  for (const about of texts.keys()) {
+    if (left-- === 0) return
+    texts.delete(about)
+  }
+}
+
 /**
  * The servers that use the store of this one: the nodes that have introduced themselves. Messages of a turn to a node are
- * one content. They wait while the node takes none, so parts should have little to say to one that is slow.
+ * one content. They wait while the node takes none, and of those about the same thing only the last one does.
  */
 export class ServersOfStore implements OtherServers {
   private readonly parts = new Map<string, OtherServersEvents>()
   private readonly settlements: Array<Effect.Effect<void>> = []
   private readonly traffic = new Map<OtherNode, Traffic>()
   private collaborators: Collaborators | undefined = undefined
+  /** Of the messages that are about nothing. */
+  private lastNumber = 0
   /** What is under way here that was decided by which servers there are: open once it has ended. */
   private readonly underWay = new Set<Effect.Latch>()
   /** Open while this server and all others know each other. */
   private readonly areKnown = Effect.unsafeMakeLatch(true)
 
   constructor(readonly self: string) {}
+
+  /** The messages that other nodes have not taken yet. */
+  get waiting(): number {
+    let waiting = 0
+    for (const { texts } of this.traffic.values()) waiting += texts.size
+    return waiting
+  }
 
   get all(): ReadonlyArray<OtherServer> {
     return Array.from(this.traffic.values(), ({ server }) => server ?? []).flat()
@@ -65,7 +83,7 @@ export class ServersOfStore implements OtherServers {
   readonly part: OtherServers["part"] = (name, events) => {
     this.parts.set(name, events)
     return {
-      send: (message, to) => this.send({ part: name, message }, to),
+      send: (message, to, key) => this.send({ part: name, message }, to, key),
       mustWait: (server) => [...this.traffic.values()].some((traffic) => traffic.server === server && traffic.mustWait)
     }
   }
@@ -124,7 +142,7 @@ export class ServersOfStore implements OtherServers {
   }
 
   appeared(node: OtherNode) {
-    const traffic: Traffic = { server: undefined, knowsThis: false, texts: [], mustWait: false }
+    const traffic: Traffic = { server: undefined, knowsThis: false, texts: new Map(), mustWait: false }
     this.traffic.set(node, traffic)
     this.checkKnown()
     this.put([traffic], { part: introduction, message: this.self })
@@ -182,18 +200,23 @@ export class ServersOfStore implements OtherServers {
     if (server !== undefined) for (const { lost } of this.parts.values()) lost?.(server)
   }
 
-  private send(message: ServerMessages.PartMessage, to: OtherServer | undefined) {
+  private send(message: ServerMessages.PartMessage, to: OtherServer | undefined, key: string | undefined) {
     const all = [...this.traffic.values()]
     this.put(
       all.filter(({ server }) => server !== undefined && (to === undefined || server === to)),
-      message
+      message,
+      key
     )
   }
 
-  private put(to: ReadonlyArray<Traffic>, message: ServerMessages.PartMessage) {
+  private put(to: ReadonlyArray<Traffic>, message: ServerMessages.PartMessage, key?: string) {
     if (to.length === 0) return
     const text = ServerMessages.textOf(message)
-    for (const { texts } of to) texts.push(text)
+    const about = key === undefined ? `${++this.lastNumber}` : `${message.part} ${key}`
+    for (const { texts } of to) {
+      texts.delete(about) // it becomes the last
+      texts.set(about, text)
+    }
     this.collaborators?.atEnd(this.flush)
   }
 
@@ -202,9 +225,10 @@ export class ServersOfStore implements OtherServers {
     const nodes = this.collaborators?.nodes()
     if (nodes === undefined) return
     for (const [node, traffic] of this.traffic) {
-      while (!traffic.mustWait && traffic.texts.length > 0) {
-        const { content, count } = ServerMessages.encode(traffic.texts, nodes.maxContentBytes)
-        if (nodes.send(node, content)) traffic.texts.splice(0, count)
+      const { texts } = traffic
+      while (!traffic.mustWait && texts.size > 0) {
+        const { content, count } = ServerMessages.encode(texts.values(), nodes.maxContentBytes)
+        if (nodes.send(node, content)) dropFirst(texts, count)
         else traffic.mustWait = true
       }
     }

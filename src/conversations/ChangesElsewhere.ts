@@ -56,7 +56,9 @@ export class ChangesElsewhere {
   }
 
   /** Has the other servers read what this one has changed. */
-  readonly tell: Effect.Effect<void> = Effect.suspend(() => this.servers.inTurn(() => this.part.send(null)))
+  readonly tell: Effect.Effect<void> = Effect.suspend(() =>
+    this.servers.inTurn(() => this.part.send(null, undefined, ""))
+  )
 
   /** Runs for ever. */
   get run(): Effect.Effect<never> {

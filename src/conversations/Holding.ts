@@ -91,7 +91,7 @@ export class Holding {
       (asked) =>
         inTurn(() => {
           this.asked = undefined
-          this.part.send(["done", asked.number])
+          this.part.send(["done", asked.number], undefined, "hold")
         })
     )
   }
@@ -120,7 +120,7 @@ export class Holding {
     const answered = Effect.unsafeMakeLatch(missing.size === 0)
     this.number += 1
     this.asked = { number: this.number, missing, held: [], answered }
-    this.part.send(["hold", this.number])
+    this.part.send(["hold", this.number], undefined, "hold")
     return this.asked
   }
 
@@ -130,7 +130,7 @@ export class Holding {
     if (asked === undefined) return
     asked.missing.add(server)
     asked.answered.unsafeClose()
-    this.part.send(["hold", asked.number], server)
+    this.part.send(["hold", asked.number], server, "hold")
   }
 
   private received(server: OtherServer, message: Message) {
@@ -154,6 +154,7 @@ export class Holding {
 
   private hold(server: OtherServer, number: number) {
     const done = Effect.unsafeMakeLatch(false)
+    this.holds.get(server)?.done.unsafeOpen() // the server had no room to say so
     this.holds.set(server, { number, done })
     const { alone, inTurn } = this.broker
     const isOver = () => this.holds.get(server)?.number !== number
@@ -169,7 +170,7 @@ export class Holding {
     const held = Array.from(this.broker.held(), ({ after, conversation }) => [conversation, after])
     for (let from = 0; from === 0 || from < held.length; from += maxConversations) {
       const end = from + maxConversations
-      this.part.send(["held", number, held.slice(from, end), end >= held.length], server)
+      this.part.send(["held", number, held.slice(from, end), end >= held.length], server, `held ${from}`)
     }
   }
 

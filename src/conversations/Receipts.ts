@@ -1,6 +1,12 @@
 import * as Effect from "effect/Effect"
 import type { Peer } from "../chat/Peer.js"
-import { alone, type Message, type OtherServers, type OtherServersPart } from "../ports/OtherServers.js"
+import {
+  alone,
+  type Message,
+  type OtherServer,
+  type OtherServers,
+  type OtherServersPart
+} from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
@@ -140,11 +146,20 @@ export class Receipts {
   }
 
   private tellOthers(receipts: ReadonlyArray<Receipt>) {
-    if (this.broker.others === alone) return
-    for (let from = 0; from < receipts.length; from += maxReceipts) {
-      const some = receipts.slice(from, from + maxReceipts)
+    for (const server of this.broker.others.all) this.tellServer(server, receipts)
+  }
+
+  /** While a server takes nothing, only the last receipt of a reader in a conversation waits for it. */
+  private tellServer(server: OtherServer, receipts: ReadonlyArray<Receipt>) {
+    const mustWait = this.part.mustWait(server)
+    const most = mustWait ? 1 : maxReceipts
+    for (let from = 0; from < receipts.length; from += most) {
+      const some = receipts.slice(from, from + most)
+      const [first] = some
       this.part.send(
-        some.map(({ account, conversation, key, name, seq }) => [conversation, seq, account, name, ...partiesOf(key)])
+        some.map(({ account, conversation, key, name, seq }) => [conversation, seq, account, name, ...partiesOf(key)]),
+        server,
+        mustWait && first !== undefined ? dueKey(first.conversation, first.account) : undefined
       )
     }
   }

@@ -56,8 +56,14 @@ export interface OtherServers {
 }
 
 export interface OtherServersPart {
-  /** Sends a message at the end of the turn: to one server, by default to all that are known now. */
-  readonly send: (message: Message, to?: OtherServer) => void
+  /**
+   * Sends a message at the end of the turn: to one server, by default to all that are known now. Messages wait in
+   * memory while a server takes none, so their number must not grow with time.
+   *
+   * @param key what the message is about: it takes the place of one about the same that has not been sent yet, and goes
+   *   after all others; by default nothing, and it takes nobody's place
+   */
+  readonly send: (message: Message, to?: OtherServer, key?: string) => void
   /**
    * Whether messages to this server wait in memory until it takes more: what can be put together had better wait as
    * well.

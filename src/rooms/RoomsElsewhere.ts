@@ -24,6 +24,8 @@ export class RoomsElsewhere {
   private readonly part: OtherServersPart
   /** Also of rooms that this server does not know yet: the store tells of them later. */
   private readonly guests = new Map<OtherServer["id"], Map<ConversationId, GuestsInRoom>>()
+  /** Rooms of which a server is told all guests that are here, once it takes messages again. */
+  private readonly behind = new Map<OtherServer, Set<ConversationId>>()
   private readonly numbers = new WeakMap<Peer, number>()
   private lastNumber = 0
 
@@ -31,25 +33,24 @@ export class RoomsElsewhere {
     this.part = rooms.others.part("rooms", {
       appeared: (server) => this.appeared(server),
       received: (server, message) => this.received(server, message),
-      lost: (server) => this.lost(server)
+      lost: (server) => this.lost(server),
+      hasRoom: (server) => this.catchUp(server)
     })
   }
 
   /** A guest of this server has entered a room. */
   entered(room: Room, guest: Peer) {
-    if (this.isAlone) return
-    this.part.send({ entered: room.id, guests: [this.toMessage(guest)] })
+    if (!this.isAlone) this.tell(room, { entered: room.id, guests: [this.toMessage(guest)] })
   }
 
   /** A guest of this server has left a room, or was removed by somebody. */
   left(room: Room, guest: Peer, by?: string) {
-    if (this.isAlone) return
-    this.part.send({ left: room.id, guest: this.numberOf(guest), by: by ?? null })
+    if (!this.isAlone) this.tell(room, { left: room.id, guest: this.numberOf(guest), by: by ?? null })
   }
 
   /** Removes a guest that is connected to another server: that one does it. */
   remove(room: Room, guest: GuestElsewhere, by: string) {
-    this.part.send({ remove: room.id, guest: guest.number, by }, guest.server)
+    this.part.send({ remove: room.id, guest: guest.number, by }, guest.server, `remove ${room.id} ${guest.number}`)
   }
 
   /**
@@ -59,7 +60,11 @@ export class RoomsElsewhere {
    */
   silenced(room: Room, writer: string, millis: number, notice: string) {
     if (this.isAlone) return
-    this.part.send({ silenced: room.id, writers: [[writer, millis]], notice })
+    this.part.send(
+      { silenced: room.id, writers: [[writer, millis]], notice },
+      undefined,
+      `silenced ${room.id} ${writer}`
+    )
   }
 
   /** An account is in a room. Returns whether it was there as a visible guest of another server, which it replaces. */
@@ -88,6 +93,26 @@ export class RoomsElsewhere {
     return this.rooms.others.all.length === 0
   }
 
+  /** However many guests come and go while a server takes nothing, the room is all that is remembered. */
+  private tell({ id }: Room, message: Message) {
+    for (const server of this.rooms.others.all) {
+      const isBehind = this.part.mustWait(server)
+      if (isBehind) this.behind.set(server, (this.behind.get(server) ?? new Set()).add(id))
+      else this.part.send(message, server)
+    }
+  }
+
+  private catchUp(server: OtherServer) {
+    const rooms = this.behind.get(server) ?? []
+    this.behind.delete(server)
+    for (const id of rooms) this.part.send({ here: id, guests: this.guestsIn(this.rooms.index.withId(id)) }, server)
+  }
+
+  private guestsIn(room: Room | undefined): ReadonlyArray<Message> {
+    const guests = [...(room?.members ?? [])].filter((member) => member instanceof Peer)
+    return guests.map((guest) => this.toMessage(guest))
+  }
+
   private numberOf(guest: Peer): number {
     const known = this.numbers.get(guest)
     if (known !== undefined) return known
@@ -102,10 +127,8 @@ export class RoomsElsewhere {
   /** Tells a server what it has to know. */
   private appeared(server: OtherServer) {
     for (const room of this.rooms.index.all) {
-      const guests = [...room.members].filter((member) => member instanceof Peer)
-      if (guests.length > 0) {
-        this.part.send({ entered: room.id, guests: guests.map((guest) => this.toMessage(guest)) }, server)
-      }
+      const guests = this.guestsIn(room)
+      if (guests.length > 0) this.part.send({ entered: room.id, guests }, server)
       const writers = room.manners.silences
       if (writers.length > 0) this.part.send({ silenced: room.id, writers, notice: "" }, server)
     }
@@ -114,9 +137,18 @@ export class RoomsElsewhere {
   private received(server: OtherServer, message: Message) {
     const told = message as unknown as RoomMessage
     if ("entered" in told) this.guestsEntered(server, told)
+    else if ("here" in told) this.guestsAre(server, told)
     else if ("left" in told) this.guestLeft(server, told)
     else if ("remove" in told) this.removeHere(told)
     else if ("silenced" in told) this.silencedElsewhere(told)
+  }
+
+  private guestsAre(server: OtherServer, { guests, here }: Here) {
+    this.guestsEntered(server, { entered: here, guests }) // first, since a room ends that nobody is in
+    const present = new Set(guests.map(([number]) => number))
+    for (const number of this.guests.get(server.id)?.get(here)?.keys() ?? []) {
+      if (!present.has(number)) this.guestLeft(server, { left: here, guest: number, by: null })
+    }
   }
 
   private guestsEntered(server: OtherServer, { entered, guests }: Entered) {
@@ -169,6 +201,7 @@ export class RoomsElsewhere {
 
   /** Its guests are gone. */
   private lost(server: OtherServer) {
+    this.behind.delete(server)
     const rooms = this.guests.get(server.id)
     this.guests.delete(server.id)
     for (const [room, guests] of rooms ?? []) for (const guest of guests.values()) this.exit(room, guest, null)
@@ -178,6 +211,11 @@ export class RoomsElsewhere {
 interface Entered {
   readonly entered: ConversationId
   readonly guests: ReadonlyArray<readonly [number: number, name: string, isSendOnly: boolean]>
+}
+
+/** All guests of a server in a room. */
+interface Here extends Pick<Entered, "guests"> {
+  readonly here: ConversationId
 }
 
 interface Left {
@@ -201,4 +239,4 @@ interface Silenced {
 }
 
 /** All nodes run the same version. */
-type RoomMessage = Entered | Left | Remove | Silenced
+type RoomMessage = Entered | Here | Left | Remove | Silenced
