@@ -5,28 +5,32 @@ export const mutants = [
     file: "client/InOrder.ts",
     search: "      slot.isProcessed = true\n",
     replace: "      for (const one of this.slots) one.isProcessed = true\n",
-    test: "test/client/feed.test.ts"
+    test: "test/client/feed.test.ts",
+    build: true
   },
   {
     name: "a run of a feed does not begin with what was not acknowledged",
     file: "client/AcknowledgedFeed.ts",
     search: "return Stream.concat(left, Stream.repeatEffectChunkOption(next))",
     replace: "return Stream.concat(Stream.drain(left), Stream.repeatEffectChunkOption(next))",
-    test: "test/client/feed.test.ts"
+    test: "test/client/feed.test.ts",
+    build: true
   },
   {
     name: "a line of a feed is acknowledged when it is given",
     file: "client/AcknowledgedFeed.ts",
     search: "if (!Acknowledgement.isMessage(line)) {",
     replace: "if (Acknowledgement.isMessage(line)) processed()\n    else {",
-    test: "test/client/feed.test.ts"
+    test: "test/client/feed.test.ts",
+    build: true
   },
   {
     name: "a reconnecting client of an account acknowledges only what comes after its program has begun to read",
     file: "client/ReconnectingClient.ts",
     search: "ack: options.ack ?? (isOfAccount || undefined)",
     replace: "ack: options.ack",
-    test: "test/client/feed.test.ts"
+    test: "test/client/feed.test.ts",
+    build: true
   },
   {
     name: "a guest that is in a room again gets what it has sent itself",
@@ -368,7 +372,8 @@ export const mutants = [
     file: "cli/commands/LoginAttempts.ts",
     search: "if (untried > 0 && elsewhere !== undefined && Servers.mayTake(elsewhere, error)) {",
     replace: "if (untried < 0 && elsewhere !== undefined && Servers.mayTake(elsewhere, error)) {",
-    test: "test/cli/several-servers.test.ts"
+    test: "test/cli/several-servers.test.ts",
+    build: true
   },
   {
     name: "a server that asks for no delay makes a client reconnect without a pause",

@@ -321,7 +321,8 @@ export const mutants = [
     file: "cli/serve/Reload.ts",
     search: "yield* store.configure(StoreFlags.limitsOf(next.values))",
     replace: "",
-    test: "test/cli/control.test.ts"
+    test: "test/cli/control.test.ts",
+    build: true
   },
   {
     name: "a commit that fails for want of memory is never answered",

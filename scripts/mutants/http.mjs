@@ -251,7 +251,8 @@ export const mutants = [
     file: "cli/serve/LimitFlags.ts",
     search: "const leftForChat = left - http",
     replace: "const leftForChat = left",
-    test: "test/cli/LimitFlags.test.ts"
+    test: "test/cli/LimitFlags.test.ts",
+    build: true
   },
   {
     name: "requests take any amount of memory",

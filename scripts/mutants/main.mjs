@@ -16,13 +16,13 @@
 //   send      optional: true if the simulation of `send` must find it
 //   terminal  optional: true if the simulation of the client at a terminal must find it
 //   real      optional: true if clients on real sockets must find it
-//   build     optional, with `test`: true if that test runs the built program
+//   build     with `test`: true if that test runs the built program
 //
 // The sources on disk are never changed. Prints how each mutant was found; the exit status is the number of survivors.
 import { spawn } from "node:child_process"
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { bundleSimulation } from "../simulate.mjs"
@@ -215,7 +215,25 @@ for (const { name } of stale) console.error(`${name}: its text does not occur ex
 // vitest also fails if it finds no test, and the mutant would count as found.
 const untested = chosen.filter(({ test }) => test !== undefined && !existsSync(join(root, test)))
 for (const { name, test } of untested) console.error(`${name}: there is no ${test}`)
-const mistakes = unknown.length + stale.length + untested.length
+/**
+ * Whether a test, or what it imports of the tests, names the built program. Without a build such a test fails anyway, and
+ * the mutant would count as found.
+ */
+const runsProgram = (path, seen = new Set()) => {
+  if (seen.has(path) || !existsSync(path)) return false
+  seen.add(path)
+  const text = read(path)
+  if (/["'`/]dist\//u.test(text)) return true
+  return [...text.matchAll(/ from "(\.[^"]*)\.js"/gu)].some(([, from]) => {
+    const imported = join(dirname(path), `${from}.ts`)
+    return imported.startsWith(join(root, "test/")) && runsProgram(imported, seen)
+  })
+}
+const unbuilt = chosen.filter(
+  ({ build, test }) => test !== undefined && build !== true && runsProgram(join(root, test))
+)
+for (const { name, test } of unbuilt) console.error(`${name}: ${test} runs the built program, so it needs \`build\``)
+const mistakes = unknown.length + stale.length + untested.length + unbuilt.length
 if (mistakes > 0) process.exit(mistakes)
 if (values.check === true) process.exit()
 

@@ -9,7 +9,8 @@ export const mutants = [
     search: "  if (missingFactor() <= 1) keepYoung()\n",
     replace: "",
     also: { file: "cli/V8Heap.ts", search: "    else keepYoung()\n", replace: "" },
-    test: "test/cli/young-generation.test.ts"
+    test: "test/cli/young-generation.test.ts",
+    build: true
   },
   {
     name: "a label keeps the read alive that it was sliced from",

@@ -36,21 +36,24 @@ export const mutants = [
     file: "cli/help/CommandLine.ts",
     search: "(!isInside || DidYouMean",
     replace: '(takes !== "text" || DidYouMean',
-    test: "test/cli/CommandLine.test.ts"
+    test: "test/cli/CommandLine.test.ts",
+    build: true
   },
   {
     name: "a mistyped flag after the text is sent as text",
     file: "cli/help/CommandLine.ts",
     search: "(!isInside || DidYouMean.nearest(name, [...forms.keys()]) !== undefined)",
     replace: "!isInside",
-    test: "test/cli/CommandLine.test.ts"
+    test: "test/cli/CommandLine.test.ts",
+    build: true
   },
   {
     name: "the variables of Kubernetes are warnings",
     file: "cli/settings/Variables.ts",
     search: "if (ofKubernetes.test(variable) || isKubernetesPort(variable, text)) return []",
     replace: "",
-    test: "test/cli/Variables.test.ts"
+    test: "test/cli/Variables.test.ts",
+    build: true
   },
   {
     name: "the ACHAT_PORT of Kubernetes is taken for a port",
@@ -65,21 +68,24 @@ export const mutants = [
     file: "cli/settings/ClientFile.ts",
     search: "(serverRank === 0 ? inServer(name) : undefined)",
     replace: "(serverRank < 0 ? inServer(name) : undefined)",
-    test: "test/cli/client-settings.test.ts"
+    test: "test/cli/client-settings.test.ts",
+    build: true
   },
   {
     name: "a host that is named takes the Unix socket or the port of the settings file",
     file: "cli/settings/ClientFile.ts",
     search: "isPlace(name) && placeRank < 2",
     replace: "isPlace(name) && placeRank < 0",
-    test: "test/cli/client-settings.test.ts"
+    test: "test/cli/client-settings.test.ts",
+    build: true
   },
   {
     name: "the scheme of a place that is not used turns TLS off",
     file: "cli/settings/ClientFile.ts",
     search: '(name === "tls" || name === "port") && !isUsed(at)',
     replace: 'name === "tls" && at < 0',
-    test: "test/cli/client-settings.test.ts"
+    test: "test/cli/client-settings.test.ts",
+    build: true
   },
   {
     name: "a Unix socket is connected to with the TLS of another source",
@@ -93,7 +99,8 @@ export const mutants = [
     file: "cli/settings/SettingsFile.ts",
     search: "const path = [...table, ...names].slice(0, maxDepth)",
     replace: "const path = [...table.slice(0, 1), ...names]",
-    test: "test/cli/client-settings.test.ts"
+    test: "test/cli/client-settings.test.ts",
+    build: true
   },
   {
     name: "a settings file's keys are looked at however deep they are",

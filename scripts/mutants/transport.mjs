@@ -5,14 +5,16 @@ export const mutants = [
     file: "transport/NetSocket.ts",
     search: "else this.awaitWritten()",
     replace: "",
-    test: "test/transport/Tcp.test.ts"
+    test: "test/transport/Tcp.test.ts",
+    build: true
   },
   {
     name: "time in which the process was stopped counts for the end of a connection",
     file: "transport/NetSocket.ts",
     search: "const lingerSteps = 5",
     replace: "const lingerSteps = 1",
-    test: "test/transport/Tcp.test.ts"
+    test: "test/transport/Tcp.test.ts",
+    build: true
   },
   {
     name: "bytes that wait in the process count as taken by the kernel",
@@ -33,7 +35,8 @@ export const mutants = [
     file: "transport/NetSocket.ts",
     search: "if (!this.hasReset()) endings",
     replace: "if (!this.hasReset() || true) endings",
-    test: "test/transport/Tcp.test.ts"
+    test: "test/transport/Tcp.test.ts",
+    build: true
   },
   {
     name: "a write over TLS that waits behind another counts as untaken for ever",
