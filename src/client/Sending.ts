@@ -1,95 +1,18 @@
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Readable } from "node:stream"
 import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
-import type { Labels } from "./Labels.js"
-import type * as LineConnection from "./LineConnection.js"
 import * as Outcomes from "./Outcomes.js"
-import type { Pace } from "./Pace.js"
 import * as Received from "./Received.js"
 import { PendingReceipts } from "./PendingReceipts.js"
 import { RetryQueue } from "./RetryQueue.js"
+import { type SendingLink, type SendingOptions, type SendResult, type SendTotals, Stalled } from "./SendingOptions.js"
 import { SendWindow } from "./SendWindow.js"
 import { AwaitedSentLine, type LineOutcome, type SentLine } from "./SentLine.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and reports the outcome of each. */
-
-/** A connection that is logged in, and the pace that its server allows. */
-export interface Link {
-  readonly connection: LineConnection.LineConnection
-  readonly pace: Pace
-  /** The recipients to which a line with an unknown outcome is sent again with its label: it is not stored twice. */
-  readonly kept: ReadonlySet<string>
-  /** Whether the server has logged this client out: then it does not connect again by itself. */
-  readonly isLoggedOut: () => boolean
-}
-
-export interface SendingOptions<E> {
-  readonly link: Link
-  /**
-   * Connects again after the server has shut down. Run only if `retries` is greater than 0. Its argument is the number
-   * of connections before, in a row, on which no line got its final outcome.
-   */
-  readonly reconnect: (inVain: number) => Effect.Effect<Link, E, Scope.Scope>
-  readonly recipients: ReadonlyArray<string>
-  /** One text per line. A last line without its LF counts as a line. */
-  readonly input: Readable
-  /** Longest text that is sent, in bytes. The server may still refuse it. */
-  readonly maxLineBytes: number
-  /** The labels of all lines, over all connections. */
-  readonly labels: Labels
-  /**
-   * Whether a line counts only once its recipient has received it: its client has acknowledged it, or a device of its
-   * account was given it. Needs the words `seq` and `receipts`.
-   */
-  readonly untilReceived?: boolean | undefined
-  /**
-   * How often a line is sent again if the server says that it may succeed later, or shuts down, or if the outcome is
-   * unknown and a repeated line is not stored twice.
-   */
-  readonly retries: number
-  /** How long to wait for a recipient that is absent, in milliseconds; 0 returns its lines at once. */
-  readonly absenceMillis: number
-  /** The longest wait for an outcome, measured from the previous outcome. */
-  readonly patience: Duration.Duration
-  /** Called once for each final outcome. */
-  readonly report: (outcome: LineOutcome) => void
-  /** Waits while too many reports are unread. No new line is sent meanwhile, so reports take bounded memory. */
-  readonly reported: Effect.Effect<void>
-  /**
-   * Takes what the server sends besides outcomes, until the connection ends. By default, that is dropped, and the run
-   * ends when every outcome has arrived. With this, it ends only with the connection.
-   */
-  readonly receive?: ((connection: LineConnection.LineConnection) => Effect.Effect<void>) | undefined
-}
-
-/** No outcome arrived in time. */
-export class Stalled extends Data.TaggedError("Stalled")<{ readonly patience: Duration.Duration }> {
-  override get message() {
-    return `no outcome for ${Duration.format(this.patience)}`
-  }
-}
-
-/** Progress so far: lines, and the outcomes for their recipients. */
-export interface SendTotals {
-  /** Lines sent, and lines too long to be sent. */
-  readonly lines: number
-  readonly written: number
-  /** Lines returned, counted once for each recipient. */
-  readonly returned: number
-  /** Lines refused as a whole. */
-  readonly refused: number
-  /** Lines with an unknown outcome. */
-  readonly unknown: number
-  /**
-   * Lines that were delivered, but of which it is not known that they were received; counted once for each recipient.
-   */
-  readonly unreceived: number
-}
 
 /** Lines sent in one write. */
 const batchLines = 512
@@ -99,13 +22,6 @@ export interface Sending<E> {
   readonly totals: SendTotals
   readonly run: Effect.Effect<SendResult, Input.InputError | Stalled | E>
 }
-
-/**
- * How a sending ended. `Complete`: every line has its outcomes. `Unknown`: every line was sent, but some outcome is
- * unknown. `Unsent`: the connection ended before the input did; outcomes may be missing as well. `Unreceived`: every
- * line was delivered, returned or refused, but some were not received in time (`untilReceived`).
- */
-export type SendResult = "Complete" | "Unknown" | "Unsent" | "Unreceived"
 
 export const make = <E>(options: SendingOptions<E>): Sending<E> => new LineSending(options)
 
@@ -124,7 +40,7 @@ class LineSending<E> implements Sending<E> {
   /** Open while the first line of `retryQueue` may be sent. */
   private readonly retryClear = Effect.unsafeMakeLatch(false)
   private readonly idle = Effect.unsafeMakeLatch(true)
-  private link: Link
+  private link: SendingLink
   /** Whether the server takes lines on this connection. */
   private isUp = true
   /** Whether the server has announced its shutdown and has not closed this connection yet. */
@@ -449,7 +365,7 @@ class LineSending<E> implements Sending<E> {
   })
 
   /** Returns when the connection has ended, orderly or not, after which no outcome can arrive. */
-  private untilEnd({ connection }: Link): Effect.Effect<void> {
+  private untilEnd({ connection }: SendingLink): Effect.Effect<void> {
     return Effect.suspend(() => {
       const lines = this.options.receive?.(connection) ?? Effect.ignore(Stream.runDrain(connection.lines))
       const notices = Effect.catchAll(connection.ask("", this.notice), () => Effect.never)

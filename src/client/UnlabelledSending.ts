@@ -4,7 +4,7 @@ import * as Wire from "../protocol/Wire.js"
 import * as Input from "./Input.js"
 import type * as LineConnection from "./LineConnection.js"
 import * as Quit from "./Quit.js"
-import type { SendingOptions } from "./Sending.js"
+import type { SendingOptions } from "./SendingOptions.js"
 
 export interface UnlabelledSendingOptions extends Pick<
   SendingOptions<never>,

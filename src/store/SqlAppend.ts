@@ -6,7 +6,8 @@ import * as Checksum from "./Checksum.js"
 import { share } from "./SharedTexts.js"
 import { keyColumns, recipientOf } from "./SqlKeys.js"
 import { type LineRow, linesWithText, row, run, type Sql, text } from "./SqlQuery.js"
-import type { Head, Moment, SqlMember, SqlState } from "./SqlState.js"
+import type { Head, SqlMember } from "./SqlHead.js"
+import type { Moment, SqlState } from "./SqlState.js"
 
 /** A line whose text is in bytes, as it comes out of a request and goes into the table. */
 export interface NewLineBytes extends Omit<NewLine, "text"> {

@@ -8,7 +8,8 @@ import { endedKind, guestKind, type KeyRow, roomKind } from "./SqlKeys.js"
 import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import * as SqlRescue from "./SqlRescue.js"
 import * as SqlRooms from "./SqlRooms.js"
-import type { Meta, SqlState } from "./SqlState.js"
+import type { Meta } from "./SqlMeta.js"
+import type { SqlState } from "./SqlState.js"
 
 /**
  * What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. What cannot be read is a fault,

@@ -7,7 +7,7 @@ import * as SqlGaps from "./SqlGaps.js"
 import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import { endedKind, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
 import * as SqlRescue from "./SqlRescue.js"
-import { type Moment, type SqlState } from "./SqlState.js"
+import type { Moment, SqlState } from "./SqlState.js"
 
 /** Where an export continues: a part of the content, and the last id in it that is done. */
 export interface ExportPosition {

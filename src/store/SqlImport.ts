@@ -10,7 +10,8 @@ import * as SqlRescue from "./SqlRescue.js"
 import { share } from "./SharedTexts.js"
 import { type LineRow, row, rows, run, type Sql } from "./SqlQuery.js"
 import { keyColumns, roomKind } from "./SqlKeys.js"
-import { type Meta, type Moment, type SqlState } from "./SqlState.js"
+import type { Meta } from "./SqlMeta.js"
+import type { Moment, SqlState } from "./SqlState.js"
 
 /** Fills a store with the records of an export. */
 

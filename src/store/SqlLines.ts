@@ -14,7 +14,8 @@ import * as SqlGaps from "./SqlGaps.js"
 import { countWithin } from "./PageSize.js"
 import { keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
 import { damage, type LineRow, linesWithText, row, rows, run, type Sql, text, unlessDamaged } from "./SqlQuery.js"
-import { type Head, type SqlState } from "./SqlState.js"
+import type { Head } from "./SqlHead.js"
+import type { SqlState } from "./SqlState.js"
 
 /** A stored line whose text is in bytes. */
 export interface StoredLineBytes extends Omit<StoredLine, "text"> {

@@ -4,7 +4,8 @@ import * as Wire from "../protocol/Wire.js"
 import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { keyOf, type KeyRow } from "./SqlKeys.js"
-import { type Head, type Moment, type SqlState } from "./SqlState.js"
+import type { Head } from "./SqlHead.js"
+import type { Moment, SqlState } from "./SqlState.js"
 
 /** A line that no device of its recipient will be given. */
 export interface OwedLine {

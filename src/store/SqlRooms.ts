@@ -6,7 +6,8 @@ import * as Wire from "../protocol/Wire.js"
 import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql, type SqlValue } from "./SqlQuery.js"
 import { endedKind, roomKind } from "./SqlKeys.js"
-import { type Head, type SqlState } from "./SqlState.js"
+import type { Head } from "./SqlHead.js"
+import type { SqlState } from "./SqlState.js"
 
 interface RoomRow {
   readonly id: ConversationId

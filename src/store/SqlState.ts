@@ -2,8 +2,10 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import { guestConversationOverhead, keyText } from "../ports/StoreLines.js"
 import * as SqlGaps from "./SqlGaps.js"
+import type { Head, Size, SqlMember } from "./SqlHead.js"
 import type { IndexedBlock, IndexWalk } from "./SqlIndex.js"
 import { endedKind, guestKind, keyColumns, keyOf, type KeyRow, ownAuthor, roomKind } from "./SqlKeys.js"
+import * as SqlMeta from "./SqlMeta.js"
 import { damage, rows, row, run, type Sql, unlessDamaged } from "./SqlQuery.js"
 import * as Touched from "./Touched.js"
 
@@ -29,66 +31,10 @@ export interface SqlSharing {
   keepsOrder: boolean
 }
 
-/** The only row of `meta`. */
-export interface Meta {
-  log: string
-  /** Transactions so far. With several servers, another number than one's own means that another one has written. */
-  commits: number
-  running: number
-  stored: number
-  given: number
-  expired: number
-  lines: number
-  /** The sizes of all lines. */
-  bytes: number
-  dead: number
-  /** The highest id and the highest number of conversations that have ended, or that an import knew of. */
-  endedId: number
-  endedSeq: number
-  /** The highest id of a line, kept or not. */
-  lastLine: number
-  /** How many lines had been removed when the index of words was cleaned. */
-  cleaned: number
-  /** See `Touched`; empty in the store of one server. */
-  touched: string
-}
-
-const metaColumns = `log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId",
-  ended_seq as "endedSeq", last_line as "lastLine", cleaned, touched`
-
-export interface SqlMember {
-  readonly since: number
-  read: number
-  /** `read` has changed in this transaction. */
-  isReadDirty: boolean
-  given: number
-  /** Lines that are owed to it: above `given`, and not its own; none in a room. */
-  waiting: number
-  waitingBytes: number
-}
-
-export interface Head {
-  readonly id: ConversationId
-  readonly key: ConversationKey
-  /** It was a room, of which only lines are left. */
-  readonly isEnded: boolean
-  first: number
-  next: number
-  at: number
-  /** All of a direct conversation; of a room, those that have been asked for (`SqlState.member`). */
-  readonly members: Map<AccountId, SqlMember>
-}
-
 /** The sizes of the lines that no device of an account was given. */
 interface Unread {
   all: number
   guests: number
-}
-
-/** How much a conversation holds. */
-export interface Size {
-  lines: number
-  bytes: number
 }
 
 /**
@@ -121,7 +67,7 @@ export class SqlState {
   private hasGaps: boolean | undefined
   /** The members of rooms in `heads`. */
   private roomMembers = 0
-  private known: Meta | undefined
+  private known: SqlMeta.Meta | undefined
   private readonly lastIds = new Map<string, number>()
   /** The running time at the start, and the monotonic clock then. What other servers do does not change it. */
   private started: { readonly running: number; readonly now: number } | undefined
@@ -178,11 +124,10 @@ export class SqlState {
   /** Before each request to a store that others write to: throws away what they have changed. */
   *refresh(): Sql<void> {
     const { known } = this
-    const current = yield* row<Readonly<Meta>>(`select ${metaColumns} from meta`)
-    if (current === undefined) throw new Error("the store has lost the only row of its table meta; restore a backup")
+    const current = yield* SqlMeta.read()
     if (current.commits === known?.commits) return
     // First the totals: what is derived from now on may be of a later transaction than they are, but of no earlier one.
-    this.known = { ...current }
+    this.known = current
     this.lastIds.clear()
     this.lastIds.set("line", current.lastLine)
     const touched = known && Touched.between(current.touched, known.commits, current.commits)
@@ -229,11 +174,9 @@ export class SqlState {
     return this.known.commits
   }
 
-  *meta(): Sql<Meta> {
+  *meta(): Sql<SqlMeta.Meta> {
     if (this.known !== undefined) return this.known
-    const found = yield* row<Readonly<Meta>>(`select ${metaColumns} from meta`)
-    if (found === undefined) throw new Error("the store has lost the only row of its table meta; restore a backup")
-    return (this.known = { ...found })
+    return (this.known = yield* SqlMeta.read())
   }
 
   /** How long servers have run on this store, in ms: the age of lines is measured in it, whatever the wall clock says. */
@@ -249,26 +192,10 @@ export class SqlState {
     meta.commits += 1
     meta.running = yield* this.running(moment)
     if (this.sharing !== undefined) yield* this.flushTouched(meta)
-    const { bytes, cleaned, commits, dead, endedId, endedSeq, expired, given, lastLine, lines, running, stored } = meta
-    yield* run(
-      `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, dead = ?, lines = ?,
-         bytes = ?, ended_id = ?, ended_seq = ?, last_line = ?, cleaned = ?`,
-      commits,
-      running,
-      stored,
-      given,
-      expired,
-      dead,
-      lines,
-      bytes,
-      endedId,
-      endedSeq,
-      lastLine,
-      cleaned
-    )
+    yield* SqlMeta.write(meta)
   }
 
-  private *flushTouched(meta: Meta): Sql<void> {
+  private *flushTouched(meta: SqlMeta.Meta): Sql<void> {
     const touched = Touched.after(meta.touched, meta.commits, this.touched)
     this.touched = undefined
     if (touched === meta.touched) return

@@ -7,7 +7,8 @@ import * as SharedTexts from "./SharedTexts.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import { dropOutdated, keepReturns, type OwedLine } from "./SqlReturns.js"
 import { endedKind, guestKind, roomKind } from "./SqlKeys.js"
-import { type Head, type Moment, type Size, type SqlState } from "./SqlState.js"
+import type { Head, Size } from "./SqlHead.js"
+import type { Moment, SqlState } from "./SqlState.js"
 
 interface OldLine {
   readonly id: number

@@ -1,65 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { ConversationId } from "../../src/ports/StoreLines.js"
-import { changesPage, keptChanges, type StoreChange, type StoreSharing } from "../../src/ports/StoreSharing.js"
-import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
+import { changesPage, keptChanges, type StoreChange } from "../../src/ports/StoreSharing.js"
 import { append, balanced, defaults, device, expire, line, numbered, register, stored, texts } from "./StoreFixtures.js"
 import { create, lines, readable, roomOf, seqs } from "./StoreRoomFixtures.js"
 
-/** Opens one new, empty store for another server, until the scope closes. */
-type OpenForServer = (limits: StoreLimits) => Effect.Effect<StoreService, unknown, Scope.Scope>
-
-/** Makes a new, empty store that several servers can share. */
-export type MakeShared = Effect.Effect<OpenForServer, unknown, Scope.Scope>
-
-interface Shared {
-  readonly store: StoreService
-  readonly sharing: StoreSharing
-}
-
-const openShared = (open: OpenForServer, limits = defaults) =>
-  Effect.map(open(limits), (store): Shared => {
-    assert.isDefined(store.sharing)
-    return { store, sharing: store.sharing }
-  })
-
-const two = (make: MakeShared, limits = defaults) =>
-  Effect.gen(function* () {
-    const open = yield* make
-    return [yield* openShared(open, limits), yield* openShared(open, limits)] as const
-  })
-
-/** Opens a store for a server that can end before the test. */
-const ending = (open: OpenForServer) =>
-  Effect.gen(function* () {
-    const scope = yield* Scope.make()
-    const shared = yield* Scope.extend(openShared(open), scope)
-    return { ...shared, end: Scope.close(scope, Exit.void) }
-  })
-
-/** The changes of a log after one, and who has made them. */
-const logged = ({ changes }: StoreSharing, after = 0) =>
-  Effect.map(changes(after), (page) => {
-    assert.isTrue(page.isComplete)
-    return page.changes.map(({ by, change }) => ({ by, change }))
-  })
-
-const openDevice = (
-  { store }: Shared,
-  account: AccountId,
-  name: string,
-  more: { maxDevices?: number; others?: ReadonlyArray<string>; takeFrom?: string; isAway?: boolean } = {}
-) => store.accounts.openDevice(account, name, { maxDevices: 20, present: [], ...more })
+import { sharedDevices } from "./StoreSharingDevices.js"
+import { ending, logged, type MakeShared, openDevice, openShared, two } from "./StoreSharingFixtures.js"
 
 /** What the layers of the port that several servers can share promise about it. */
 export const sharingSuite = (name: string, make: MakeShared) => {
   describe(name, () => {
+    sharedDevices(make)
+
     it.scoped("shows all servers the same, and writes in its log what they have in memory", () =>
       Effect.gen(function* () {
         const [one, other] = yield* two(make)
@@ -187,110 +143,6 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         )
         assert.deepInclude(yield* other.sharing.changes(count), { changes: [], last: count, isComplete: true })
         assert.isFalse((yield* other.sharing.changes(count + 1)).isComplete, "as after a restored backup")
-      })
-    )
-
-    it.scoped("lets only the server move the cursors of a device that has opened it last", () =>
-      Effect.gen(function* () {
-        const [one, other] = yield* two(make)
-        const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
-        const cursor = ({ store }: Shared) => Effect.map(store.waiting(bob, "web"), ([first]) => first?.cursor)
-        assert.strictEqual((yield* openDevice(one, bob, "web"))._tag, "Opened")
-        const [first] = yield* one.store.append(numbered(Keys.between(alice, bob), alice, 9))
-        const { conversation } = stored(first)
-        const move = ({ store }: Shared, seq: number) =>
-          store.saveCursors([{ account: bob, device: "web", conversation, seq }])
-        yield* move(other, 1)
-        assert.strictEqual(yield* cursor(one), 0)
-        yield* move(one, 2)
-        assert.strictEqual(yield* cursor(other), 2)
-        const from = yield* one.sharing.latest
-        assert.deepStrictEqual(yield* openDevice(other, bob, "web"), {
-          _tag: "Opened",
-          isNew: false,
-          forgotten: undefined,
-          wasTaken: true
-        })
-        assert.deepStrictEqual(yield* logged(one.sharing, from), [
-          { by: other.sharing.server, change: { _tag: "DeviceTaken", account: bob, device: "web" } }
-        ])
-        yield* one.store.append(
-          [line(Keys.between(alice, bob), alice, "more")],
-          [{ account: bob, device: "web", conversation, seq: 8 }]
-        )
-        yield* move(other, 3)
-        assert.strictEqual(yield* cursor(one), 3)
-        assert.deepInclude(yield* balanced(one.store), { given: 3, waiting: 7 })
-      })
-    )
-
-    it.scoped("leaves a device to another server that still runs, until that one has given it up", () =>
-      Effect.gen(function* () {
-        const [one, other] = yield* two(make)
-        const bob = yield* register(one.store, "bob")
-        const others = [one.sharing.server]
-        yield* openDevice(one, bob, "web", { others: [other.sharing.server] })
-        const from = yield* one.sharing.latest
-        const elsewhere = { _tag: "Elsewhere", owner: one.sharing.server } as const
-        assert.deepStrictEqual(yield* openDevice(other, bob, "web", { others }), elsewhere)
-        assert.deepStrictEqual(yield* openDevice(other, bob, "web", { others, takeFrom: "another" }), elsewhere)
-        // A device for later is nobody's.
-        assert.strictEqual((yield* openDevice(other, bob, "web", { others, isAway: true }))._tag, "Opened")
-        assert.strictEqual((yield* openDevice(other, bob, "phone", { others, isAway: true }))._tag, "Opened")
-        assert.strictEqual((yield* openDevice(one, bob, "phone", { others: [other.sharing.server] }))._tag, "Opened")
-        assert.deepStrictEqual(yield* logged(one.sharing, from), [])
-        const taken = yield* openDevice(other, bob, "web", { others, takeFrom: one.sharing.server })
-        assert.deepStrictEqual(taken, { _tag: "Opened", isNew: false, forgotten: undefined, wasTaken: true })
-        // It is no longer the first server's, which may still report that it has left.
-        yield* one.store.accounts.left([{ account: bob, device: "web" }])
-        assert.deepStrictEqual(yield* openDevice(one, bob, "web", { others: [other.sharing.server] }), {
-          _tag: "Elsewhere",
-          owner: other.sharing.server
-        })
-        yield* other.store.accounts.left([{ account: bob, device: "web" }])
-        yield* openDevice(one, bob, "web", { others: [other.sharing.server] })
-        const changes = (yield* logged(one.sharing, from)).map(({ change }) => change)
-        assert.deepStrictEqual(changes, [{ _tag: "DeviceTaken", account: bob, device: "web" }])
-      })
-    )
-
-    it.scoped("forgets no device of a server that runs, to make room or because it is away", () =>
-      Effect.gen(function* () {
-        const [one, other] = yield* two(make, { ...defaults, keep: "1 hour" })
-        const bob = yield* register(one.store, "bob")
-        const others = [one.sharing.server]
-        yield* openDevice(one, bob, "web")
-        yield* TestClock.adjust("1 minute")
-        assert.strictEqual((yield* openDevice(other, bob, "new", { others, maxDevices: 1 }))._tag, "TooMany")
-        yield* TestClock.adjust("2 hours")
-        assert.deepStrictEqual(yield* other.store.accounts.seen([], others), [])
-        assert.deepStrictEqual(yield* other.store.accounts.seen([]), [])
-        const from = yield* one.sharing.latest
-        assert.deepStrictEqual(yield* other.store.accounts.seen([], []), [{ account: bob, device: "web" }])
-        yield* openDevice(one, bob, "web")
-        const opened = yield* openDevice(other, bob, "new", { maxDevices: 1 })
-        assert.deepStrictEqual(opened, { _tag: "Opened", isNew: true, forgotten: "web" })
-        assert.deepStrictEqual(
-          (yield* logged(one.sharing, from)).map(({ change }) => change._tag),
-          ["DeviceForgotten", "DeviceForgotten"]
-        )
-      })
-    )
-
-    it.scoped("gives up a device that a server has opened, and that nobody is connected as after a while", () =>
-      Effect.gen(function* () {
-        const [one, other] = yield* two(make)
-        const bob = yield* register(one.store, "bob")
-        const others = [one.sharing.server]
-        yield* openDevice(one, bob, "web")
-        yield* openDevice(one, bob, "phone")
-        yield* TestClock.adjust("59 seconds")
-        yield* one.store.accounts.seen([{ account: bob, device: "web" }])
-        assert.strictEqual((yield* openDevice(other, bob, "phone", { others }))._tag, "Elsewhere")
-        yield* TestClock.adjust("59 seconds")
-        yield* one.store.accounts.seen([{ account: bob, device: "web" }])
-        assert.strictEqual((yield* openDevice(other, bob, "web", { others }))._tag, "Elsewhere")
-        assert.strictEqual((yield* openDevice(other, bob, "phone", { others }))._tag, "Opened")
       })
     )
 

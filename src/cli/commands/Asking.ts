@@ -14,6 +14,7 @@ import { toJson } from "../../client/ListenFormat.js"
 import { print, printed, type Output, type OutputError } from "../../client/Output.js"
 import * as Received from "../../client/Received.js"
 import * as Sending from "../../client/Sending.js"
+import type { SendingLink } from "../../client/SendingOptions.js"
 import type { LineOutcome } from "../../client/SentLine.js"
 import * as Time from "../../ports/Time.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
@@ -168,7 +169,7 @@ class Question {
   }
 
   /** Notes which lines of a connection come before the question. */
-  follow(link: Sending.Link): Sending.Link {
+  follow(link: SendingLink): SendingLink {
     const { connection } = link
     this.connection = connection
     this.taken = 0

@@ -8,7 +8,7 @@ import * as KeptRecipients from "../../client/KeptRecipients.js"
 import * as Login from "../../client/Login.js"
 import { Pace } from "../../client/Pace.js"
 import * as Reconnect from "../../client/Reconnect.js"
-import type { Link } from "../../client/Sending.js"
+import type { SendingLink } from "../../client/SendingOptions.js"
 import * as Servers from "../../client/Servers.js"
 import type { Elsewhere } from "../../client/Servers.js"
 import { TransportError, type Socket } from "../../ports/Transport.js"
@@ -45,7 +45,7 @@ export const labelledLink = (
   loggedIn: LoggedIn,
   job: Pick<LoginAttemptsOptions, "retries" | "timeout"> & { readonly recipients: ReadonlyArray<string> },
   noOutcomes: Effect.Effect<never, ExitStatus.Failure>
-): Effect.Effect<{ readonly link: Link; readonly maxLineBytes: number }, ExitStatus.Failure> =>
+): Effect.Effect<{ readonly link: SendingLink; readonly maxLineBytes: number }, ExitStatus.Failure> =>
   Option.match(loggedIn.server, {
     onNone: () => noOutcomes,
     onSome: ({ maxLineBytes, rates }) =>

@@ -1,7 +1,7 @@
 import type * as Duration from "effect/Duration"
 import * as Escape from "../../client/Escape.js"
 import * as Outcomes from "../../client/Outcomes.js"
-import type { SendTotals } from "../../client/Sending.js"
+import type { SendTotals } from "../../client/SendingOptions.js"
 import type { LineOutcome } from "../../client/SentLine.js"
 import * as Units from "../settings/Units.js"
 

@@ -1,0 +1,56 @@
+import { row, run, type Sql } from "./SqlQuery.js"
+
+/** The only row of `meta`. */
+export interface Meta {
+  log: string
+  /** Transactions so far. With several servers, another number than one's own means that another one has written. */
+  commits: number
+  running: number
+  stored: number
+  given: number
+  expired: number
+  lines: number
+  /** The sizes of all lines. */
+  bytes: number
+  dead: number
+  /** The highest id and the highest number of conversations that have ended, or that an import knew of. */
+  endedId: number
+  endedSeq: number
+  /** The highest id of a line, kept or not. */
+  lastLine: number
+  /** How many lines had been removed when the index of words was cleaned. */
+  cleaned: number
+  /** See `Touched`; empty in the store of one server. */
+  touched: string
+}
+
+const metaColumns = `log, commits, running, stored, given, expired, dead, lines, bytes, ended_id as "endedId",
+  ended_seq as "endedSeq", last_line as "lastLine", cleaned, touched`
+
+/** Reads it anew. */
+export function* read(): Sql<Meta> {
+  const found = yield* row<Readonly<Meta>>(`select ${metaColumns} from meta`)
+  if (found === undefined) throw new Error("the store has lost the only row of its table meta; restore a backup")
+  return { ...found }
+}
+
+/** Writes everything but the id of the log and `touched`, which is written when it changes. */
+export function* write(meta: Meta): Sql<void> {
+  const { bytes, cleaned, commits, dead, endedId, endedSeq, expired, given, lastLine, lines, running, stored } = meta
+  yield* run(
+    `update meta set commits = ?, running = ?, stored = ?, given = ?, expired = ?, dead = ?, lines = ?,
+       bytes = ?, ended_id = ?, ended_seq = ?, last_line = ?, cleaned = ?`,
+    commits,
+    running,
+    stored,
+    given,
+    expired,
+    dead,
+    lines,
+    bytes,
+    endedId,
+    endedSeq,
+    lastLine,
+    cleaned
+  )
+}
