@@ -53,6 +53,20 @@ export const mutants = [
     test: "test/transport/tls-end.test.ts"
   },
   {
+    name: "a TLS connection that is closed at once sends no close_notify",
+    file: "transport/TlsSocket.ts",
+    search: "if (ciphertext === undefined || this.isBroken || !super.endsAtOnce()) return false",
+    replace: "if (super.endsAtOnce()) return true\n    if (ciphertext === undefined) return false",
+    test: "test/transport/tls-end.test.ts"
+  },
+  {
+    name: "what is written right after the handshake overtakes what was written before it",
+    file: "transport/HandshakingSocket.ts",
+    search: 'return this.unsent === "" ? this.tls : undefined',
+    replace: "return this.tls",
+    test: "test/transport/tls-handshake.test.ts"
+  },
+  {
     name: "an IPv4 address that a proxy writes as IPv6 is another host",
     file: "transport/ProxyHeader.ts",
     search: "if (high === undefined || low === undefined) return shortest\n",

@@ -17,17 +17,17 @@ export class HandshakingSocket implements Socket {
   readonly host: string
   readonly isPrivate = true
   identity: string | undefined = undefined
-  /** The TLS socket to read from, once the handshake has finished. */
-  private readable: TlsSocket | undefined = undefined
-  /** The same socket, once it may be written to. */
-  private writable: TlsSocket | undefined = undefined
+  /** The TLS socket, once the handshake has finished. */
+  private tls: TlsSocket | undefined = undefined
+  /** The same socket, once it may be ended. */
+  private endable: TlsSocket | undefined = undefined
   private events: SocketEvents = ignoreEvents
-  /** Written before the handshake has finished. */
+  /** Written before the handshake has finished, and not passed on yet. */
   private unsent = ""
   private isPaused = false
   private hasEnded = false
   private isOver = false
-  private readonly waiting = new Set<() => void>()
+  private waiting: Set<() => void> | undefined = undefined
 
   /** @param outermost the socket to destroy */
   constructor(
@@ -37,11 +37,17 @@ export class HandshakingSocket implements Socket {
     this.remote = remote
     this.host = host
     outermost.once("close", () => {
-      if (this.readable !== undefined) return // the TLS socket reports its own end
+      if (this.tls !== undefined) return // the TLS socket reports its own end
       this.isOver = true
       this.events.closed(noHandshake)
+      this.events = ignoreEvents
       this.wake()
     })
+  }
+
+  /** The TLS socket, if everything before what is written now has been passed on to it. */
+  private get writable(): TlsSocket | undefined {
+    return this.unsent === "" ? this.tls : undefined
   }
 
   /** The TLS socket below this one, once it may be written to. */
@@ -59,56 +65,59 @@ export class HandshakingSocket implements Socket {
 
   /**
    * The handshake has succeeded. From now on only `tls` may be destroyed, as in `refused`. Reading starts at once, or
-   * an end that arrives with the handshake would be missed. Writing starts in the next turn: this call comes from
-   * inside OpenSSL, which would silently ignore an end now.
+   * an end that arrives with the handshake would be missed. Writing may start at once: in a crowd, the first reply is
+   * written before the immediate below runs, and would otherwise have to wake the writer's fiber (benchmark: churn over
+   * TLS). Ending starts in the next turn: this call comes from inside OpenSSL, which would silently ignore an end now.
    */
   secured(tls: TLSSocket, identity: string | undefined) {
     this.identity = identity
     const socket = new TlsSocket(tls, this)
-    this.readable = socket
+    this.tls = socket
     if (this.isPaused) socket.pause()
     socket.attach(this.events)
+    this.events = ignoreEvents // Node's socket refers to this one, and V8 frees it late: see `TlsHandshakes`
     setImmediate(() => {
-      this.writable = socket
+      this.endable = socket
       if (this.unsent !== "") socket.write(this.unsent)
-      if (this.hasEnded) socket.end()
       this.unsent = ""
+      if (this.hasEnded) socket.end()
       this.wake()
     })
   }
 
   private wake() {
-    for (const wake of this.waiting) wake()
-    this.waiting.clear()
+    const { waiting } = this
+    this.waiting = undefined
+    if (waiting !== undefined) for (const wake of waiting) wake()
   }
 
-  /** Waits until the socket can be written to. */
+  /** Waits until everything that was written has been passed on, and the socket may be ended. */
   private get started() {
     return Effect.async<TlsSocket, TransportError>((resume) => {
       const check = () => {
-        if (this.writable !== undefined) resume(Effect.succeed(this.writable))
+        if (this.endable !== undefined) resume(Effect.succeed(this.endable))
         else if (this.isOver) resume(Effect.fail(noHandshake))
-        else this.waiting.add(check)
+        else (this.waiting ??= new Set()).add(check)
       }
       check()
-      return Effect.sync(() => this.waiting.delete(check))
+      return Effect.sync(() => this.waiting?.delete(check))
     })
   }
 
   attach(events: SocketEvents) {
-    this.events = events
     if (this.isOver) return events.closed(noHandshake)
-    this.readable?.attach(events)
+    if (this.tls === undefined) this.events = events
+    else this.tls.attach(events)
   }
 
   pause() {
     this.isPaused = true
-    this.readable?.pause()
+    this.tls?.pause()
   }
 
   resume() {
     this.isPaused = false
-    this.readable?.resume()
+    this.tls?.resume()
   }
 
   probe() {
@@ -131,12 +140,12 @@ export class HandshakingSocket implements Socket {
 
   end() {
     this.hasEnded = true
-    this.writable?.end()
+    this.endable?.end()
   }
 
   close(linger: Duration.Duration) {
     return Effect.suspend(() => {
-      if (this.writable !== undefined) return this.writable.close(linger)
+      if (this.endable !== undefined) return this.endable.close(linger)
       if (this.isOver) return Effect.void
       // The client may finish the handshake meanwhile, and then receives what was written to it; within the same time.
       const cancel = startLinger(linger, () => this.destroy())
@@ -149,6 +158,6 @@ export class HandshakingSocket implements Socket {
   }
 
   destroy() {
-    ;(this.readable ?? this.outermost).destroy()
+    ;(this.tls ?? this.outermost).destroy()
   }
 }

@@ -49,9 +49,21 @@ export class TlsSocket extends NetSocket {
     else super.ended()
   }
 
-  /** Never: a socket that is destroyed sends no close_notify, and the peer would take that for a cut connection. */
-  protected override get isDone() {
+  /** The end of TLS is authentic, so a reset after it took nothing away. To find out would be a system call. */
+  protected override hasReset() {
     return false
+  }
+
+  /**
+   * A socket that is destroyed sends no close_notify, and the peer would take that for a cut connection. So it is sent
+   * before, which Node does within `end` unless ciphertext is under way, and the kernel must have taken it.
+   */
+  protected override endsAtOnce() {
+    const { ciphertext } = this
+    if (ciphertext === undefined || this.isBroken || !super.endsAtOnce()) return false
+    const begin = ciphertext.handed
+    this.socket.end()
+    return ciphertext.pending > 0 && ciphertext.handed >= begin + ciphertext.pending && ciphertext.queued === 0
   }
 
   protected override explain(code: string | undefined) {

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Tls from "../../src/transport/Tls.js"
+import * as Certificates from "../support/Certificates.js"
 import { eventually } from "../support/Eventually.js"
-import { client, listening, over, type Seen } from "../support/TlsConnections.js"
+import { client, listening, over, watch, type Seen } from "../support/TlsConnections.js"
 
 describe("the end of a TLS connection", () => {
   it.scopedLive("is orderly with close_notify, and everything before it arrives", () =>
@@ -12,6 +15,23 @@ describe("the end of a TLS connection", () => {
       tls.end("last words")
       yield* eventually(() => server.events.includes("end"), "no end")
       assert.strictEqual(server.text, "last words")
+    })
+  )
+
+  it.scopedLive("is orderly for the client as well that has ended first, although the server closes at once", () =>
+    Effect.gen(function* () {
+      const { first, port } = yield* listening()
+      const options = { ca: Certificates.path("ca"), serverName: "localhost" }
+      const peer = yield* Effect.map(Tls.connect(Tls.address("127.0.0.1", port), options), (socket) => watch(socket))
+      const server = yield* first
+      server.socket.write("hi")
+      yield* eventually(() => peer.text === "hi", "no greeting")
+      peer.socket.end()
+      yield* eventually(() => server.events.includes("end"), "no end")
+      Effect.runSync(server.socket.close(Duration.seconds(5))) // would throw if it waited
+      yield* eventually(() => peer.events.includes("end") || peer.events.includes("closed"), "no answer to the end")
+      assert.deepStrictEqual([peer.events[1], peer.error], ["end", undefined])
+      peer.socket.destroy()
     })
   )
 

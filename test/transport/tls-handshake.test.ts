@@ -98,6 +98,31 @@ describe("a TLS connection before its handshake has finished", () => {
     })
   )
 
+  it.scopedLive("keeps the order of what is written before and right after the handshake", () =>
+    Effect.gen(function* () {
+      const credentials = yield* Tls.credentials(Certificates.pair("server"))
+      const { address } = yield* Tls.listen("127.0.0.1", 0, { credentials })({
+        hardLimit: 10,
+        events: {
+          accepted: (socket) => {
+            // What the client says arrives together with the last message of its handshake.
+            watch(socket, () => {
+              socket.write(" second")
+              setImmediate(() => socket.write(" third"))
+            })
+            socket.write("first")
+          },
+          dropped: () => {},
+          failed: () => {}
+        }
+      })
+      const made = yield* client(address.port ?? 0)
+      made.tls.write("hello")
+      yield* eventually(() => made.text.length >= 18, "the server said too little")
+      assert.strictEqual(made.text, "first second third")
+    })
+  )
+
   it.scopedLive("can be reset without harm to the others", () =>
     Effect.gen(function* () {
       const { accepted, port } = yield* listening()
