@@ -1,6 +1,7 @@
 // Bugs in the adapter of NATS, which only nats-server shows. Imported by main.mjs.
 const test = "test/cluster/Nats.test.ts"
 const table = "cluster/NatsTable.ts"
+const exactWrites = "cluster/NatsExactWrites.ts"
 
 export const mutants = [
   {
@@ -44,6 +45,27 @@ export const mutants = [
     search: "if (prefix === this.prefix && !isShorter) return prefix",
     replace: "if (prefix === this.prefix) return prefix",
     test: "test/cluster/NatsTable.test.ts"
+  },
+  {
+    name: "a node has all its writes on their way at once",
+    file: exactWrites,
+    search: "if (!this.isBusy) void this.run()",
+    replace: "void this.run()",
+    test: "test/cluster/NatsExactWrites.test.ts"
+  },
+  {
+    name: "writes that wait go on to a stream that has lost what they are about",
+    file: exactWrites,
+    search: 'if (write.losses !== this.options.losses()) throw new Error("the directory was lost")',
+    replace: "",
+    test: "test/cluster/NatsExactWrites.test.ts"
+  },
+  {
+    name: "writes wait one after the other for an engine that does not answer",
+    file: exactWrites,
+    search: "if (lastSequenceIn(error) === undefined) for",
+    replace: "if (error === 0) for",
+    test: "test/cluster/NatsExactWrites.test.ts"
   },
   {
     name: "a stream whose servers tell that it has no leader is taken for an empty one",

@@ -1,16 +1,14 @@
 import { randomBytes } from "node:crypto"
 import type { Entry, Table } from "../ports/Cluster.js"
 import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
-import { codes, isRefused, lastSequenceIn, type NatsJetStream } from "./NatsJetStream.js"
+import { NatsExactWrites } from "./NatsExactWrites.js"
+import { codes, isRefused, type NatsJetStream } from "./NatsJetStream.js"
 
 /** How long a marker of a removed entry stays: every watch has seen it by then, or has been found broken and started again. */
 const markerMillis = 60_000
 
 /** Markers that wait to be deleted. Those beyond stay until a server reads the table from its start. */
 const maxMarkers = 100_000
-
-/** How often a write is tried again because another entry of the table was changed meanwhile. */
-const maxWrites = 50
 
 /** How many markers are deleted at once. */
 const deletions = 16
@@ -28,6 +26,7 @@ const ownMillis = 30_000
  */
 export class NatsTable {
   private readonly stream: string
+  private readonly exactWrites: NatsExactWrites
   private prefix: string | undefined
   private finding: Promise<string> | undefined
   /** What is added to the numbers of the stream, so that revisions also grow when it is made anew. */
@@ -54,6 +53,12 @@ export class NatsTable {
     private readonly remade: () => void
   ) {
     this.stream = `${word}-${table}`
+    this.exactWrites = new NatsExactWrites({
+      send: ({ expected, subject, value }, last) => jetStream.write(subject, value, expected, last),
+      last: () => this.highest - this.base,
+      saw: (last) => void this.revisionOf(last),
+      losses: () => this.losses
+    })
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -153,24 +158,13 @@ export class NatsTable {
    */
   private async writeExactly(subject: string, value: string | undefined, expected: number): Promise<number> {
     if (expected === 0 || !this.connection.isClustered) return this.jetStream.write(subject, value, expected)
-    let last = Math.max(expected, this.highest - this.base)
-    for (let i = 0; i < maxWrites; i++) {
-      try {
-        // oxlint-disable-next-line no-await-in-loop -- the next one needs the answer
-        return await this.jetStream.write(subject, value, expected, last)
-      } catch (error) {
-        const found = lastSequenceIn(error)
-        if (found === undefined) throw error
-        if (found <= last) {
-          // That of the subject, which has changed, or that of the whole stream, if it was emptied.
-          this.foundAgain().catch(() => {})
-          throw error
-        }
-        last = found
-        this.revisionOf(found)
-      }
+    try {
+      return await this.exactWrites.write({ subject, value, expected })
+    } catch (error) {
+      // The subject has changed, or the stream was emptied.
+      if (isRefused(error, codes.wrongLastSequence)) this.foundAgain().catch(() => {})
+      throw error
     }
-    throw new Error("other nodes change the directory all the time")
   }
 
   private remember(key: string, revision: number): void {

@@ -208,6 +208,28 @@ export const clusterSuite = (name: string, open: OpenEngine) => {
           )
       )
 
+      it.scopedLive("lets all nodes change and remove many entries at once", () =>
+        withNodes((a, b, c) =>
+          Effect.gen(function* () {
+            const nodes = [a, b, c]
+            const swaps = (revisions: ReadonlyArray<number | undefined>, value: string | undefined) =>
+              Effect.forEach(
+                revisions,
+                (revision = -1, index) =>
+                  (nodes[index % 3] ?? a).directory.swap("names", `many-${index}`, revision, value),
+                { concurrency: "unbounded" }
+              )
+            const first = yield* swaps(Array<number>(150).fill(0), "1")
+            const second = yield* swaps(first, "2")
+            const third = yield* swaps(second, undefined)
+            assert.lengthOf(
+              third.filter((revision) => revision !== undefined),
+              150
+            )
+          })
+        )
+      )
+
       it.scopedLive("keeps its tables apart", () =>
         withNodes((a) =>
           Effect.gen(function* () {
