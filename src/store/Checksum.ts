@@ -1,4 +1,4 @@
-import { crc32 } from "node:zlib"
+import * as Crc32 from "./Crc32.js"
 import type { LineRow } from "./SqlQuery.js"
 
 const header = new Float64Array(5)
@@ -17,6 +17,5 @@ export const ofLine = (
   header[3] = line.account
   header[4] = line.flags
   const names = line.recipients === "" ? line.author : `${line.author}\n${line.recipients}`
-  // The body first: zlib ignores the value before it if an empty array has no memory.
-  return crc32(headerBytes, crc32(names, crc32(line.body)))
+  return Crc32.ofBytes(headerBytes, Crc32.ofText(names, Crc32.ofBytes(line.body, 0)))
 }

@@ -54,6 +54,19 @@ const insertLine = `insert into line (${lineColumns.join(", ")}) values (${param
  */
 const insertLines = `insert or fail into line (${lineColumns.join(", ")}) values ${Array(linesAtOnce).fill(`(${parameters})`).join(", ")}`
 
+/** The columns of lines that have nothing in the others. */
+const plainColumns = ["id", "conversation", "seq", "at", "ran", "account", "author", "body", "size", "crc"] as const
+
+/** The same for such lines, which most are: to bind a value takes as long as to put it into the table. */
+const insertPlainLines = `insert or fail into line (flags, recipients, ${plainColumns.join(", ")}) values ${Array(
+  linesAtOnce
+)
+  .fill(`(0, '', ${plainColumns.map(() => "?").join(", ")})`)
+  .join(", ")}`
+
+const isPlain = ({ device, flags, label, recipients }: LineRow): boolean =>
+  flags === 0 && recipients === "" && device === null && label === null
+
 const insertSharing = `insert into line (${lineColumns.join(", ")}, shared) values (${parameters}, ?)`
 
 /** Requests that need no more space than the reserve has. */
@@ -196,23 +209,31 @@ export class SqliteEngine {
   }
 
   private insert(lines: ReadonlyArray<LineRow>) {
-    const width = lineColumns.length
-    let values: Array<SqlValue> = []
+    let together: Array<LineRow> = []
     for (const line of lines) {
       if (line.shared !== null) {
         this.insertSharing(line)
         continue
       }
-      const { account, at, author, body, conversation, crc, device, flags, id, label, ran, recipients, seq, size } =
-        line
-      // In the order of `lineColumns`; not as a loop over them, because this runs for every line.
-      values.push(id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label)
-      if (values.length < linesAtOnce * width) continue
-      this.statement(insertLines).run(...values)
-      values = []
+      together.push(line)
+      if (together.length < linesAtOnce) continue
+      this.insertTogether(together)
+      together = []
     }
-    for (let at = 0; at < values.length; at += width) {
-      this.statement(insertLine).run(...values.slice(at, at + width))
+    for (const line of together) this.statement(insertLine).run(...valuesOf(line))
+  }
+
+  private insertTogether(lines: ReadonlyArray<LineRow>) {
+    const values: Array<SqlValue> = []
+    if (lines.every(isPlain)) {
+      // In the order of `plainColumns`; not as a loop over them, because this runs for every line.
+      for (const { account, at, author, body, conversation, crc, id, ran, seq, size } of lines) {
+        values.push(id, conversation, seq, at, ran, account, author, body, size, crc)
+      }
+      this.statement(insertPlainLines).run(...values)
+    } else {
+      for (const line of lines) values.push(...valuesOf(line))
+      this.statement(insertLines).run(...values)
     }
   }
 
@@ -316,6 +337,12 @@ export class SqliteEngine {
     }
     this.backups.close()
   }
+}
+
+const valuesOf = (line: LineRow): ReadonlyArray<SqlValue> => {
+  const { account, at, author, body, conversation, crc, device, flags, id, label, ran, recipients, seq, size } = line
+  // In the order of `lineColumns`; not as a loop over them, because this runs for every line.
+  return [id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label]
 }
 
 /** Free pages that stay in the file: 4 MiB. */

@@ -1,0 +1,69 @@
+import { crc32 } from "node:zlib"
+
+/**
+ * CRC-32 as zlib computes it (RFC 1952, section 8), faster for short inputs: a call of `zlib.crc32` takes 0.3 µs before
+ * it looks at the first byte, and the parts of a line are short (benchmark: commits of 1000).
+ */
+
+/** Of longer inputs, zlib is faster. */
+const longestHere = 400
+
+/** For each byte, its effect on the checksum with this many bytes after it. */
+const tableWith = (after: number): Int32Array =>
+  Int32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte
+    for (let bit = 0; bit < 8 * (after + 1); bit++) crc = (crc >>> 1) ^ (-(crc & 1) & 0xedb88320)
+    return crc
+  })
+
+// Not in an array, so that V8 knows each of them. All indices below are bytes.
+const after0 = tableWith(0)
+const after1 = tableWith(1)
+const after2 = tableWith(2)
+const after3 = tableWith(3)
+const after4 = tableWith(4)
+const after5 = tableWith(5)
+const after6 = tableWith(6)
+const after7 = tableWith(7)
+
+/**
+ * The checksum of what `before` is the checksum of, and these bytes. It is a number of 32 bits without a sign.
+ */
+export const ofBytes = (bytes: Uint8Array, before: number): number => {
+  const { length } = bytes
+  if (length > longestHere) return crc32(bytes, before)
+  let crc = ~before
+  let at = 0
+  for (; at + 8 <= length; at += 8) {
+    const four =
+      crc ^
+      ((bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24))
+    crc =
+      (after7[four & 0xff] as number) ^
+      (after6[(four >>> 8) & 0xff] as number) ^
+      (after5[(four >>> 16) & 0xff] as number) ^
+      (after4[four >>> 24] as number) ^
+      (after3[bytes[at + 4] as number] as number) ^
+      (after2[bytes[at + 5] as number] as number) ^
+      (after1[bytes[at + 6] as number] as number) ^
+      (after0[bytes[at + 7] as number] as number)
+  }
+  for (; at < length; at++) crc = (crc >>> 8) ^ (after0[(crc ^ (bytes[at] as number)) & 0xff] as number)
+  return ~crc >>> 0
+}
+
+/** The same with the UTF-8 bytes of a text. */
+export const ofText = (text: string, before: number): number => {
+  const { length } = text
+  if (length > longestHere) return crc32(text, before)
+  let crc = ~before
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code > 0x7f) return crc32(text, before)
+    crc = (crc >>> 8) ^ (after0[(crc ^ code) & 0xff] as number)
+  }
+  return ~crc >>> 0
+}
