@@ -370,6 +370,20 @@ export const mutants = [
     test: copies
   },
   {
+    name: "a line that cannot be read makes the conversation unreadable in a database",
+    file: "store/SqlState.ts",
+    search: "const owed = yield* unlessDamaged(this.owed(key, id, account, given, next - 1))",
+    replace: "const owed = yield* this.owed(key, id, account, given, next - 1)",
+    test: "test/store/Postgres-failures.test.ts"
+  },
+  {
+    name: "a last line that cannot be read is taken for one that is not there",
+    file: "store/SqlState.ts",
+    search: "if (yield* isAnyFrom(last + step)) last += step",
+    replace: "if (yield* isAnyFrom(last + step)) last += step - 1",
+    test: "test/store/Postgres-failures.test.ts"
+  },
+  {
     name: "a started server gives the numbers of lost last lines again",
     file: "store/SqlState.ts",
     search: "Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1",

@@ -169,7 +169,7 @@ export const mutants = [
   {
     name: "a damaged line takes those beside it along, in a shared database",
     file: "store/PostgresEngine.ts",
-    search: ' || codeOf(cause) === "25P02"',
+    search: " || isAborted(error)",
     replace: "",
     test: "test/store/Postgres-failures.test.ts"
   },

@@ -244,7 +244,7 @@ export const mutants = [
   {
     name: "a line to a room reads all of its members",
     file: "store/SqlState.ts",
-    search: 'if (head.key.kind !== "room") yield* this.loadMembers(head)',
+    search: 'head.key.kind === "room" || (yield* this.loadMembers(head))',
     replace: "yield* this.loadMembers(head)",
     test: tables
   },

@@ -40,6 +40,8 @@ export class PostgresEngine {
   private isClosed = false
   private backoff = 0
   private retryAt = 0
+  /** Damage that a query has met. In a transaction, all later queries fail because of it. */
+  private damage: StoreError | undefined
 
   constructor(private readonly options: PostgresEngineOptions) {
     const { limits, server } = options
@@ -180,6 +182,7 @@ export class PostgresEngine {
   /** With one lock for all servers of the store: numbers have no holes, and totals are right. */
   private async transaction<A>(connection: PostgresConnection, sql: () => Sql<A>): Promise<A> {
     let committing: { readonly transaction: Transaction; readonly result: A } | undefined
+    this.damage = undefined
     try {
       await connection.execute("begin")
       const [row] = await connection.execute(
@@ -199,7 +202,7 @@ export class PostgresEngine {
         void connection.close()
         if (await this.hasCommitted(committing.transaction)) return committing.result
       } else if (!connection.isBroken) await connection.execute("rollback").catch(() => (connection.isBroken = true))
-      throw error
+      throw isAborted(error) ? (this.damage ?? error) : error
     }
   }
 
@@ -233,7 +236,9 @@ export class PostgresEngine {
         if ("lines" in step.value) await connection.insert(step.value.lines)
         else rows = await connection.query(step.value)
       } catch (error) {
-        step = sql.throw(toFailure(error)) // a request that reads can go on after damage (`unlessDamaged`)
+        const failure = toFailure(error)
+        if (failure.reason === "damaged") this.damage = failure
+        step = sql.throw(failure) // a request that reads can go on after damage (`unlessDamaged`)
         continue
       }
       step = sql.next(rows)
@@ -294,9 +299,11 @@ const isAway = (error: unknown): boolean => {
 
 /** Whether a transaction has met damage, or went on after it had: then Postgres refuses everything else. */
 const metDamage = (error: unknown): boolean => {
-  const { cause, reason } = toFailure(error)
-  return reason === "damaged" || codeOf(cause) === "25P02"
+  return toFailure(error).reason === "damaged" || isAborted(error)
 }
+
+/** Whether a query came after one that had ended its transaction by failing. */
+const isAborted = (error: unknown): boolean => codeOf(toFailure(error).cause) === "25P02"
 
 const toFailure = (error: unknown): StoreError => {
   if (error instanceof StoreError) return error

@@ -278,12 +278,12 @@ export class SqlState {
       id
     )
     if (found === undefined) return undefined
-    const last = yield* row<{ seq: number; at: number }>(
-      "select seq, at from line where conversation = ? order by seq desc limit 1",
-      id
-    )
     const members = new Map<AccountId, SqlMember>()
     const { first, kind } = found
+    const lastLine = yield* unlessDamaged(
+      row<{ seq: number; at: number }>("select seq, at from line where conversation = ? order by seq desc limit 1", id)
+    )
+    const last = lastLine === damage ? { seq: yield* this.lastNumber(id, first), at: 0 } : lastLine
     const next = Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1
     const head: Head = {
       id,
@@ -295,9 +295,28 @@ export class SqlState {
       members
     }
     // Those of a room may be thousands, and nothing is owed to them.
-    if (head.key.kind !== "room") yield* this.loadMembers(head)
-    this.keep(head)
+    const isCounted = head.key.kind === "room" || (yield* this.loadMembers(head))
+    if (lastLine !== damage && isCounted) this.keep(head)
     return head
+  }
+
+  /**
+   * The number of a conversation's last line if that line cannot be read: it is damaged then, and not the conversation. A
+   * query for the first line from a number on fails only if there is such a line.
+   */
+  private *lastNumber(id: ConversationId, first: number): Sql<number> {
+    const readFrom = (seq: number) =>
+      row("select seq, at from line where conversation = ? and seq >= ? order by seq limit 1", id, seq)
+    const isAnyFrom = function* (seq: number): Sql<boolean> {
+      return (yield* unlessDamaged(readFrom(seq))) !== undefined
+    }
+    let step = 1
+    for (; yield* isAnyFrom(first + step); step *= 2) {
+      if (step > mostLines) yield* readFrom(first + step) // fails: the index cannot be read either
+    }
+    let last = first
+    for (step /= 2; step >= 1; step /= 2) if (yield* isAnyFrom(last + step)) last += step
+    return last
   }
 
   /** The highest number that is known to be missing in a conversation; 0 if none is. */
@@ -308,15 +327,20 @@ export class SqlState {
     return last === damage ? 0 : last
   }
 
-  private *loadMembers({ id, key, members, next }: Head): Sql<void> {
+  /** Whether all that is owed to them could be counted: a damaged line cannot be. */
+  private *loadMembers({ id, key, members, next }: Head): Sql<boolean> {
+    let isCounted = true
     for (const member of yield* rows<{ account: AccountId; since: number; read: number; given: number }>(
       "select account, since, read, given from member where conversation = ? order by account",
       id
     )) {
       const { account, given, read, since } = member
-      const owed = yield* this.owed(key, id, account, given, next - 1)
-      members.set(account, { since, read, isReadDirty: false, given, waiting: owed.lines, waitingBytes: owed.bytes })
+      const owed = yield* unlessDamaged(this.owed(key, id, account, given, next - 1))
+      const { lines, bytes } = owed === damage ? { lines: 0, bytes: 0 } : owed
+      if (owed === damage) isCounted = false
+      members.set(account, { since, read, isReadDirty: false, given, waiting: lines, waitingBytes: bytes })
     }
+    return isCounted
   }
 
   /** The head of a room that has not ended. */
@@ -447,6 +471,9 @@ export class SqlState {
     return heads
   }
 }
+
+/** More lines than any conversation has. */
+const mostLines = 2 ** 40
 
 /** Heads in memory, of a few hundred bytes each, and as many ids. */
 const maxHeads = 50_000

@@ -208,5 +208,43 @@ withPostgres((database) => {
           )
         })
     )
+
+    it.scopedLive("with rows of which nothing can be read has all others, and the check says which these are", () =>
+      Effect.gen(function* () {
+        const schema = database.newSchema()
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* database.open(schema)
+            const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
+            for (let number = 1; number <= 9; number++) {
+              yield* append(store, line(Keys.between(alice, bob), alice, `word ${number}`))
+            }
+          })
+        )
+        yield* database.executing(schema)(
+          `create function damaged() returns bytea language plpgsql stable as
+           $$ begin raise exception 'invalid page in block 7' using errcode = 'XX001'; end $$`,
+          "alter table line rename to rows_of_line",
+          `create view line as select id, conversation, seq, ran, author, flags, recipients, crc, device, label, shared,
+             case when seq in (3, 4, 9) then damaged() else body end as body,
+             case when seq in (3, 4, 9) then length(damaged()) else at end as at,
+             case when seq in (3, 4, 9) then length(damaged()) else size end as size
+           , account from rows_of_line`
+        )
+        const store = yield* database.open(schema)
+        const reader = 1 as AccountId
+        const page = yield* store.page({ conversation: Keys.between(reader, 2 as AccountId), reader, limit: 100 })
+        assert.deepStrictEqual([page.lines.map(({ seq }) => seq), page.last], [[1, 2, 5, 6, 7, 8], 9])
+        const faults = yield* store.check
+        const it = "conversation 1 (alice and bob)"
+        assert.includeMembers(
+          [...faults],
+          [`lines 3 to 4 of ${it} cannot be read`, `lines 9 to 9 of ${it} cannot be read`]
+        )
+        assert.notInclude(faults, `${it} cannot be read`)
+        const refused = yield* Effect.flip(append(store, line(Keys.between(reader, 2 as AccountId), reader, "more")))
+        assert.strictEqual(refused.reason, "damaged")
+      })
+    )
   })
 })
