@@ -7,6 +7,27 @@ const elsewhere = "rooms/RoomsElsewhere.ts"
 
 export const mutants = [
   {
+    name: "a room of guests ends when a server takes others for lost, or they it",
+    file: "rooms/Rooms.ts",
+    search: "if (elsewhere.isLosing) abandoned.add(room)",
+    replace: "if (elsewhere.isLosing && room.last < 0) abandoned.add(room)",
+    test: kept
+  },
+  {
+    name: "a room that only guests of a lost server were in never ends",
+    file: "rooms/Rooms.ts",
+    search: "notices.run, endEmptyLater, endAbandoned]",
+    replace: "notices.run, endEmptyLater]",
+    test: kept
+  },
+  {
+    name: "a room ends that an account has entered at another server",
+    file: "rooms/RoomChanges.ts",
+    search: "this.store.rooms.end(room.id, this.isShared)",
+    replace: "this.store.rooms.end(room.id)",
+    test: kept
+  },
+  {
     name: "a change of this server is taken after those of others that the store has later",
     file: changes,
     search: "unread.slice(0, own + 1)",

@@ -200,7 +200,7 @@ export const telling = (plain: StoreService, tell: Effect.Effect<void>): StoreSe
       ...rooms,
       change: (...change) => told(rooms.change(...change)),
       create: (room) => told(rooms.create(room)),
-      end: (room) => told(rooms.end(room)),
+      end: (...room) => told(rooms.end(...room)),
       invite: (...invitation) => told(rooms.invite(...invitation)),
       join: (...member) => told(rooms.join(...member)),
       leave: (...member) => told(rooms.leave(...member)),

@@ -90,8 +90,10 @@ export interface StoreRooms {
   /**
    * Ends a room. Nobody can read its lines from now on; they are deleted by the next steps of `retain`. False if there
    * is no such room.
+   *
+   * @param ifEmpty whether it stays if an account is a member, as another server may know; false then. Default: false
    */
-  readonly end: (room: ConversationId) => Effect.Effect<boolean, StoreError>
+  readonly end: (room: ConversationId, ifEmpty?: boolean) => Effect.Effect<boolean, StoreError>
 }
 
 /**

@@ -44,7 +44,9 @@ export class RoomChanges {
     /** In the broker's turn: the store has ended a room. */
     readonly ended: (room: Room) => void,
     /** Run between a change in the store and in memory. */
-    private readonly beforeOwn: Effect.Effect<void>
+    private readonly beforeOwn: Effect.Effect<void>,
+    /** Whether other servers change the store as well. */
+    private readonly isShared: boolean
   ) {}
 
   make<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
@@ -76,7 +78,7 @@ export class RoomChanges {
     this.ending.delete(room)
   }
 
-  /** In the broker's turn: another server has ended a room. */
+  /** In the broker's turn: the store has ended a room, also for another server. */
   endedElsewhere(room: Room) {
     this.ending.delete(room)
     this.stuck.delete(room)
@@ -148,11 +150,12 @@ export class RoomChanges {
   private endOne(room: Room): Effect.Effect<void, StoreError> {
     const flushed = Effect.suspend(() => this.inletOf(room)?.flushed ?? Effect.void)
     return flushed.pipe(
-      Effect.zipRight(this.store.rooms.end(room.id)),
-      Effect.zipRight(
+      Effect.zipRight(this.store.rooms.end(room.id, this.isShared)),
+      Effect.flatMap((isEnded) =>
         this.broker.inTurn(() => {
-          this.ending.delete(room)
-          this.ended(room)
+          // An account has entered it at another server, or that one has ended it: the log of changes says which.
+          if (isEnded || !this.isShared) return this.endedElsewhere(room)
+          return this.keep(room)
         })
       )
     )

@@ -10,6 +10,7 @@ import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
 import * as RoomName from "../protocol/RoomName.js"
+import { AbandonedRooms } from "./AbandonedRooms.js"
 import { memberOf, type Room } from "./Room.js"
 import { RoomChanges } from "./RoomChanges.js"
 import * as RoomOperations from "./RoomOperations.js"
@@ -36,8 +37,11 @@ export interface Rooms {
   readonly operations: RoomOperations.RoomOperations
 }
 
-/** After its start, a server that shares its store waits for this long until it ends the rooms that nobody is in. */
-const emptyDelay = "10 seconds"
+/**
+ * A server that shares its store waits for at least this long, after its start or the loss of another server, until it ends
+ * the rooms that nobody is in: their guests may be at a server that is cut off for a moment, as may this one.
+ */
+const emptyDelay = "1 minute"
 
 /** Loads all rooms. Fails if the store does not answer. */
 export const make = (options: RoomsOptions): Effect.Effect<Rooms, StoreError> =>
@@ -85,6 +89,7 @@ const started = (
     const waitMillis = manners.write(writer, slowMillis)
     return waitMillis > 0 ? { _tag: "Returned", reason: "slow-mode", retryMillis: waitMillis } : undefined
   }
+  const abandoned = new AbandonedRooms()
   const notices = new RoomNotices(broker)
   const changes = new RoomChanges(
     broker,
@@ -96,7 +101,8 @@ const started = (
       inlets.get(room)?.end()
       inlets.delete(room)
     },
-    host.beforeOwn
+    host.beforeOwn,
+    store.sharing !== undefined
   )
   const elsewhere = new RoomsElsewhere({ others: host.others, index, membership: () => membership, notices })
   const membership: RoomMembership = new RoomMembership({
@@ -105,7 +111,10 @@ const started = (
     notices,
     elsewhere,
     nameOf: (member) => nameOf({ accounts }, member),
-    isEmpty: (room) => changes.end(room)
+    isEmpty: (room) => {
+      if (elsewhere.isLosing) abandoned.add(room)
+      else changes.end(room)
+    }
   })
   const context: RoomsContext = {
     host,
@@ -125,8 +134,8 @@ const started = (
       })
   }
   // Only guests were in them when the server stopped.
-  const endEmpty = () => {
-    for (const room of index.all) if (room.members.size === 0) changes.end(room)
+  const endEmpty = (rooms: Iterable<Room> = index.all) => {
+    for (const room of rooms) if (room.members.size === 0 && index.withId(room.id) === room) changes.end(room)
   }
   if (store.sharing === undefined) endEmpty()
   // By then the other servers have told which guests are in them.
@@ -152,7 +161,17 @@ const started = (
   const endEmptyLater =
     store.sharing === undefined
       ? Effect.void
-      : hasResumed.await.pipe(Effect.zipRight(Effect.sleep(emptyDelay)), Effect.zipRight(broker.inTurn(endEmpty)))
+      : hasResumed.await.pipe(
+          Effect.zipRight(Effect.sleep(emptyDelay)),
+          Effect.zipRight(broker.inTurn(() => endEmpty()))
+        )
+  const endAbandoned = Effect.forever(
+    abandoned.some.pipe(
+      Effect.zipRight(broker.inTurn(() => abandoned.take())),
+      Effect.tap(() => Effect.sleep(emptyDelay)),
+      Effect.flatMap((rooms) => broker.inTurn(() => endEmpty(rooms)))
+    )
+  )
   const feature: RoomsFeature = {
     commands: RoomCommands.make(context),
     resolvers: [
@@ -168,7 +187,7 @@ const started = (
       const { maxRoomsPerClient, mode } = settings.current
       return { rooms: mode, "max-rooms": `${maxRoomsPerClient}`, "max-topic": `${maxTopicLength}` }
     },
-    run: Effect.all([changes.run(host.failed), notices.run, endEmptyLater], {
+    run: Effect.all([changes.run(host.failed), notices.run, endEmptyLater, endAbandoned], {
       concurrency: "unbounded",
       discard: true
     }),

@@ -26,6 +26,8 @@ export class RoomsElsewhere {
   private readonly guests = new Map<OtherServer["id"], Map<ConversationId, GuestsInRoom>>()
   /** Rooms of which a server is told all guests that are here, once it takes messages again. */
   private readonly behind = new Map<OtherServer, Set<ConversationId>>()
+  /** Whether guests are leaving because their server is lost: they may come back with it. */
+  isLosing = false
   private readonly numbers = new WeakMap<Peer, number>()
   private lastNumber = 0
 
@@ -204,7 +206,9 @@ export class RoomsElsewhere {
     this.behind.delete(server)
     const rooms = this.guests.get(server.id)
     this.guests.delete(server.id)
+    this.isLosing = true
     for (const [room, guests] of rooms ?? []) for (const guest of guests.values()) this.exit(room, guest, null)
+    this.isLosing = false
   }
 }
 

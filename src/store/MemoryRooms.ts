@@ -69,9 +69,9 @@ export const make = (state: MemoryState, sharing?: MemorySharing): StoreRooms =>
     return true
   }
 
-  const end = (id: ConversationId): boolean => {
+  const end = (id: ConversationId, ifEmpty = false): boolean => {
     const conversation = state.room(id)
-    if (conversation === undefined) return false
+    if (conversation === undefined || (ifEmpty && conversation.members.size > 0)) return false
     for (const account of conversation.members.keys()) remove(state, conversation, account)
     state.end(conversation)
     sharing?.add({ _tag: "RoomEnded", room: id })
@@ -86,7 +86,7 @@ export const make = (state: MemoryState, sharing?: MemorySharing): StoreRooms =>
     leave: (room, account, by) => Effect.sync(() => leave(room, account, by)),
     invite: (room, account, by) => Effect.sync(() => invite(room, account, by)),
     uninvite: (room, account) => Effect.sync(() => uninvite(room, account)),
-    end: (room) => Effect.sync(() => end(room))
+    end: (room, ifEmpty) => Effect.sync(() => end(room, ifEmpty))
   }
 }
 

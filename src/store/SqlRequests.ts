@@ -97,7 +97,7 @@ export const requests = {
     SqlRooms.invite(state, room, account, by)
   ),
   uninvite: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.uninvite(state, room, account)),
-  endRoom: writes((state, _, room: ConversationId) => SqlRooms.end(state, room)),
+  endRoom: writes((state, _, room: ConversationId, ifEmpty?: boolean) => SqlRooms.end(state, room, ifEmpty)),
 
   changes: reads((_state, _, after: number) => SqlChanges.after(after)),
   latestChange: reads(() => SqlChanges.latest()),

@@ -197,9 +197,9 @@ function* withdraw(id: ConversationId, account: AccountId): Sql<boolean> {
 }
 
 /** `StoreRooms.end`. Its lines may be thousands, which would delay other requests: retention deletes them. */
-export function* end(state: SqlState, id: ConversationId): Sql<boolean> {
+export function* end(state: SqlState, id: ConversationId, ifEmpty = false): Sql<boolean> {
   const head = yield* state.room(id)
-  if (head === undefined) return false
+  if (head === undefined || (ifEmpty && (yield* hasMembers(id)))) return false
   yield* run(
     `delete from cursor where (account, device, conversation) in
        (select m.account, d.name, m.conversation from member m join device d on d.account = m.account where m.conversation = ?)`,
@@ -214,6 +214,11 @@ export function* end(state: SqlState, id: ConversationId): Sql<boolean> {
   state.ended(head)
   yield* SqlChanges.add(state, { _tag: "RoomEnded", room: id })
   return true
+}
+
+function* hasMembers(id: ConversationId): Sql<boolean> {
+  const member = yield* row("select account from member where conversation = ? and joined > 0 limit 1", id)
+  return member !== undefined
 }
 
 /** Rooms whose rows do not fit together. */

@@ -73,7 +73,7 @@ export const make = (database: SqlDatabase): StoreService => {
       leave: (room, account, by) => call("leaveRoom", room, account, by),
       invite: (room, account, by) => call("invite", room, account, by),
       uninvite: (room, account) => call("uninvite", room, account),
-      end: (room) => call("endRoom", room)
+      end: (room, ifEmpty) => call("endRoom", room, ifEmpty)
     },
     configure: (limits) => call("configure", toSqlLimits(limits)),
     retain: (held) => call("retain", new Map(held.map(({ after, conversation }) => [conversation, after]))),

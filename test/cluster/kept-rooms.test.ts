@@ -17,8 +17,11 @@ const notices = (lines: ReadonlyArray<string>) =>
 const started = Effect.gen(function* () {
   /** While closed, node a cannot read the log of changes. */
   const isReading = yield* Effect.makeLatch(true)
+  /** While closed, node a cannot end rooms. */
+  const isEnding = yield* Effect.makeLatch(true)
   const reading = ({ sharing: plain, ...store }: StoreService): StoreService => ({
     ...store,
+    rooms: { ...store.rooms, end: (...room) => Effect.zipRight(isEnding.await, store.rooms.end(...room)) },
     sharing: plain && { ...plain, changes: (after) => Effect.zipRight(isReading.await, plain.changes(after)) }
   })
   const nodes = yield* startKeptNodes(["a", "b"], {
@@ -29,7 +32,7 @@ const started = Effect.gen(function* () {
   const bob = yield* account(nodes.b, "bob", "receipts")
   yield* ask(alice, "/join #ops")
   yield* settle
-  return { ...nodes, alice, bob, isReading }
+  return { ...nodes, alice, bob, isEnding, isReading }
 })
 
 describe("a room on several nodes", () => {
@@ -180,12 +183,63 @@ describe("a room on several nodes", () => {
         "* room #guests members=1 last=0",
         "* end rooms count=2"
       ])
+      yield* passes(61_000)
       cluster.lose(cluster.node("b"))
       yield* told
       assert.deepStrictEqual(notices(alice.received).slice(-1), ["* left #ops gina"])
+      assert.lengthOf(yield* ask(mia, "/rooms"), 3)
+      yield* passes(60_000)
       assert.deepStrictEqual(heads(yield* ask(mia, "/rooms")), [
         "* room #ops members=1 last=0 owner=alice",
         "* end rooms count=1"
+      ])
+    })
+  )
+
+  for (const [which, at, away] of [
+    ["a node comes back", "b", "b"],
+    ["another node comes back", "a", "b"]
+  ] as const)
+    it.scoped(`of guests goes on when ${which} that was taken for lost`, () =>
+      Effect.gen(function* () {
+        const { cluster, ...nodes } = yield* started
+        const gina = yield* nodes[at].join("gina")
+        yield* ask(gina, "/hello", "/join #guests", "#guests: one")
+        yield* settle
+        const node = cluster.node(away)
+        node.suspend()
+        cluster.lose(node)
+        yield* passes(50_000)
+        node.rebear()
+        node.resume()
+        yield* passes(120_000)
+        assert.deepStrictEqual(heads(yield* ask(gina, "/rooms")).slice(1), [
+          "* room #guests members=1 last=1 in=yes",
+          "* end rooms count=2"
+        ])
+        assert.deepStrictEqual(notices(gina.received), [])
+        assert.lengthOf(yield* ask(nodes.bob, "/rooms"), 3)
+      })
+    )
+
+  it.scoped("goes on for an account that enters it while its last guest leaves another node", () =>
+    Effect.gen(function* () {
+      const { a, bob, cluster, isEnding } = yield* started
+      const gina = yield* a.join("gina")
+      yield* ask(gina, "/hello", "/join #guests", "#guests: one")
+      yield* settle
+      yield* isEnding.close
+      cluster.node("b").hold()
+      yield* ask(gina, "/leave #guests")
+      yield* ask(bob, "/join #guests")
+      cluster.node("b").letGo()
+      yield* settle
+      yield* isEnding.open
+      yield* passes(2_000)
+      assert.deepStrictEqual(heads(yield* ask(bob, "/rooms")).slice(1, 2), ["* room #guests members=1 last=1 in=yes"])
+      assert.deepStrictEqual(heads(yield* ask(gina, "/rooms")).slice(1), [
+        "* room #guests members=1 last=1",
+        "* end rooms count=2"
       ])
     })
   )

@@ -97,6 +97,8 @@ const unproved: Record<string, string> = {
   "Connections stay, and what waits":
     "test/cluster/faults.test.ts: writes no message, and goes on where it stood; keeps the connections of clients that read",
   "When the node reaches the others again": "as above",
+  "A room in which only guests of a lost node":
+    "test/cluster/kept-rooms.test.ts: loses the guests of a node that is lost, and ends where nobody is left",
   "If it was taken for lost meanwhile,": "test/cluster/faults.test.ts: writes nothing more of the others",
   "A device that has logged in at another node by now gets":
     "test/cluster/kept-devices.test.ts: has each device once after a node was taken for lost and comes back",

@@ -103,6 +103,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         assert.isTrue(yield* rooms.invite(id, alice))
         assert.isTrue(yield* rooms.uninvite(id, alice))
         assert.deepInclude(yield* roomOf(one.store, id), { owner: bob, members: [bob], isLocked: true })
+        assert.isFalse(yield* rooms.end(id, true))
         assert.isTrue(yield* rooms.end(id))
         const page = yield* logged(other.sharing, from)
         assert.deepEqual(

@@ -1,0 +1,27 @@
+import * as Effect from "effect/Effect"
+import type { Room } from "./Room.js"
+
+/** Rooms in which only guests of servers were that are lost. They end later, unless somebody is in them by then. */
+export class AbandonedRooms {
+  private rooms = new Set<Room>()
+  private readonly hasSome = Effect.unsafeMakeLatch(false)
+
+  /** Waits until there are some. */
+  get some(): Effect.Effect<void> {
+    return this.hasSome.await
+  }
+
+  /** In the broker's turn. */
+  add(room: Room) {
+    this.rooms.add(room)
+    this.hasSome.unsafeOpen()
+  }
+
+  /** In the broker's turn: those that there are until now. */
+  take(): ReadonlySet<Room> {
+    const { rooms } = this
+    this.rooms = new Set()
+    this.hasSome.unsafeClose()
+    return rooms
+  }
+}
