@@ -97,7 +97,7 @@ export const forget = (
     )
 
 /** How a device is opened. */
-export interface Opening {
+export interface DeviceOpening {
   /** Whether it must exist. */
   readonly isKnown?: boolean
   /** Whether nobody connects as it. */
@@ -116,7 +116,7 @@ export const openDevice = (
   accounts: AccountsContext,
   account: KnownAccount,
   device: string,
-  opening: Opening = {}
+  opening: DeviceOpening = {}
 ): Effect.Effect<OpenedDevice, StoreError> => {
   const id = { account: account.id, device }
   const open = (asked: number, takeFrom?: string): Effect.Effect<OpenedDevice, StoreError> =>

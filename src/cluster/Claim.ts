@@ -1,5 +1,5 @@
 /** Who has a name: the value of its entry in the directory. */
-export interface Claim {
+export interface NameClaim {
   readonly node: string
   readonly incarnation: string
   /** In wire form. */
@@ -11,10 +11,10 @@ export const keyOf = (likeness: string): string => Buffer.from(likeness, "utf8")
 
 export const likenessOf = (key: string): string => Buffer.from(key, "hex").toString("utf8")
 
-export const show = ({ incarnation, name, node }: Claim): string => `${node} ${incarnation} ${name}`
+export const show = ({ incarnation, name, node }: NameClaim): string => `${node} ${incarnation} ${name}`
 
 /** Undefined if it is none. */
-export const parse = (value: string): Claim | undefined => {
+export const parse = (value: string): NameClaim | undefined => {
   const [, node, incarnation, name] = /^([a-z0-9-]{1,32}) ([0-9a-f]{16}) (.+)$/s.exec(value) ?? []
   return node === undefined || incarnation === undefined || name === undefined ? undefined : { node, incarnation, name }
 }

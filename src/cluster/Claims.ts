@@ -1,14 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Exit from "effect/Exit"
-import { ClusterUnavailable, type Directory, type Entry } from "../ports/Cluster.js"
+import { type ClusterDirectory, ClusterUnavailable, type Entry } from "../ports/Cluster.js"
 import * as Claim from "./Claim.js"
 import type { Claimed } from "./Nodes.js"
 
 export interface ClaimsOptions {
   /** The name of this node. */
   readonly self: string
-  readonly directory: Directory
+  readonly directory: ClusterDirectory
   /** The incarnation of this node. */
   readonly incarnation: () => string
   /** Whether it may claim names. */
@@ -210,7 +210,7 @@ export class Claims {
    * Whether a claim is of this incarnation or an earlier one. Later ones are of another process that has replaced this
    * one.
    */
-  private isPast(claim: Claim.Claim | undefined): boolean {
+  private isPast(claim: Claim.NameClaim | undefined): boolean {
     return claim?.node === this.options.self && claim.incarnation <= this.options.incarnation()
   }
 

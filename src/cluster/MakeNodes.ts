@@ -14,7 +14,7 @@ import { NamesElsewhere } from "./NamesElsewhere.js"
 import { acknowledgeAfter, NodeLink, type Received } from "./NodeLink.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
-import type { Peer } from "./Peer.js"
+import type { PeerNode } from "./PeerNode.js"
 import { protocolVersion } from "./ProtocolVersion.js"
 import { Sweep } from "./Sweep.js"
 import { takeLease } from "./TakeLease.js"
@@ -319,7 +319,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
     if (peer !== undefined) this.links.get(peer)?.take(received)
   }
 
-  private readonly appeared = (peer: Peer) => {
+  private readonly appeared = (peer: PeerNode) => {
     const { events, windowBytes } = this.options
     const link: NodeLink<Content> = new NodeLink(
       { self: this.membership.incarnation, other: peer.incarnation, windowBytes, now: this.time.now },
@@ -354,7 +354,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
     for (const link of links) link.acknowledge()
   }
 
-  private readonly lost = (peer: Peer) => {
+  private readonly lost = (peer: PeerNode) => {
     const link = this.links.get(peer)
     this.links.delete(peer)
     if (link !== undefined) {

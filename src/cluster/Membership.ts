@@ -1,9 +1,9 @@
 import * as Either from "effect/Either"
 import type * as Effect from "effect/Effect"
-import type { ClusterUnavailable, Directory, Entry } from "../ports/Cluster.js"
+import type { ClusterDirectory, ClusterUnavailable, Entry } from "../ports/Cluster.js"
 import * as Frame from "./Frame.js"
 import * as Incarnation from "./Incarnation.js"
-import { Peer } from "./Peer.js"
+import { PeerNode } from "./PeerNode.js"
 import { protocolVersion } from "./ProtocolVersion.js"
 import * as Term from "./Term.js"
 import { WakeUp } from "./WakeUp.js"
@@ -18,7 +18,7 @@ export interface MembershipOptions {
   /** The name of this node. */
   readonly self: string
   readonly term: Term.Term
-  readonly directory: Directory
+  readonly directory: ClusterDirectory
   readonly ask: Ask
   readonly broadcast: (frame: Uint8Array) => void
   readonly isUp: () => boolean
@@ -28,8 +28,8 @@ export interface MembershipOptions {
 }
 
 export interface MembershipEvents {
-  readonly appeared: (peer: Peer) => void
-  readonly lost: (peer: Peer) => void
+  readonly appeared: (peer: PeerNode) => void
+  readonly lost: (peer: PeerNode) => void
   /** Called in the broker's turn. From now on `isSuspended` is true until `resumed`. */
   readonly suspended: () => void
   readonly resumed: () => void
@@ -47,7 +47,7 @@ export interface MembershipEvents {
 
 /** What this node has learnt of another one: its latest incarnation. */
 interface Known extends Pick<Incarnation.Lease, "incarnation" | "isAlive" | "termMillis"> {
-  readonly peer: Peer | undefined
+  readonly peer: PeerNode | undefined
 }
 
 /** Heartbeats sent, for which an answer still counts: those of more than five terms. */
@@ -64,7 +64,7 @@ const beatsKept = 64
 export class Membership {
   incarnation = Incarnation.after(undefined, 0, () => 0)
   private readonly known = new Map<string, Known>()
-  private readonly byIncarnation = new Map<string, Peer>()
+  private readonly byIncarnation = new Map<string, PeerNode>()
 
   private revision = 0
   private renewedAt = -Infinity
@@ -93,12 +93,12 @@ export class Membership {
     this.wakeUp = new WakeUp(options.now, options.wall, options.term.bury, options.term.nap)
   }
 
-  get peers(): Iterable<Peer> {
+  get peers(): Iterable<PeerNode> {
     return this.byIncarnation.values()
   }
 
   /** The other node of this incarnation, if it is part of the cluster. */
-  peerOf(incarnation: string): Peer | undefined {
+  peerOf(incarnation: string): PeerNode | undefined {
     return this.byIncarnation.get(incarnation)
   }
 
@@ -373,7 +373,7 @@ export class Membership {
 
   private add(name: string, { incarnation, termMillis }: Pick<Incarnation.Lease, "incarnation" | "termMillis">) {
     const { now, term } = this.options
-    const peer = new Peer(name, incarnation, Term.longer(term, termMillis), now())
+    const peer = new PeerNode(name, incarnation, Term.longer(term, termMillis), now())
     this.known.set(name, { incarnation, isAlive: true, termMillis, peer })
     this.byIncarnation.set(incarnation, peer)
     this.events.appeared(peer)
@@ -384,14 +384,14 @@ export class Membership {
    * directory: a renewal that begins now makes that one fail, and only then the grants of the others are enough again.
    * A node that has left in order (`hasLeft`) has none on its way.
    */
-  private lose(peer: Peer, hasLeft: boolean) {
+  private lose(peer: PeerNode, hasLeft: boolean) {
     if (!this.byIncarnation.delete(peer.incarnation)) return
     if (!hasLeft) this.lossAt = this.options.now()
     this.events.lost(peer)
   }
 
   /** The lease of another node was renewed. */
-  private moved(peer: Peer | undefined, revision: number) {
+  private moved(peer: PeerNode | undefined, revision: number) {
     if (peer === undefined) return
     if (peer.burial !== undefined && peer.burial.revision !== revision) peer.burial = undefined
     const { suspicion } = peer
@@ -400,7 +400,7 @@ export class Membership {
   }
 
   /** Buries a node that is silent for long enough. */
-  private watch(peer: Peer, isSuspended: boolean) {
+  private watch(peer: PeerNode, isSuspended: boolean) {
     const { bury, slowBury, suspect, write, beat } = peer.term
     if (peer.burial !== undefined) return this.resolve(peer, peer.burial, isSuspended)
     const now = this.options.now()
@@ -414,7 +414,7 @@ export class Membership {
     this.bury(peer, peer.burial)
   }
 
-  private suspect(peer: Peer) {
+  private suspect(peer: PeerNode) {
     if (peer.isBeingRead) return
     peer.isBeingRead = true
     this.readLease(peer.name, (answer) => {
@@ -429,7 +429,7 @@ export class Membership {
     })
   }
 
-  private bury(peer: Peer, burial: NonNullable<Peer["burial"]>) {
+  private bury(peer: PeerNode, burial: NonNullable<PeerNode["burial"]>) {
     burial.isAsked = true
     const dead = { incarnation: peer.incarnation, isAlive: false, termMillis: peer.term.bury }
     this.swapLease(
@@ -459,7 +459,7 @@ export class Membership {
   }
 
   /** Reads whether a burial was done. At the same revision it may still be on its way, so it is asked for again. */
-  private resolve(peer: Peer, burial: NonNullable<Peer["burial"]>, isSuspended: boolean) {
+  private resolve(peer: PeerNode, burial: NonNullable<PeerNode["burial"]>, isSuspended: boolean) {
     if (burial.isAsked) return
     burial.isAsked = true
     this.readLease(peer.name, (answer) => {

@@ -1,12 +1,12 @@
 import type { Entry } from "../ports/Cluster.js"
 import * as Claim from "./Claim.js"
-import type { Peer } from "./Peer.js"
+import type { PeerNode } from "./PeerNode.js"
 
 export interface NamesElsewhereOptions {
   readonly self: string
-  readonly peerOf: (incarnation: string) => Peer | undefined
+  readonly peerOf: (incarnation: string) => PeerNode | undefined
   /** A name can be addressed at this node now, or at none. */
-  readonly moved: (name: string, peer: Peer | undefined) => void
+  readonly moved: (name: string, peer: PeerNode | undefined) => void
   /** An entry of this node. */
   readonly own: (entry: Entry) => void
   /** Every entry of this node that there was since the watch started again has this key. */
@@ -16,7 +16,7 @@ export interface NamesElsewhereOptions {
 /** How long names are kept that the engine has lost, in ticks: their nodes claim them again meanwhile. A term is 12. */
 const keptTicks = 12
 
-interface Known extends Claim.Claim {
+interface Known extends Claim.NameClaim {
   readonly revision: number
 }
 
@@ -27,7 +27,7 @@ export class NamesElsewhere {
   /** The keys of an incarnation. */
   private readonly keys = new Map<string, Set<string>>()
   /** By name. */
-  private readonly present = new Map<string, Peer>()
+  private readonly present = new Map<string, PeerNode>()
   /** The keys that the watch has not told again since it started again. */
   private stale: Set<string> | undefined = undefined
   /** The keys that the engine has lost, and for how many ticks they are still kept. */
@@ -43,11 +43,11 @@ export class NamesElsewhere {
   private toldUpTo = 0
   private latest = 0
   /** Where the names that have moved since the beginning of `atOnce` were before; undefined outside of it. */
-  private movedFrom: Map<string, Peer | undefined> | undefined = undefined
+  private movedFrom: Map<string, PeerNode | undefined> | undefined = undefined
 
   constructor(private readonly options: NamesElsewhereOptions) {}
 
-  where(name: string): Peer | undefined {
+  where(name: string): PeerNode | undefined {
     return this.present.get(name)
   }
 
@@ -166,7 +166,7 @@ export class NamesElsewhere {
     if (next !== undefined) this.show(next.name, this.options.peerOf(next.incarnation))
   }
 
-  private show(name: string, peer: Peer | undefined) {
+  private show(name: string, peer: PeerNode | undefined) {
     const before = this.present.get(name)
     if (before === peer) return
     if (peer === undefined) this.present.delete(name)
@@ -177,7 +177,7 @@ export class NamesElsewhere {
 
   /** Runs something, and then reports each name that is not where it was before, once. */
   atOnce(run: () => void) {
-    const movedFrom = new Map<string, Peer | undefined>()
+    const movedFrom = new Map<string, PeerNode | undefined>()
     this.movedFrom = movedFrom
     run()
     this.movedFrom = undefined
@@ -188,7 +188,7 @@ export class NamesElsewhere {
   }
 
   /** A node appeared: the names that it has claimed before this node knew it can be addressed. */
-  appeared(peer: Peer) {
+  appeared(peer: PeerNode) {
     for (const key of this.keys.get(peer.incarnation) ?? []) {
       const known = this.known.get(key)
       if (known !== undefined) this.show(known.name, peer)
@@ -196,7 +196,7 @@ export class NamesElsewhere {
   }
 
   /** A node was lost: its names are gone at once, although their entries stay until they are claimed again. */
-  lost(peer: Peer) {
+  lost(peer: PeerNode) {
     for (const key of this.keys.get(peer.incarnation) ?? []) {
       const known = this.known.get(key)
       if (known !== undefined) this.show(known.name, undefined)

@@ -102,7 +102,7 @@ export const make = (
       (timer) => Effect.sync(() => clearInterval(timer))
     )
 
-    const directory: ClusterPort.Directory = {
+    const directory: ClusterPort.ClusterDirectory = {
       get: (table, key) => attempt(() => byName[table].get(key)),
       swap: (table, key, revision, value) => attempt(() => byName[table].swap(key, revision, value)),
       watch: (table, events) =>

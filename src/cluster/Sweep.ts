@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
-import type { Directory } from "../ports/Cluster.js"
+import type { ClusterDirectory } from "../ports/Cluster.js"
 import type { NamesElsewhere } from "./NamesElsewhere.js"
 
 export interface SweepOptions {
-  readonly directory: Directory
+  readonly directory: ClusterDirectory
   readonly names: Pick<NamesElsewhere, "entriesOf" | "owners">
   readonly now: () => number
   /** How long an incarnation must have been dead, in milliseconds: its clients may come back and claim their names. */

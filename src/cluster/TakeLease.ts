@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { ClusterUnavailable, type Directory } from "../ports/Cluster.js"
+import { type ClusterDirectory, ClusterUnavailable } from "../ports/Cluster.js"
 import * as Incarnation from "./Incarnation.js"
 import * as Term from "./Term.js"
 
@@ -8,7 +8,7 @@ export interface TakeLeaseOptions {
   /** The name of this node. */
   readonly self: string
   readonly term: Term.Term
-  readonly directory: Directory
+  readonly directory: ClusterDirectory
   readonly now: () => number
   readonly wall: () => number
   readonly random: () => number

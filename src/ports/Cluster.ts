@@ -55,7 +55,7 @@ export interface TableEvents {
 }
 
 /** Entries on which all nodes agree, also while some of the engine's servers are down. */
-export interface Directory {
+export interface ClusterDirectory {
   /** The latest entry; undefined if there is none. Never an older one than a `swap` of this node has written. */
   readonly get: (table: Table, key: string) => Effect.Effect<Entry | undefined, ClusterUnavailable>
   /**
@@ -98,7 +98,7 @@ export interface Link {
 export interface ClusterService {
   /** The name of this node: 1 to 32 lower-case letters, digits and `-`. No other node of the cluster may have it. */
   readonly node: string
-  readonly directory: Directory
+  readonly directory: ClusterDirectory
   /** Connects this node to the others until the scope closes. Once for each service. */
   readonly link: (events: LinkEvents) => Effect.Effect<Link, ClusterUnavailable, Scope.Scope>
 }

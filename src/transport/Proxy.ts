@@ -6,13 +6,13 @@ import type * as NetListener from "./NetListener.js"
 import { remoteAt } from "./NetSocket.js"
 import * as ProxyHeader from "./ProxyHeader.js"
 
-export interface AddressRange {
+export interface ProxyRange {
   readonly host: string
   readonly bits: number
 }
 
 /** Parses a range of addresses: `10.0.0.0/8`, `2001:db8::/32`, or a single address. Undefined if it is not one. */
-export const parseRange = (text: string): AddressRange | undefined => {
+export const parseRange = (text: string): ProxyRange | undefined => {
   const [host = "", bits, ...more] = text.split("/")
   const longest = { 0: undefined, 4: 32, 6: 128 }[Net.isIP(host)]
   if (longest === undefined || host.includes("%") || more.length > 0) return undefined
@@ -20,7 +20,7 @@ export const parseRange = (text: string): AddressRange | undefined => {
   return /^\d{1,3}$/.test(bits) && Number(bits) <= longest ? { host, bits: Number(bits) } : undefined
 }
 
-export const ranges = (all: Iterable<AddressRange>): Net.BlockList => {
+export const ranges = (all: Iterable<ProxyRange>): Net.BlockList => {
   const list = new Net.BlockList()
   for (const { bits, host } of all) list.addSubnet(host, bits, familyOf(host))
   return list

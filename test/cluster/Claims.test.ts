@@ -50,7 +50,7 @@ const world = () => {
     isAlive: (_node, incarnation) => Effect.sync(() => alive.has(incarnation)),
     elsewhere: () => state.elsewhere
   })
-  const put = (claim: Claim.Claim) =>
+  const put = (claim: Claim.NameClaim) =>
     tables.swap("names", bob, tables.get("names", bob)?.revision ?? 0, Claim.show(claim))
   return {
     tables,

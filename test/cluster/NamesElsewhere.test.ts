@@ -1,14 +1,14 @@
 import { assert, describe, it } from "vitest"
 import * as Claim from "../../src/cluster/Claim.js"
 import { NamesElsewhere } from "../../src/cluster/NamesElsewhere.js"
-import { Peer } from "../../src/cluster/Peer.js"
+import { PeerNode } from "../../src/cluster/PeerNode.js"
 import * as Term from "../../src/cluster/Term.js"
 
 const term = Term.of(12_000)
-const b = new Peer("b", "00000000000000bb", term, 0)
-const c = new Peer("c", "00000000000000cc", term, 0)
+const b = new PeerNode("b", "00000000000000bb", term, 0)
+const c = new PeerNode("c", "00000000000000cc", term, 0)
 
-const entry = (likeness: string, revision: number, { incarnation, name }: Peer, as: string) => ({
+const entry = (likeness: string, revision: number, { incarnation, name }: PeerNode, as: string) => ({
   key: Claim.keyOf(likeness),
   revision,
   value: Claim.show({ node: name, incarnation, name: as })
@@ -26,9 +26,9 @@ const names = () => {
     own: ({ key }) => void own.push(Claim.likenessOf(key)),
     ownKeys: (keys) => void own.push(`all: ${[...keys].map(Claim.likenessOf).join(" ")}`)
   })
-  const put = (likeness: string, revision: number, peer: Peer, as = likeness) =>
+  const put = (likeness: string, revision: number, peer: PeerNode, as = likeness) =>
     elsewhere.put(entry(likeness, revision, peer, as))
-  const found = (likeness: string, revision: number, peer: Peer) =>
+  const found = (likeness: string, revision: number, peer: PeerNode) =>
     elsewhere.found(entry(likeness, revision, peer, likeness))
   return { elsewhere, told, own, peers, put, found }
 }
@@ -131,7 +131,7 @@ describe("NamesElsewhere", () => {
 
   it("reports names once that were nowhere only for a moment", () => {
     const { elsewhere, peers, put, told } = names()
-    const again = new Peer("b", b.incarnation, term, 0)
+    const again = new PeerNode("b", b.incarnation, term, 0)
     peers.set(c.incarnation, c)
     put("bob", 1, b)
     put("eve", 2, c)
@@ -152,10 +152,10 @@ describe("NamesElsewhere", () => {
   it("reports the entries of its own node, and at the end which there are", () => {
     const { elsewhere, own, put, told } = names()
     elsewhere.restarted(false)
-    put("bob", 1, new Peer("a", "00000000000000aa", term, 0))
+    put("bob", 1, new PeerNode("a", "00000000000000aa", term, 0))
     elsewhere.current()
     assert.deepStrictEqual(own, ["bob", "all: bob"])
-    put("eve", 2, new Peer("a", "00000000000000aa", term, 0))
+    put("eve", 2, new PeerNode("a", "00000000000000aa", term, 0))
     assert.deepStrictEqual(own, ["bob", "all: bob", "eve"])
     assert.deepStrictEqual(told, [])
   })

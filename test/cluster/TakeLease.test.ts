@@ -6,7 +6,7 @@ import { assert } from "vitest"
 import { MemoryTables } from "../../src/cluster/MemoryTables.js"
 import { takeLease } from "../../src/cluster/TakeLease.js"
 import * as Term from "../../src/cluster/Term.js"
-import { ClusterUnavailable, type Directory } from "../../src/ports/Cluster.js"
+import { type ClusterDirectory, ClusterUnavailable } from "../../src/ports/Cluster.js"
 
 const term = Term.of(12_000)
 const earlier = "00000000000a0000"
@@ -18,7 +18,7 @@ const noAnswer = new ClusterUnavailable({ reason: "no answer" })
 const starting = (failing: { get: boolean; swap: boolean } = { get: false, swap: false }) => {
   const tables = new MemoryTables()
   const write = (value: string) => tables.swap("nodes", "a", tables.get("nodes", "a")?.revision ?? 0, value)
-  const directory: Directory = {
+  const directory: ClusterDirectory = {
     get: (table, key) => Effect.suspend(() => (failing.get ? noAnswer : Effect.succeed(tables.get(table, key)))),
     swap: (table, key, revision, value) =>
       Effect.suspend(() => {

@@ -18,7 +18,7 @@ import * as WebFlags from "./WebFlags.js"
 
 /** The flags for where and how a server listens, and the listeners that they describe. */
 
-const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.AddressRange>, string> => {
+const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.ProxyRange>, string> => {
   const ranges = text.split(",").map((part) => Proxy.parseRange(part.trim()))
   return ranges.every((range) => range !== undefined)
     ? Either.right(ranges)

@@ -2,7 +2,7 @@ import type { OtherNode } from "./OtherNode.js"
 import type { Term } from "./Term.js"
 
 /** Another node, and what this one knows of it. */
-export class Peer implements OtherNode {
+export class PeerNode implements OtherNode {
   /** When this node last heard it. */
   heardAt: number
   /** The number of the heartbeat heard last; 0: none. */
