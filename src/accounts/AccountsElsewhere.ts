@@ -11,7 +11,8 @@ import type { AccountsContext } from "./AccountsContext.js"
  * In the broker's turn: takes into memory what another server has changed about accounts. Other changes are not for
  * this part, and one that is in memory changes nothing.
  *
- * @param removed an account no longer exists; whoever has removed it tells the senders of lines that waited for it
+ * @param removed an account no longer exists; the server that has removed it notifies the senders of lines that waited
+ *   for it
  */
 export const take = (accounts: AccountsContext, change: StoreChange, removed: (account: AccountId) => void): void => {
   const { index, verification } = accounts

@@ -3,7 +3,7 @@ import type { FeatureContext } from "../chat/Feature.js"
 import { alone, type DeviceId, type Message, type OtherServer, type OtherServers } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 
-/** A device that is connected to this server or to another one, as the servers tell each other. */
+/** A device that is connected to this server or to another one, as the servers report it to each other. */
 interface Connected extends DeviceId {
   /** The name of the account, in wire form. */
   readonly name: string
@@ -37,14 +37,14 @@ const maxDevices = 500
 const keyOf = ({ account, device }: DeviceId) => `${account} ${device}`
 
 /**
- * Which devices of accounts are connected to other servers. Each server tells the others of its own: of all when
+ * Which devices of accounts are connected to other servers. Each server reports its own to the others: of all when
  * another one appears, and then what changes. They answer how much of it they know, since what they store until then is
  * not announced to this server.
  */
 export class DevicesElsewhere {
   private readonly servers = new Map<OtherServer, Server>()
   private readonly accounts = new Map<AccountId, Elsewhere>()
-  /** Those connected here, by key, as far as the others were told. */
+  /** Those connected here, by key, as far as they were reported to the others. */
   private readonly told = new Map<string, Connected>()
   /** Those connected here, with the number of their connections, which is two where one replaces the other. */
   private readonly here = new Map<string, { readonly connected: Connected; connections: number }>()

@@ -4,7 +4,7 @@ import type * as FatalReply from "../protocol/FatalReply.js"
 /** How a connection has shown that its account is its own. */
 export type Proof = "password" | "token" | "certificate"
 
-/** An account, as far as the chat knows it: a name that belongs to somebody, also while nobody is connected. */
+/** An account, as far as the chat knows it: a name with an owner, also while no device is connected. */
 export interface Account {
   readonly id: AccountId
   /** In wire form. */

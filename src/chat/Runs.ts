@@ -37,7 +37,7 @@ export class Runs<Sender> {
     this.labels?.push(label)
   }
 
-  /** Moves the first lines, of which there are at least this many, behind those of `to`. */
+  /** Moves the first lines, of which there are at least this many, and puts them after those of `to`. */
   moveFirst(lines: number, to: Runs<Sender>) {
     const { counts, labels, senders } = this
     let run = 0

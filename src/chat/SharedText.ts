@@ -11,7 +11,7 @@ export class SharedText {
     this.joined = text
   }
 
-  /** The text behind another one. */
+  /** The text that follows another one. */
   after(before: string): string {
     // Nearly always the very same string, which V8 finds equal without looking into it.
     if (before !== this.before) {

@@ -44,7 +44,7 @@ export interface ConversationHandle {
   ) => Stream.Stream<PastReports.PastLine, ConversationError>
   /**
    * Moves the read mark, which all devices of the account share, to the line with this number, or to the last line
-   * until this time. It never moves back. Returns where it is; undefined if the server does not tell.
+   * until this time. It never moves back. Returns where it is; undefined if the server does not report it.
    */
   readonly markRead: (upTo: number | { readonly at: number }) => Effect.Effect<number | undefined, ConversationError>
 }

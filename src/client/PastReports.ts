@@ -52,7 +52,7 @@ export interface ConversationReport {
   readonly read: number
   /** When its last line was stored, in milliseconds since 1970. */
   readonly at: number
-  /** Present if the other one is a guest: the next client of that name may be somebody else. */
+  /** Present if the other party is a guest: the next client of that name may be another one. */
   readonly guest?: true
 }
 

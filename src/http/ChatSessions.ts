@@ -22,9 +22,9 @@ interface Kept {
 /** For whom a session is. */
 export interface SessionUser {
   readonly http: Socket
-  /** The address of the client, which a proxy may have told. */
+  /** The address of the client, perhaps as a proxy has reported it. */
   readonly host: string
-  /** Whether nobody else can read what it sends: the proxy may have told, for each request anew. */
+  /** Whether nobody else can read what it sends. A proxy reports it, with each request anew. */
   readonly isPrivate: boolean
   readonly connect: ChatSession.Connect
   readonly identity: Identity

@@ -12,7 +12,7 @@ export interface KeyedRequest {
 /**
  * What was last sent with each `Idempotency-Key`, so that another request with the same key is refused before any of
  * its lines is sent. The chat itself refuses a line whose label it knows with another text, also after a restart, but
- * by then it has accepted lines before that one.
+ * then it has already accepted lines before that one.
  */
 export class IdempotencyKeys {
   /** For each account, a hash of the request by that of the login and the key; the oldest first. */

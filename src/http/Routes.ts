@@ -161,7 +161,7 @@ export const answerOf = ({ isComplete, outcomes }: SendRequest.SendResult, isWai
   }
 }
 
-/** How lines ended whose sender was not told. */
+/** How lines ended whose sender was not notified. */
 const logUnheard = (outcomes: ReadonlyArray<SendOutcomes.SendOutcome>) =>
   Effect.suspend(() => {
     const counts: Record<string, number> = {}

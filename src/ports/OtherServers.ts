@@ -12,9 +12,9 @@ export interface OtherServer {
 /** What can be sent: JSON. */
 export type Message = string | number | boolean | null | ReadonlyArray<Message> | { readonly [key: string]: Message }
 
-/** What one part of the server is told about the others: in order, and in the broker's turn. */
+/** What one part of the server learns about the others: in order, and in the broker's turn. */
 export interface OtherServersEvents {
-  /** This server can be written to from now on. Each part tells it what it has to know. */
+  /** This server can be written to from now on. Each part sends it what it has to know. */
   readonly appeared?: (server: OtherServer) => void
   /** A message of this part of another server: each exactly once, in the order in which they were sent. */
   readonly received?: (server: OtherServer, message: Message) => void
@@ -49,8 +49,8 @@ export interface OtherServers {
    */
   readonly beforeResuming: (settle: Effect.Effect<void>) => void
   /**
-   * Runs what is decided by which other servers there are: one that appears meanwhile, after the others took it for lost,
-   * does not resume before this has ended.
+   * Runs what is decided by which other servers there are: one that appears meanwhile, after the others took it for
+   * lost, does not resume before this has ended.
    */
   readonly during: <A, E, R>(run: (all: ReadonlyArray<OtherServer>) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }

@@ -184,7 +184,7 @@ export type StoreRecord =
        * - `members`: some members of the conversation; of a direct one, how far they were given it.
        * - `invitations`: who is invited to the room, and not yet in it.
        * - `places`: where devices of the account are in its conversations; they are given again what is kept.
-       * - `returns`: lines that had expired, and of which their senders were to be told.
+       * - `returns`: lines that had expired, and whose senders were to be notified.
        */
       readonly what: "account" | "devices" | "conversation" | "members" | "invitations" | "places" | "returns"
       /** Of the account or the conversation; 0 for returns. */

@@ -128,7 +128,7 @@ export const tooManyDevices = unauthorized(
 export const accountsUnavailable = (retryMillis: number): Fatal =>
   notNow(retryMillis, "the server cannot look up accounts at the moment")
 
-/** No server of the cluster can tell whether another one has the name. */
+/** No server of the cluster knows whether another one has the name. */
 export const namesUnavailable = (retryMillis: number): Fatal =>
   notNow(retryMillis, "the server cannot find out at the moment whether that name is free")
 

@@ -138,7 +138,7 @@ export const messageHead = (name: string, params = ""): string => `from ${name}$
 /** The parameter of a message that a program sent. */
 export const auto = " auto=yes"
 
-/** The parameter of a kept message that a guest sent: the next client of that name may be somebody else. */
+/** The parameter of a kept message that a guest sent: the next client of that name may be another guest. */
 export const guest = " guest=yes"
 
 /** The parameter of the outcome of a line that had been stored before, with the same label (`once`). */

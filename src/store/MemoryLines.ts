@@ -183,7 +183,7 @@ export const make = (
   }
 }
 
-/** The first line that somebody can read; undefined if there is none, because it is no conversation of theirs. */
+/** The first line that a reader can read; undefined if there is none, because it is not in the conversation. */
 export const firstFor = ({ first, members, room }: Conversation, reader: PageRequest["reader"]): number | undefined => {
   if (reader === "guest") return room === undefined ? undefined : first
   const member = members.get(reader)

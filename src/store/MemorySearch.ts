@@ -32,7 +32,7 @@ const search = (state: MemoryState, { from, limit, phrases, reader, within }: Se
   return { lines: found, next: after > 1 ? after : undefined }
 }
 
-/** The lines between two ids that somebody may read, newest first. */
+/** The lines between two ids that the reader may read, newest first. */
 const linesBetween = (
   state: MemoryState,
   { after, before, reader, within }: Pick<SearchRequest, "reader" | "within"> & { after: number; before: number }

@@ -213,7 +213,9 @@ export function* openDevice(
   return { _tag: "Opened", isNew: true, forgotten }
 }
 
-/** Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether. */
+/**
+ * Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether.
+ */
 function* take(state: SqlState, { account, device }: DeviceOf, before: string | null): Sql<boolean> {
   const server = state.sharing?.server
   if (server === undefined || before === server) return false
@@ -308,7 +310,7 @@ export function* seen(
   return forgotten.map(({ account, device }) => ({ account, device }))
 }
 
-/** Devices of this server that nobody has logged in as after all, or whose leaving the store was not told. */
+/** Devices of this server that no client has logged in as after all, or whose leaving was not reported to the store. */
 function* giveUp(state: SqlState, before: number): Sql<void> {
   if (state.sharing === undefined) return
   const found = yield* rows<{ account: AccountId; device: string }>(

@@ -56,8 +56,8 @@ function* renew(state: SqlState, meta: Meta): Sql<void> {
 }
 
 /**
- * An import that lacks something. Nothing may be behind the last line of a conversation, or its next lines would count as given.
- * Lost lines that were waiting have expired without a notice to their senders.
+ * An import that lacks something. Nothing may be after the last line of a conversation, or its next lines would count
+ * as given. Lost lines that were waiting have expired without a notice to their senders.
  */
 function* settle(state: SqlState, announced: number): Sql<void> {
   const meta = yield* state.meta()

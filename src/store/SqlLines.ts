@@ -131,7 +131,7 @@ const rangesOf = (lines: ReadonlyArray<{ readonly seq: number }>): ReadonlyArray
   return ranges
 }
 
-/** The first line that somebody may read; undefined if it may read none. Every request that reads lines asks here. */
+/** The first line that a reader may read; undefined if it may read none. Every request that reads lines calls this. */
 export function* firstFor(state: SqlState, head: Head, reader: PageRequest["reader"]): Sql<number | undefined> {
   const isRoom = head.key.kind === "room" && !head.isEnded
   if (reader === "guest") return isRoom ? head.first : undefined
@@ -159,8 +159,8 @@ function* firstAt({ first, id, next }: Head, at: number): Sql<number> {
 type Dated = Pick<LineRow, "at" | "seq">
 
 /**
- * The first line of a range that can be read: exactly if those before it that cannot be are in one piece. Undefined if none
- * was found.
+ * The first line of a range that can be read: exactly if those before it that cannot be are in one piece. Undefined if
+ * none was found.
  */
 function* readable(conversation: ConversationId, from: number, end: number): Sql<Dated | undefined> {
   const read = (seq: number) =>

@@ -18,8 +18,8 @@ function* highest(columns: ReadonlyArray<readonly [column: string, table: string
 }
 
 /**
- * The last account, or the last that anything refers to: an account that has no devices and is in no conversation may still
- * be invited to a room, or be the author of lines. Reads an index of all lines: call it once.
+ * The last account, or the last that anything refers to: an account that has no devices and is in no conversation may
+ * still be invited to a room, or be the author of lines. Reads an index of all lines: call it once.
  */
 export const lastAccount = (): Sql<number> =>
   highest([
@@ -54,8 +54,8 @@ export function* missingAccounts(): Sql<ReadonlyArray<number>> {
 }
 
 /**
- * An account that cannot be read. Its conversations belong to a freed account, whose name nobody can log in under: a new
- * account would get the number otherwise, and with it the conversations.
+ * An account that cannot be read. Its conversations belong to a freed account, whose name nobody can log in under: a
+ * new account would get the number otherwise, and with it the conversations.
  */
 export const withoutAccount = (id: number): ReadonlyArray<Exclude<StoreRecord, { type: "line" }>> => {
   const name = `lost-${id}`
@@ -66,7 +66,7 @@ export const withoutAccount = (id: number): ReadonlyArray<Exclude<StoreRecord, {
   ]
 }
 
-/** A conversation that cannot be read, if there was one: without its key, nobody can be told whose its lines are. */
+/** A conversation that cannot be read, if there was one: without its key, it is unknown whose its lines are. */
 export function* withoutConversation(id: number): Sql<ReadonlyArray<StoreRecord>> {
   for (const table of ["line", "member", "room"]) {
     const found = yield* unlessDamaged(row(`select conversation from ${table} where conversation = ? limit 1`, id))
@@ -83,8 +83,8 @@ export function* lastLineOf(conversations: ReadonlyArray<number>): Sql<number> {
 }
 
 /**
- * The highest number that a line of a conversation has had; 0 if it has had none. Where the index of lines cannot be read, the
- * highest that a member was given or has read.
+ * The highest number that a line of a conversation has had; 0 if it has had none. Where the index of lines cannot be
+ * read, the highest that a member was given or has read.
  */
 export function* lastNumberOf(id: ConversationId): Sql<number> {
   const missing = yield* highest([["last", `gap where conversation = ${id}`]])
@@ -108,8 +108,8 @@ interface MemberRow {
 }
 
 /**
- * The members of a conversation. Those of a direct one are in its key: one that cannot be read counts as given everything
- * that is kept, so that nothing waits for it, but its devices still get what is after their places.
+ * The members of a conversation. Those of a direct one are in its key: one that cannot be read counts as given
+ * everything that is kept, so that nothing waits for it, but its devices still get what is after their places.
  *
  * @param first the first line of the conversation that is kept
  * @param owner of a room, which is a member in any case, from now on if not before; null if there is none

@@ -54,7 +54,7 @@ const maxConversations = 2_000
 const maxMuted = 1_000
 
 type Mutable = { -readonly [Key in keyof KnownConversation]: KnownConversation[Key] } & {
-  /** The last line that has come, and whether the conversation is with a guest: somebody else may get the same name. */
+  /** The last line that has come, and whether the conversation is with a guest: another guest may get the same name. */
   arrived: number
   arrivedAt: number
   isWithGuest: boolean

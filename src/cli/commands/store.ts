@@ -84,7 +84,7 @@ const check = (json: boolean) => (store: StoreService) =>
     const faults = yield* store.check
     const isIntact = faults.length === 0
     if (!isIntact) process.exitCode = ExitStatus.failed
-    // A damaged file may be unable to tell how much is in it.
+    // How much is in a damaged file may be unknown.
     const statistics = yield* Effect.catchIf(
       Effect.asSome(store.statistics),
       () => !isIntact,

@@ -89,7 +89,7 @@ export const parse = (text: string): Place | undefined => {
   }
 }
 
-/** What a client is told that names the port for browsers; undefined if the text is no URL of HTTP or WebSocket. */
+/** The advice for a client that names the port for browsers; undefined if the text is no URL of HTTP or WebSocket. */
 export const complaintOfWeb = (text: string): string | undefined =>
   /^(?:https?|wss?):\/\//iu.test(text)
     ? "is for browsers and curl; name the chat's own port, as tcp://HOST:PORT or tls://HOST:PORT, or, where only " +

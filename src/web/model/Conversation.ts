@@ -92,7 +92,7 @@ export class Conversation {
     this.lastMessage.value = this.later(this.lastMessage.peek())
   }
 
-  /** By their times: the numbers of a name that has passed to somebody else begin again. */
+  /** By their times: the numbers of a name that has passed to another user begin again. */
   private later(line: ShownLine | undefined): ShownLine | undefined {
     const { past } = this
     return line === undefined || (past !== undefined && past.at > line.at) ? past : line

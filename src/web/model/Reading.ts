@@ -189,5 +189,5 @@ export class Reading {
   }
 }
 
-/** The key of a kept line. Its number can mean another line once the name has passed to somebody else. */
+/** The key of a kept line. Its number can mean another line once the name has passed to another user. */
 export const keyOf = (conversation: string, seq: number, at: number): string => `${conversation} ${seq} ${at}`

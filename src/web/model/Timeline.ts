@@ -107,7 +107,7 @@ export class Timeline {
     return this.numbers.has(seq)
   }
 
-  /** Whether a line has been seen before. The numbers of a name that has passed to somebody else begin again. */
+  /** Whether a line has been seen before. The numbers of a name that has passed to another user begin again. */
   isRepeat({ at, seq }: { readonly seq: number; readonly at: number }): boolean {
     return at <= this.lastAt && (seq <= this.last || this.numbers.has(seq))
   }
