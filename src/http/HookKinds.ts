@@ -27,6 +27,13 @@ const named = (event: string, ...about: ReadonlyArray<string>) => [
 const textAt = (payload: unknown, path: string): string =>
   HookTemplate.render({ parts: [{ paths: [path.split(".")], format: undefined }] }, payload)
 
+/** Whether a push has no commits. Without the list, nothing is known. */
+const hasNoCommits = (payload: unknown): boolean =>
+  HookTemplate.render({ parts: [{ paths: [["commits"]], format: HookTemplate.count(undefined) }] }, payload) === "0"
+
+/** The commit of a branch that is gone. */
+const noCommit = /^0+$/u
+
 const pull = "{repository.full_name}: {sender.login}"
 const pullEnd = "pull request #{number}, {pull_request.title} {pull_request.html_url}"
 const merge = "{project.path_with_namespace}: {user.username}"
@@ -49,6 +56,8 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
         isMerged && action === "closed" ? "merged" : "",
         action === "completed" ? textAt(payload, "workflow_run.conclusion") : "",
         textAt(payload, "deleted") === "true" ? "deleted" : "",
+        textAt(payload, "ref").startsWith("refs/tags/") ? "tag" : "",
+        textAt(payload, "created") === "true" && hasNoCommits(payload) ? "created" : "",
         action
       )
     },
@@ -58,6 +67,8 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
         "{repository.full_name}: {pusher.name} pushed {commits:count commit} to {ref:ref}: " +
         "{head_commit.message:first} {compare}",
       "push.deleted": "{repository.full_name}: {pusher.name} deleted {ref:ref}",
+      "push.tag": "{repository.full_name}: {pusher.name} pushed the tag {ref:ref} {compare}",
+      "push.created": "{repository.full_name}: {pusher.name} created {ref:ref} {compare}",
       "pull_request.opened": `${pull} opened ${pullEnd}`,
       "pull_request.reopened": `${pull} reopened ${pullEnd}`,
       "pull_request.ready_for_review": `${pull} asks for a review of ${pullEnd}`,
@@ -84,6 +95,8 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
     eventsIn: (_, payload) =>
       named(
         textAt(payload, "object_kind"),
+        noCommit.test(textAt(payload, "after")) ? "deleted" : "",
+        noCommit.test(textAt(payload, "before")) && hasNoCommits(payload) ? "created" : "",
         textAt(payload, "object_attributes.action"),
         textAt(payload, "object_attributes.status"),
         textAt(payload, "action")
@@ -92,6 +105,9 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
       push:
         "{project.path_with_namespace}: {user_name} pushed {total_commits_count:count commit} to {ref:ref}: " +
         "{commits.-1.message:first} {commits.-1.url|project.web_url}",
+      "push.deleted": "{project.path_with_namespace}: {user_name} deleted {ref:ref} {project.web_url}",
+      "push.created": "{project.path_with_namespace}: {user_name} created {ref:ref} {project.web_url}",
+      "tag_push.deleted": "{project.path_with_namespace}: {user_name} deleted the tag {ref:ref} {project.web_url}",
       tag_push: "{project.path_with_namespace}: {user_name} pushed the tag {ref:ref} {project.web_url}",
       "merge_request.open": `${merge} opened ${mergeEnd}`,
       "merge_request.reopen": `${merge} reopened ${mergeEnd}`,

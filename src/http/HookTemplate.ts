@@ -77,7 +77,7 @@ const parseField = (inner: string): Either.Either<Field, string> => {
 }
 
 /** The number of elements, or the number that the value is: `3`, or with a noun `1 commit`, `3 commits`. */
-const count =
+export const count =
   (noun: string | undefined): Format =>
   ([value]) => {
     const number = Array.isArray(value) ? value.length : typeof value === "number" ? value : undefined
@@ -126,8 +126,9 @@ const at = (values: ReadonlyArray<unknown>, [key, ...more]: ReadonlyArray<string
 const textOf = (value: unknown): string =>
   typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : ""
 
+/** Each text once: alerts of one kind have their names in common. */
 const joined: Format = (values) => {
-  const texts = values.map(textOf).filter((text) => text !== "")
+  const texts = [...new Set(values.map(textOf))].filter((text) => text !== "")
   const more = texts.length - maxListed
   return more > 0 ? `${texts.slice(0, maxListed).join(", ")} and ${more} more` : texts.join(", ")
 }

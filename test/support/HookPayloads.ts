@@ -51,6 +51,38 @@ export const events: ReadonlyArray<HookEvent> = [
   },
   {
     kind: "github",
+    event: "push",
+    payload: {
+      ref: "refs/tags/v1.0",
+      created: true,
+      deleted: false,
+      compare: "https://github.com/acme/widgets/compare/v1.0",
+      commits: [],
+      head_commit: { message: "Make widgets faster" },
+      pusher: { name: "mona" },
+      repository,
+      sender
+    },
+    line: "acme/widgets: mona pushed the tag v1.0 https://github.com/acme/widgets/compare/v1.0"
+  },
+  {
+    kind: "github",
+    event: "push",
+    payload: {
+      ref: "refs/heads/new",
+      created: true,
+      deleted: false,
+      compare: "https://github.com/acme/widgets/compare/new",
+      commits: [],
+      head_commit: { message: "Make widgets faster" },
+      pusher: { name: "mona" },
+      repository,
+      sender
+    },
+    line: "acme/widgets: mona created new https://github.com/acme/widgets/compare/new"
+  },
+  {
+    kind: "github",
     event: "pull_request",
     payload: { action: "opened", number: 17, pull_request: pull, repository, sender },
     line: "acme/widgets: mona opened pull request #17, Faster widgets https://github.com/acme/widgets/pull/17"
@@ -109,6 +141,36 @@ export const events: ReadonlyArray<HookEvent> = [
     },
     line: "acme/widgets: Mona Lisa pushed 1 commit to main: Fix it https://gitlab.example/acme/widgets/-/commit/b2"
   },
+  ...(["push", "tag_push"] as const).map((event) => ({
+    kind: "gitlab" as const,
+    event,
+    payload: {
+      object_kind: event,
+      before: "a1",
+      after: "0000000000000000000000000000000000000000",
+      ref: event === "push" ? "refs/heads/old" : "refs/tags/old",
+      user_name: "Mona Lisa",
+      total_commits_count: 0,
+      commits: [],
+      project
+    },
+    line: `acme/widgets: Mona Lisa deleted ${event === "push" ? "" : "the tag "}old https://gitlab.example/acme/widgets`
+  })),
+  {
+    kind: "gitlab",
+    event: "push",
+    payload: {
+      object_kind: "push",
+      before: "0000000000000000000000000000000000000000",
+      after: "b2",
+      ref: "refs/heads/new",
+      user_name: "Mona Lisa",
+      total_commits_count: 0,
+      commits: [],
+      project
+    },
+    line: "acme/widgets: Mona Lisa created new https://gitlab.example/acme/widgets"
+  },
   {
     kind: "gitlab",
     event: "merge_request",
@@ -155,6 +217,32 @@ export const events: ReadonlyArray<HookEvent> = [
       alerts: [{ status: "firing", labels: { alertname: "HighLatency" }, dashboardURL: "https://grafana.example/d/1" }]
     },
     line: "[FIRING:1] HighLatency (api) p99 is above 2 s https://grafana.example/d/1"
+  },
+  {
+    kind: "alertmanager",
+    event: "alert",
+    payload: {
+      version: "4",
+      status: "resolved",
+      receiver: "chat",
+      groupLabels: { team: "storage" },
+      commonLabels: {},
+      commonAnnotations: {},
+      externalURL: "http://alertmanager:9093",
+      alerts: [
+        {
+          status: "resolved",
+          labels: { alertname: "DiskFull", instance: "db1:9100" },
+          annotations: { summary: "full" }
+        },
+        {
+          status: "resolved",
+          labels: { alertname: "DiskFull", instance: "db2:9100" },
+          annotations: { summary: "full" }
+        }
+      ]
+    },
+    line: "RESOLVED DiskFull (2 alerts): full db1:9100, db2:9100 http://alertmanager:9093"
   },
   {
     kind: "alertmanager",
