@@ -310,7 +310,10 @@ describe("POST /send", () => {
     })
   )
 
-  it.scoped("learns what becomes of lines also after their client has left, for the log", () =>
+  it.scoped.each([
+    ["has left", (socket: Net.Socket): void => void socket.destroy()],
+    ["has ended its half of the connection", (socket: Net.Socket): void => void socket.end()]
+  ] as const)("learns what becomes of lines also after their client %s, for the log", ([, leave]) =>
     Effect.gen(function* () {
       const logged: Array<string> = []
       const logger = Logger.make(({ annotations, message }) => {
@@ -323,7 +326,8 @@ describe("POST /send", () => {
       const socket = Net.connect(port, "127.0.0.1")
       socket.write("POST /send/dana HTTP/1.1\r\nhost: x\r\ncontent-length: 7\r\n\r\none\ntwo")
       yield* eventually(() => messages(dana).length === 2, "the lines did not come")
-      socket.destroy()
+      leave(socket)
+      socket.resume()
       yield* Effect.async<void>((resume) => void socket.once("close", () => resume(Effect.void)))
       // Longer than a connection that has ended waits for outcomes.
       for (let seconds = 0; seconds < 20; seconds++) {
