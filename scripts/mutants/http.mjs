@@ -8,6 +8,13 @@ const hooks = "test/http/hooks.test.ts"
 
 export const mutants = [
   {
+    name: "a request whose connection to the chat has ended took too long",
+    file: "http/SendRequest.ts",
+    search: 'Effect.orElseSucceed(without("lost"))',
+    replace: 'Effect.orElseSucceed(without("late"))',
+    test: send
+  },
+  {
     name: "a line that comes too fast after the login of its request is refused",
     file: "http/SendRequest.ts",
     search: "session.hasSent ? 0 : furtherTries",

@@ -149,9 +149,9 @@ const keyUsed = new HttpRefusal.HttpRefusal({
 })
 
 /** The answer to a request that has sent lines. */
-export const answerOf = ({ isComplete, outcomes }: SendRequest.SendResult, isWaiting: boolean): Answer => {
+export const answerOf = ({ end, outcomes }: SendRequest.SendResult, isWaiting: boolean): Answer => {
   const found = SendOutcomes.statusOf(outcomes, isWaiting)
-  const status = found === 502 && !isComplete ? 504 : found
+  const status = found === 502 && end === "late" ? 504 : found
   const retryAfter = SendOutcomes.retryAfterOf(status, outcomes)
   return {
     status,

@@ -29,8 +29,8 @@ export interface SendJob {
 
 export interface SendResult {
   readonly outcomes: ReadonlyArray<SendOutcomes.SendOutcome>
-  /** Whether all outcomes came in time. */
-  readonly isComplete: boolean
+  /** Why no more outcomes are awaited: all came, or it took too long, or the connection to the chat has ended. */
+  readonly end: "complete" | "late" | "lost"
 }
 
 /** The texts of a body: its lines without CR and without blank ones. A last line needs no LF. */
@@ -84,24 +84,25 @@ const once = (
       }
       wire += `@${awaited.expect(line)} ${head}: ${text}\n`
     })
-    const result = (isComplete: boolean): SendResult => ({ outcomes, isComplete })
+    const result = (end: SendResult["end"]): SendResult => ({ outcomes, end })
     const settled: Look<SendResult, never> = (line) => {
       if (!awaited.accept(line)) return undefined
-      return awaited.size === 0 ? Exit.succeed(result(true)) : "part"
+      return awaited.size === 0 ? Exit.succeed(result("complete")) : "part"
     }
-    const unknown = () => {
+    /** What has no outcome yet is unknown. */
+    const without = (end: "late" | "lost") => (): SendResult => {
       awaited.end()
-      return result(false)
+      return result(end)
     }
     // The replies to all lines come before the pong, and outcomes may: those are reported, and no other is awaited.
     const read: Look<SendResult, never> = (line) => {
       if (awaited.accept(line)) return "part"
-      return isPong(line) ? Exit.succeed(result(true)) : undefined
+      return isPong(line) ? Exit.succeed(result("complete")) : undefined
     }
     const asked = isWaiting ? connection.ask(wire, settled) : connection.ask(`${wire}@${pingLabel} /ping\n`, read)
     return asked.pipe(
-      Effect.orElseSucceed(unknown), // the connection ended, so what has no outcome yet is unknown
-      Effect.timeoutTo({ duration: patience, onSuccess: (found) => found, onTimeout: unknown })
+      Effect.orElseSucceed(without("lost")),
+      Effect.timeoutTo({ duration: patience, onSuccess: (found) => found, onTimeout: without("late") })
     )
   })
 

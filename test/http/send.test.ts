@@ -240,6 +240,28 @@ describe("POST /send", () => {
     })
   )
 
+  it.scoped("answers 502 once its connection to the chat has ended, with the outcomes that it has", () =>
+    Effect.gen(function* () {
+      const { ask, join, server } = yield* startDoor()
+      const dana = yield* join("dana")
+      yield* join("bea")
+      dana.say("/hello ack")
+      yield* dana.barrier
+      const asked = yield* Effect.fork(ask("POST", "/send/dana,bea", { body: "hi" }))
+      yield* eventually(() => dana.received.includes("from http: hi"), "the line did not come")
+      yield* settle
+      assert.isTrue(yield* server.kick("http"))
+      const { json, status } = yield* Fiber.join(asked)
+      assert.strictEqual(status, 502)
+      assert.sameDeepMembers(outcomes(json), [
+        [1, "bea", "written"],
+        [1, "dana", "unknown"]
+      ])
+      dana.say("/ack 1")
+      yield* dana.barrier
+    })
+  )
+
   it.scoped("stores once what is sent again with its Idempotency-Key, and refuses another text", () =>
     Effect.gen(function* () {
       // It remembers one key at a time, as it remembers none after a restart.
