@@ -71,6 +71,34 @@ export const mutants = [
     test: "test/cluster/NodeTraffic.test.ts"
   },
   {
+    name: "the outcomes that a client waits for are reported late",
+    file: "cluster/ForeignLines.ts",
+    search: "isUrgent || isAwaited === true)",
+    replace: "isUrgent)",
+    test: foreign
+  },
+  {
+    name: "a node does not say that a client waits for outcomes",
+    file: "cluster/NodeTraffic.ts",
+    search: "labels === undefined ? sendable",
+    replace: "labels !== undefined ? sendable",
+    test: "test/cluster/NodeTraffic.test.ts"
+  },
+  {
+    name: "the sender's outbox stays full until deliveries are reported some time",
+    file: "cluster/ForeignLines.ts",
+    search: "if (isUrgent || this.isMuch(arrivals))",
+    replace: "if (isUrgent)",
+    test: foreign
+  },
+  {
+    name: "deliveries that nobody waits for are never reported",
+    file: "cluster/ForeignLines.ts",
+    search: "        this.isDue = false\n        this.report()\n",
+    replace: "        this.isDue = false\n",
+    test: foreign
+  },
+  {
     name: "lines that a kick takes back are reported as the first ones",
     file: "cluster/ForeignLines.ts",
     search: "this.last = [...this.fresh, ...this.last]",

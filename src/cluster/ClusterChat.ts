@@ -14,7 +14,7 @@ import type { OtherServers } from "../ports/OtherServers.js"
 import * as Name from "../protocol/Name.js"
 import { Cluster, type ClusterService, type ClusterUnavailable } from "../ports/Cluster.js"
 import { decode, type ReadContent } from "./Contents.js"
-import { ForeignLines, type ForeignLedger } from "./ForeignLines.js"
+import { ForeignLines, reportAfter, type ForeignLedger } from "./ForeignLines.js"
 import { Gate } from "./Gate.js"
 import { isHidden, LocalNames } from "./LocalNames.js"
 import * as MakeNodes from "./MakeNodes.js"
@@ -135,6 +135,13 @@ class Chat {
     this.foreign = new ForeignLines({
       broker,
       isOpen,
+      later: (run) =>
+        void this.fork(
+          Effect.delay(
+            Effect.sync(() => broker.soon(run)),
+            reportAfter
+          )
+        ),
       report: (node, name, fates) => trafficTo(node).report(name, fates)
     })
     this.recipients = new RemoteRecipients({
@@ -165,7 +172,10 @@ class Chat {
     return {
       resolvers: [this.recipients],
       lookAlike: (name) => this.lookAlike(name),
-      ended: (peer) => this.names.ended(peer),
+      ended: (peer) => {
+        this.names.ended(peer)
+        this.foreign.reportSoon() // it may be the last one of a server that stops
+      },
       cutOff: () => this.recipients.cutOff(),
       run: this.run
     }

@@ -7,6 +7,8 @@ export interface Piece {
   readonly lines: number
   /** Empty if the line is longer than the engine carries: it returns. */
   readonly text: string
+  /** A client waits for the outcomes: its lines have labels. Default: false. */
+  readonly isAwaited?: true
 }
 
 /** What has become of lines: so many of them, and their fate or the reason for which they return. */
@@ -37,22 +39,27 @@ export interface ReadContent extends Content {
   readonly isWhole: boolean
 }
 
-/** About the most bytes of lines in one content. A line that is longer has a content for itself. */
-export const maxTextBytes = 262_144
+/**
+ * About the most bytes of lines in one content; a line that is longer has a content for itself. With four times as much,
+ * the other node begins that much later, and the CPU's caches hold less of it (benchmark: nodes-1000, a sixth).
+ */
+export const maxTextBytes = 65_536
 
 const lengthBytes = 4
+
+const awaited = " @"
 
 /**
  * Writes a content behind the bytes that `Nodes.send` fills in: the length of its head, the head, and the text of all
  * pieces. The head has one line for each report (`<bob 3 written 1 disconnected`) and for each piece (`>bob 3 57`:
- * lines and bytes), and first `?` for `hasLost`. No name has a space.
+ * lines and bytes; ` @` follows if the outcomes are awaited), and first `?` for `hasLost`. No name has a space.
  */
 export const encode = ({ hasLost = false, pieces, reports }: Content): Uint8Array => {
   let head = hasLost ? "?\n" : ""
   let textBytes = 0
   for (const { fates, name } of reports) head += `<${name} ${fates.map((fate) => fate.join(" ")).join(" ")}\n`
   for (const piece of pieces) {
-    head += `>${piece.name} ${piece.lines} ${piece.text.length}\n`
+    head += `>${piece.name} ${piece.lines} ${piece.text.length}${piece.isAwaited === true ? awaited : ""}\n`
     textBytes += piece.text.length
   }
   let at = headerBytes + lengthBytes + head.length
@@ -92,8 +99,8 @@ export const decode = (content: Uint8Array): ReadContent => {
       const text = end <= bytes.length ? bytes.toString("latin1", at, end) : ""
       const isReadable = text === "" ? lines === 1 && length === 0 : isLines(text, lines)
       const isCounted = isCount(lines) && lines <= bytes.length
-      if (isReadable) pieces.push({ name, lines, text })
-      else pieces.push({ name, lines: isCounted ? lines : 1, text: "" })
+      const piece = isReadable ? { name, lines, text } : { name, lines: isCounted ? lines : 1, text: "" }
+      pieces.push(line.endsWith(awaited) ? { ...piece, isAwaited: true } : piece)
       isWhole &&= isReadable
       mayHaveLines ||= !isCounted
       at = end // beyond the content: where the texts of the other pieces are is unknown

@@ -132,20 +132,26 @@ export class NodeTraffic {
     )
     const pieces: Array<Piece> = []
     const sent: Array<number> = []
-    let room = Math.min(maxTextBytes, bytes)
+    const whole = Math.min(maxTextBytes, bytes)
+    let room = whole
     let headRoom = bytes
     for (const { batch, sender, sentBytes } of this.offers) {
       if (room <= 0 || headRoom <= 0) break
-      headRoom -= sender.name.length + fateBytes
-      const { lines, text } = batch
+      const { name } = sender
+      const { labels, lines, text } = batch
+      headRoom -= name.length + fateBytes
+      const left = text.length - sentBytes
+      // It fits into the next content as it is.
+      if (left > room && left <= whole) break
       const end = endOfLines(text, sentBytes, room)
       const isWhole = sentBytes === 0 && end === text.length
       // A line that does not fit goes with the next content.
       if (end - sentBytes > room && pieces.length > 0) break
       const piece = isWhole
-        ? { name: sender.name, lines, text }
-        : { name: sender.name, lines: countLines(text, sentBytes, end), text: text.slice(sentBytes, end) }
-      pieces.push(piece.text.length > most ? { ...piece, text: "" } : piece) // it has one line then
+        ? { name, lines, text }
+        : { name, lines: countLines(text, sentBytes, end), text: text.slice(sentBytes, end) }
+      const sendable = piece.text.length > most ? { ...piece, text: "" } : piece // it has one line then
+      pieces.push(labels === undefined ? sendable : { ...sendable, isAwaited: true })
       sent.push(end)
       room -= end - sentBytes
     }

@@ -23,9 +23,9 @@ describe("Contents", () => {
         { name: "carol", fates: [[1, "offline"]] }
       ],
       pieces: [
-        { name: "bob", lines: 1, text: "from alice: >bob 1 2\n" },
+        { name: "bob", lines: 1, text: "from alice: >bob 1 2\n", isAwaited: true },
         { name: Wire.encode("çarol"), lines: 2, text: Wire.encode("from älice: ü\nfrom x: \n") },
-        { name: "dave", lines: 1, text: "from a: b\n" }
+        { name: "dave", lines: 1, text: "from a: b\n", isAwaited: true }
       ]
     }
   ])("are read as they were written: %j", (content) => {

@@ -88,6 +88,34 @@ describe("NodeTraffic", () => {
     }
   })
 
+  it("does not cut a batch that the next content has room for", () => {
+    const { contents, offer, traffic } = start()
+    const batches = [lines(200, 100), lines(300, 100), lines(400, 100)]
+    batches.forEach((batch, index) => offer(`bob-${index}`, [batch]))
+    traffic.flush()
+    assert.deepStrictEqual(
+      contents.map(({ pieces }) => pieces.map(({ text }) => text)),
+      [batches.slice(0, 2), batches.slice(2)]
+    )
+  })
+
+  it("says whether a client waits for the outcomes of lines", () => {
+    const { contents, traffic } = start()
+    const [labelled, other] = [batchOf("one\n"), batchOf("two\n")]
+    labelled.labels = ["1"]
+    for (const [name, batch] of Object.entries({ bob: labelled, carol: other })) {
+      traffic.offer({ name, isOffered: () => true, wasSent: () => {} }, batch)
+    }
+    traffic.flush()
+    assert.deepStrictEqual(
+      contents.flatMap(({ pieces }) => pieces),
+      [
+        { name: "bob", lines: 1, text: "one\n", isAwaited: true },
+        { name: "carol", lines: 1, text: "two\n" }
+      ]
+    )
+  })
+
   it("sends a line that is larger than a content alone", () => {
     const { contents, offer, traffic } = start()
     offer("bob", [lines(1, 10)])

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { vi } from "vitest"
 import { likenessOf } from "../../src/chat/Names.js"
 import { Watch } from "../../src/chat/Watch.js"
+import { reportAfter } from "../../src/cluster/ForeignLines.js"
 import { pass } from "../support/MemoryServer.js"
 import { settle, turns, turnsUntil } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
@@ -125,7 +126,7 @@ describe("a node that is suspended", () => {
         ...Array.from({ length: 10 }, (_, index) => `from carol: ${index}`)
       ])
       carol.say("bob: new", "alice: new")
-      yield* settle
+      yield* pass(reportAfter)
       assert.deepStrictEqual(messages(bob).at(-1), "from carol: new")
       assert.deepStrictEqual(messages(alice).at(-1), "from carol: new")
       assert.strictEqual((yield* a.server.ledger).written, 10)

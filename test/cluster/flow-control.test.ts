@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
+import { reportAfter } from "../../src/cluster/ForeignLines.js"
 import { pass } from "../support/MemoryServer.js"
 import { settle, turnsUntil } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
@@ -83,7 +84,7 @@ describe("a slow recipient at another node", () => {
       yield* pass(500)
       const { length } = messages(bob)
       alice.say("bob: last")
-      yield* settle
+      yield* pass(reportAfter)
       assert.strictEqual(messages(bob).length, length + 1)
       assert.strictEqual(messages(bob).at(-1), "from alice: last")
       const { accepted, returned, written } = yield* a.server.ledger
@@ -107,7 +108,7 @@ describe("a slow recipient at another node", () => {
       assert.lengthOf(messages(bob), 0)
       cluster.node("b").letGo()
       yield* settle
-      yield* settle
+      yield* pass(reportAfter)
       const all = Array.from({ length: 1_000 }, (_, index) => `from alice: ${index}`)
       assert.deepStrictEqual(messages(bob), all)
       assert.deepStrictEqual(messages(carol), all)
@@ -149,7 +150,7 @@ describe("a slow recipient at another node", () => {
       )
       const got = messages(bob)
       for (let index = 0; index < count; index++) assert.strictEqual(got[index], `from ${name}: ${index}`)
-      yield* settle
+      yield* pass(reportAfter)
       assert.strictEqual((yield* a.server.ledger).written, count)
     })
   )
@@ -164,7 +165,7 @@ describe("a slow recipient at another node", () => {
       yield* settle
       alice.say(`${names.join(", ")}: hi`)
       yield* settle
-      yield* settle
+      yield* pass(reportAfter)
       for (const client of [...there, ...here]) assert.deepStrictEqual(messages(client), ["from alice: hi"])
       const { returned, written } = yield* a.server.ledger
       assert.deepStrictEqual({ returned, written }, { returned: 400, written: 600 })

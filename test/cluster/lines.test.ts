@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { reportAfter } from "../../src/cluster/ForeignLines.js"
 import * as ClusterMetrics from "../../src/telemetry/ClusterMetrics.js"
 import { startNode } from "../support/ClusterServers.js"
 import { pass } from "../support/MemoryServer.js"
@@ -18,7 +19,7 @@ describe("lines to a client at another node", () => {
       const before = measured()
       alice.say("bob: one", "bob: two", "/hello", "@k bob: three")
       bob.say("alice: back")
-      yield* settle
+      yield* pass(reportAfter)
       assert.deepStrictEqual(messages(bob), ["from alice: one", "from alice: two", "from alice: three"])
       assert.deepStrictEqual(messages(alice), ["from bob: back"])
       assert.deepStrictEqual(replies(alice), ["* written @k bob: written"])
