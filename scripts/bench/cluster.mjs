@@ -120,7 +120,10 @@ const death = ({ termMillis }) =>
     }
   })
 
-/** What clients that never wait write to a node while another one, or the engine, stands still: the growth of its memory. */
+/**
+ * What clients that never wait write to a node while another one, or the engine, stands still: the growth of its
+ * memory.
+ */
 const away = ({ milliseconds, senders }) =>
   within({ flags: ["--cluster-term", "60s"] }, async ([a, b], [server]) => {
     let received = 0

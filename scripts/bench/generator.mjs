@@ -1,8 +1,8 @@
 // Puts one load on one server, checks every message that comes back, and prints what it measured as one line of JSON:
 // `node scripts/bench/generator.mjs --protocol PROTOCOL --at PLACE --pid N --load ROW [--quick]`
 // (PROTOCOL: see wire.mjs; PLACE: a port, the path of a Unix socket, or the ports of several nodes as A,B; ROW: see
-// loads.mjs; --pid is the server's, for its memory and CPU, or those of the nodes). Exits with 1 at the first message that is lost, duplicated, reordered or changed, with the fault in
-// `failure`.
+// loads.mjs; --pid is the server's, for its memory and CPU, or those of the nodes). Exits with 1 at the first message
+// that is lost, duplicated, reordered or changed, with the fault in `failure`.
 import { writeSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { churn, idle, rush, who } from "./connections.mjs"

@@ -26,8 +26,8 @@
 //   --svg FILE           draw the medians
 //   --update-docs        write the medians into BENCHMARKS.md, and the chart of the first table next to this file
 //
-// The servers take turns, with a new process for each run except with --aged. With `taskset`, server and generator have a core each. Exits
-// with 1 as soon as a message is lost, duplicated, reordered or changed.
+// The servers take turns, with a new process for each run except with --aged. With `taskset`, server and generator have
+// a core each. Exits with 1 as soon as a message is lost, duplicated, reordered or changed.
 import { once } from "node:events"
 import { readFileSync, writeFileSync } from "node:fs"
 import { performance } from "node:perf_hooks"

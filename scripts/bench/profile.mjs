@@ -3,8 +3,8 @@
 //
 //   --only ROW,ROW  some of the rows in loads.mjs that send messages
 //
-// Prints a table in Markdown. V8's sampling profiler slows the server down, so it only determines the share of each part;
-// the time itself comes from runs without the profiler. The table also has the time of the plain forwarder.
+// Prints a table in Markdown. V8's sampling profiler slows the server down, so it only determines the share of each
+// part; the time itself comes from runs without the profiler. The table also has the time of the plain forwarder.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

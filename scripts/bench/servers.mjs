@@ -118,7 +118,9 @@ const imported = (row) => {
 /** Stores that are filled already, by the number of their lines. */
 const filled = new Map()
 
-/** A copy of a store with the lines of a row, of which the operating system has nothing in memory, if `dd` can do that. */
+/**
+ * A copy of a store with the lines of a row, of which the operating system has nothing in memory, if `dd` can do that.
+ */
 const filledWith = async (row) => {
   const known = filled.get(row.lines) ?? imported(row)
   if (!filled.has(row.lines)) await fill(known, { accounts: row.accounts[1], lines: row.lines })
@@ -266,8 +268,8 @@ export const versionOf = (name) =>
     : undefined
 
 /**
- * Scrapes the metrics as Prometheus does, but fifteen times as often; `stop` returns the fault, if there was one. The first
- * answers of a new server take ten times as long, so they are requested before the load.
+ * Scrapes the metrics as Prometheus does, but fifteen times as often; `stop` returns the fault, if there was one. The
+ * first answers of a new server take ten times as long, so they are requested before the load.
  */
 const scrape = async (port) => {
   let fault

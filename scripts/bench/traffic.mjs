@@ -20,7 +20,10 @@ const shapes = {
   mesh: (count) => range(0, count).map((i) => ({ to: range(0, count).filter((j) => j !== i), isRandom: true }))
 }
 
-/** Where a client logs in: of several nodes, senders of pairs at the first one and recipients at the last, others anywhere. */
+/**
+ * Where a client logs in: of several nodes, senders of pairs at the first one and recipients at the last, others
+ * anywhere.
+ */
 const placeOf = (place, load, index) => {
   if (!Array.isArray(place)) return place
   if (load.shape === "pairs") return place.at(index < load.peers ? 0 : -1)
@@ -94,10 +97,11 @@ class Sender {
 }
 
 /**
- * Each sender sends one message and pauses, as all senders do sooner or later. Linux then acknowledges the message by its
- * timer (40 ms), which ends the interactive ("ping-pong") mode of the connection: from then on, the kernel acknowledges
- * every read that empties the socket and not every second one, which costs an eighth of the rate (50 to 1). Without the
- * pause, the mode depends on whether a new server, of which V8 has compiled little, is late by 40 ms at some moment.
+ * Each sender sends one message and pauses, as all senders do sooner or later. Linux then acknowledges the message by
+ * its timer (40 ms), which ends the interactive ("ping-pong") mode of the connection: from then on, the kernel
+ * acknowledges every read that empties the socket and not every second one, which costs an eighth of the rate (50 to
+ * 1). Without the pause, the mode depends on whether a new server, of which V8 has compiled little, is late by 40 ms at
+ * some moment.
  */
 const pauseOnce = async (state) => {
   for (const sender of state.senders) {
@@ -227,8 +231,9 @@ const pace = ({ peers, senders }, perMillisecond) => {
 }
 
 /**
- * Measures the delays of a client that writes to itself every millisecond, while the others send at parts of the rate that
- * they reach with full windows. It is a thread of its own: its delays are those of the server and not of the generator.
+ * Measures the delays of a client that writes to itself every millisecond, while the others send at parts of the rate
+ * that they reach with full windows. It is a thread of its own: its delays are those of the server and not of the
+ * generator.
  */
 export const paced = async (load, wire, place, _pid, fail) => {
   const state = await stage(load, wire, place, fail)
@@ -298,7 +303,9 @@ export const traffic = async (load, wire, place, pid, fail) => {
   }
 }
 
-/** All peers write to one that pauses reading: measures the growth of the server's memory, and requires every message. */
+/**
+ * All peers write to one that pauses reading: measures the growth of the server's memory, and requires every message.
+ */
 export const slow = async (load, wire, place, pid, fail) => {
   const state = await stage(load, wire, place, fail)
   const receiver = state.peers[load.peers].socket

@@ -1,11 +1,13 @@
-// What a cluster keeps while it fails: accounts with two devices each, a room, and guests in it; and the account of their
-// lines. Imported, not run.
+// What a cluster keeps while it fails: accounts with two devices each, a room, and guests in it; and the account of
+// their lines. Imported, not run.
 import { setTimeout } from "node:timers/promises"
 import { Client } from "./clients.mjs"
 
 const password = "correct horse battery"
 
-/** How long a device waits for a line before it goes to another node, and how often it asks for one, in milliseconds. */
+/**
+ * How long a device waits for a line before it goes to another node, and how often it asks for one, in milliseconds.
+ */
 const patience = { longest: 6_000, ping: 2_000 }
 
 /** Why a line to an account or a room may return although nobody did anything wrong: its sender sends it again. */
@@ -291,8 +293,8 @@ class Registration extends Client {
 }
 
 /**
- * Accounts, each with a device at its node and one at the next, which are in a new room with a guest of each node. `round`
- * is in all names.
+ * Accounts, each with a device at its node and one at the next, which are in a new room with a guest of each node.
+ * `round` is in all names.
  */
 export const keeping = async (nodes, round) => {
   const logs = new Logs()

@@ -1,6 +1,7 @@
-// A cluster on this machine, to try it out: `npm run cluster [-- --nodes 3] [--nats 3] [-- FLAGS OF SERVE]`. It starts NATS
-// servers, a Postgres server if that is installed, and nodes that keep accounts and rooms in it. It says how to connect to
-// them, starts a node again that was killed, and ends all of them with Ctrl-C. Without Postgres, all clients are guests.
+// A cluster on this machine, to try it out: `npm run cluster [-- --nodes 3] [--nats 3] [-- FLAGS OF SERVE]`. It starts
+// NATS servers, a Postgres server if that is installed, and nodes that keep accounts and rooms in it. It says how to
+// connect to them, starts a node again that was killed, and ends all of them with Ctrl-C. Without Postgres, all clients
+// are guests.
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -40,8 +40,8 @@ const sendTo = (pid, signal) => {
 const program = (name) => join(postgresPrograms, name)
 
 /**
- * A new, empty database server, not started, in a folder of its own. `url` is what `--store` takes. It ends with SIGQUIT or
- * SIGKILL as in a crash, with SIGINT after its transactions, and with SIGTERM only after its clients.
+ * A new, empty database server, not started, in a folder of its own. `url` is what `--store` takes. It ends with
+ * SIGQUIT or SIGKILL as in a crash, with SIGINT after its transactions, and with SIGTERM only after its clients.
  */
 export const postgres = (folder) => {
   const place = join(folder, "postgres")

@@ -102,8 +102,8 @@ export const natsServers = async (count, folder, machines = []) => {
 }
 
 /**
- * A node, not started, whose clients come to `host` and `port`. `flags` are further ones of `a-chat serve`, and `environment` further
- * variables.
+ * A node, not started, whose clients come to `host` and `port`. `flags` are further ones of `a-chat serve`, and
+ * `environment` further variables.
  */
 export const node = async ({ environment, flags = [], folder, machine, name, urls }) => {
   const { clientHost: host = "127.0.0.1", clientPort: port = await freePort(), within = [] } = machine ?? {}

@@ -7,8 +7,9 @@
 //   --json FILE     write all figures
 //   --update-docs   write the figures into OPERATING.md
 //
-// The clients are those of the library, each with the addresses of all nodes. A sender sends its next line once it has the
-// outcome of the last. Exits with 1 if a line was lost, came twice or out of order, has no outcome, or a ledger does not balance.
+// The clients are those of the library, each with the addresses of all nodes. A sender sends its next line once it has
+// the outcome of the last. Exits with 1 if a line was lost, came twice or out of order, has no outcome, or a ledger
+// does not balance.
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

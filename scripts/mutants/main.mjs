@@ -117,8 +117,8 @@ const mutate = (text, changes) =>
   changes.reduce((code, { replace, search }) => code.replace(search, () => replace), text)
 
 /**
- * Runs a script of Node, and then kills everything that it has started and left: a bug may keep a worker of the tests busy
- * without end.
+ * Runs a script of Node, and then kills everything that it has started and left: a bug may keep a worker of the tests
+ * busy without end.
  */
 const run = (args, { seconds, ...options }) =>
   new Promise((resolve) => {
@@ -216,8 +216,8 @@ for (const { name } of stale) console.error(`${name}: its text does not occur ex
 const untested = chosen.filter(({ test }) => test !== undefined && !existsSync(join(root, test)))
 for (const { name, test } of untested) console.error(`${name}: there is no ${test}`)
 /**
- * Whether a test, or what it imports of the tests, names the built program. Without a build such a test fails anyway, and
- * the mutant would count as found.
+ * Whether a test, or what it imports of the tests, names the built program. Without a build such a test fails anyway,
+ * and the mutant would count as found.
  */
 const runsProgram = (path, seen = new Set()) => {
   if (seen.has(path) || !existsSync(path)) return false

@@ -22,8 +22,8 @@ export interface Surroundings {
 }
 
 /**
- * Runs one connection from accept to close, and returns the close reason. Never fails. In two steps, so that connections
- * share what does not depend on them (benchmark: idle memory, 1 %).
+ * Runs one connection from accept to close, and returns the close reason. Never fails. In two steps, so that
+ * connections share what does not depend on them (benchmark: idle memory, 1 %).
  *
  * Only the writer ends a connection. Any other cause ends the outbox; the writer then sends what is left, and the
  * broker is notified. The release guarantees this notification and closes the socket, even if the fiber is interrupted.
@@ -47,8 +47,8 @@ const serve = (peer: Peer, surroundings: Surroundings): Effect.Effect<CloseReaso
   })
 
 /**
- * Starts to read, and writes until the outbox ends. The connection's fiber is the writer's, since it would otherwise only
- * wait for a second fiber (benchmarks: churn, idle memory).
+ * Starts to read, and writes until the outbox ends. The connection's fiber is the writer's, since it would otherwise
+ * only wait for a second fiber (benchmarks: churn, idle memory).
  */
 const untilWriterEnds = (peer: Peer, broker: Broker): Effect.Effect<void> =>
   Effect.catchAllCause(

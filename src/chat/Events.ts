@@ -61,7 +61,10 @@ export type Event =
   /** A function to run in the broker's turn, after everything reported before. */
   | { readonly _tag: "Look"; readonly look: () => void }
 
-/** Together less than a millisecond. With 4 the gain is half as large, and with 32 as well: the clients then wait too long. */
+/**
+ * Together less than a millisecond. With 4 the gain is half as large, and with 32 as well: the clients then wait too
+ * long.
+ */
 const maxAcceptTurns = 16
 
 /**
@@ -126,9 +129,9 @@ export class Events {
   }
 
   /**
-   * Whether a crowd of clients is arriving. libuv accepts one connection in each turn of the event loop, so the events of up
-   * to `maxAcceptTurns` turns are handled together: with one wake-up of the broker, and with writes that follow each other,
-   * of which only the first wakes the clients' processor (benchmarks: churn, a sixth; rush, a fifth).
+   * Whether a crowd of clients is arriving. libuv accepts one connection in each turn of the event loop, so the events
+   * of up to `maxAcceptTurns` turns are handled together: with one wake-up of the broker, and with writes that follow
+   * each other, of which only the first wakes the clients' processor (benchmarks: churn, a sixth; rush, a fifth).
    */
   private waitsForAccepts(): boolean {
     this.acceptTurns = this.hasAccepted ? this.acceptTurns + 1 : 0
@@ -164,8 +167,8 @@ export class Events {
   )
 
   /**
-   * Lets the event loop have a turn, and takes what is there at its end, if anything is. What is read in this turn is part of
-   * it: a turn later, it would wait for the writes of another turn (benchmarks: names-1000, room-1000).
+   * Lets the event loop have a turn, and takes what is there at its end, if anything is. What is read in this turn is
+   * part of it: a turn later, it would wait for the writes of another turn (benchmarks: names-1000, room-1000).
    */
   readonly takeIfAny: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
     this.idle = resume

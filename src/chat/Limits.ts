@@ -138,8 +138,8 @@ export const limits = {
   }),
   stallTimeout: duration("stall-timeout", {
     about:
-      "Time after which a recipient that takes nothing, or whose kernel acknowledges nothing, is closed and its queue is " +
-      "returned; at least --hold-timeout",
+      "Time after which a recipient that takes nothing, or whose kernel acknowledges nothing, is closed and its " +
+      "queue is returned; at least --hold-timeout",
     default: Duration.seconds(30),
     min: Duration.millis(100),
     max: Duration.minutes(60),
@@ -185,8 +185,8 @@ export const limits = {
   /** See `Budget`. */
   maxMemory: bytes("max-memory", {
     about:
-      "Memory for queues, unfinished lines, HTTP requests and connections together; near it the largest queues stop growing, then new " +
-      "connections get `! full` and senders `busy`, and at last the largest connections are closed",
+      "Memory for queues, unfinished lines, HTTP requests and connections together; near it the largest queues stop " +
+      "growing, then new connections get `! full` and senders `busy`, and at last the largest connections are closed",
     default: defaultLimit(),
     defaultText: "two fifths of the heap limit of V8, or of the control group",
     min: MiB,

@@ -43,8 +43,8 @@ export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Layer.merge(De
 /** The result of a drain. */
 export interface Drained {
   /**
-   * Accepted (line, recipient) pairs that were not delivered within the grace time: returned to their senders, dead, or in
-   * the hands of a store that has not answered.
+   * Accepted (line, recipient) pairs that were not delivered within the grace time: returned to their senders, dead, or
+   * in the hands of a store that has not answered.
    */
   readonly cutOff: number
   readonly ledger: LedgerSnapshot
@@ -73,7 +73,8 @@ export interface ServerHandle {
   readonly configure: (changes: Partial<Options>) => Effect.Effect<void>
   /**
    * Disconnects the client with this name, or with one that looks the same, and returns its queue to the senders
-   * (protocol, section 5). Clients that only send may share a name: then it disconnects them all. False if there is none.
+   * (protocol, section 5). Clients that only send may share a name: then it disconnects them all. False if there is
+   * none.
    */
   readonly kick: (name: string) => Effect.Effect<boolean>
   /**
@@ -90,8 +91,8 @@ export interface ServerHandle {
   /**
    * Stops listening, accepts no more lines, delivers those already accepted, and closes every connection in an orderly
    * way, within the grace time. Closing the scope does the same. Only the first run starts a drain; later ones wait for
-   * it. When the scope closes in a test whose `TestClock` nobody moves any more, the grace time ends after a second of real
-   * time.
+   * it. When the scope closes in a test whose `TestClock` nobody moves any more, the grace time ends after a second of
+   * real time.
    */
   readonly drain: Effect.Effect<Drained>
 }

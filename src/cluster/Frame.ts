@@ -10,8 +10,8 @@ export { headerBytes }
  *   1   the kind
  *   2   the incarnation of the sender, 8 bytes
  *   10  the incarnation of the receiver, 8 bytes; zeros if the frame is for all
- *   18  a number: of the content, of the last content sent (probe), of the first content after the missing ones (resume), of
- *       the heartbeat; otherwise 0
+ *   18  a number: of the content, of the last content sent (probe), of the first content after the missing ones
+ *       (resume), of the heartbeat; otherwise 0
  *   26  the number of the last content that the sender has taken from the receiver
  *
  * Numbers are doubles, big-endian, and count from 1.

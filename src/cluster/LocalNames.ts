@@ -32,8 +32,8 @@ const hidden = (name: string) => `-${name}`
 const unavailable = FatalReply.namesUnavailable(Duration.toMillis(retryBusy))
 
 /**
- * The names of this node's clients, which no other node may give to its own. A name is claimed before its first client logs
- * in, and released when its last connection has ended.
+ * The names of this node's clients, which no other node may give to its own. A name is claimed before its first client
+ * logs in, and released when its last connection has ended.
  */
 export class LocalNames {
   /** By likeness. */
@@ -78,7 +78,9 @@ export class LocalNames {
     )
   }
 
-  /** While the name was claimed, it may have become that of an account, whose guests were expelled before this one came. */
+  /**
+   * While the name was claimed, it may have become that of an account, whose guests were expelled before this one came.
+   */
   private expelRefused(inner: Admission, claim: Claim) {
     const { alike, expel } = this.cluster.broker
     const decision = inner.decide(claim)
@@ -101,8 +103,8 @@ export class LocalNames {
   }
 
   /**
-   * Another node has the name: its clients here have to go. Lines that their writers have in hand would be written when this
-   * node may write again, to a client that has the name no more: such a connection is broken off, and they return.
+   * Another node has the name: its clients here have to go. Lines that their writers have in hand would be written when
+   * this node may write again, to a client that has the name no more: such a connection is broken off, and they return.
    */
   taken(likeness: string, name: string) {
     const { broker, isOpen } = this.cluster

@@ -22,15 +22,18 @@ export interface NatsOptions {
   /** The file of the driver: `nats.cjs`, which the build makes of the package `@nats-io/transport-node`. */
   readonly driver: string
   /**
-   * The term after which other nodes take a silent one for lost. Everything here is a fraction of it: a connection that is
-   * silent is given up after a third, and a request to the directory after a sixth, but at most a second.
+   * The term after which other nodes take a silent one for lost. Everything here is a fraction of it: a connection that
+   * is silent is given up after a third, and a request to the directory after a sixth, but at most a second.
    */
   readonly term: Duration.DurationInput
   readonly credentials?: NatsCredentials | undefined
   readonly tls?: NatsTls | undefined
   /** How long the first connection is tried. By default 30 s. */
   readonly startTimeout?: Duration.DurationInput | undefined
-  /** How many bytes may be on their way to a server that does not confirm them; further ones are dropped. By default 64 MiB. */
+  /**
+   * How many bytes may be on their way to a server that does not confirm them; further ones are dropped. By default 64
+   * MiB.
+   */
   readonly maxUnconfirmedBytes?: number | undefined
 }
 
@@ -59,8 +62,9 @@ const maxFrameBytes = 1024 * 1024
 const tables: ReadonlyArray<ClusterPort.Table> = ["names", "nodes"]
 
 /**
- * Connects to NATS until the scope closes. Frames go over its core, and the entries of the directory are in JetStream: in the
- * memory of three servers, or on the disk of one that is alone. Fails if no server can be used within `startTimeout`.
+ * Connects to NATS until the scope closes. Frames go over its core, and the entries of the directory are in JetStream:
+ * in the memory of three servers, or on the disk of one that is alone. Fails if no server can be used within
+ * `startTimeout`.
  */
 export const make = (
   options: NatsOptions
@@ -285,7 +289,8 @@ const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, ClusterPort.Cluster
 
 const describe = (error: unknown): string => {
   const message = (error instanceof Error ? error.message : String(error)).trim()
-  // 80…:error:0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate:../deps/openssl/….c:1601:SSL alert number 42
+  // 80…:error:0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate:../deps/openssl/….c:1601:SSL alert
+  // number 42
   const [, openssl] = /:SSL routines:[^:]*:([^:]+):/u.exec(message) ?? []
   return openssl === undefined ? message : `TLS: ${openssl}`
 }

@@ -1,8 +1,8 @@
 import { lastSequenceIn } from "./NatsJetStream.js"
 
 /**
- * How often a write is tried again because other nodes change the stream meanwhile. One that is nearer to the leader may
- * win as long as it has something to write.
+ * How often a write is tried again because other nodes change the stream meanwhile. One that is nearer to the leader
+ * may win as long as it has something to write.
  */
 const maxTries = 1_000
 
@@ -15,7 +15,9 @@ export interface ExactWrite {
 }
 
 export interface NatsExactWritesOptions {
-  /** Writes if the last message of the subject is the expected one, and the last of the whole stream has this number. */
+  /**
+   * Writes if the last message of the subject is the expected one, and the last of the whole stream has this number.
+   */
   readonly send: (write: ExactWrite, last: number) => Promise<number>
   /** The highest number of the stream that is known. */
   readonly last: () => number
@@ -33,11 +35,11 @@ interface Waiting extends ExactWrite {
 
 /**
  * Writes that also require the number of the last message of the whole stream. Each is refused if another one comes
- * first, and so a node sends one after the other: all at once would need as many attempts as the square of their number,
- * and a leader that has not caught up after its election would get thousands each second, and never catch up.
+ * first, and so a node sends one after the other: all at once would need as many attempts as the square of their
+ * number, and a leader that has not caught up after its election would get thousands each second, and never catch up.
  *
- * Not even those of a node may expect each other's numbers: if another node's write has the number of the first one, what
- * the second one expects is true again, although the other node may have changed just that subject.
+ * Not even those of a node may expect each other's numbers: if another node's write has the number of the first one,
+ * what the second one expects is true again, although the other node may have changed just that subject.
  */
 export class NatsExactWrites {
   private readonly waiting: Array<Waiting> = []

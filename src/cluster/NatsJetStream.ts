@@ -3,8 +3,8 @@ import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
 
 /**
  * The requests to JetStream that the directory needs, as they are on the wire (docs.nats.io, "JetStream wire API
- * reference"). The package for JetStream is not used: it sends writes again after a time-out, and its watch goes on after
- * the numbers of a stream that was made anew, so that it never reports anything again.
+ * reference"). The package for JetStream is not used: it sends writes again after a time-out, and its watch goes on
+ * after the numbers of a stream that was made anew, so that it never reports anything again.
  */
 
 /** The codes of errors, from errors.json of nats-server. */
@@ -131,8 +131,8 @@ export class NatsJetStream {
   }
 
   /**
-   * Has the last message of each subject delivered to an inbox, and then every new one. Returns the name of the consumer,
-   * and how many messages there are.
+   * Has the last message of each subject delivered to an inbox, and then every new one. Returns the name of the
+   * consumer, and how many messages there are.
    */
   async deliver(
     stream: string,
@@ -192,7 +192,8 @@ export type Delivery =
   | { readonly _tag: "Ended"; readonly reason: string }
 
 /**
- * The numbers in the reply subject of a delivery, which has 9 words, or 11 and more (nats-architecture-and-design, ADR-15):
+ * The numbers in the reply subject of a delivery, which has 9 words, or 11 and more (nats-architecture-and-design,
+ * ADR-15):
  *
  *     $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>
  *     $JS.ACK.<domain>.<account>.<stream>.<consumer>.<deliveries>. … .<pending>.<random word, or nothing>

@@ -4,7 +4,10 @@ export type TakePayload = (payload: Uint8Array) => void
 const LF = 0x0a
 const M = 0x4d
 
-/** `MSG <subject> <sid> [reply] <bytes>` or `HMSG <subject> <sid> [reply] <bytes of headers> <bytes>` (docs.nats.io, "Client Protocol"). */
+/**
+ * `MSG <subject> <sid> [reply] <bytes>` or `HMSG <subject> <sid> [reply] <bytes of headers> <bytes>` (docs.nats.io,
+ * "Client Protocol").
+ */
 const message = /^H?MSG \S+ (\S+)(?: \S+)*? (\d+)\r\n$/u
 
 /** A payload is followed by CRLF. */

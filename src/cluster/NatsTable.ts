@@ -4,7 +4,10 @@ import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
 import { NatsExactWrites } from "./NatsExactWrites.js"
 import { codes, isRefused, type NatsJetStream } from "./NatsJetStream.js"
 
-/** How long a marker of a removed entry stays: every watch has seen it by then, or has been found broken and started again. */
+/**
+ * How long a marker of a removed entry stays: every watch has seen it by then, or has been found broken and started
+ * again.
+ */
 const markerMillis = 60_000
 
 /** Markers that wait to be deleted. Those beyond stay until a server reads the table from its start. */
@@ -20,9 +23,9 @@ const leaderlessMillis = 30_000
 const ownMillis = 30_000
 
 /**
- * One table of the directory: a stream with the last message of each subject. Its subjects contain a random word, made with
- * the stream: a stream that was lost and made anew numbers its messages from 1 again, and what was meant for the old one
- * must not reach it.
+ * One table of the directory: a stream with the last message of each subject. Its subjects contain a random word, made
+ * with the stream: a stream that was lost and made anew numbers its messages from 1 again, and what was meant for the
+ * old one must not reach it.
  */
 export class NatsTable {
   private readonly stream: string
@@ -69,7 +72,8 @@ export class NatsTable {
     const revision = message === undefined ? 0 : this.revisionOf(message.sequence)
     const own = this.own.get(key)
     if (own !== undefined && revision < own.revision && this.now() - own.at < ownMillis) {
-      // Either the stream was emptied, or a leader that was just elected has not caught up with what the last one confirmed.
+      // Either the stream was emptied, or a leader that was just elected has not caught up with what the last one
+      // confirmed.
       await this.foundAgain()
       throw new Error("out of date")
     }
@@ -151,10 +155,10 @@ export class NatsTable {
   }
 
   /**
-   * A stream of several servers compares the last number of a subject when its leader proposes a write, and not when the
-   * servers carry it out, unless the number is 0: of two writes at the same moment both would succeed (nats-server 2.9.10:
-   * 185 of 300 times). The last number of the whole stream is compared when a write is carried out. If it is still the one
-   * that the leader saw, so is that of the subject.
+   * A stream of several servers compares the last number of a subject when its leader proposes a write, and not when
+   * the servers carry it out, unless the number is 0: of two writes at the same moment both would succeed (nats-server
+   * 2.9.10: 185 of 300 times). The last number of the whole stream is compared when a write is carried out. If it is
+   * still the one that the leader saw, so is that of the subject.
    */
   private async writeExactly(subject: string, value: string | undefined, expected: number): Promise<number> {
     if (expected === 0 || !this.connection.isClustered) return this.jetStream.write(subject, value, expected)
@@ -216,9 +220,9 @@ export class NatsTable {
   }
 
   /**
-   * The stream has lost its messages, and counts from 1 again. It may be another one, or the same: nats-server empties a stream in
-   * the memory of several servers when all have stopped, or when they disagree about it after an election (2.9.10: "Resetting
-   * stream cluster state").
+   * The stream has lost its messages, and counts from 1 again. It may be another one, or the same: nats-server empties
+   * a stream in the memory of several servers when all have stopped, or when they disagree about it after an election
+   * (2.9.10: "Resetting stream cluster state").
    */
   private emptied(): void {
     this.base = this.highest
@@ -229,8 +233,9 @@ export class NatsTable {
   }
 
   /**
-   * The servers say that the stream has no leader. A stream of nats-server 2.9.10 that was emptied may never have one again,
-   * while all else works. Then it is deleted: nobody can use what it had, and the nodes write their entries again.
+   * The servers say that the stream has no leader. A stream of nats-server 2.9.10 that was emptied may never have one
+   * again, while all else works. Then it is deleted: nobody can use what it had, and the nodes write their entries
+   * again.
    */
   private async endLeaderless(subject: string | undefined): Promise<void> {
     const now = this.now()

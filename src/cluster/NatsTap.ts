@@ -20,9 +20,9 @@ const betweenOperations = 0
 
 /**
  * Writes and reads messages on the socket of a client, past the client: which joins what it writes to a socket in new
- * memory, and joins each payload again from what it reads, in memory that doubles. That is several times the work of the
- * messages themselves, and most of it is V8's, which collects garbage because of it (benchmarks: nodes-100, nodes-1000).
- * The client still connects, authenticates, and has all other operations.
+ * memory, and joins each payload again from what it reads, in memory that doubles. That is several times the work of
+ * the messages themselves, and most of it is V8's, which collects garbage because of it (benchmarks: nodes-100,
+ * nodes-1000). The client still connects, authenticates, and has all other operations.
  */
 export class NatsTap {
   private readonly takers = new Map<string, TakePayload>()

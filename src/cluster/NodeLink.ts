@@ -34,8 +34,8 @@ export interface Received<Content> {
 }
 
 /**
- * How long an acknowledgement waits for a content that takes it along, in milliseconds: nearly always the report of what
- * became of the lines. Far below `probeAfter`.
+ * How long an acknowledgement waits for a content that takes it along, in milliseconds: nearly always the report of
+ * what became of the lines. Far below `probeAfter`.
  */
 export const acknowledgeAfter = 10
 

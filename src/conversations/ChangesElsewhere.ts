@@ -35,8 +35,8 @@ interface Collaborators {
 
 /**
  * Takes into memory what other servers have changed in the store: accounts and rooms. The store has all changes in one
- * order. Those of rooms are taken in that order, and a change of this server after those before it, so that all servers end
- * up with the same. Accounts need no order, since they are created, removed and freed once.
+ * order. Those of rooms are taken in that order, and a change of this server after those before it, so that all servers
+ * end up with the same. Accounts need no order, since they are created, removed and freed once.
  */
 export class ChangesElsewhere {
   private last: number
@@ -87,8 +87,8 @@ export class ChangesElsewhere {
   readonly catchUp: Effect.Effect<void> = Effect.suspend(() => Effect.ignore(this.untilNow))
 
   /**
-   * To be run between a change of a room in the store and in memory, while no other change of rooms is under way: takes what
-   * others have changed before it.
+   * To be run between a change of a room in the store and in memory, while no other change of rooms is under way: takes
+   * what others have changed before it.
    */
   readonly beforeOwn: Effect.Effect<void> = Effect.suspend(() =>
     this.unread.pipe(

@@ -15,8 +15,8 @@ export interface ConversationsStore {
 
 /**
  * Prepares a store for conversations. Accounts are to use the result as well: a new device starts at exact cursors, and
- * what was given does not return as undelivered when the recipient, the device or the line goes. A device goes on at exact
- * cursors where it connects to another server.
+ * what was given does not return as undelivered when the recipient, the device or the line goes. A device goes on at
+ * exact cursors where it connects to another server.
  */
 export const prepare = (given: StoreService): ConversationsStore => {
   const cursors = new Cursors()

@@ -11,7 +11,8 @@ export interface DeviceKey {
 
 /**
  * How many cursors of rooms a transaction saves: this number per millisecond since the last one, and never more than
- * `mostOfRooms`. One takes the store about 1.5 µs, for which lines wait, and a line may move those of thousands of devices.
+ * `mostOfRooms`. One takes the store about 1.5 µs, for which lines wait, and a line may move those of thousands of
+ * devices.
  */
 const ofRoomsPerMilli = 10
 const mostOfRooms = 1_000
@@ -25,7 +26,8 @@ export interface MovedCursor extends Cursor {
  * How far devices were given their conversations, as far as that is not saved yet. Only the last value is kept.
  *
  * A transaction saves all cursors of direct conversations, by which the store knows what waits for an account. Those of
- * rooms only say where a device continues after the server was killed, so that not every transaction need save all of them.
+ * rooms only say where a device continues after the server was killed, so that not every transaction need save all of
+ * them.
  */
 export class Cursors {
   private readonly isMoved = Effect.unsafeMakeLatch(false)
@@ -83,8 +85,9 @@ export class Cursors {
   }
 
   /**
-   * Saves what is not saved yet: all of it, or that of these accounts. What the store does not save stays here. Cursors of a
-   * transaction under way are saved once more: if it fails, it may be too late, since a device is given up by then.
+   * Saves what is not saved yet: all of it, or that of these accounts. What the store does not save stays here. Cursors
+   * of a transaction under way are saved once more: if it fails, it may be too late, since a device is given up by
+   * then.
    */
   save(store: Pick<StoreLines, "saveCursors">, ...accounts: ReadonlyArray<AccountId>): Effect.Effect<void, StoreError> {
     return Effect.suspend(() => {

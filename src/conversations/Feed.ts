@@ -20,8 +20,8 @@ import type { RoomRun } from "./RoomRun.js"
 import { SparseMap } from "./SparseMap.js"
 
 /**
- * The conversations of which a feed remembers the last line that it gave. More than the lines of a transaction, which may
- * be on a page before it is known here that they are stored.
+ * The conversations of which a feed remembers the last line that it gave. More than the lines of a transaction, which
+ * may be on a page before it is known here that they are stored.
  */
 const rememberedConversations = 4_096
 
@@ -76,18 +76,21 @@ export interface FeedCollaborators {
   /** Whether this client may read this conversation now. */
   readonly mayRead: (reader: Peer, key: ConversationKey) => boolean
   /**
-   * Asks the store once more what waits for this feed's device, and then calls `open`. Only where other servers store lines
-   * as well. Idempotent.
+   * Asks the store once more what waits for this feed's device, and then calls `open`. Only where other servers store
+   * lines as well. Idempotent.
    */
   readonly askAgain?: ((feed: Feed) => void) | undefined
-  /** The device takes too little to be given lines as they are stored, or does so again. Only where others want to know. */
+  /**
+   * The device takes too little to be given lines as they are stored, or does so again. Only where others want to know.
+   */
   readonly lags?: ((device: DeviceKey, isSlow: boolean) => void) | undefined
 }
 
 /**
  * Gives one connected device the lines of its account's conversations, or a guest those of its rooms: each one as it is
- * stored while there is room (_live_), and otherwise page by page from the log (_behind_), until it has caught up. Lines of
- * one conversation keep their order. The cursor of a conversation follows what the device has taken; a guest has none.
+ * stored while there is room (_live_), and otherwise page by page from the log (_behind_), until it has caught up.
+ * Lines of one conversation keep their order. The cursor of a conversation follows what the device has taken; a guest
+ * has none.
  *
  * A conversation that is not behind is live, so a feed holds nothing of the hundreds in which nothing happens.
  */
@@ -128,8 +131,8 @@ export class Feed implements Source {
   }
 
   /**
-   * The store has answered in which conversations something waits. Whatever this server stores after that is new, and what
-   * others store is announced, or answered the next time.
+   * The store has answered in which conversations something waits. Whatever this server stores after that is new, and
+   * what others store is announced, or answered the next time.
    */
   open(waiting: ReadonlyArray<Waiting>) {
     if (this.isOver) return
@@ -257,8 +260,8 @@ export class Feed implements Source {
   }
 
   /**
-   * Whether it is unknown where the device is in a conversation, of which other servers may have stored lines before those
-   * that are known here. Then it asks the store.
+   * Whether it is unknown where the device is in a conversation, of which other servers may have stored lines before
+   * those that are known here. Then it asks the store.
    */
   private isUnknown(conversation: ConversationId): boolean {
     const { askAgain } = this.broker
@@ -276,8 +279,8 @@ export class Feed implements Source {
   }
 
   /**
-   * Lines of a room have been stored. Most members get all of them, and in the same form: those take one step, which is what
-   * a line to many members costs (benchmark: a room of 1,000).
+   * Lines of a room have been stored. Most members get all of them, and in the same form: those take one step, which is
+   * what a line to many members costs (benchmark: a room of 1,000).
    */
   storedAll(run: RoomRun) {
     const { conversation, lines } = run
@@ -361,7 +364,9 @@ export class Feed implements Source {
     this.afterPage(conversation, behind, hasMore, last)
   }
 
-  /** A page could not be read. Its lines are read one by one then, so that only those are passed over that are damaged. */
+  /**
+   * A page could not be read. Its lines are read one by one then, so that only those are passed over that are damaged.
+   */
   damaged(conversation: ConversationId) {
     const behind = this.wantedBy(conversation)
     if (behind === undefined) return
@@ -371,8 +376,8 @@ export class Feed implements Source {
   }
 
   /**
-   * The state that wanted the page that has come; undefined if the feed is over, or the client has left this room, which it
-   * may even have entered again. A page of another conversation may be wanted then.
+   * The state that wanted the page that has come; undefined if the feed is over, or the client has left this room,
+   * which it may even have entered again. A page of another conversation may be wanted then.
    */
   private wantedBy(conversation: ConversationId): Behind | undefined {
     const behind = this.behind.get(conversation)

@@ -50,8 +50,8 @@ interface Asked {
 }
 
 /**
- * Has all servers stand still while one of them removes lines that are kept no longer: otherwise lines would be removed, and
- * given. That one learns what is in the outboxes of the others, which is not removed.
+ * Has all servers stand still while one of them removes lines that are kept no longer: otherwise lines would be
+ * removed, and given. That one learns what is in the outboxes of the others, which is not removed.
  */
 export class Holding {
   private number = 0
@@ -81,7 +81,10 @@ export class Holding {
     return Effect.forever(Effect.zipRight(this.isWanted.await, next))
   }
 
-  /** Runs `step` while all servers stand still, with what is in the outboxes. Does nothing if some do not answer in time. */
+  /**
+   * Runs `step` while all servers stand still, with what is in the outboxes. Does nothing if some do not answer in
+   * time.
+   */
   during<E>(step: (held: Held) => Effect.Effect<void, E>): Effect.Effect<void, E> {
     const { alone, held, inTurn, others } = this.broker
     if (others === noOthers) return alone(Effect.flatMap(inTurn(held), step))

@@ -8,14 +8,14 @@ import * as FiberId from "effect/FiberId"
 const defectDelay = Duration.seconds(1)
 
 /**
- * How long the end of a server waits for the store. The store may never answer, such as a database of which nobody knows
- * whether it has committed a transaction.
+ * How long the end of a server waits for the store. The store may never answer, such as a database of which nobody
+ * knows whether it has committed a transaction.
  */
 const endMillis = 1_000
 
 /**
- * Once it is interrupted, it is waited for no longer than `endMillis`. By Node's timer, since Effect's time limits do not work
- * in a fiber that is being interrupted.
+ * Once it is interrupted, it is waited for no longer than `endMillis`. By Node's timer, since Effect's time limits do
+ * not work in a fiber that is being interrupted.
  */
 export const endingInTime = (loops: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) =>

@@ -15,7 +15,9 @@ interface Collaborators {
   readonly unreadable: (error: StoreError) => Effect.Effect<void>
 }
 
-/** Feeds that cannot continue. Their connections are closed: it would look to the devices as if nobody wrote to them. */
+/**
+ * Feeds that cannot continue. Their connections are closed: it would look to the devices as if nobody wrote to them.
+ */
 export class LostFeeds {
   /** Each feed, and why it cannot continue. */
   private readonly lost: Array<readonly [feed: Feed, cause: unknown]> = []

@@ -4,14 +4,19 @@ import { ofRoom, withGuest, type ConversationId, type ConversationKey } from "..
 /** Whether an account writes to itself. All of its devices then get its lines, the one that sent them included. */
 export const isSelf = (key: ConversationKey): boolean => key.kind === "accounts" && key.accounts[0] === key.accounts[1]
 
-/** The other account, which is the same one if it writes to itself; undefined if the other party is a guest or a room. */
+/**
+ * The other account, which is the same one if it writes to itself; undefined if the other party is a guest or a room.
+ */
 export const otherAccount = (key: ConversationKey, account: AccountId): AccountId | undefined => {
   if (key.kind !== "accounts") return undefined
   const [one, other] = key.accounts
   return one === account ? other : one
 }
 
-/** What messages between servers have of a key: two accounts, an account and the likeness of a guest, or nothing of a room. */
+/**
+ * What messages between servers have of a key: two accounts, an account and the likeness of a guest, or nothing of a
+ * room.
+ */
 export type Parties = [] | [account: AccountId, other: AccountId | string]
 
 export const partiesOf = (key: ConversationKey): Parties => {

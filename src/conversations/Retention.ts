@@ -8,15 +8,18 @@ import type { Held } from "./Holding.js"
 /** Between two walks through the store. */
 const interval = Duration.minutes(1)
 
-/** After a step, the store is left alone for this many times the duration of the step. Otherwise lines would wait for it. */
+/**
+ * After a step, the store is left alone for this many times the duration of the step. Otherwise lines would wait for
+ * it.
+ */
 const restFactor = 9
 
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /**
-   * Runs a step with the lines that are in devices' outboxes, or not at all. Lines do not pass meanwhile from the store to an
-   * outbox: they would be removed, and given.
+   * Runs a step with the lines that are in devices' outboxes, or not at all. Lines do not pass meanwhile from the store
+   * to an outbox: they would be removed, and given.
    */
   readonly alone: <E>(step: (held: Held) => Effect.Effect<void, E>) => Effect.Effect<void, E>
   /** In the broker's turn: lines were removed. */
@@ -24,7 +27,9 @@ interface Collaborators {
   readonly failed: (error: StoreError) => Effect.Effect<void>
 }
 
-/** Removes what is kept no longer: in small steps, with pauses between them. Of servers that share a store, one does it. */
+/**
+ * Removes what is kept no longer: in small steps, with pauses between them. Of servers that share a store, one does it.
+ */
 export const run = ({ alone, failed, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
   const keepsOrder = store.sharing?.keepsOrder ?? Effect.succeed(true)
   let next: Duration.Duration | undefined = undefined

@@ -22,14 +22,16 @@ interface Collaborators {
 const toldOnce: Source = { delivered: () => {} }
 
 /**
- * Lines that were stored and that no device of their recipient will be given: their sender is notified, once. An account is
- * notified on its first device that connects, a guest on the connection that sent the line, or not at all, because the
- * next client of that name may be somebody else.
+ * Lines that were stored and that no device of their recipient will be given: their sender is notified, once. An
+ * account is notified on its first device that connects, a guest on the connection that sent the line, or not at all,
+ * because the next client of that name may be somebody else.
  */
 export class Returns {
   private readonly guestLines = new GuestLines()
   private readonly due = new Set<AccountId>()
-  /** Accounts that are being told, and the connection; undefined once it has taken that and the store does not know yet. */
+  /**
+   * Accounts that are being told, and the connection; undefined once it has taken that and the store does not know yet.
+   */
   private readonly underWay = new Map<AccountId, Peer | undefined>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
 

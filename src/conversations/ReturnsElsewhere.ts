@@ -11,9 +11,9 @@ interface Collaborators {
 }
 
 /**
- * Lines that return, found by any server of a store: each server tells the senders that are connected to it. The other ones
- * read them in the log of changes, where they are as soon as the lines are removed: whatever happens to the server that
- * found them, and however long another one is cut off. In the broker's turn.
+ * Lines that return, found by any server of a store: each server tells the senders that are connected to it. The other
+ * ones read them in the log of changes, where they are as soon as the lines are removed: whatever happens to the server
+ * that found them, and however long another one is cut off. In the broker's turn.
  */
 export class ReturnsElsewhere {
   constructor(private readonly broker: Collaborators) {}
@@ -45,8 +45,8 @@ export class ReturnsElsewhere {
   }
 
   /**
-   * A server that was taken for lost was not asked what is in its outboxes. What has returned meanwhile must not be written:
-   * the connection is broken off, and its device is told of the gap when it comes back.
+   * A server that was taken for lost was not asked what is in its outboxes. What has returned meanwhile must not be
+   * written: the connection is broken off, and its device is told of the gap when it comes back.
    */
   private takeBack(returned: ReadonlyArray<ReturnedLines>) {
     const last = new Map(returned.map(({ conversation, last }) => [conversation, last]))
@@ -58,7 +58,9 @@ export class ReturnsElsewhere {
     }
   }
 
-  /** Nobody knows any more which lines have returned. Guests of whom some may have go as if this server had been lost. */
+  /**
+   * Nobody knows any more which lines have returned. Guests of whom some may have go as if this server had been lost.
+   */
   reload() {
     for (const guest of this.broker.returns.guests) this.broker.breakOff(guest, "connection-lost")
     this.check(undefined)

@@ -18,8 +18,8 @@ export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   /** The name of a room in wire form. */
   readonly nameOf: (room: ConversationId) => string
   /**
-   * Whether a client is in a room. Whatever gives clients lines of a room, or mentions its lines to them, asks this first:
-   * feeds, pages, searches.
+   * Whether a client is in a room. Whatever gives clients lines of a room, or mentions its lines to them, asks this
+   * first: feeds, pages, searches.
    */
   readonly mayRead: (reader: Peer, room: ConversationId) => boolean
   /** The room of this name, if the client is in it; otherwise why commands about it, and lines to it, are refused. */
@@ -62,11 +62,13 @@ export interface RoomsHost {
   /** The devices that are connected to them. */
   readonly devicesElsewhere: DevicesElsewhere
   /**
-   * In the broker's turn: this server has stored lines of a room, up to this number. At the end of the turn, it notifies
-   * servers, by default all, which read the lines from the log.
+   * In the broker's turn: this server has stored lines of a room, up to this number. At the end of the turn, it
+   * notifies servers, by default all, which read the lines from the log.
    */
   readonly announce: (room: ConversationId, last: number, to?: Iterable<OtherServer>) => void
-  /** To be run between a change in the store and in memory: takes into memory what other servers have changed before. */
+  /**
+   * To be run between a change in the store and in memory: takes into memory what other servers have changed before.
+   */
   readonly beforeOwn: Effect.Effect<void>
   /** Within a change of rooms: takes into memory what other servers have changed until now. */
   readonly catchUp: Effect.Effect<void>

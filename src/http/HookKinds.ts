@@ -137,8 +137,9 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
     eventsIn: () => ["alert"],
     templates: {
       alert:
-        "{status:upper} {commonLabels.severity|groupLabels.severity} {commonLabels.alertname|alerts.*.labels.alertname} " +
-        "({alerts:count alert}): {commonAnnotations.summary|alerts.*.annotations.summary|commonAnnotations.description} " +
+        "{status:upper} {commonLabels.severity|groupLabels.severity} " +
+        "{commonLabels.alertname|alerts.*.labels.alertname} ({alerts:count alert}): " +
+        "{commonAnnotations.summary|alerts.*.annotations.summary|commonAnnotations.description} " +
         "{alerts.*.labels.instance} {externalURL}"
     }
   },

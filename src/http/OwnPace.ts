@@ -1,6 +1,8 @@
 import { GreetingPause } from "../client/GreetingPause.js"
 
-/** The longest that the lines of a request wait for a rate, in milliseconds: a login at one line a second takes three. */
+/**
+ * The longest that the lines of a request wait for a rate, in milliseconds: a login at one line a second takes three.
+ */
 const longestMillis = 5000
 
 /**

@@ -80,8 +80,8 @@ export const retryAfterOf = (status: number, outcomes: ReadonlyArray<SendOutcome
 }
 
 /**
- * Milliseconds after which lines may be sent again of which none was accepted, because they came too fast. Undefined for
- * any other outcomes, and if the pause would be longer than a second, which no rate of a single client requires.
+ * Milliseconds after which lines may be sent again of which none was accepted, because they came too fast. Undefined
+ * for any other outcomes, and if the pause would be longer than a second, which no rate of a single client requires.
  */
 export const pauseOf = (outcomes: ReadonlyArray<SendOutcome>): number | undefined => {
   if (outcomes.length === 0 || !outcomes.every(({ reason }) => reason === "slow-down")) return undefined

@@ -44,7 +44,9 @@ export const textsOf = (body: Buffer): ReadonlyArray<string> =>
 const keyedLabels = (key: string): Labels =>
   new Labels(`${createHash("sha256").update(key).digest("base64url").slice(0, 15)}.`)
 
-/** How often lines are sent again that came too fast after the login: the clock may be early, or another client faster. */
+/**
+ * How often lines are sent again that came too fast after the login: the clock may be early, or another client faster.
+ */
 const furtherTries = 2
 
 export const run = (session: ChatSession, job: SendJob): Effect.Effect<SendResult, HttpRefusal.HttpRefusal> =>
@@ -56,8 +58,8 @@ export const run = (session: ChatSession, job: SendJob): Effect.Effect<SendResul
   })
 
 /**
- * The login, and entering rooms, may have used the rate up: then no line is accepted, and would not be in the session of
- * the next request either. So they wait for the rate here.
+ * The login, and entering rooms, may have used the rate up: then no line is accepted, and would not be in the session
+ * of the next request either. So they wait for the rate here.
  */
 const attempt = (session: ChatSession, job: SendJob, tries: number): Effect.Effect<SendResult> =>
   Effect.flatMap(once(session, job), (result) => {

@@ -38,8 +38,8 @@ export interface Rooms {
 }
 
 /**
- * A server that shares its store waits for at least this long, after its start or the loss of another server, until it ends
- * the rooms that nobody is in: their guests may be at a server that is cut off for a moment, as may this one.
+ * A server that shares its store waits for at least this long, after its start or the loss of another server, until it
+ * ends the rooms that nobody is in: their guests may be at a server that is cut off for a moment, as may this one.
  */
 const emptyDelay = "1 minute"
 

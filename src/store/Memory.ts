@@ -19,8 +19,8 @@ export const make = (initial: StoreLimits): Effect.Effect<StoreService> =>
   )
 
 /**
- * A store that several servers in this process share, each with limits and a clock of its own. The result opens it for one
- * of them, until the scope closes.
+ * A store that several servers in this process share, each with limits and a clock of its own. The result opens it for
+ * one of them, until the scope closes.
  */
 export const shared: Effect.Effect<(initial: StoreLimits) => Effect.Effect<StoreService, never, Scope.Scope>> =
   Effect.sync(() => {
@@ -61,7 +61,9 @@ const service = ({ initial, log, sharing, state, time }: Parts): StoreService =>
   }
 }
 
-/** The id of a log or of a server is unique but no secret, and `node:crypto` takes 2 ms to load (benchmark: start-up). */
+/**
+ * The id of a log or of a server is unique but no secret, and `node:crypto` takes 2 ms to load (benchmark: start-up).
+ */
 const newId = () => Array.from({ length: 16 }, hexDigit).join("")
 
 const hexDigit = () => Math.floor(Math.random() * 16).toString(16)

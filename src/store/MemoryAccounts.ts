@@ -101,7 +101,9 @@ export const make = (
     return { _tag: "Opened", isNew: true, forgotten }
   }
 
-  /** Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether. */
+  /**
+   * Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether.
+   */
   const take = ({ id }: Account, name: string, device: Device): boolean => {
     const before = device.owner
     device.owner = sharing?.server

@@ -21,8 +21,8 @@ export interface PostgresOptions {
   /** The schema of the tables. By default `achat`. */
   readonly schema?: string | undefined
   /**
-   * Whether servers use the store together, each of which opens it so (`StoreService.sharing`). By default, it cannot be
-   * opened while another process uses it.
+   * Whether servers use the store together, each of which opens it so (`StoreService.sharing`). By default, it cannot
+   * be opened while another process uses it.
    */
   readonly isShared?: boolean | undefined
 }

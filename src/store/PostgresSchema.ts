@@ -53,7 +53,8 @@ export const reserve = async (
   connection: PostgresConnection,
   { isShared, schema, waitMillis }: Reservation
 ): Promise<boolean> => {
-  // Otherwise Postgres learns only after hours that the machine of a server is gone. A Unix socket has no such settings.
+  // Otherwise Postgres learns only after hours that the machine of a server is gone. A Unix socket has no such
+  // settings.
   for (const [setting, seconds] of [
     ["tcp_keepalives_idle", 10],
     ["tcp_keepalives_interval", 5],
@@ -86,8 +87,8 @@ const tryLock = async (
 }
 
 /**
- * Ends the log of changes, because a server that is alone writes none. Others that shared the store before then, and come
- * back to it later, learn from the numbers that they have to read everything anew.
+ * Ends the log of changes, because a server that is alone writes none. Others that shared the store before then, and
+ * come back to it later, learn from the numbers that they have to read everything anew.
  */
 export const endChanges = async (connection: PostgresConnection): Promise<void> => {
   await connection.execute(
@@ -107,9 +108,9 @@ export const obstacle = async (connection: PostgresConnection): Promise<Database
 }
 
 /**
- * What a restored dump does not have in common with the database that was dumped: the cluster, and the id of a table in it, as
- * `cluster/table`. A copy of the cluster's files has both. The cluster is empty if this role may not ask for it, as at some
- * hosting services.
+ * What a restored dump does not have in common with the database that was dumped: the cluster, and the id of a table in
+ * it, as `cluster/table`. A copy of the cluster's files has both. The cluster is empty if this role may not ask for it,
+ * as at some hosting services.
  */
 const origin = async (connection: PostgresConnection, schema: string): Promise<string> => {
   // Asked before: Postgres checks the privilege when a query begins, and a query that fails ends the transaction.
@@ -132,8 +133,8 @@ const isSamePlace = (before: string, now: string): boolean => {
 }
 
 /**
- * Makes the tables, or brings them to this version, in one transaction. Returns the id of the log, which is another one after
- * the database was restored: lines may have been stored after the dump, under the same numbers.
+ * Makes the tables, or brings them to this version, in one transaction. Returns the id of the log, which is another one
+ * after the database was restored: lines may have been stored after the dump, under the same numbers.
  */
 export const migrate = async (
   connection: PostgresConnection,

@@ -12,8 +12,8 @@ import type { Meta } from "./SqlMeta.js"
 import type { SqlState } from "./SqlState.js"
 
 /**
- * What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. What cannot be read is a fault,
- * and does not keep the rest from being checked.
+ * What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. What cannot be read is a
+ * fault, and does not keep the rest from being checked.
  */
 export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   state.forget()
@@ -93,8 +93,8 @@ const totals = (
 }
 
 /**
- * One column of each table. It is in none of the table's indexes, so that a query for it reads the rows; `invitation` is the
- * exception, which has no such column. Lines are not here, since they are read with their texts.
+ * One column of each table. It is in none of the table's indexes, so that a query for it reads the rows; `invitation`
+ * is the exception, which has no such column. Lines are not here, since they are read with their texts.
  */
 const columns = {
   account: "name",
@@ -196,8 +196,8 @@ function* checkConversation(state: SqlState, id: ConversationId, found: Found, f
 const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}`
 
 /**
- * The lines from a number on, before another one. In the place of a line that cannot be read is its number; those in gaps
- * are left out.
+ * The lines from a number on, before another one. In the place of a line that cannot be read is its number; those in
+ * gaps are left out.
  */
 function* oneByOne(
   id: ConversationId,

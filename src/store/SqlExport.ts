@@ -86,7 +86,8 @@ function* accounts({ id: after, lastAccount }: ExportPosition, running: number):
   if (next !== undefined && next !== damage && next.id === id) {
     return { records: yield* account(next, running), next: { part: "accounts", id, lastAccount } }
   }
-  // One by one: each number belongs to an account, so one that is missing is lost. Postgres takes a page of zeros for an empty one.
+  // One by one: each number belongs to an account, so one that is missing is lost. Postgres takes a page of zeros for
+  // an empty one.
   const last = lastAccount ?? (yield* SqlRescue.lastAccount())
   if (id > last) return { records: [], next: nextPart }
   const found = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id = ?`, id))

@@ -3,8 +3,8 @@ import { endedKind } from "./SqlKeys.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 
 /**
- * Numbers that are missing in conversations, because an export has left out damaged lines. The store knows which they are: any
- * other that is missing is a fault.
+ * Numbers that are missing in conversations, because an export has left out damaged lines. The store knows which they
+ * are: any other that is missing is a fault.
  */
 export interface Gap {
   readonly conversation: ConversationId
@@ -12,7 +12,9 @@ export interface Gap {
   readonly last: number
 }
 
-/** How many numbers are known to be missing, of conversations that are exported, and after what retention has removed. */
+/**
+ * How many numbers are known to be missing, of conversations that are exported, and after what retention has removed.
+ */
 export function* missing(): Sql<number> {
   const found = yield* row<{ n: number }>(
     `select coalesce(sum(g.last - g.first + 1), 0) as n from gap g join conversation c on c.id = g.conversation
@@ -47,8 +49,8 @@ export function* passed(conversation: ConversationId, seq: number): Sql<number> 
 }
 
 /**
- * The line with the highest number of a conversation is not in the export: until the end of the import, when `remember` knows
- * the line before the gap, it begins at 0. The conversation's next line gets a higher number.
+ * The line with the highest number of a conversation is not in the export: until the end of the import, when `remember`
+ * knows the line before the gap, it begins at 0. The conversation's next line gets a higher number.
  */
 export const expect = (conversation: ConversationId, last: number): Sql<void> =>
   run("insert into gap values (?, 0, ?)", conversation, last)
@@ -72,8 +74,8 @@ function* rememberEnds(): Sql<void> {
 /**
  * Remembers the gaps of a store that was just imported.
  *
- * @param announced how many lines the export says are missing. If there are more, others are, and `check` reports all but
- * those at the ends of conversations.
+ * @param announced how many lines the export says are missing. If there are more, others are, and `check` reports all
+ *   but those at the ends of conversations.
  */
 export function* remember(announced: number): Sql<void> {
   yield* rememberEnds()

@@ -6,8 +6,8 @@ import type { SqlState } from "./SqlState.js"
 import * as WordBlock from "./WordBlock.js"
 
 /**
- * Makes and cleans the index of words (`WordBlock`) in small steps. A block is read line by line, and written once all of its
- * lines are stored. The lines after the last block are searched one by one.
+ * Makes and cleans the index of words (`WordBlock`) in small steps. A block is read line by line, and written once all
+ * of its lines are stored. The lines after the last block are searched one by one.
  */
 
 /** A block that is being read, with the id of the next line. */

@@ -17,8 +17,8 @@ export interface OwedLine {
 }
 
 /**
- * Makes returns of lines, which are in order: one for each conversation and sender. Those to accounts are kept until their
- * sender has been notified; nothing returns to a removed account.
+ * Makes returns of lines, which are in order: one for each conversation and sender. Those to accounts are kept until
+ * their sender has been notified; nothing returns to a removed account.
  */
 export function* keepReturns(
   state: SqlState,

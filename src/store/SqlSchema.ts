@@ -1,6 +1,6 @@
 /**
- * The schema of a store, as a list of migrations: the version of a store is how many of them it has seen. A migration is
- * never changed after a release; a change of the schema is a new one.
+ * The schema of a store, as a list of migrations: the version of a store is how many of them it has seen. A migration
+ * is never changed after a release; a change of the schema is a new one.
  *
  * Types are SQLite's. `Postgres.ts` translates them.
  */
@@ -32,8 +32,8 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
        given integer not null, primary key (conversation, account)
      ) without rowid`,
     "create index member_account on member (account, conversation)",
-    // Rows are only appended, and their one scattered index is small. A table ordered by (conversation, seq) is 1.7 times
-    // slower with 100 conversations and 4 times with 1000.
+    // Rows are only appended, and their one scattered index is small. A table ordered by (conversation, seq) is 1.7
+    // times slower with 100 conversations and 4 times with 1000.
     `create table line (
        id integer primary key, conversation integer not null, seq integer not null, at integer not null,
        ran integer not null, account integer not null, author text not null, flags integer not null,
@@ -62,8 +62,8 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "alter table meta add column dead integer not null default 0"
   ],
   [
-    // A room is a conversation of kind 3, with its likeness, so that no two rooms look the same; one and other are 0. Of
-    // kind 4 is a room that has ended and still has lines; one is its id. Accounts are 0 for nobody.
+    // A room is a conversation of kind 3, with its likeness, so that no two rooms look the same; one and other are 0.
+    // Of kind 4 is a room that has ended and still has lines; one is its id. Accounts are 0 for nobody.
     `create table room (
        conversation integer primary key, name text not null, topic text not null, topic_by text not null,
        owner integer not null, locked integer not null, slow integer not null
@@ -82,7 +82,8 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "alter table line add column shared integer"
   ],
   [
-    // The highest id of a line, which is not used again either; and how many lines were gone when the index was cleaned.
+    // The highest id of a line, which is not used again either; and how many lines were gone when the index was
+    // cleaned.
     "alter table meta add column last_line integer not null default 0",
     "alter table meta add column cleaned integer not null default 0",
     "update meta set last_line = (select coalesce(max(id), 0) from line)",

@@ -38,9 +38,9 @@ interface Unread {
 }
 
 /**
- * What the tables imply and what would be slow to ask for each line: numbers, sizes, what is unread. The tables hold no such
- * counters, since each would be one more page to write in every transaction. All of it is thrown away when a transaction
- * fails.
+ * What the tables imply and what would be slow to ask for each line: numbers, sizes, what is unread. The tables hold no
+ * such counters, since each would be one more page to write in every transaction. All of it is thrown away when a
+ * transaction fails.
  */
 export class SqlState {
   limits: SqlLimits
@@ -112,7 +112,9 @@ export class SqlState {
     for (const cache of [this.devices, this.heads, this.ids, this.unread]) cache.clear()
   }
 
-  /** This server begins or ceases to keep the store in order: another one may have done so before, or may from now on. */
+  /**
+   * This server begins or ceases to keep the store in order: another one may have done so before, or may from now on.
+   */
   keepOrder(keepsOrder: boolean) {
     if (this.sharing === undefined) return
     this.sharing.keepsOrder = keepsOrder
@@ -179,7 +181,9 @@ export class SqlState {
     return (this.known = yield* SqlMeta.read())
   }
 
-  /** How long servers have run on this store, in ms: the age of lines is measured in it, whatever the wall clock says. */
+  /**
+   * How long servers have run on this store, in ms: the age of lines is measured in it, whatever the wall clock says.
+   */
   *running({ now }: Moment): Sql<number> {
     const { running } = yield* this.meta()
     this.started ??= { running, now }
@@ -203,7 +207,10 @@ export class SqlState {
     yield* run("update meta set touched = ?", touched)
   }
 
-  /** The next id for a row of a table. Those of accounts, conversations and lines are never used again: rows of accounts stay. */
+  /**
+   * The next id for a row of a table. Those of accounts, conversations and lines are never used again: rows of accounts
+   * stay.
+   */
   *nextId(table: "account" | "change" | "conversation" | "line" | "shared_text" | "undelivered"): Sql<number> {
     let last = this.lastIds.get(table)
     if (last === undefined) {
@@ -301,8 +308,8 @@ export class SqlState {
   }
 
   /**
-   * The number of a conversation's last line if that line cannot be read: it is damaged then, and not the conversation. A
-   * query for the first line from a number on fails only if there is such a line.
+   * The number of a conversation's last line if that line cannot be read: it is damaged then, and not the conversation.
+   * A query for the first line from a number on fails only if there is such a line.
    */
   private *lastNumber(id: ConversationId, first: number): Sql<number> {
     const readFrom = (seq: number) =>
@@ -366,8 +373,8 @@ export class SqlState {
   }
 
   /**
-   * Drops the heads from memory if there are too many. Only between requests: within one, the numbers of lines that are not
-   * in the table yet are only there.
+   * Drops the heads from memory if there are too many. Only between requests: within one, the numbers of lines that are
+   * not in the table yet are only there.
    */
   trim() {
     if (this.heads.size + this.roomMembers >= maxHeads) {
@@ -419,7 +426,9 @@ export class SqlState {
     return { lines: Number(found?.lines ?? 0), bytes: Number(found?.bytes ?? 0) } // Postgres' sum has another type
   }
 
-  /** What is unread of an account. In one query, because guests can begin tens of thousands of conversations with it. */
+  /**
+   * What is unread of an account. In one query, because guests can begin tens of thousands of conversations with it.
+   */
   *unreadOf(account: AccountId): Sql<Unread> {
     const known = this.unread.get(account)
     if (known !== undefined) return known

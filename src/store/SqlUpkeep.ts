@@ -73,8 +73,9 @@ class Step {
   }
 
   /**
-   * Lines that were stored before this running time. They are the first rows of the table. Those that are held stay, and
-   * there may be thousands of them before one that goes: a step looks at some rows, and the next one continues after them.
+   * Lines that were stored before this running time. They are the first rows of the table. Those that are held stay,
+   * and there may be thousands of them before one that goes: a step looks at some rows, and the next one continues
+   * after them.
    *
    * @returns whether all of them have been looked at; the next step begins anew then
    */
@@ -129,7 +130,9 @@ class Step {
     }
   }
 
-  /** Ends conversations without lines while there is too much, whether or not a device has learned that lines are gone. */
+  /**
+   * Ends conversations without lines while there is too much, whether or not a device has learned that lines are gone.
+   */
   private *endEmpty(): Sql<void> {
     for (const id of this.state.empty) {
       if (this.ended >= retainedLines || (yield* this.state.excess()) <= 0) return

@@ -49,8 +49,8 @@ const linesAtOnce = 16
 const insertLine = `insert into line (${lineColumns.join(", ")}) values (${parameters})`
 
 /**
- * Without `or fail`, SQLite copies each page before a statement of several rows changes it, so that it can undo the statement
- * alone. Here a failure rolls back the whole transaction.
+ * Without `or fail`, SQLite copies each page before a statement of several rows changes it, so that it can undo the
+ * statement alone. Here a failure rolls back the whole transaction.
  */
 const insertLines = `insert or fail into line (${lineColumns.join(", ")}) values ${Array(linesAtOnce).fill(`(${parameters})`).join(", ")}`
 
@@ -168,7 +168,8 @@ export class SqliteEngine {
     } catch (error) {
       this.rollback()
       const failure = this.failed(error)
-      // An I/O error during the commit, or no memory, leaves open whether the file has the transaction. It is opened again to see.
+      // An I/O error during the commit, or no memory, leaves open whether the file has the transaction. It is opened
+      // again to see.
       if (commits !== undefined && failure.reason === "unavailable") {
         this.state = "unavailable"
         failure.uncertain = { commits, result }
@@ -186,7 +187,9 @@ export class SqliteEngine {
     }
   }
 
-  /** Runs queries until the request has its result. A request that reads can go on after a failure (`unlessDamaged`). */
+  /**
+   * Runs queries until the request has its result. A request that reads can go on after a failure (`unlessDamaged`).
+   */
   private drive<A>(sql: Sql<A>): A {
     let step = sql.next()
     while (step.done !== true) {
@@ -290,7 +293,9 @@ export class SqliteEngine {
     return pages * Number(pragma(this.connection, "page_size"))
   }
 
-  /** Returns free pages to the file system, some at a time: 200 take about 4 ms. Some stay, because they are used again. */
+  /**
+   * Returns free pages to the file system, some at a time: 200 take about 4 ms. Some stay, because they are used again.
+   */
   shrink() {
     if (this.connection === undefined || this.state !== "ok") return
     const free = Number(pragma(this.connection, "freelist_count"))

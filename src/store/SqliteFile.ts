@@ -35,7 +35,10 @@ export interface OpenedFile {
   readonly commits: number
   /** What the check of the file found. */
   readonly damage: string | undefined
-  /** Whether the file is marked as one that is written to: unless it is closed in an orderly way, it is checked thoroughly. */
+  /**
+   * Whether the file is marked as one that is written to: unless it is closed in an orderly way, it is checked
+   * thoroughly.
+   */
   readonly isMarked: boolean
 }
 
@@ -43,8 +46,8 @@ export interface OpenedFile {
 const applicationId = 22428
 
 /**
- * The path of a store without symbolic links, since SQLite puts its log beside the file that they lead to. It is absolute:
- * `:memory:` and `file:…` alone would not be names of files to SQLite.
+ * The path of a store without symbolic links, since SQLite puts its log beside the file that they lead to. It is
+ * absolute: `:memory:` and `file:…` alone would not be names of files to SQLite.
  */
 export const resolved = (path: string): string => {
   const absolute = resolve(path)
@@ -111,9 +114,10 @@ const isEmpty = (path: string): boolean => {
 }
 
 /**
- * Makes an empty file a database. The journal that SQLite deletes after it must not come back after a power cut, because it
- * would undo everything that followed. So the connection is closed, and the deletion made durable, before the database is
- * used. Without a prepared statement: the package closes a file only after its statements are collected.
+ * Makes an empty file a database. The journal that SQLite deletes after it must not come back after a power cut,
+ * because it would undo everything that followed. So the connection is closed, and the deletion made durable, before
+ * the database is used. Without a prepared statement: the package closes a file only after its statements are
+ * collected.
  */
 const create = (path: string, connect: (path: string) => SqliteConnection) => {
   const connection = connect(path)
@@ -126,8 +130,9 @@ const create = (path: string, connect: (path: string) => SqliteConnection) => {
 }
 
 /**
- * Refuses the database of another application or of a newer version, before anything changes it: `journal_mode` is kept in the
- * file. `locking_mode` comes before the first query, and so before the WAL is used, or other processes could share that.
+ * Refuses the database of another application or of a newer version, before anything changes it: `journal_mode` is kept
+ * in the file. `locking_mode` comes before the first query, and so before the WAL is used, or other processes could
+ * share that.
  */
 const refuseOther = (connection: SqliteConnection, path: string) => {
   pragma(connection, "busy_timeout = 0") // it would block the thread
@@ -142,8 +147,9 @@ const refuseOther = (connection: SqliteConnection, path: string) => {
 }
 
 /**
- * Takes a store from everybody but its owner: a copy may have the mode of the program that made it. SQLite gives its log the
- * mode of the file. Only the owner can change a mode, and not on each file system: `StoreFlags` warns if it stays.
+ * Takes a store from everybody but its owner: a copy may have the mode of the program that made it. SQLite gives its
+ * log the mode of the file. Only the owner can change a mode, and not on each file system: `StoreFlags` warns if it
+ * stays.
  */
 const restrict = (path: string) => {
   for (const file of [path, `${path}-wal`]) {
@@ -156,8 +162,9 @@ const restrict = (path: string) => {
 }
 
 /**
- * Settings of a connection, in the order that SQLite needs: `synchronous` each time, because drivers reopen a WAL database with NORMAL, and a power cut then loses what was
- * committed. (`create` sets `auto_vacuum`, which is ignored after the WAL and the first table.)
+ * Settings of a connection, in the order that SQLite needs: `synchronous` each time, because drivers reopen a WAL
+ * database with NORMAL, and a power cut then loses what was committed. (`create` sets `auto_vacuum`, which is ignored
+ * after the WAL and the first table.)
  */
 const settings = [
   "journal_mode = wal",
@@ -193,8 +200,8 @@ const migrate = (connection: SqliteConnection) => {
 }
 
 /**
- * Checks a file, thoroughly if it was written to and not closed. Nothing is written to one that was closed: each flush would
- * delay the start of the server.
+ * Checks a file, thoroughly if it was written to and not closed. Nothing is written to one that was closed: each flush
+ * would delay the start of the server.
  */
 const started = (connection: SqliteConnection, hasLog: boolean): OpenedFile => {
   const [meta] = connection.prepare("select log, commits, clean from meta").all()

@@ -2,8 +2,9 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 
 /**
- * What the latest transactions have changed of what servers derive from the tables, so that another server of the same store
- * need not derive everything anew after each of them. It is a text in the row of totals, which each transaction writes anyway.
+ * What the latest transactions have changed of what servers derive from the tables, so that another server of the same
+ * store need not derive everything anew after each of them. It is a text in the row of totals, which each transaction
+ * writes anyway.
  */
 
 /** What one transaction, or some of them, have changed. */

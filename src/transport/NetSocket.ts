@@ -266,8 +266,8 @@ export class NetSocket implements Socket {
     return Effect.suspend(() => {
       if (this.isClosed) return Effect.void
       if (!this.endsAtOnce()) return this.endAndLinger(linger)
-      // There is no unread input that would turn the close into a reset. Saves one system call and two turns (benchmark:
-      // churn).
+      // There is no unread input that would turn the close into a reset. Saves one system call and two turns
+      // (benchmark: churn).
       this.events = ignoreEvents
       this.socket.destroy()
       return Effect.void

@@ -114,8 +114,8 @@ export class ChatState {
   }
 
   /**
-   * Sends a command, without its `/`. Fails with `RequestFailed`. While the page logs in differently, which the user does
-   * not see, the command waits for the next connection.
+   * Sends a command, without its `/`. Fails with `RequestFailed`. While the page logs in differently, which the user
+   * does not see, the command waits for the next connection.
    */
   ask(command: string, end: ReplyEnd = "line"): Promise<ReadonlyArray<Received.Received>> {
     if (this.isChanging) return this.changed().then(() => this.ask(command, end))

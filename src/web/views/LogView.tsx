@@ -97,7 +97,9 @@ export const LogView = ({
     anchor.current = row && { key: row.dataset["key"] ?? "", offset: row.offsetTop - box.scrollTop }
   }
 
-  /** Puts more lines into the document where the user is close to its edge, and loads more where there are no others. */
+  /**
+   * Puts more lines into the document where the user is close to its edge, and loads more where there are no others.
+   */
   const extend = (box: HTMLDivElement) => {
     const below = box.scrollHeight - box.scrollTop - box.clientHeight
     if (box.scrollTop < nearEdge && from > 0) top.value = all[Math.max(0, from - step)]?.key

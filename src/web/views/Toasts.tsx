@@ -13,7 +13,10 @@ const Toast = ({ children, close }: { readonly children: ComponentChildren; read
   </div>
 )
 
-/** What concerns no conversation in sight. It lies below the header, where it covers neither the last lines nor the composer. */
+/**
+ * What concerns no conversation in sight. It lies below the header, where it covers neither the last lines nor the
+ * composer.
+ */
 export const Toasts = ({ chat }: { readonly chat: Chat }) => {
   const { invitation, trouble } = chat
   const accept = (room: string) => {
