@@ -5,6 +5,7 @@ const reports = "test/cluster/kept-reports.test.ts"
 const retention = "test/cluster/kept-retention.test.ts"
 const holding = "test/conversations/Holding.test.ts"
 const slow = "test/cluster/kept-slow.test.ts"
+const stores = "test/cluster/kept-stores.test.ts"
 const away = "test/cluster/kept-away.test.ts"
 const seam = "test/conversations/Seam.test.ts"
 
@@ -338,6 +339,34 @@ export const mutants = [
     search: "const all = [...underWay, ...cursors]",
     replace: "const all = cursors\n      void underWay",
     test: "test/conversations/Cursors.test.ts"
+  },
+  {
+    name: "a server with another store than the others takes clients",
+    file: "cluster/ServersOfStore.ts",
+    search: "server !== undefined || node.incarnation > own)",
+    replace: "server !== undefined || node.incarnation !== own)",
+    test: stores
+  },
+  {
+    name: "a server gives way to a later one with another store",
+    file: "cluster/ServersOfStore.ts",
+    search: "server !== undefined || node.incarnation > own)",
+    replace: "server !== undefined || node.incarnation === own)",
+    test: stores
+  },
+  {
+    name: "servers of different stores take each other for ones of the same",
+    file: "cluster/ServersOfStore.ts",
+    search: "traffic.usesOther = log !== this.log",
+    replace: 'traffic.usesOther = log === ""',
+    test: stores
+  },
+  {
+    name: "a server without a store takes clients next to others with one",
+    file: "cluster/ClusterChat.ts",
+    search: "    if (this.isAtOdds) this.close()\n",
+    replace: "",
+    test: stores
   },
   {
     name: "messages about the same thing pile up for a server that takes nothing",

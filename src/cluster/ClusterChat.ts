@@ -51,6 +51,8 @@ export const joining =
 
 /** What the chat over several nodes has done since the start. */
 export interface ClusterCounts {
+  /** Whether this node is one of the cluster, and may write. */
+  readonly isOpen: boolean
   /** The lines that came from other nodes. */
   readonly foreign: Readonly<ForeignLedger>
   /** Lines of other nodes that have no fate yet. */
@@ -73,9 +75,10 @@ export interface ClusterChat {
   /**
    * The other servers that use the store of this one. To be called before the server is made, if it has a store.
    *
+   * @param log the id of the log of the store
    * @param self the id of this server, of which no other one is the same
    */
-  readonly servers: (self: string) => OtherServers
+  readonly servers: (self: string, log: string) => OtherServers
 }
 
 export const make = (join: JoinNodes): ClusterChat => {
@@ -95,8 +98,9 @@ export const make = (join: JoinNodes): ClusterChat => {
     }),
     listen: (listen) => gate.listen(listen),
     probe: (probe) => gate.probe(probe),
-    servers: (self) => (servers = new ServersOfStore(self)),
+    servers: (self, log) => (servers = new ServersOfStore(self, log)),
     counts: () => ({
+      isOpen: started?.hasOpened === true,
       foreign: { received: 0, delivered: 0, returned: 0, ...started?.foreign.ledger },
       queued: started?.foreign.queued ?? 0,
       inDoubt: started?.recipients.inDoubt ?? 0,
@@ -104,6 +108,10 @@ export const make = (join: JoinNodes): ClusterChat => {
     })
   }
 }
+
+const noStore =
+  "another node uses a store, and this one does not; all nodes have to use the same one, " +
+  "and the later of the two stays suspended"
 
 /** Between two attempts to join the cluster. Until then, lines return and logins are refused. */
 const joinDelay = "1 second"
@@ -115,6 +123,8 @@ class Chat {
   private readonly traffic = new Map<OtherNode, NodeTraffic>()
   /** Nodes that sent what this one cannot read. */
   private readonly misunderstood = new WeakSet<OtherNode>()
+  /** Nodes that use a store, if this one uses none. */
+  private readonly withStore = new Set<OtherNode>()
   unreadable = 0
   private nodes: Nodes | undefined = undefined
   private isSuspended = false
@@ -157,6 +167,7 @@ class Chat {
       inTurn: (run) => broker.inTurn(run),
       fork: (effect) => void this.fork(effect),
       nodes: () => this.nodes,
+      report: (node, message) => this.reportOnce(node, message),
       cannotRead: (node) => this.cannotRead(node)
     })
     // Later, since the broker is not complete yet.
@@ -166,6 +177,11 @@ class Chat {
   /** Whether this node is one of the cluster, and may write. */
   get isOpen(): boolean {
     return this.nodes !== undefined && !this.isSuspended && !this.nodes.isSuspended()
+  }
+
+  /** The same as far as was found out: may be asked at any time, since it does not look at the clock. */
+  get hasOpened(): boolean {
+    return this.nodes !== undefined && !this.isSuspended
   }
 
   get feature(): Feature {
@@ -258,6 +274,7 @@ class Chat {
       this.recipients.lost(node)
       this.traffic.delete(node)
       this.servers?.lost(node)
+      if (this.withStore.delete(node) && !this.isAtOdds && this.nodes?.isSuspended() === false) this.resume()
     },
     nameMoved: (name, node) => {
       if (isHidden(name)) return
@@ -276,7 +293,15 @@ class Chat {
 
   private receivedMessages(node: OtherNode, messages: ReadonlyArray<ServerMessages.PartMessage> | undefined) {
     if (this.servers !== undefined) return this.servers.received(node, messages)
-    this.reportOnce(node, "another node uses a store, and this one does not; all nodes have to use the same store")
+    this.reportOnce(node, noStore)
+    this.withStore.add(node)
+    if (this.isAtOdds) this.close()
+  }
+
+  /** A node that uses a store was there before this one, which has none: names that it takes for free are accounts. */
+  private get isAtOdds(): boolean {
+    const own = this.nodes?.incarnation ?? ""
+    return [...this.withStore].some(({ incarnation }) => incarnation < own)
   }
 
   private cannotRead(node: OtherNode) {
@@ -299,7 +324,7 @@ class Chat {
 
   /** This node may write: as soon as what changed at the others while it was no part of the cluster is known. */
   private resume() {
-    if (this.isSettling) return
+    if (this.isSettling || this.isAtOdds) return
     if (this.isSettled || this.servers?.mustSettle !== true) return this.open()
     this.isSettling = true
     this.isSettled = true // unless it is taken for lost once more

@@ -137,6 +137,10 @@ class ConnectedNodes<Content> implements VisibleNodes {
     })
   }
 
+  get incarnation(): string {
+    return this.membership.incarnation
+  }
+
   get others(): Iterable<OtherNode> {
     return this.membership.peers
   }

@@ -58,6 +58,8 @@ export type Claimed = { readonly _tag: "Yours" } | { readonly _tag: "Taken"; rea
 export interface Nodes {
   /** The name of this node. */
   readonly self: string
+  /** Of those of two nodes, the lesser text is, by the clocks of both, that of the one that has joined first. */
+  readonly incarnation: string
   /** The others, without those that were lost. */
   readonly others: Iterable<OtherNode>
   /** Whether this node is suspended. Compares with the clock: a process that slept finds out before it writes. */

@@ -11,15 +11,19 @@ interface Collaborators {
   readonly atEnd: (run: () => void) => void
   readonly inTurn: (run: () => void) => Effect.Effect<void>
   readonly fork: (effect: Effect.Effect<void>) => void
-  readonly nodes: () => Pick<Nodes, "maxContentBytes" | "send"> | undefined
+  readonly nodes: () => Pick<Nodes, "incarnation" | "maxContentBytes" | "send"> | undefined
+  /** Reports something to the operator, once for each node. */
+  readonly report: (node: OtherNode, message: string) => void
   /** A node has sent what this one cannot read. */
   readonly cannotRead: (node: OtherNode) => void
 }
 
 /** Another node, and what is to be sent to it. */
 interface Traffic {
-  /** The server that runs there, once it has introduced itself. A server without a store never does. */
+  /** The server that runs there, once it has introduced itself. One without this store never does. */
   server: OtherServer | undefined
+  /** It has introduced itself as one that uses another store. */
+  usesOther: boolean
   /** It has been introduced to this one, and asks for devices before it takes them. */
   knowsThis: boolean
   /** In the order in which they are sent, by what they are about. */
@@ -39,6 +43,10 @@ const logUnknown = (nodes: ReadonlyArray<OtherNode>) =>
     Effect.logError("other nodes have not said which server they are; all nodes have to use the same store"),
     { nodes: nodes.map(({ name }) => name).join(", ") }
   )
+
+/** To whom this is said: the operators of both, of whom one has to change the settings. */
+const otherStore =
+  "another node uses another store; all nodes have to use the same one, and the later of the two stays suspended"
 
 const logDefect = (defect: unknown) =>
   Effect.logError("a defect in what a server does before it resumes", Cause.die(defect))
@@ -67,7 +75,14 @@ export class ServersOfStore implements OtherServers {
   /** Open while this server and all others know each other. */
   private readonly areKnown = Effect.unsafeMakeLatch(true)
 
-  constructor(readonly self: string) {}
+  /** Closed while a node that was there first does not use this store, as far as is known. */
+  private readonly agrees = Effect.unsafeMakeLatch(true)
+
+  /** @param log the id of the log of the store (`StoreFacts.log`), which the servers of a store have in common */
+  constructor(
+    readonly self: string,
+    private readonly log: string
+  ) {}
 
   /** The messages that other nodes have not taken yet. */
   get waiting(): number {
@@ -118,22 +133,33 @@ export class ServersOfStore implements OtherServers {
     return Effect.zipRight(this.introductions, settled)
   }
 
-  /** Before it knows the others, this server would take their devices as if they were lost, and they those of this one. */
+  /**
+   * Before it knows the others, this server would take their devices as if they were lost, and they those of this one. If it
+   * uses another store than those that were there first, or they use none, it does not resume at all: what is an account
+   * here would be a guest there.
+   */
   private get introductions(): Effect.Effect<void> {
-    return Effect.flatMap(Effect.timeoutOption(this.areKnown.await, introductionTime), () =>
-      this.unknown.length === 0 ? Effect.void : logUnknown(this.unknown)
-    )
+    return Effect.suspend(() => {
+      this.checkKnown() // the incarnation of this node is known now
+      return Effect.flatMap(Effect.timeoutOption(this.areKnown.await, introductionTime), () =>
+        Effect.zipRight(this.unknown.length === 0 ? Effect.void : logUnknown(this.unknown), this.agrees.await)
+      )
+    })
   }
 
   private get unknown(): ReadonlyArray<OtherNode> {
-    return [...this.traffic].flatMap(([node, { knowsThis, server }]) =>
-      server === undefined || !knowsThis ? node : []
+    return [...this.traffic].flatMap(([node, { knowsThis, server, usesOther }]) =>
+      (server === undefined || !knowsThis) && !usesOther ? node : []
     )
   }
 
   private checkKnown() {
     if (this.unknown.length === 0) this.areKnown.unsafeOpen()
     else this.areKnown.unsafeClose()
+    const own = this.collaborators?.nodes()?.incarnation ?? ""
+    const agrees = [...this.traffic].every(([node, { server }]) => server !== undefined || node.incarnation > own)
+    if (agrees) this.agrees.unsafeOpen()
+    else this.agrees.unsafeClose()
   }
 
   /** The server has started. Everything that follows is in the broker's turn. */
@@ -142,10 +168,16 @@ export class ServersOfStore implements OtherServers {
   }
 
   appeared(node: OtherNode) {
-    const traffic: Traffic = { server: undefined, knowsThis: false, texts: new Map(), mustWait: false }
+    const traffic: Traffic = {
+      server: undefined,
+      usesOther: false,
+      knowsThis: false,
+      texts: new Map(),
+      mustWait: false
+    }
     this.traffic.set(node, traffic)
     this.checkKnown()
-    this.put([traffic], { part: introduction, message: this.self })
+    this.put([traffic], { part: introduction, message: { id: this.self, log: this.log } })
   }
 
   /** @param messages undefined if they cannot be read */
@@ -159,13 +191,19 @@ export class ServersOfStore implements OtherServers {
     }
   }
 
-  private introduced(node: OtherNode, traffic: Traffic, id: Message) {
-    if (typeof id === "string") {
-      const server = { id, name: node.name }
-      traffic.server = server
-      for (const { appeared } of this.parts.values()) appeared?.(server)
-      this.answer(node, traffic)
-    } else traffic.knowsThis = true
+  private introduced(node: OtherNode, traffic: Traffic, message: Message) {
+    if (message === true) traffic.knowsThis = true
+    else {
+      const { id, log } = message as { readonly id: string; readonly log: string } // all nodes run the same version
+      traffic.usesOther = log !== this.log
+      if (traffic.usesOther) this.collaborators?.report(node, otherStore)
+      else {
+        const server = { id, name: node.name }
+        traffic.server = server
+        for (const { appeared } of this.parts.values()) appeared?.(server)
+        this.answer(node, traffic)
+      }
+    }
     this.checkKnown()
   }
 

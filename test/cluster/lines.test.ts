@@ -26,6 +26,7 @@ describe("lines to a client at another node", () => {
       const { accepted, inFlight, written } = yield* a.server.ledger
       assert.deepStrictEqual({ accepted, inFlight, written }, { accepted: 3, inFlight: 0, written: 3 })
       assert.deepStrictEqual(b.counts(), {
+        isOpen: true,
         foreign: { received: 3, delivered: 3, returned: 0 },
         queued: 0,
         inDoubt: 0,

@@ -99,6 +99,10 @@ export class FakeNode implements Nodes {
     return [...this.cluster.members.values()].filter((node) => node !== this).map(({ as }) => as)
   }
 
+  get incarnation() {
+    return this.as.incarnation
+  }
+
   isSuspended() {
     return this.suspended
   }

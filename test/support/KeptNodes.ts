@@ -58,7 +58,7 @@ export const startKeptNode = (
 ): Effect.Effect<KeptNode, never, Scope.Scope> =>
   Effect.gen(function* () {
     const chat = ClusterChat.make(join)
-    const others = chat.servers(self)
+    const others = chat.servers(self, store.log)
     const prepared = Conversations.prepare(store)
     const accounts = yield* Accounts.make({
       settings: new LiveSource(AccountsSettings.defaults),

@@ -31,8 +31,9 @@ export interface ClusterParts {
    * The other servers, for one that uses the same store as they do.
    *
    * @param self the id of this server
+   * @param log the id of the log of the store
    */
-  readonly servers: (self: string) => OtherServers
+  readonly servers: (self: string, log: string) => OtherServers
   readonly listen: (listen: Listen) => Listen
   readonly probe: (probe: ReachabilityProbe) => ReachabilityProbe
   readonly state: Effect.Effect<ClusterState> | undefined
@@ -83,9 +84,11 @@ export const open = (values: Values): Effect.Effect<ClusterParts, ExitStatus.Fai
       )
     )
     const state = Effect.sync((): ClusterState => {
-      const { foreign, inDoubt, queued, unreadable } = chat.counts()
+      const { foreign, inDoubt, isOpen, queued, unreadable } = chat.counts()
       const known = nodes?.inspect() ?? { ...nobodyYet, node: options.node }
-      return { ...known, windowBytes: values.clusterWindow, foreign, inDoubt, queued, unreadable }
+      // It also is while it waits to know what has changed, or does not use the store of the others.
+      const isSuspended = known.isSuspended || !isOpen
+      return { ...known, isSuspended, windowBytes: values.clusterWindow, foreign, inDoubt, queued, unreadable }
     })
     return {
       options: (given) => ({

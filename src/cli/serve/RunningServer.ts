@@ -115,7 +115,7 @@ const withAccounts = (
       derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
       removed: (toGuests, account) => conversations.removed(toGuests, account),
       registering: (guest, account, take) => conversations.registering(guest, account, take),
-      others: store.sharing === undefined ? alone : cluster.servers(store.sharing.server)
+      others: store.sharing === undefined ? alone : cluster.servers(store.sharing.server, store.log)
     }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
     const { devicesElsewhere, index } = accounts
     const made =
