@@ -6,6 +6,20 @@ const copies = "test/store/SqliteDamage-copies.test.ts"
 
 export const mutants = [
   {
+    name: "the next transaction never waits for more lines",
+    file: "conversations/StoreWriter.ts",
+    search: "const pauseMillis = 2",
+    replace: "const pauseMillis = 0",
+    test: "test/conversations/pause.test.ts"
+  },
+  {
+    name: "the next transaction waits although no lines have come",
+    file: "conversations/StoreWriter.ts",
+    search: "if (lines.length > fewLines && this.hasWaiting)",
+    replace: "if (lines.length > fewLines)",
+    test: "test/conversations/pause.test.ts"
+  },
+  {
     name: "a damaged text is delivered",
     file: "store/SqlLines.ts",
     search: "Checksum.ofLine({ ...line, conversation }) === line.crc",
