@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TransportError, type Socket } from "../ports/Transport.js"
+import { slowDownMillis } from "./GreetingPause.js"
 import * as LineConnection from "./LineConnection.js"
 import * as Login from "./Login.js"
 import * as Received from "./Received.js"
@@ -53,15 +54,24 @@ export const who = (
     yield* Effect.forkScoped(Stream.runDrain(connection.lines))
     const names: Array<string> = []
     let length = 0
-    const asked = connection.ask<ReadonlyArray<string>, TransportError | Login.LoginRefused>("/who\n", (line) => {
+    type Look = LineConnection.Look<ReadonlyArray<string> | number, TransportError | Login.LoginRefused>
+    const look: Look = (line) => {
       const received = Received.parse(line)
+      // Other clients of this address have used up its rate: not for long, and there is a limit of time.
+      if (received._tag === "Refused" && received.code === "slow-down" && !received.fatal) {
+        return Exit.succeed(received.retryMillis ?? slowDownMillis)
+      }
       if (received._tag !== "Notice" || received.code !== "who") return Login.refusal(line)
       length += line.length
       for (const name of received.text.split(", ")) if (name !== "") names.push(name)
       if (length > maxAnswerLength || names.length > maxNames) return Exit.fail(tooLong)
       // The reply may take several lines, each of which has the total number of names.
       return names.length < Number(received.words[0]) ? "part" : Exit.succeed(names)
-    })
+    }
+    const asked: Effect.Effect<ReadonlyArray<string>, TransportError | Login.LoginRefused> = Effect.flatMap(
+      connection.ask("/who\n", look),
+      (answer) => (typeof answer === "number" ? Effect.delay(asked, answer) : Effect.succeed(answer))
+    )
     return yield* inTime(asked, options.timeout)
   }).pipe(Effect.scoped)
 

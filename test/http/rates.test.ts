@@ -77,6 +77,18 @@ describe("A rate below the lines of a request", () => {
     })
   )
 
+  it.scoped("delays the list of names", () =>
+    Effect.gen(function* () {
+      const { ask, connect } = yield* startDoor({ server: { ratePerAddress: 1, burstPerAddress: 3 } })
+      const dana = yield* connect
+      dana.say("dana")
+      yield* ask("GET", "/history/%23ops?from=a")
+      const { json, status } = yield* ask("GET", "/who")
+      assert.strictEqual(status, 200)
+      assert.include(json.names, "dana")
+    })
+  )
+
   it.scoped("refuses what other clients of the address leave no room for", () =>
     Effect.gen(function* () {
       const server = { ratePerAddress: 1, burstPerAddress: 3 }
