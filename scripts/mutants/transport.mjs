@@ -53,6 +53,27 @@ export const mutants = [
     test: "test/transport/tls-end.test.ts"
   },
   {
+    name: "a client of a crowd is never read from",
+    file: "transport/NetListener.ts",
+    search: "release: NodeInternals.readAgain,",
+    replace: "release: () => {},",
+    test: "test/transport/AcceptedCrowd.test.ts"
+  },
+  {
+    name: "a crowd that never ends waits for ever",
+    file: "transport/AcceptedCrowd.ts",
+    search: " || this.options.now() - this.since >= maxMillis",
+    replace: "",
+    test: "test/transport/AcceptedCrowd.test.ts"
+  },
+  {
+    name: "those of a crowd who have not been admitted are lost when the server stops accepting",
+    file: "transport/AcceptedCrowd.ts",
+    search: "this.admitNext(this.waiting.length)",
+    replace: "",
+    test: "test/transport/AcceptedCrowd.test.ts"
+  },
+  {
     name: "a TLS connection that is closed at once sends no close_notify",
     file: "transport/TlsSocket.ts",
     search: "if (ciphertext === undefined || this.isBroken || !super.endsAtOnce()) return false",

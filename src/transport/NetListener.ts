@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { TransportError, type Address, type Listen, type ListenerEvents } from "../ports/Transport.js"
+import { AcceptedCrowd } from "./AcceptedCrowd.js"
 import * as NodeInternals from "./NodeInternals.js"
 import { remoteOf, socketOptions, wrap, type Remote } from "./NetSocket.js"
 import { errorCode, listenError, type Explain } from "./SystemError.js"
@@ -57,9 +58,18 @@ export const listen =
     Effect.gen(function* () {
       let nameless = "unknown"
       let isInherited = false
+      const crowd = new AcceptedCrowd<Net.Socket>({
+        admit: (socket) => {
+          if (!isInherited) setOptions(socket)
+          admit(socket, remoteOf(socket, nameless), events)
+        },
+        hold: NodeInternals.stopReading,
+        release: NodeInternals.readAgain,
+        endOfTurn: setImmediate,
+        now: () => performance.now()
+      })
       const server = Net.createServer({ allowHalfOpen: socketOptions.allowHalfOpen }, (socket) => {
-        if (!isInherited) setOptions(socket)
-        admit(socket, remoteOf(socket, nameless), events)
+        crowd.accepted(socket)
       })
       server.maxConnections = hardLimit
       server.on("drop", () => events.dropped())
@@ -101,6 +111,7 @@ export const listen =
         isSuspended = true
         // Does not wait for the callback, which comes after the last connection: listening itself ends immediately.
         if (server.listening) server.close()
+        crowd.flush()
       })
       yield* Effect.addFinalizer(() => suspend)
       const listener = { address: actual.address, suspend }

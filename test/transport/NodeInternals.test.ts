@@ -43,6 +43,8 @@ describe(`Node ${process.version} has the internals that we read:`, () => {
       const { "TCP server": server, "TCP socket": tcp, "TLS socket": tls } = yield* sockets
       assert.strictEqual(NodeInternals.setInherited(server, socketOptions), process.platform === "linux")
       assert.isTrue(NodeInternals.hasPeer(tcp))
+      assert.isTrue(NodeInternals.stopReading(tcp))
+      NodeInternals.readAgain(tcp)
       assert.strictEqual(NodeInternals.queuedBytes(tcp), 0)
       assert.isFalse(NodeInternals.hasTcpEnded(tls))
       const ciphertext = NodeInternals.Ciphertext.of(tls)
