@@ -61,21 +61,8 @@ const readDelay = Duration.seconds(1)
 
 const minRingMillis = 1_000
 
-/** The parts of the user interface, and the signals between them. */
-export interface Ui {
-  readonly screen: Screen.Screen
-  readonly prompt: Prompt
-  readonly composer: Composer
-  readonly serverLines: ServerLines.ServerLines
-  readonly people: People
-  readonly conversations: Conversations
-  readonly reader: ConversationReader
-  readonly navigation: Navigation
-  readonly mutes: Mutes
-  readonly rooms: RoomLines
-  readonly requests: RequestQueue
-  readonly transcript: Transcript
-  readonly marks: Display.Marks
+/** What the user has answered and decided, for the fibers that wait for it. */
+export interface Signals {
   /** Answers to the question for the login; ends when the user wants to leave. */
   readonly logins: Mailbox.Mailbox<string>
   /** Answers to the question for the secret of a login: undefined if the user does not want to answer. */
@@ -92,6 +79,34 @@ export interface Ui {
   readonly work: Effect.Latch
   /** Opened when a message has all its outcomes. */
   readonly settled: Effect.Latch
+}
+
+const makeSignals: Effect.Effect<Signals> = Effect.all({
+  logins: Mailbox.make<string>(),
+  secrets: Mailbox.make<string | undefined>(),
+  passwords: Mailbox.make<string>(),
+  entered: Mailbox.make<string>(),
+  hurried: Deferred.make<void>(),
+  hurry: Effect.makeLatch(false),
+  work: Effect.makeLatch(false),
+  settled: Effect.makeLatch(false)
+})
+
+/** The parts of the user interface, and the signals between them. */
+export interface Ui extends Signals {
+  readonly screen: Screen.Screen
+  readonly prompt: Prompt
+  readonly composer: Composer
+  readonly serverLines: ServerLines.ServerLines
+  readonly people: People
+  readonly conversations: Conversations
+  readonly reader: ConversationReader
+  readonly navigation: Navigation
+  readonly mutes: Mutes
+  readonly rooms: RoomLines
+  readonly requests: RequestQueue
+  readonly transcript: Transcript
+  readonly marks: Display.Marks
   /** Adds a line to the history file, if there is one. */
   readonly remember: (line: string) => Effect.Effect<void>
 }
@@ -99,14 +114,8 @@ export interface Ui {
 export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> =>
   Effect.gen(function* () {
     const time = Time.of(yield* Effect.clock)
-    const logins = yield* Mailbox.make<string>()
-    const secrets = yield* Mailbox.make<string | undefined>()
-    const passwords = yield* Mailbox.make<string>()
-    const entered = yield* Mailbox.make<string>()
-    const hurried = yield* Deferred.make<void>()
-    const hurry = yield* Effect.makeLatch(false)
-    const work = yield* Effect.makeLatch(false)
-    const settled = yield* Effect.makeLatch(false)
+    const signals = yield* makeSignals
+    const { entered, hurried, logins, passwords, secrets } = signals
     const presence = yield* Effect.makeLatch(false)
     const stored = yield* Effect.makeLatch(false)
     const read = yield* Effect.makeLatch(false)
@@ -118,16 +127,9 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const transcript = new Transcript((rows) => screen.print(rows), time.wall)
     const warn = (text: string) => transcript.print(Format.failed(text, marks))
     // Before the screen is opened, so that the log ends after it is closed: then all messages have been logged.
-    const log =
-      options.logFolder === undefined
-        ? ConversationLog.none
-        : yield* ConversationLog.make({
-            folder: options.logFolder,
-            where: options.where,
-            own: () => people.own,
-            now: time.wall,
-            warn
-          })
+    const { logFolder: folder, where } = options
+    const logging = { where, own: () => people.own, now: time.wall, warn }
+    const log = folder === undefined ? ConversationLog.none : yield* ConversationLog.make({ folder, ...logging })
     const { extent: notify = "on", ...ways } = options.notifications ?? {}
     const notifications = yield* Notifications.make(ways, {
       display: options.display,
@@ -138,7 +140,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const conversations = new Conversations()
     const mutes = new Mutes({ conversations, fileOf: options.mutes, warn })
     const recipients = new CurrentRecipients()
-    const requests = new RequestQueue(() => work.unsafeOpen())
+    const requests = new RequestQueue(() => signals.work.unsafeOpen())
     const reader: ConversationReader = new ConversationReader({
       marks,
       people,
@@ -205,7 +207,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       history: new History(file.lines, HistoryFile.maxLines),
       choices,
       enter,
-      hurry: () => hurry.unsafeOpen(),
+      hurry: () => signals.hurry.unsafeOpen(),
       doubts: (line) => composer.doubts(line),
       leave,
       isLeaving: () => hasLeft,
@@ -241,8 +243,8 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       notify,
       canNotify: notifications.arePossible,
       now: () => time.now(),
-      wake: () => work.unsafeOpen(),
-      onSettled: () => settled.unsafeOpen(),
+      wake: () => signals.work.unsafeOpen(),
+      onSettled: () => signals.settled.unsafeOpen(),
       onStored: () => stored.unsafeOpen()
     })
     let rangAt = -Infinity
@@ -280,49 +282,23 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       onGone: leave,
       view: () => composer.view
     })
-    const countDown = () => {
+    yield* eachSecond(() => {
       if (composer.phase._tag === "Away") screen.changed()
-    }
-    // A timer of Node, because it only draws: a test's clock need not pass through each second.
-    yield* Effect.acquireRelease(
-      Effect.sync(() => setInterval(countDown, 1000).unref()),
-      (timer) => Effect.sync(() => clearInterval(timer))
-    )
+    })
     if (file.problem !== undefined) warn(file.problem)
     const remember = (line: string) =>
       Effect.catchAll(file.append(line), (error) => Effect.sync(() => warn(error.message)))
-    yield* presence.await.pipe(
-      Effect.zipRight(Effect.sleep(presenceDelay)),
-      Effect.zipRight(
-        Effect.sync(() => {
-          if (!serverLines.showSettledPresence()) presence.unsafeClose()
-        })
-      ),
-      Effect.forever,
-      Effect.forkScoped
-    )
-    yield* stored.await.pipe(
-      Effect.zipRight(Effect.sleep(storedDelay)),
-      Effect.zipRight(
-        Effect.sync(() => {
-          if (!composer.showStored()) stored.unsafeClose()
-          screen.changed()
-        })
-      ),
-      Effect.forever,
-      Effect.forkScoped
-    )
-    yield* read.await.pipe(
-      Effect.zipRight(Effect.sleep(readDelay)),
-      Effect.zipRight(
-        Effect.sync(() => {
-          read.unsafeClose()
-          reader.report()
-        })
-      ),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    yield* afterOpening(presence, presenceDelay, () => {
+      if (!serverLines.showSettledPresence()) presence.unsafeClose()
+    })
+    yield* afterOpening(stored, storedDelay, () => {
+      if (!composer.showStored()) stored.unsafeClose()
+      screen.changed()
+    })
+    yield* afterOpening(read, readDelay, () => {
+      read.unsafeClose()
+      reader.report()
+    })
     yield* Effect.addFinalizer(() => mutes.save)
     yield* Effect.forkScoped(mutes.run)
     return {
@@ -339,17 +315,26 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       requests,
       transcript,
       marks,
-      logins,
-      secrets,
-      passwords,
-      entered,
-      hurried,
-      hurry,
-      work,
-      settled,
+      ...signals,
       remember
     }
   })
+
+/** Runs a function again and again, each time after this delay, while the latch is open; until the scope closes. */
+const afterOpening = (latch: Effect.Latch, delay: Duration.Duration, run: () => void) =>
+  latch.await.pipe(
+    Effect.zipRight(Effect.sleep(delay)),
+    Effect.zipRight(Effect.sync(run)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+/** With a timer of Node, because it only draws: a test's clock need not pass through each second. */
+const eachSecond = (run: () => void) =>
+  Effect.acquireRelease(
+    Effect.sync(() => setInterval(run, 1000).unref()),
+    (timer) => Effect.sync(() => clearInterval(timer))
+  )
 
 /** A history that cannot be read is reported once and not written. */
 const openHistory = (path: string | undefined) => {
