@@ -47,6 +47,49 @@ export const mutants = [
     test: "test/cluster/NatsTable.test.ts"
   },
   {
+    name: "a name that was released is first written in vain",
+    file: table,
+    search: "let expected = this.markerOf.get(key) ?? 0",
+    replace: "let expected = 0",
+    test: "test/cluster/NatsTable.test.ts"
+  },
+  {
+    name: "a name whose marker is gone cannot be taken",
+    file: table,
+    search: "for (let attempt = 0; attempt < 2; attempt++) {",
+    replace: "for (let attempt = 0; attempt < 1; attempt++) {",
+    test: "test/cluster/NatsTable.test.ts"
+  },
+  {
+    name: "a claim of a taken name is written in vain",
+    file: "cluster/Claims.ts",
+    search: "return (yield* this.options.isAlive(owner.node, owner.incarnation)) ? owner.name : undefined",
+    replace: "return undefined",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a watch goes on although the stream went back",
+    file: "cluster/NatsWatch.ts",
+    search: "if (sequence <= start.sequence) return this.begin()",
+    replace: "",
+    test: "test/cluster/NatsWatch.test.ts"
+  },
+  {
+    name: "a node keeps a name that another one could claim because the engine had lost the first claim",
+    file: "cluster/Claims.ts",
+    search:
+      "if (held !== undefined && held.revision < revision && !this.claiming.has(likeness)) this.pending.add(likeness)",
+    replace: "",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a node does not notice that its claim was replaced",
+    file: "cluster/NamesElsewhere.ts",
+    search: "    } else this.options.foreign(key, revision)\n",
+    replace: "    }\n",
+    test: "test/cluster/NamesElsewhere.test.ts"
+  },
+  {
     name: "a node has all its writes on their way at once",
     file: exactWrites,
     search: "if (!this.isBusy) void this.run()",

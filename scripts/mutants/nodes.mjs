@@ -506,8 +506,8 @@ export const mutants = [
   {
     name: "a name is given away whose entry the engine has lost",
     file: claims,
-    search: "      if (lost !== undefined) return",
-    replace: '      if (lost === "") return',
+    search: "      if (by !== undefined) {",
+    replace: '      if (by === "") {',
     test: "test/cluster/Claims.test.ts"
   },
   {

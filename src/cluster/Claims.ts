@@ -136,8 +136,11 @@ export class Claims {
       const before = this.held.get(likeness)
       if (before?.incarnation === incarnation && before.name === name) return yours
       let revision = before?.revision ?? 0
-      const lost = yield* this.lostClaim(likeness, key)
-      if (lost !== undefined) return { _tag: "Taken", by: lost } as const
+      const by = yield* this.otherClaim(likeness, key)
+      if (by !== undefined) {
+        this.held.delete(likeness)
+        return { _tag: "Taken", by } as const
+      }
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const written = yield* Effect.either(
           directory.swap("names", key, revision, Claim.show({ node: self, incarnation, name }))
@@ -165,14 +168,20 @@ export class Claims {
   }
 
   /**
-   * A claim of another node that the directory does not have any more, although nobody has removed it: the engine has
-   * lost its entries, and that node is about to write it again. Undefined: there is none.
+   * The name of a client that another living node has by what the watch tells, if the directory agrees: then nothing is
+   * written in vain. Also if the directory does not have the claim any more, although nobody has removed it: the engine
+   * has lost its entries, and that node is about to write it again. Undefined: there is none.
    */
-  private lostClaim(likeness: string, key: string): Effect.Effect<string | undefined, ClusterUnavailable> {
-    const { directory, elsewhere } = this.options
-    return Effect.gen(function* () {
+  private otherClaim(likeness: string, key: string): Effect.Effect<string | undefined, ClusterUnavailable> {
+    const { directory, elsewhere, self } = this.options
+    return Effect.gen(this, function* () {
       if (elsewhere(likeness) === undefined) return undefined
-      if ((yield* directory.get("names", key)) !== undefined) return undefined
+      const entry = yield* directory.get("names", key)
+      const owner = entry === undefined ? undefined : Claim.parse(entry.value)
+      if (owner !== undefined && owner.node !== self) {
+        return (yield* this.options.isAlive(owner.node, owner.incarnation)) ? owner.name : undefined
+      }
+      if (entry !== undefined) return undefined
       // The watch may be about to tell of the removal.
       for (let i = 0; i < removalChecks && elsewhere(likeness) !== undefined; i++)
         yield* Effect.sleep(removalCheckEvery)
@@ -212,6 +221,16 @@ export class Claims {
    */
   private isPast(claim: Claim.NameClaim | undefined): boolean {
     return claim?.node === this.options.self && claim.incarnation <= this.options.incarnation()
+  }
+
+  /**
+   * The watch tells that an entry is another node's or was removed. If this node has the name since before, the engine
+   * has lost its claim: nats-server 2.9.10 does so with what was written while the machine of its leader was cut off.
+   */
+  foreign(key: string, revision: number) {
+    const likeness = Claim.likenessOf(key)
+    const held = this.held.get(likeness)
+    if (held !== undefined && held.revision < revision && !this.claiming.has(likeness)) this.pending.add(likeness)
   }
 
   /** The watch has told every entry of this node since it began: these. What is missing was lost by the engine. */

@@ -124,6 +124,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
       peerOf: (incarnation) => this.membership.peerOf(incarnation),
       moved: (name, peer) => options.events.nameMoved(name, peer),
       own: (entry) => this.claims.found(entry),
+      foreign: (key, revision) => this.claims.foreign(key, revision),
       ownKeys: (keys) => this.claims.current(keys)
     })
     this.sweep = new Sweep({

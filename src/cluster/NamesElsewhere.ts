@@ -9,6 +9,8 @@ export interface NamesElsewhereOptions {
   readonly moved: (name: string, peer: PeerNode | undefined) => void
   /** An entry of this node. */
   readonly own: (entry: Entry) => void
+  /** An entry was removed, or is another node's, since this revision. */
+  readonly foreign: (key: string, revision: number) => void
   /** Every entry of this node that there was since the watch started again has this key. */
   readonly ownKeys: (keys: ReadonlySet<string>) => void
 }
@@ -136,12 +138,13 @@ export class NamesElsewhere {
     if (isOwn) {
       if (this.stale !== undefined) this.own.add(key)
       this.options.own(entry)
-    }
+    } else this.options.foreign(key, revision)
     this.set(key, claim === undefined || isOwn ? undefined : { ...claim, revision })
   }
 
   removed(key: string, revision: number) {
     this.told(revision)
+    this.options.foreign(key, revision)
     const isStale = this.stale?.delete(key) === true
     // What was read may be newer.
     if (isStale || (this.known.get(key)?.revision ?? 0) < revision) this.set(key, undefined)

@@ -10,7 +10,7 @@ import { codes, isRefused, type NatsJetStream } from "./NatsJetStream.js"
  */
 const markerMillis = 60_000
 
-/** Markers that wait to be deleted. Those beyond stay until a server reads the table from its start. */
+/** Markers that are known, and those that wait to be deleted. Those beyond stay until a server reads the table from its start. */
 const maxMarkers = 100_000
 
 /** How many markers are deleted at once. */
@@ -36,7 +36,9 @@ export class NatsTable {
   private base = 0
   private highest = 0
   private readonly own = new Map<string, { readonly revision: number; readonly at: number }>()
-  private markers: Array<{ readonly sequence: number; readonly at: number }> = []
+  private markers: Array<{ readonly key: string; readonly sequence: number; readonly at: number }> = []
+  /** The number of the marker of a removed entry, by key. */
+  private readonly markerOf = new Map<string, number>()
   private isDeleting = false
   /** Since when the stream has no leader, as far as this node knows, and which stream, if the servers tell. */
   private leaderless: { readonly since: number; readonly subject: string | undefined } | undefined
@@ -85,20 +87,35 @@ export class NatsTable {
     const subject = prefix + key
     const expected = revision === 0 ? 0 : revision - this.base
     if (expected < 0 || (expected === 0 && revision !== 0)) return undefined // of a stream that is no more
+    if (revision === 0) return this.take(key, subject, value)
     try {
       return await this.write(key, subject, value, expected)
     } catch (error) {
-      if (!isRefused(error, codes.wrongLastSequence)) throw error
-      if (revision !== 0) return undefined
-      const last = await this.asking(() => this.jetStream.lastMessage(this.stream, subject))
-      if (last?.isMarker !== true) return undefined
-      try {
-        return await this.write(key, subject, value, last.sequence)
-      } catch (error) {
-        if (isRefused(error, codes.wrongLastSequence)) return undefined // another node was faster
-        throw error
-      }
+      if (isRefused(error, codes.wrongLastSequence)) return undefined
+      throw error
     }
+  }
+
+  /**
+   * Sets an entry that should not be there: there is nothing, or the marker of one that was removed. What the watch has
+   * told decides which is tried first, because each write that the servers refuse when they carry it out makes it more
+   * likely that they disagree about the stream after an election (nats-server 2.9.10).
+   */
+  private async take(key: string, subject: string, value: string | undefined): Promise<number | undefined> {
+    let expected = this.markerOf.get(key) ?? 0
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- the second one needs what the first one found
+        return await this.write(key, subject, value, expected)
+      } catch (error) {
+        if (!isRefused(error, codes.wrongLastSequence)) throw error
+      }
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      const last = await this.asking(() => this.jetStream.lastMessage(this.stream, subject))
+      if (last?.isMarker === false) return undefined
+      expected = last?.sequence ?? 0
+    }
+    return undefined // another node was faster
   }
 
   /** Starts a watch. Fails if the stream cannot be found or made. */
@@ -122,9 +139,16 @@ export class NatsTable {
     return revision
   }
 
+  /** What a key has: a marker, or an entry. */
+  saw(key: string, sequence: number, isMarker: boolean): void {
+    this.markerOf.delete(key) // so that the oldest comes first
+    if (isMarker) this.markerOf.set(key, sequence)
+    if (this.markerOf.size > maxMarkers) for (const [oldest] of this.markerOf) return void this.markerOf.delete(oldest)
+  }
+
   /** A marker that the table has, which is deleted some time later unless the entry is there again. */
-  sawMarker(sequence: number): void {
-    if (this.markers.length < maxMarkers) this.markers.push({ sequence, at: this.now() })
+  toDelete(key: string, sequence: number): void {
+    if (this.markers.length < maxMarkers) this.markers.push({ key, sequence, at: this.now() })
   }
 
   /** Deletes markers that every watch has seen. */
@@ -138,6 +162,7 @@ export class NatsTable {
       for (let next = markers.pop(); next !== undefined && this.connection.isUp; next = markers.pop()) {
         // oxlint-disable-next-line no-await-in-loop -- one after the other
         await this.jetStream.deleteMessage(this.stream, next.sequence).catch(() => {}) // the entry is there again
+        if (this.markerOf.get(next.key) === next.sequence) this.markerOf.delete(next.key)
       }
     }
     await Promise.all(Array.from({ length: deletions }, worker))
@@ -150,7 +175,8 @@ export class NatsTable {
     if (this.base === base && base + sequence <= highest) this.emptied()
     const revision = this.revisionOf(sequence)
     this.remember(key, revision)
-    if (value === undefined) this.sawMarker(sequence)
+    this.saw(key, sequence, value === undefined)
+    if (value === undefined) this.toDelete(key, sequence)
     return revision
   }
 
@@ -228,6 +254,7 @@ export class NatsTable {
     this.base = this.highest
     this.own.clear()
     this.markers = []
+    this.markerOf.clear()
     this.losses += 1
     this.remade()
   }

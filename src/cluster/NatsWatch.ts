@@ -37,7 +37,15 @@ export class NatsWatch {
   begin(): void {
     this.end()
     if (this.isClosed || !this.connection.isUp) return
-    const start: Start = { number: 0, count: 0, early: new Set(), isCurrent: false, silentTicks: 0, end: () => {} }
+    const start: Start = {
+      number: 0,
+      sequence: 0,
+      count: 0,
+      early: new Set(),
+      isCurrent: false,
+      silentTicks: 0,
+      end: () => {}
+    }
     this.start = start
     void this.run(start).catch(() => {
       if (this.start !== start) return
@@ -94,10 +102,14 @@ export class NatsWatch {
     if (delivery.number !== start.number + 1) return this.begin()
     start.number = delivery.number
     const { isMarker, sequence, subject, value } = delivery.message
+    // The stream went back: nats-server 2.9.10 may forget what was written while the machine of its leader was cut off.
+    if (sequence <= start.sequence) return this.begin()
+    start.sequence = sequence
     const key = this.table.keyOf(subject)
     if (key === undefined) return this.begin()
     const revision = this.table.revisionOf(sequence)
-    if (!start.isCurrent && isMarker) this.table.sawMarker(sequence) // left by a node that is gone, perhaps
+    this.table.saw(key, sequence, isMarker)
+    if (!start.isCurrent && isMarker) this.table.toDelete(key, sequence) // left by a node that is gone, perhaps
     if (!isMarker) {
       if (!start.isCurrent) start.early.add(key)
       this.events.put({ key, value, revision })
@@ -135,6 +147,8 @@ export class NatsWatch {
 interface Start {
   /** The number of the last message. */
   number: number
+  /** That of the stream. */
+  sequence: number
   /** How many messages the table had when the watch began. */
   count: number
   /** The keys that were there before the watch was current. */

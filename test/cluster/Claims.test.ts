@@ -282,4 +282,45 @@ describe("Claims", () => {
       assert.isFalse(claims.hasWork)
     })
   )
+
+  it.effect("writes nothing for a name that another living node has", () =>
+    Effect.gen(function* () {
+      const { alive, claims, entry, put, state } = world()
+      put({ node: "b", incarnation: other, name: "Bob" })
+      state.elsewhere = "Bob"
+      assert.deepStrictEqual(yield* claims.claim("bob", "bob"), { _tag: "Taken", by: "Bob" })
+      assert.strictEqual(state.requests, 1)
+      alive.delete(other)
+      assert.deepStrictEqual(yield* claims.claim("bob", "bob"), { _tag: "Yours" })
+      assert.strictEqual(entry(), `a ${mine} bob`)
+    })
+  )
+
+  it.effect("gives up a name that another node could claim because the engine had lost this one's claim", () =>
+    Effect.gen(function* () {
+      const { claims, entry, put, taken, tables, work } = world()
+      yield* claims.claim("bob", "bob")
+      tables.clear()
+      put({ node: "b", incarnation: other, name: "Bob" })
+      claims.foreign(bob, tables.get("names", bob)?.revision ?? 0)
+      assert.isTrue(claims.hasWork)
+      yield* work
+      assert.deepStrictEqual(taken, ["bob"])
+      assert.strictEqual(entry(), `b ${other} Bob`)
+    })
+  )
+
+  it.effect("claims a name again of which a watch tells that it was removed since", () =>
+    Effect.gen(function* () {
+      const { claims, entry, tables, work } = world()
+      yield* claims.claim("bob", "bob")
+      const revision = tables.get("names", bob)?.revision ?? 0
+      claims.foreign(bob, revision - 1) // from before the claim
+      assert.isFalse(claims.hasWork)
+      claims.foreign(bob, tables.swap("names", bob, revision, undefined) ?? 0)
+      yield* work
+      assert.strictEqual(entry(), `a ${mine} bob`)
+      assert.isFalse(claims.hasWork)
+    })
+  )
 })

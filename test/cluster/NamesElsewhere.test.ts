@@ -18,19 +18,21 @@ const entry = (likeness: string, revision: number, { incarnation, name }: PeerNo
 const names = () => {
   const told: Array<string> = []
   const own: Array<string> = []
+  const foreign: Array<string> = []
   const peers = new Map([[b.incarnation, b]])
   const elsewhere = new NamesElsewhere({
     self: "a",
     peerOf: (incarnation) => peers.get(incarnation),
     moved: (name, peer) => void told.push(`${name} ${peer?.name ?? "nowhere"}`),
     own: ({ key }) => void own.push(Claim.likenessOf(key)),
+    foreign: (key, revision) => void foreign.push(`${Claim.likenessOf(key)} ${revision}`),
     ownKeys: (keys) => void own.push(`all: ${[...keys].map(Claim.likenessOf).join(" ")}`)
   })
   const put = (likeness: string, revision: number, peer: PeerNode, as = likeness) =>
     elsewhere.put(entry(likeness, revision, peer, as))
   const found = (likeness: string, revision: number, peer: PeerNode) =>
     elsewhere.found(entry(likeness, revision, peer, likeness))
-  return { elsewhere, told, own, peers, put, found }
+  return { elsewhere, told, own, foreign, peers, put, found }
 }
 
 describe("NamesElsewhere", () => {
@@ -46,6 +48,14 @@ describe("NamesElsewhere", () => {
     assert.deepStrictEqual(told, ["Bob b", "Bob nowhere", "bob b", "bob nowhere"])
     assert.isUndefined(elsewhere.alike("bob"))
     assert.strictEqual(elsewhere.size, 0)
+  })
+
+  it("reports which entries are not this node's", () => {
+    const { elsewhere, foreign, put } = names()
+    put("bob", 1, b)
+    put("bob", 2, new PeerNode("a", "00000000000000aa", term, 0))
+    elsewhere.removed(Claim.keyOf("bob"), 3)
+    assert.deepStrictEqual(foreign, ["bob 1", "bob 3"])
   })
 
   it("does not take a name that was read for news if the watch has told all up to then", () => {

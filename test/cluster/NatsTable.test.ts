@@ -12,7 +12,8 @@ const world = () => {
   let made = 1
   let deletions = 0
   let now = 0
-  const messages = new Map<string, { sequence: number; value: string }>()
+  let writes = 0
+  const messages = new Map<string, { sequence: number; value: string; isMarker?: boolean }>()
   const jetStream = {
     streamInfo: () => {
       if (leaderless === "refused") {
@@ -35,9 +36,10 @@ const world = () => {
     },
     lastMessage: (_stream: string, subject: string) => {
       const found = messages.get(subject)
-      return Promise.resolve(found && { ...found, subject, isMarker: false })
+      return Promise.resolve(found && { isMarker: false, ...found, subject })
     },
     write: (subject: string, value: string, expected: number, expectedLast?: number) => {
+      writes += 1
       const own = messages.get(subject)?.sequence ?? 0
       if (own !== expected) return Promise.reject(refused(own))
       if (expectedLast !== undefined && expectedLast !== last) return Promise.reject(refused(last))
@@ -65,6 +67,14 @@ const world = () => {
     /** Another node has the stream deleted and made, and it has no leader yet. */
     remake: () => void (made += 2),
     deletions: () => deletions,
+    /** Those that were tried. */
+    writes: () => writes,
+    /** An entry was removed: the stream has a marker of this number. */
+    mark: (key: string) => {
+      messages.set(`achat.names.1.${key}`, { sequence: ++last, value: "", isMarker: true })
+      return last
+    },
+    unmark: (key: string) => messages.delete(`achat.names.1.${key}`),
     pass: (millis: number) => void (now += millis),
     /** The servers empty the stream, which stays the same otherwise. */
     empty: () => {
@@ -137,6 +147,30 @@ describe("a stream that is emptied and stays the same", () => {
     await new Promise((resolve) => setImmediate(resolve))
     assert.strictEqual(one.counts.remade, 1)
     assert.isAbove((await other.swap("carol", first, "more")) ?? 0, first)
+  })
+})
+
+describe("a name that is taken again after it was released", () => {
+  it("is written once if the watch has told of its marker", async () => {
+    const { mark, table, writes } = world()
+    const [one, other] = [table(), table()]
+    const sequence = mark("bob")
+    await one.get("bob")
+    one.saw("bob", sequence, true)
+    assert.isNumber(await one.swap("bob", 0, "again"))
+    assert.strictEqual(writes(), 1)
+    mark("eve")
+    assert.isNumber(await other.swap("eve", 0, "first without the marker, and then with it"))
+    assert.strictEqual(writes(), 3)
+  })
+
+  it("is also written if the marker is not there any more", async () => {
+    const { mark, table, unmark } = world()
+    const one = table()
+    one.saw("bob", mark("bob"), true)
+    unmark("bob")
+    assert.isNumber(await one.swap("bob", 0, "again"))
+    assert.isUndefined(await one.swap("bob", 0, "and again"))
   })
 })
 
