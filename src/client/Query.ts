@@ -45,6 +45,9 @@ const linger = Duration.seconds(1)
 
 const connect = (socket: Effect.Effect<Socket, TransportError>) => LineConnection.make({ socket, maxLineBytes, linger })
 
+/** The least pause after a query that came too fast, in milliseconds, whatever a malicious server says. */
+const leastPause = 100
+
 /** Names of the clients that are logged in, in the server's order. */
 export const who = (
   options: QueryOptions
@@ -70,7 +73,8 @@ export const who = (
     }
     const asked: Effect.Effect<ReadonlyArray<string>, TransportError | Login.LoginRefused> = Effect.flatMap(
       connection.ask("/who\n", look),
-      (answer) => (typeof answer === "number" ? Effect.delay(asked, answer) : Effect.succeed(answer))
+      (answer) =>
+        typeof answer === "number" ? Effect.delay(asked, Math.max(leastPause, answer)) : Effect.succeed(answer)
     )
     return yield* inTime(asked, options.timeout)
   }).pipe(Effect.scoped)

@@ -35,6 +35,22 @@ describe.concurrent("a-chat who", () => {
     })
   )
 
+  it.scopedLive("asks again at most ten times a second, whatever pause the server asks for", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const { port } = yield* FakeServer.make((socket) =>
+        socket.on("data", () => {
+          asked += 1
+          socket.write(asked < 4 ? "! slow-down retry=0: too many lines\n" : "* who 1: bob\n")
+        })
+      )
+      const before = performance.now()
+      const { output, status } = yield* Program.run(["who", "--port", `${port}`])
+      assert.deepStrictEqual([status, output, asked], [0, "bob\n", 4])
+      assert.isAtLeast(performance.now() - before, 290)
+    })
+  )
+
   it.scopedLive("prints all names of a reply of many lines", () =>
     Effect.gen(function* () {
       const names = Array.from({ length: 20_000 }, (_, i) => `name-${i}`)
