@@ -32,13 +32,24 @@ const long = [
   "terminal/pty", // waits
   "terminal/pty-notify-and-log", // waits
   "cli/malicious-server",
+  "cluster/faults-script", // waits
+  "store/SqliteRescue",
   "store/kills", // waits
+  "terminal/rooms-kills", // waits
+  "simulation/store",
+  "conversations/killed-postgres", // waits
   "cli/exec", // waits
   "cli/exec-processes", // waits
   "faults/floods",
   "cli/Manual",
+  "cluster/credentials", // waits
+  "cluster/rolling-restart", // waits
+  "store/Sharing", // waits
   "client/Pipe", // waits
   "cli/dying-server",
+  "cluster/MakeNodes", // waits
+  "conformance/cluster", // waits
+  "cli/store-away", // waits
   "cli/listen", // waits
   "cli/ask", // waits
   "cli/ask-failures", // waits
@@ -55,6 +66,10 @@ const long = [
   "client/ReconnectingClient-delivery", // waits
   "conformance/faults",
   "conformance/websocket",
+  "server/interruption",
+  "http/killed", // waits
+  "store/SqliteDamage",
+  "store/search",
   "faults/stopped", // waits
   "cli/accounts",
   "protocol/fuzz",

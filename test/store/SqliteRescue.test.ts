@@ -13,7 +13,7 @@ import type { StoreRecord } from "../../src/ports/StoreUpkeep.js"
 import * as Memory from "../../src/store/Memory.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreFixtures.js"
 import { create } from "../ports/StoreRoomFixtures.js"
-import { rootOf } from "../support/SqliteFiles.js"
+import { rootOf, rootsOf } from "../support/SqliteFiles.js"
 import { execute, file, open, using } from "../support/SqliteStores.js"
 
 const count = 400
@@ -45,8 +45,7 @@ const fill = (store: StoreService) =>
   })
 
 /** A page of a table from its middle, which is not its first or last: an open store does not notice the damage. */
-const leafOf = (path: string, table: string): number => {
-  const root = rootOf(path, table)
+const leafOf = (path: string, table: string, root: number): number => {
   const page = readFileSync(path).subarray(4096 * (root - 1), 4096 * root)
   const isInterior = page[0] === 0x05 || page[0] === 0x02
   assert.isTrue(isInterior, `the table ${table} has one page`)
@@ -75,12 +74,15 @@ describe("an export of a store with a damaged page", () => {
   const scope = Effect.runSync(Scope.make())
   let path = ""
   let whole: ReadonlyArray<StoreRecord> = []
+  let roots: Readonly<Record<string, number>> = {}
+  const rootPageOf = (name: string) => roots[name] ?? 0
 
   // Once, because two thousand flushes take a while.
   beforeAll(async () => {
     path = await Effect.runPromise(Scope.extend(file, scope))
     await Effect.runPromise(using(path, fill))
     whole = await Effect.runPromise(using(path, recordsOf))
+    roots = rootsOf(path)
   })
   afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
@@ -89,7 +91,7 @@ describe("an export of a store with a damaged page", () => {
       Effect.gen(function* () {
         const copy = `${path}-${table}`
         copyFileSync(path, copy)
-        damagePage(copy, leafOf(path, table))
+        damagePage(copy, leafOf(path, table, rootPageOf(table)))
         const store = yield* open(copy)
         const records = yield* recordsOf(store)
         const lost = records.filter((record) => record.type === "lost")
@@ -156,7 +158,7 @@ describe("an export of a store with a damaged page", () => {
     Effect.gen(function* () {
       const copy = `${path}-line_seq`
       copyFileSync(path, copy)
-      damagePage(copy, leafOf(path, "line_seq"))
+      damagePage(copy, leafOf(path, "line_seq", rootPageOf("line_seq")))
       const store = yield* open(copy)
       const records = yield* recordsOf(store)
       assert.strictEqual(countOf(records, "line"), countOf(whole, "line"))
@@ -187,7 +189,7 @@ describe("an export of a store with a damaged page", () => {
       Effect.gen(function* () {
         const copy = `${path}-${table}-root`
         copyFileSync(path, copy)
-        damagePage(copy, rootOf(path, table))
+        damagePage(copy, rootPageOf(table))
         const records = yield* using(copy, recordsOf)
         assert.isAbove(countOf(records, "lost"), 0)
         const types = ["account", "device", "conversation", "line", "cursor"] as const

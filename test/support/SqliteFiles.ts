@@ -13,9 +13,14 @@ export const valueOf = (path: string, sql: string): string => {
   return execFileSync(process.execPath, ["--no-warnings", "-e", program, path, sql], { encoding: "utf8" }).trim()
 }
 
+/** The root pages of all tables and indexes, by name. A copy of the file has the same. */
+export const rootsOf = (path: string): Readonly<Record<string, number>> => {
+  const roots = valueOf(path, "select json_group_object(name, rootpage) as value from sqlite_master")
+  return JSON.parse(roots) as Record<string, number> // of names and numbers of pages
+}
+
 /** The root page of a table or an index. */
-export const rootOf = (path: string, name: string): number =>
-  Number(valueOf(path, `select rootpage as value from sqlite_master where name = '${name}'`))
+export const rootOf = (path: string, name: string): number => rootsOf(path)[name] ?? 0
 
 /** Overwrites bytes of a file. */
 export const overwrite = (path: string, bytes: Uint8Array, position: number) =>
