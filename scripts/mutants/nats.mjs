@@ -5,10 +5,10 @@ const exactWrites = "cluster/NatsExactWrites.ts"
 
 export const mutants = [
   {
-    name: "a message in two reads is taken for one of the client",
+    name: "the start of a message in two reads is put before the next one as well",
     file: "cluster/NatsStream.ts",
-    search: "    this.rest = undefined\n",
-    replace: "    this.rest = undefined\n    if (rest !== undefined) this.left = 0\n",
+    search: "      this.rest = undefined\n",
+    replace: "      if (line === rest) this.rest = undefined\n",
     test: "test/cluster/NatsStream.test.ts"
   },
   {

@@ -300,7 +300,7 @@ export const mutants = [
     name: "nothing is sent again",
     file: link,
     search: "      this.transmit({ ...sent, frame: sent.frame.slice() })\n",
-    replace: "    }\n",
+    replace: "",
     nodes
   },
   {
