@@ -314,8 +314,9 @@ export const mutants = [
   {
     name: "of several guests with one name, the last one to write gets the receipts",
     file: "conversations/Conversations.ts",
-    search: "      this.receipts.wrote(by, conversation)\n",
-    replace: "      if (account !== undefined) this.receipts.wrote(by, conversation)\n",
+    search: "        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
+    replace:
+      "        if (account !== undefined) this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
     also: {
       file: "conversations/Conversations.ts",
       search: "return this.returns.guestsIn(conversation)",
@@ -373,7 +374,7 @@ export const mutants = [
   {
     name: "a client that only sends gets no receipts",
     file: "conversations/Conversations.ts",
-    search: "      this.receipts.wrote(by, conversation)\n",
+    search: "        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
     replace: "",
     test: receipts
   },

@@ -34,8 +34,8 @@ export const mutants = [
   {
     name: "what a lost server has stored at the end is not asked for",
     file: "conversations/Conversations.ts",
-    search: 'others.part("tails", { lost: () => this.checkAllAgain() })',
-    replace: 'others.part("tails", {})',
+    search: "lost: () => this.checkAllAgain() })",
+    replace: "lost: () => this.receipts.checkAgain() })",
     test: lines
   },
   {
@@ -339,6 +339,20 @@ export const mutants = [
     search: "const all = [...underWay, ...cursors]",
     replace: "const all = cursors\n      void underWay",
     test: "test/conversations/Cursors.test.ts"
+  },
+  {
+    name: "a receipt that a lost server could not tell never comes",
+    file: "conversations/Conversations.ts",
+    search: "feed.checkAgain()\n    this.receipts.checkAgain()\n",
+    replace: "feed.checkAgain()\n",
+    test: reports
+  },
+  {
+    name: "accounts that write wait for receipts that were lost, other than clients that only send",
+    file: "conversations/Receipts.ts",
+    search: "if ((this.awaited.get(dueOf)?.seq ?? 0) < seq) this",
+    replace: 'if (key.kind === "guest" && (this.awaited.get(dueOf)?.seq ?? 0) < seq) this',
+    test: reports
   },
   {
     name: "a server with another store than the others takes clients",

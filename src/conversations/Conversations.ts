@@ -154,7 +154,9 @@ class Conversations {
     const { others } = devices
     this.receipts = new Receipts({
       others,
+      sharing: others === alone ? undefined : store.sharing,
       inTurn,
+      failed,
       put,
       writersTo: (conversation, key, reader) => this.writersTo(conversation, key, reader)
     })
@@ -196,11 +198,11 @@ class Conversations {
         const { again, conversation, given, seq } = stored.answer
         const { account, conversation: key } = stored.line
         if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
+        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })
         const kept = storedLine(stored)
         mailbox.give(conversation, key, kept, by, lost)
         this.announcements.stored(conversation, key, seq)
         if (account === undefined) this.returns.stored(conversation, seq, by)
-        this.receipts.wrote(by, conversation)
         const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
         own?.give(conversation, key, kept, by, lost)
       },
@@ -252,7 +254,7 @@ class Conversations {
       alone: (step) => this.pager.between(this.writer.between(step)),
       held: () => slowest(Array.from(this.feeds.values(), ({ held }) => held))
     })
-    others.part("tails", { lost: () => this.checkAllAgain() })
+    others.part("tails", { appeared: () => this.receipts.checkAgain(), lost: () => this.checkAllAgain() })
     others.beforeResuming(broker.inTurn(() => this.checkAllAgain()))
   }
 
@@ -274,9 +276,10 @@ class Conversations {
     }
   }
 
-  /** Messages of other servers may be missing, of lines that they have stored. */
+  /** Messages of other servers may be missing, of lines that they have stored or given. */
   private checkAllAgain() {
     for (const feed of this.feeds.values()) feed.checkAgain()
+    this.receipts.checkAgain()
   }
 
   /** Runs until the broker ends, then saves what was given, unless the store does not answer. */
@@ -287,6 +290,7 @@ class Conversations {
         this.opening.run,
         this.pager.run,
         this.receipts.run,
+        this.receipts.check,
         this.returns.run,
         this.returns.report,
         this.retention,

@@ -8,9 +8,11 @@ import {
   type OtherServersPart
 } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
+import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
+import type { StoreSharing } from "../ports/StoreSharing.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
-import { keyOf, partiesOf, type Parties } from "./Parties.js"
+import { isSelf, keyOf, partiesOf, type Parties } from "./Parties.js"
 import { RecentNumbers } from "./RecentNumbers.js"
 
 /** The conversations with guests of which it is remembered how far they were reported. */
@@ -32,11 +34,27 @@ interface Receipt extends Given {
 
 interface Collaborators {
   readonly others: OtherServers
+  /** Undefined if no other server uses the store. */
+  readonly sharing: Pick<StoreSharing, "given"> | undefined
+  /** Reports a failure, and asks again after a while. */
+  readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   readonly put: (peer: Peer, line: string) => void
   /** In the broker's turn: the connections that write to this reader in a conversation. */
   readonly writersTo: (conversation: ConversationId, key: ConversationKey, reader: AccountId) => ReadonlyArray<Peer>
 }
+
+/** Writers that wait for receipts are looked for again once there are as many, and twice as many as were found. */
+const minPruned = 4_096
+
+/** Of how many pairs the store is asked at once. */
+const askedPairs = 100
+
+/**
+ * The store is asked once more after this time: a server that comes back may not have saved yet how far its devices were
+ * given their lines.
+ */
+const secondCheck = "10 seconds"
 
 /** Most receipts in one message to other servers. */
 const maxReceipts = 1_000
@@ -59,6 +77,10 @@ export class Receipts {
   private readonly senders = new Map<ConversationId, Set<Peer>>()
   private readonly conversationsOf = new Map<Peer, Set<ConversationId>>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
+  /** What clients here want a receipt of, up to this line, and none has come. Only if other servers give lines as well. */
+  private readonly awaited = new Map<string, Receipt>()
+  private pruneAt = minPruned
+  private readonly mustCheck = Effect.unsafeMakeLatch(false)
 
   private readonly part: OtherServersPart
 
@@ -69,14 +91,19 @@ export class Receipts {
   private received(message: Message) {
     for (const receipt of message as ReadonlyArray<[ConversationId, number, AccountId, string, ...Parties]>) {
       const [conversation, seq, account, name, ...parties] = receipt
-      const key = keyOf(conversation, parties)
-      const latest = key.kind === "guest" ? this.latestOfGuests : this.latest.get(account)
-      const dueOf = dueKey(conversation, account)
-      if (Math.max(latest?.get(conversation) ?? 0, this.latestElsewhere.get(dueOf) ?? 0) >= seq) continue
-      this.latestElsewhere.set(dueOf, seq)
-      this.due.set(dueOf, { conversation, key, seq, account, name, isForeign: true })
-      this.hasDue.unsafeOpen()
+      this.found({ conversation, key: keyOf(conversation, parties), seq, account, name, isForeign: true })
     }
+  }
+
+  /** A device at another server was given something. */
+  private found(receipt: Receipt) {
+    const { account, conversation, key, seq } = receipt
+    const latest = key.kind === "guest" ? this.latestOfGuests : this.latest.get(account)
+    const dueOf = dueKey(conversation, account)
+    if (Math.max(latest?.get(conversation) ?? 0, this.latestElsewhere.get(dueOf) ?? 0) >= seq) return
+    this.latestElsewhere.set(dueOf, seq)
+    this.due.set(dueOf, receipt)
+    this.hasDue.unsafeOpen()
   }
 
   /** A device of an account has been given everything up to this line. */
@@ -99,10 +126,68 @@ export class Receipts {
   }
 
   /** A line of this connection has been stored. */
-  wrote(by: Peer, conversation: ConversationId) {
-    if (!by.isSendOnly || !by.words.has("receipts") || by.outbox.ended !== undefined) return
+  wrote(by: Peer, reader: { readonly id: AccountId; readonly name: string }, { conversation, key, seq }: Given) {
+    if (!by.words.has("receipts") || by.outbox.ended !== undefined) return
+    this.await({ conversation, key, seq, account: reader.id, name: reader.name, isForeign: true })
+    if (!by.isSendOnly) return
     addTo(this.senders, conversation, by)
     addTo(this.conversationsOf, by, conversation)
+  }
+
+  private await(receipt: Receipt) {
+    const { account, conversation, key, seq } = receipt
+    if (this.broker.sharing === undefined || isSelf(key)) return
+    const dueOf = dueKey(conversation, account)
+    if ((this.awaited.get(dueOf)?.seq ?? 0) < seq) this.awaited.set(dueOf, receipt)
+    if (this.awaited.size < this.pruneAt) return
+    for (const [key, known] of this.awaited) if (this.writersOf(known).size === 0) this.awaited.delete(key)
+    this.pruneAt = Math.max(minPruned, 2 * this.awaited.size)
+  }
+
+  /** Those who get a receipt. In a conversation between two accounts, a reader is no writer of its own lines. */
+  private writersOf({ account, conversation, key }: Receipt): ReadonlySet<Peer> {
+    const writers = [...this.broker.writersTo(conversation, key, account), ...(this.senders.get(conversation) ?? [])]
+    return new Set(
+      writers.filter(
+        ({ device, outbox, words }) =>
+          device?.account.id !== account && words.has("receipts") && outbox.ended === undefined
+      )
+    )
+  }
+
+  /** Receipts of other servers may be missing: the store knows what was given. */
+  checkAgain() {
+    if (this.broker.sharing !== undefined) this.mustCheck.unsafeOpen()
+  }
+
+  /** Asks the store, for ever. */
+  get check(): Effect.Effect<never> {
+    const check = Effect.suspend(() => this.ask([...this.awaited.values()]))
+    return Effect.forever(
+      Effect.zipRight(
+        this.mustCheck.await,
+        Effect.suspend(() => {
+          this.mustCheck.unsafeClose()
+          const second = Effect.flatMap(Effect.timeoutOption(this.mustCheck.await, secondCheck), ({ _tag }) =>
+            _tag === "None" ? check : Effect.void
+          )
+          return Effect.zipRight(check, second)
+        })
+      )
+    )
+  }
+
+  private ask(awaited: ReadonlyArray<Receipt>, from = 0): Effect.Effect<void> {
+    const { failed, inTurn, sharing } = this.broker
+    const some = awaited.slice(from, from + askedPairs)
+    if (some.length === 0 || sharing === undefined) return Effect.void
+    return sharing.given(some.map(({ account, conversation }) => ({ account, conversation }))).pipe(
+      Effect.flatMap((given) =>
+        inTurn(() => some.forEach((receipt, index) => this.found({ ...receipt, seq: given[index] ?? 0 })))
+      ),
+      Effect.zipRight(Effect.suspend(() => this.ask(awaited, from + askedPairs))),
+      Effect.catchAll((error) => failed(error, () => this.checkAgain()))
+    )
   }
 
   /**
@@ -116,7 +201,7 @@ export class Receipts {
     { conversation, key, seq }: Given,
     saved = 0
   ) {
-    this.wrote(by, conversation)
+    this.wrote(by, reader, { conversation, key, seq })
     const given = Math.max(saved, this.latest.get(reader.id)?.get(conversation) ?? 0)
     if (given < seq) return
     this.due.set(dueKey(conversation, reader.id), {
@@ -167,14 +252,10 @@ export class Receipts {
   get run(): Effect.Effect<never> {
     const send = this.broker.inTurn(() => {
       this.hasDue.unsafeClose()
-      for (const { account, conversation, key, name, seq } of this.due.values()) {
-        const writers = this.broker.writersTo(conversation, key, account)
-        for (const peer of new Set([...writers, ...(this.senders.get(conversation) ?? [])])) {
-          // In a conversation between two accounts, a reader is no writer of its own lines.
-          if (peer.device?.account.id === account) continue
-          if (!peer.words.has("receipts") || peer.outbox.ended !== undefined) continue
-          this.broker.put(peer, OutcomeReply.given(name, seq))
-        }
+      for (const [dueOf, receipt] of this.due) {
+        const { name, seq } = receipt
+        if ((this.awaited.get(dueOf)?.seq ?? Infinity) <= seq) this.awaited.delete(dueOf)
+        for (const peer of this.writersOf(receipt)) this.broker.put(peer, OutcomeReply.given(name, seq))
       }
       this.tellOthers([...this.due.values()].filter(({ isForeign }) => !isForeign))
       this.due.clear()

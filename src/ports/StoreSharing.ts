@@ -93,4 +93,11 @@ export interface StoreSharing {
    * False while the store does not answer.
    */
   readonly keepsOrder: Effect.Effect<boolean>
+  /**
+   * For each of these pairs, the last line of the conversation that any device of the account was given, by whatever server;
+   * 0 if none was, or there is no such conversation any more.
+   */
+  readonly given: (
+    of: ReadonlyArray<{ readonly conversation: ConversationId; readonly account: AccountId }>
+  ) => Effect.Effect<ReadonlyArray<number>, StoreError>
 }

@@ -29,7 +29,7 @@ export const shared: Effect.Effect<(initial: StoreLimits) => Effect.Effect<Store
       Effect.clockWith((clock) =>
         Effect.map(
           Effect.acquireRelease(
-            Effect.sync(() => new MemorySharing(newId(), changes)),
+            Effect.sync(() => new MemorySharing(newId(), changes, state)),
             (sharing) => Effect.sync(() => sharing.end())
           ),
           (sharing) => service({ initial, state, log, time: Time.of(clock), sharing })

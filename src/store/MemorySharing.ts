@@ -9,6 +9,7 @@ import {
 } from "../ports/StoreSharing.js"
 import type { ReturnedLines, Undelivered } from "../ports/StoreUpkeep.js"
 import * as ChangeText from "./ChangeText.js"
+import type { MemoryState } from "./MemoryState.js"
 
 /** What the servers of a store in memory share besides its content. */
 export class MemoryChanges {
@@ -42,8 +43,16 @@ export class MemoryChanges {
 export class MemorySharing implements StoreSharing {
   constructor(
     readonly server: string,
-    private readonly shared: MemoryChanges
+    private readonly shared: MemoryChanges,
+    private readonly state: MemoryState
   ) {}
+
+  readonly given: StoreSharing["given"] = (of) =>
+    Effect.sync(() =>
+      of.map(
+        ({ account, conversation }) => this.state.conversations.get(conversation)?.members.get(account)?.given ?? 0
+      )
+    )
 
   readonly changes = (after: number) => Effect.sync(() => this.shared.after(after))
   readonly latest = Effect.sync(() => this.shared.last)

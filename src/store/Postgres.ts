@@ -59,6 +59,7 @@ export const make = (options: PostgresOptions): Effect.Effect<StoreService, Stor
               server,
               changes: (after) => call("changes", after),
               latest: call("latestChange"),
+              given: (of) => call("given", of),
               keepsOrder: Effect.orElseSucceed(
                 attempt(() => engine.keepsOrder()),
                 () => false

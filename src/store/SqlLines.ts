@@ -192,6 +192,22 @@ interface WaitingRow extends KeyRow {
   readonly guest: string
 }
 
+/** `StoreSharing.given`. */
+export function* given(
+  of: ReadonlyArray<{ readonly conversation: ConversationId; readonly account: AccountId }>
+): Sql<ReadonlyArray<number>> {
+  const all: Array<number> = []
+  for (const { account, conversation } of of) {
+    const member = yield* row<{ given: number }>(
+      "select given from member where conversation = ? and account = ?",
+      conversation,
+      account
+    )
+    all.push(member?.given ?? 0)
+  }
+  return all
+}
+
 /** `StoreLines.waiting`. In one query, because guests can begin tens of thousands of conversations with an account. */
 export function* waiting(account: AccountId, device: string): Sql<ReadonlyArray<Waiting>> {
   const found: Array<Waiting> = []

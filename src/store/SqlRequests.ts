@@ -101,6 +101,9 @@ export const requests = {
 
   changes: reads((_state, _, after: number) => SqlChanges.after(after)),
   latestChange: reads(() => SqlChanges.latest()),
+  given: reads((_state, _, of: ReadonlyArray<{ conversation: ConversationId; account: AccountId }>) =>
+    SqlLines.given(of)
+  ),
 
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),
   retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>) => SqlUpkeep.retain(state, held, moment)),

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { StoreService } from "../../src/ports/Store.js"
 import { messages, passes, seen } from "../support/Conversations.js"
-import { leavesOrder, startKeptNodes } from "../support/KeptNodes.js"
+import { leavesOrder, startKeptNodes, type KeptNode } from "../support/KeptNodes.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
 import { account, ask } from "../support/Rooms.js"
 import { settle } from "../support/Turns.js"
@@ -83,6 +83,52 @@ describe("receipts, on several nodes", () => {
       assert.lengthOf(receipts(first), 1)
     })
   )
+
+  const writers = {
+    "an account": (node: KeptNode) => account(node, "alice", "receipts"),
+    "a client that only sends": (node: KeptNode) => account(node, "alice", "send-only receipts"),
+    "a guest": (node: KeptNode) => Effect.tap(node.join("gina"), (gina) => ask(gina, "/hello receipts"))
+  }
+  for (const [who, connect] of Object.entries(writers)) {
+    it.scoped(`reach ${who} of what was given while its node was taken for lost`, () =>
+      Effect.gen(function* () {
+        const { a, b, cluster } = yield* startKeptNodes(["a", "b"], { server: { stallTimeout: Duration.hours(9) } })
+        const writer = yield* connect(a)
+        const bob = yield* account(b, "bob", "ack")
+        yield* ask(writer, "bob: one", "bob: two")
+        yield* settle
+        const node = cluster.node("a")
+        node.suspend()
+        cluster.lose(node)
+        yield* settle
+        yield* ask(bob, "/ack 1")
+        yield* passes(2_000)
+        node.rebear()
+        node.resume()
+        yield* passes(1_000)
+        assert.deepStrictEqual(receipts(writer), ["* delivered bob seq=1: given to a device"])
+        yield* ask(bob, "/ack 2")
+        yield* passes(12_000)
+        assert.deepStrictEqual(receipts(writer).slice(1), ["* delivered bob seq=2: given to a device"])
+      })
+    )
+
+    it.scoped(`reach ${who} of what a node has given and could not say before it was lost`, () =>
+      Effect.gen(function* () {
+        const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
+        const writer = yield* connect(a)
+        const bob = yield* account(b, "bob", "ack")
+        yield* ask(writer, "bob: one")
+        yield* settle
+        cluster.node("a").hold()
+        yield* ask(bob, "/ack 1")
+        yield* passes(2_000)
+        cluster.lose(cluster.node("b"))
+        yield* passes(1_000)
+        assert.deepStrictEqual(receipts(writer), ["* delivered bob seq=1: given to a device"])
+      })
+    )
+  }
 })
 
 describe("lines that are kept no longer, on several nodes", () => {

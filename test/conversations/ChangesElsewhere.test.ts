@@ -51,7 +51,8 @@ class Log {
           return { changes: isComplete ? this.all.slice(after, after + 2) : [], last: this.last, isComplete }
         }),
       latest: answer(() => this.last),
-      keepsOrder: Effect.succeed(true)
+      keepsOrder: Effect.succeed(true),
+      given: () => Effect.succeed([])
     }
   }
 }

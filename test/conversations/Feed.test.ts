@@ -64,7 +64,14 @@ const openAs = (peer: Peer, ...waiting: ReadonlyArray<Waits>) => {
       },
       wantPage: () => (wanted += 1),
       cursors,
-      receipts: new Receipts({ others: alone, inTurn: (run) => Effect.sync(run), put: () => {}, writersTo: () => [] }),
+      receipts: new Receipts({
+        sharing: undefined,
+        failed: () => Effect.void,
+        others: alone,
+        inTurn: (run) => Effect.sync(run),
+        put: () => {},
+        writersTo: () => []
+      }),
       rendering: new Rendering({ nameOf: () => "", nameOfRoom: () => "", isListed: () => true }),
       mayRead: () => true
     }

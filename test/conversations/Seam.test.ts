@@ -63,6 +63,8 @@ class Seam {
         wantPage: () => (this.wantsPage = true),
         cursors: this.cursors,
         receipts: new Receipts({
+          sharing: undefined,
+          failed: () => Effect.void,
           others: alone,
           inTurn: (run) => Effect.sync(run),
           put: () => {},

@@ -37,6 +37,11 @@ export const sharedDevices = (make: MakeShared) => {
       )
       yield* move(other, 3)
       assert.strictEqual(yield* cursor(one), 3)
+      const pairs = [alice, bob, alice].map((account, index) => ({
+        account,
+        conversation: (Number(conversation) + (index === 2 ? 7 : 0)) as typeof conversation
+      }))
+      assert.deepStrictEqual(yield* one.sharing.given(pairs), [0, 3, 0])
       assert.deepInclude(yield* balanced(one.store), { given: 3, waiting: 7 })
     })
   )
