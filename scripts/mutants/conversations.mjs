@@ -293,8 +293,8 @@ export const mutants = [
   {
     name: "a line that was given a moment ago expires when it is kept no longer",
     file: "conversations/ConversationsStore.ts",
-    search: "saved(plain.retain(held))",
-    replace: "plain.retain(held)",
+    search: "saved(plain.retain(...step))",
+    replace: "plain.retain(...step)",
     test: returns
   },
   {

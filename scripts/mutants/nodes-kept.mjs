@@ -152,7 +152,7 @@ export const mutants = [
   {
     name: "a server stands still without end",
     file: "conversations/Holding.ts",
-    search: "Effect.ignore(Effect.timeout(done.await, holdTime))",
+    search: "Effect.timeoutOption(done.await, holdTime)",
     replace: "done.await",
     test: retention
   },
@@ -182,8 +182,8 @@ export const mutants = [
   {
     name: "a server answers what it holds when nobody waits for that any more",
     file: "conversations/Holding.ts",
-    search: "if (!isOver()) this.answer(server, number)",
-    replace: "this.answer(server, number)",
+    search: "if (isOver()) return\n",
+    replace: "",
     test: holding
   },
   {
@@ -339,6 +339,13 @@ export const mutants = [
     search: "const all = [...underWay, ...cursors]",
     replace: "const all = cursors\n      void underWay",
     test: "test/conversations/Cursors.test.ts"
+  },
+  {
+    name: "lines are removed by a server for which the others have not waited to the end",
+    file: "conversations/Holding.ts",
+    search: "(hold.isDone || !hold.isAnswered ? Effect.void : this.goOn)",
+    replace: "(hold.number > 0 ? Effect.void : this.goOn)",
+    test: retention
   },
   {
     name: "a receipt that a lost server could not tell never comes",

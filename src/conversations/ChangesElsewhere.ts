@@ -185,7 +185,8 @@ export const telling = (plain: StoreService, tell: Effect.Effect<void>): StoreSe
   const { accounts, rooms } = plain
   return {
     ...plain,
-    retain: (held) => told(plain.retain(held), ({ senders, undelivered }) => senders.length + undelivered.length > 0),
+    retain: (...step) =>
+      told(plain.retain(...step), ({ senders, undelivered }) => senders.length + undelivered.length > 0),
     accounts: {
       ...accounts,
       create: (account) => told(accounts.create(account)),

@@ -233,6 +233,15 @@ class Conversations {
       feeds: () => this.feeds.values(),
       breakOff: broker.breakOff
     })
+    // Before the changes are read: what others remove in the belief that this server is lost is among them then.
+    this.holding = new Holding({
+      others,
+      inTurn,
+      alone: (step) => this.pager.between(this.writer.between(step)),
+      held: () => slowest(Array.from(this.feeds.values(), ({ held }) => held)),
+      sharing: store.sharing,
+      failed
+    })
     this.changes = changesElsewhere(store, shared, this.rooms, this.returnsElsewhere, { others, inTurn, failed })
     news.tell = this.changes?.tell ?? Effect.void
     this.forFeeds = {
@@ -248,12 +257,6 @@ class Conversations {
     // What other servers stored before they knew of the device was not announced, nor what they stored at the end.
     devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
     devices.whenLeft((account) => this.returns.check(account))
-    this.holding = new Holding({
-      others,
-      inTurn,
-      alone: (step) => this.pager.between(this.writer.between(step)),
-      held: () => slowest(Array.from(this.feeds.values(), ({ held }) => held))
-    })
     others.part("tails", { appeared: () => this.receipts.checkAgain(), lost: () => this.checkAllAgain() })
     others.beforeResuming(broker.inTurn(() => this.checkAllAgain()))
   }

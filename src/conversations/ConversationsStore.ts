@@ -36,7 +36,7 @@ export const prepare = (given: StoreService): ConversationsStore => {
     news,
     store: {
       ...plain,
-      retain: (held) => saved(plain.retain(held)),
+      retain: (...step) => saved(plain.retain(...step)),
       accounts: {
         ...plain.accounts,
         forget: (...device) => saved(forget(...device), device[0]),

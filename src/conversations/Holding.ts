@@ -7,7 +7,9 @@ import {
   type OtherServers,
   type OtherServersPart
 } from "../ports/OtherServers.js"
+import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId } from "../ports/StoreLines.js"
+import type { StoreSharing } from "../ports/StoreSharing.js"
 
 /** Lines in devices' outboxes: all those after `after`. */
 export type Held = ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
@@ -30,6 +32,20 @@ interface Collaborators {
   readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** In the broker's turn: the lines in the outboxes of this server. */
   readonly held: () => Held
+  /** Undefined if no other server uses the store. */
+  readonly sharing: Pick<StoreSharing, "goOn" | "latest"> | undefined
+  /** Reports a failure, and waits. */
+  readonly failed: (error: StoreError) => Effect.Effect<void>
+}
+
+/** A request of another server to stand still. */
+interface Hold {
+  readonly number: number
+  /** Open once that server is done, or lost. */
+  readonly done: Effect.Latch
+  isDone: boolean
+  /** That server may have begun. */
+  isAnswered: boolean
 }
 
 /** The others have until then to stand still. Otherwise, lines are removed the next time. */
@@ -57,7 +73,7 @@ export class Holding {
   private number = 0
   private asked: Asked | undefined = undefined
   /** The servers for which this one stands still, until they are done. */
-  private readonly holds = new Map<OtherServer, { readonly number: number; readonly done: Effect.Latch }>()
+  private readonly holds = new Map<OtherServer, Hold>()
   private readonly wanted: Array<Effect.Effect<void>> = []
   private readonly isWanted = Effect.unsafeMakeLatch(false)
   private readonly part: OtherServersPart
@@ -68,7 +84,19 @@ export class Holding {
       received: (server, message) => this.received(server, message),
       lost: (server) => this.lost(server)
     })
+    broker.others.beforeResuming(this.goOn)
   }
+
+  /**
+   * Another server may be about to remove lines, in the belief that this one stands still, or is lost: it does not once this
+   * server goes on. On a full or damaged disk, nobody removes anything.
+   */
+  private readonly goOn: Effect.Effect<void> = Effect.suspend(() => {
+    const { failed, sharing } = this.broker
+    return Effect.catchAll(sharing?.goOn ?? Effect.void, (error) =>
+      error.reason === "unavailable" ? Effect.zipRight(failed(error), this.goOn) : Effect.void
+    )
+  })
 
   /** Stands still for others, one after the other, for ever. */
   get run(): Effect.Effect<never> {
@@ -85,9 +113,18 @@ export class Holding {
    * Runs `step` while all servers stand still, with what is in the outboxes. Does nothing if some do not answer in
    * time.
    */
-  during<E>(step: (held: Held) => Effect.Effect<void, E>): Effect.Effect<void, E> {
-    const { alone, held, inTurn, others } = this.broker
-    if (others === noOthers) return alone(Effect.flatMap(inTurn(held), step))
+  during<E>(
+    step: (held: Held, since: number | undefined) => Effect.Effect<void, E>
+  ): Effect.Effect<void, E | StoreError> {
+    const { alone, held, inTurn, others, sharing } = this.broker
+    if (others === noOthers || sharing === undefined) {
+      return alone(Effect.flatMap(inTurn(held), (held) => step(held, undefined)))
+    }
+    return Effect.flatMap(sharing.latest, (since) => this.asking((held) => step(held, since)))
+  }
+
+  private asking<E>(step: (held: Held) => Effect.Effect<void, E>): Effect.Effect<void, E> {
+    const { inTurn } = this.broker
     return Effect.acquireUseRelease(
       inTurn(() => this.ask()),
       (asked) => this.once(asked, step),
@@ -157,15 +194,20 @@ export class Holding {
 
   private hold(server: OtherServer, number: number) {
     const done = Effect.unsafeMakeLatch(false)
-    this.holds.get(server)?.done.unsafeOpen() // the server had no room to say so
-    this.holds.set(server, { number, done })
+    const hold: Hold = { number, done, isDone: false, isAnswered: false }
+    const before = this.holds.get(server)
+    if (before !== undefined) this.end(before) // the server had no room to say so
+    this.holds.set(server, hold)
     const { alone, inTurn } = this.broker
     const isOver = () => this.holds.get(server)?.number !== number
     const answer = inTurn(() => {
-      if (!isOver()) this.answer(server, number)
+      if (isOver()) return
+      hold.isAnswered = true
+      this.answer(server, number)
     })
-    const wait = Effect.suspend(() => (isOver() ? Effect.void : Effect.ignore(Effect.timeout(done.await, holdTime))))
-    this.wanted.push(alone(Effect.zipRight(answer, wait)))
+    const wait = Effect.suspend(() => (isOver() ? Effect.void : Effect.timeoutOption(done.await, holdTime)))
+    const goOn = Effect.suspend(() => (hold.isDone || !hold.isAnswered ? Effect.void : this.goOn))
+    this.wanted.push(alone(Effect.zipRight(Effect.zipRight(answer, wait), goOn)))
     this.isWanted.unsafeOpen()
   }
 
@@ -181,6 +223,11 @@ export class Holding {
     const hold = this.holds.get(server)
     if (hold?.number !== number) return
     this.holds.delete(server)
+    this.end(hold)
+  }
+
+  private end(hold: Hold) {
+    hold.isDone = true
     hold.done.unsafeOpen()
   }
 

@@ -21,7 +21,9 @@ interface Collaborators {
    * Runs a step with the lines that are in devices' outboxes, or not at all. Lines do not pass meanwhile from the store
    * to an outbox: they would be removed, and given.
    */
-  readonly alone: <E>(step: (held: Held) => Effect.Effect<void, E>) => Effect.Effect<void, E>
+  readonly alone: <E>(
+    step: (held: Held, since: number | undefined) => Effect.Effect<void, E>
+  ) => Effect.Effect<void, E | StoreError>
   /** In the broker's turn: lines were removed. */
   readonly removed: (retained: Retained) => void
   readonly failed: (error: StoreError) => Effect.Effect<void>
@@ -33,8 +35,8 @@ interface Collaborators {
 export const run = ({ alone, failed, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
   const keepsOrder = store.sharing?.keepsOrder ?? Effect.succeed(true)
   let next: Duration.Duration | undefined = undefined
-  const remove = alone((held) =>
-    Effect.flatMap(Effect.timed(store.retain(held)), ([took, retained]) => {
+  const remove = alone((held, since) =>
+    Effect.flatMap(Effect.timed(store.retain(held, since)), ([took, retained]) => {
       next = retained.hasMore ? Duration.times(took, restFactor) : undefined
       return inTurn(() => removed(retained))
     })

@@ -47,6 +47,8 @@ export type StoreChange =
   | { readonly _tag: "Uninvited"; readonly room: ConversationId; readonly account: AccountId }
   /** Lines return, at most `returnsInChange` pieces of them: also those whose sender is an account, or was removed. */
   | { readonly _tag: "LinesReturned"; readonly returns: ReadonlyArray<ReturnedLines> }
+  /** A server gives lines again, although another one may be about to remove some (`StoreSharing.goOn`). */
+  | { readonly _tag: "WentOn" }
 
 /** A change in the log. */
 export interface LoggedChange {
@@ -93,6 +95,10 @@ export interface StoreSharing {
    * False while the store does not answer.
    */
   readonly keepsOrder: Effect.Effect<boolean>
+  /**
+   * Has steps of retention that were begun before do nothing, if they have not been done (`since` of `StoreUpkeep.retain`).
+   */
+  readonly goOn: Effect.Effect<void, StoreError>
   /**
    * For each of these pairs, the last line of the conversation that any device of the account was given, by whatever server;
    * 0 if none was, or there is no such conversation any more.

@@ -232,9 +232,12 @@ export interface StoreUpkeep {
    * lines of rooms that have ended go first.
    *
    * @param held lines after `after` of these conversations stay for now, because they are in a device's outbox
+   * @param since if another server went on after this change (`StoreSharing.goOn`), nothing is done; by default it does
+   *   not matter
    */
   readonly retain: (
-    held: ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
+    held: ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>,
+    since?: number
   ) => Effect.Effect<Retained, StoreError>
   /** Returns that wait for their sender. Those of senders who stay away for `keep` are dropped, and count as dead. */
   readonly returns: {

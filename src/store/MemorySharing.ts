@@ -25,6 +25,13 @@ export class MemoryChanges {
     if (this.log.length > keptChanges) this.log.shift()
   }
 
+  /** Also if that is not known any more. */
+  hasAfter(id: number, change: StoreChange): boolean {
+    const text = ChangeText.encode(change)
+    const [first] = this.log
+    return (first !== undefined && id < first.id - 1) || this.log.some((one) => one.id > id && one.text === text)
+  }
+
   after(id: number): ChangesPage {
     const { last, log } = this
     const first = last - log.length + 1
@@ -67,6 +74,13 @@ export class MemorySharing implements StoreSharing {
 
   add(change: StoreChange) {
     this.shared.add(this.server, change)
+  }
+
+  readonly goOn = Effect.sync(() => this.add({ _tag: "WentOn" }))
+
+  /** Whether a server went on after a change. */
+  wentOn(since: number): boolean {
+    return this.shared.hasAfter(since, { _tag: "WentOn" })
   }
 
   addReturns(undelivered: ReadonlyArray<Undelivered>) {

@@ -25,8 +25,9 @@ export const make = (
   time: Time,
   sharing?: MemorySharing
 ): StoreUpkeep => {
-  const retain = (held: ReadonlyMap<number, number>): Retained => {
-    if (sharing?.isKeeper === false) return { removed: 0, undelivered: [], senders: [], hasMore: false }
+  const retain = (held: ReadonlyMap<number, number>, since: number | undefined): Retained => {
+    const isOff = sharing?.isKeeper === false || (since !== undefined && sharing?.wentOn(since) === true)
+    if (isOff) return { removed: 0, undelivered: [], senders: [], hasMore: false }
     const done = { removed: 0, undelivered: [] as Array<Undelivered> }
     const isDone = () => done.removed >= retainedLines
     // Above `keepBytes`, a conversation ends whether or not a device has learned that its lines are gone.
@@ -90,7 +91,8 @@ export const make = (
 
   return {
     configure: (limits) => Effect.sync(() => configure(limits)),
-    retain: (held) => Effect.sync(() => retain(new Map(held.map(({ after, conversation }) => [conversation, after])))),
+    retain: (held, since) =>
+      Effect.sync(() => retain(new Map(held.map(({ after, conversation }) => [conversation, after])), since)),
     returns: {
       pending: (account) => Effect.sync(() => [...state.returns.values()].filter((kept) => kept.account === account)),
       told: (returns, dead = 0) =>

@@ -60,6 +60,7 @@ export const make = (options: PostgresOptions): Effect.Effect<StoreService, Stor
               changes: (after) => call("changes", after),
               latest: call("latestChange"),
               given: (of) => call("given", of),
+              goOn: call("goOn"),
               keepsOrder: Effect.orElseSucceed(
                 attempt(() => engine.keepsOrder()),
                 () => false

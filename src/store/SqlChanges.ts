@@ -41,6 +41,21 @@ export function* after(id: number): Sql<ChangesPage> {
   return { changes, last, isComplete: true }
 }
 
+const wentOnText = ChangeText.encode({ _tag: "WentOn" })
+
+/** `StoreSharing.goOn`. */
+export function* goOn(state: SqlState): Sql<void> {
+  state.touching() // nothing is derived from it
+  yield* add(state, { _tag: "WentOn" })
+}
+
+/** Whether a server went on after a change; also if that is not known any more. */
+export function* wentOn(since: number): Sql<boolean> {
+  const { first } = (yield* row<{ first: number | null }>("select min(id) as first from change")) ?? { first: null }
+  if (first !== null && since < first - 1) return true
+  return (yield* row("select id from change where id > ? and what = ? limit 1", since, wentOnText)) !== undefined
+}
+
 /** `StoreSharing.latest`. */
 export function* latest(): Sql<number> {
   return (yield* row<{ last: number | null }>("select max(id) as last from change"))?.last ?? 0

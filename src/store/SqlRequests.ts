@@ -106,7 +106,10 @@ export const requests = {
   ),
 
   configure: reads((state, _, limits: SqlLimits) => state.configure(limits)),
-  retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>) => SqlUpkeep.retain(state, held, moment)),
+  goOn: writes((state) => SqlChanges.goOn(state)),
+  retain: writes((state, moment, held: ReadonlyMap<ConversationId, number>, since?: number) =>
+    SqlUpkeep.retain(state, held, since, moment)
+  ),
   pendingReturns: reads((_state, _, account: AccountId) => SqlReturns.pending(account)),
   toldReturns: writes((state, _, returns: ReadonlyArray<ToldReturn>, dead: number) =>
     SqlReturns.told(state, returns, dead)

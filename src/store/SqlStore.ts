@@ -76,7 +76,8 @@ export const make = (database: SqlDatabase): StoreService => {
       end: (room, ifEmpty) => call("endRoom", room, ifEmpty)
     },
     configure: (limits) => call("configure", toSqlLimits(limits)),
-    retain: (held) => call("retain", new Map(held.map(({ after, conversation }) => [conversation, after]))),
+    retain: (held, since) =>
+      call("retain", new Map(held.map(({ after, conversation }) => [conversation, after])), since),
     returns: {
       pending: (account) => call("pendingReturns", account),
       told: (returns, dead = 0) => call("toldReturns", returns, dead)

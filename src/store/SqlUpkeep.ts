@@ -1,5 +1,6 @@
 import type { ConversationId } from "../ports/StoreLines.js"
 import { retainedLines, type Retained, type StoreStatistics } from "../ports/StoreUpkeep.js"
+import * as SqlChanges from "./SqlChanges.js"
 import * as SqlGaps from "./SqlGaps.js"
 import { LargestFirst } from "./LargestFirst.js"
 import { isOwed } from "./SqlKeys.js"
@@ -24,9 +25,15 @@ interface OldLine {
 const oldLine = "id, conversation, seq, at, account, author, size, shared"
 
 /** One step of `StoreUpkeep.retain`. */
-export function* retain(state: SqlState, held: ReadonlyMap<ConversationId, number>, moment: Moment): Sql<Retained> {
+export function* retain(
+  state: SqlState,
+  held: ReadonlyMap<ConversationId, number>,
+  since: number | undefined,
+  moment: Moment
+): Sql<Retained> {
   // Two servers at once would each think of lines as there that the other has removed.
-  if (state.sharing?.keepsOrder === false) return { removed: 0, undelivered: [], senders: [], hasMore: false }
+  const isOff = state.sharing?.keepsOrder === false || (since !== undefined && (yield* SqlChanges.wentOn(since)))
+  if (isOff) return { removed: 0, undelivered: [], senders: [], hasMore: false }
   state.touching()
   const step = new Step(state, held)
   const oldest = (yield* state.running(moment)) - state.limits.keepMillis

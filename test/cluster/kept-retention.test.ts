@@ -124,7 +124,7 @@ describe("retention by one of several nodes", () => {
       store: (plain, node) =>
         node === "b"
           ? leavesOrder(plain)
-          : { ...plain, retain: (held) => Effect.zipRight(retained.await, plain.retain(held)) }
+          : { ...plain, retain: (...step) => Effect.zipRight(retained.await, plain.retain(...step)) }
     })
     const alice = yield* account(nodes.b, "alice", "receipts")
     yield* ask(alice, "@1 bob: one")
@@ -146,22 +146,28 @@ describe("retention by one of several nodes", () => {
     })
   )
 
-  it.scoped("does not have them wait once its node is lost", () =>
+  it.scoped("does not have them wait once its node is lost, and then removes nothing", () =>
     Effect.gen(function* () {
-      const { cluster, isStored, retained } = yield* retaining
+      const { cluster, isStored, retained, store } = yield* retaining
       cluster.lose(cluster.node("a"))
       yield* settle
       assert.isTrue(isStored())
       yield* retained.open
+      yield* settle
+      assert.strictEqual(yield* expired(store), 0)
     })
   )
 
-  it.scoped("does not have them wait for ever", () =>
+  it.scoped("does not have them wait for ever, and then removes nothing before the next time", () =>
     Effect.gen(function* () {
-      const { isStored, retained } = yield* retaining
+      const { isStored, retained, store } = yield* retaining
       yield* passes(31_000)
       assert.isTrue(isStored())
       yield* retained.open
+      yield* settle
+      assert.strictEqual(yield* expired(store), 0)
+      yield* passes(61_000)
+      assert.strictEqual(yield* expired(store), 1)
     })
   )
 })

@@ -52,7 +52,8 @@ class Log {
         }),
       latest: answer(() => this.last),
       keepsOrder: Effect.succeed(true),
-      given: () => Effect.succeed([])
+      given: () => Effect.succeed([]),
+      goOn: Effect.void
     }
   }
 }

@@ -28,7 +28,9 @@ const start = (held: Held) =>
       },
       inTurn: (run) => Effect.sync(run),
       alone: (step) => step,
-      held: () => held
+      held: () => held,
+      sharing: { goOn: Effect.sync(() => void said.push("went on")), latest: Effect.succeed(7) },
+      failed: () => Effect.void
     })
     yield* Effect.forkScoped(holding.run)
     yield* settle

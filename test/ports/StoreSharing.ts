@@ -227,6 +227,20 @@ export const sharingSuite = (name: string, make: MakeShared) => {
       })
     )
 
+    it.scoped("removes nothing in a step that was begun before another server went on", () =>
+      Effect.gen(function* () {
+        const [one, other] = yield* two(make, { ...defaults, keep: "1 hour" })
+        const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
+        yield* one.store.append(numbered(Keys.between(alice, bob), alice, 3))
+        yield* TestClock.adjust("2 hours")
+        assert.isTrue(yield* one.sharing.keepsOrder)
+        const since = yield* one.sharing.latest
+        yield* other.sharing.goOn
+        assert.deepInclude(yield* one.store.retain([], since), { removed: 0, hasMore: false })
+        assert.deepInclude(yield* one.store.retain([], yield* one.sharing.latest), { removed: 3 })
+      })
+    )
+
     it.scoped("removes the largest conversation first, whoever has stored its lines", () =>
       Effect.gen(function* () {
         const [one, other] = yield* two(make)
