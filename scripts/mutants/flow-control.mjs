@@ -104,7 +104,8 @@ export const mutants = [
     name: "a held client is not probed for a broken connection",
     file: "chat/Watch.ts",
     search: "[...this.heldPeers, ...this.shortPeers.keys()].values()",
-    replace: "[...this.shortPeers.keys()].values()"
+    replace: "[...this.shortPeers.keys()].values()",
+    test: "test/chat/probes.test.ts"
   },
   {
     name: "the broker takes no other turn by itself after one that ran over its bounds (lost wake-up)",
