@@ -10,6 +10,7 @@ import type { NatsCredentials } from "./NatsCredentials.js"
 import * as NatsLosses from "./NatsLosses.js"
 import { NatsJetStream } from "./NatsJetStream.js"
 import { NatsTable } from "./NatsTable.js"
+import * as NatsVersion from "./NatsVersion.js"
 import { NatsWatch } from "./NatsWatch.js"
 
 export interface NatsOptions {
@@ -99,6 +100,7 @@ export const make = (
     // Before the connection is closed, which is no loss.
     yield* NatsLosses.report(connection)
     yield* starting(connection, byName, startTimeout, options.servers)
+    yield* NatsVersion.warn(connection)
     yield* Effect.acquireRelease(
       Effect.sync(() =>
         setInterval(() => tables.forEach((table) => void byName[table].deleteMarkers()), deletionMillis)

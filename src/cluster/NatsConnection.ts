@@ -117,6 +117,11 @@ export class NatsConnection {
     return this.client?.info?.max_payload ?? 1024 * 1024
   }
 
+  /** That of the server, such as `2.9.21`; undefined while there is no connection. */
+  get version(): string | undefined {
+    return this.client?.info?.version
+  }
+
   /** Whether the server is one of several, which elect leaders for their streams. */
   get isClustered(): boolean {
     return this.client?.info?.cluster !== undefined
