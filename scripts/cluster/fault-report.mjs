@@ -20,7 +20,7 @@ const columns = [
 ]
 
 /** A row for each kind that ran, in the order of the kinds. */
-export const table = ({ commit, machine, results, term }) => {
+export const table = ({ commit, machine, nats, results, term }) => {
   const { cores, cpu, date, kernel, memory, node } = machine
   const rows = Object.entries(kinds).flatMap(([kind, { what }]) => {
     const rounds = results.filter((result) => result.kind === kind)
@@ -33,6 +33,6 @@ export const table = ({ commit, machine, results, term }) => {
     line(["---", ...columns.map(() => "---:")]),
     ...rows,
     "",
-    `Term ${term} s; ${date}, commit ${commit}: ${cpu}, ${cores} cores, ${memory}, ${kernel}, Node ${node}.`
+    `Term ${term} s; ${date}, commit ${commit}: ${cpu}, ${cores} cores, ${memory}, ${kernel}, Node ${node}, nats-server ${nats}.`
   ].join("\n")
 }

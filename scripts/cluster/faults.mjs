@@ -12,10 +12,11 @@
 //   --update-docs FILE,...  runs nothing, and writes the results in these files into the table of OPERATING.md
 //   --verbose            shows what the nodes log
 //
-// Three nodes and the NATS servers that a kind needs run on this machine; clients at all nodes write numbered lines to
-// each other. Each round causes a fault, waits until everything is well again and quiet, and accounts for every line:
-// none lost or doubled, none out of order, none both returned and received unless the reason says that it may have
-// arrived; the ledgers of all nodes close; and nothing comes to the owner of a name that another client has had since.
+// Three nodes and the NATS servers that a kind needs run on this machine, with the first `nats-server` in PATH; clients
+// at all nodes write numbered lines to each other. Each round causes a fault, waits until everything is well again and
+// quiet, and accounts for every line: none lost or doubled, none out of order, none both returned and received unless
+// the reason says that it may have arrived; the ledgers of all nodes close; and nothing comes to the owner of a name that
+// another client has had since.
 //
 // The kinds are in fault-kinds.mjs. Those of machines need network namespaces, and those of clocks need libfaketime.
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -29,7 +30,7 @@ import { merge, table } from "./fault-report.mjs"
 import { round } from "./fault-round.mjs"
 import { enter, noMachines } from "./machines.mjs"
 import { postgresPrograms } from "./postgres.mjs"
-import { natsServer } from "./processes.mjs"
+import { natsServer, natsVersion } from "./processes.mjs"
 
 const text = { type: "string" }
 const { values } = parseArgs({
@@ -117,7 +118,7 @@ const randomFrom = (start) => {
 
 const term = Number(values.term)
 console.log(`seed ${seed}, term ${term} s`)
-const measured = { commit: commit(), machine: machine() }
+const measured = { commit: commit(), machine: machine(), nats: natsVersion() }
 const results = []
 const keep = () => {
   if (values.json === undefined) return

@@ -1,5 +1,5 @@
 // NATS servers and nodes of a cluster as processes of this machine. Imported, not run.
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdirSync } from "node:fs"
 import { delimiter, join } from "node:path"
@@ -15,6 +15,13 @@ export const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url)
 export const natsServer = [...(env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin"]
   .map((folder) => join(folder, "nats-server"))
   .find((path) => existsSync(path))
+
+/** Its version, such as `v2.9.21`. */
+export const natsVersion = () =>
+  spawnSync(natsServer ?? "nats-server", ["--version"], { encoding: "utf8" })
+    .stdout?.trim()
+    .split(" ")
+    .at(-1)
 
 /** The processes that run. Whatever ends this one, also a mistake in it, ends them, even those that are stopped. */
 const running = new Set()
