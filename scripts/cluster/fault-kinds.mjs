@@ -1,4 +1,5 @@
 // What can happen to a cluster. Imported, not run.
+import { rmSync } from "node:fs"
 import { setTimeout } from "node:timers/promises"
 import { drop } from "./machines.mjs"
 
@@ -59,7 +60,7 @@ export const kinds = {
   "nats-all": {
     shape: "three",
     what: "all three are killed, and start again without their entries",
-    act: ({ servers }) => restarted(servers, 500)
+    act: ({ servers }) => restarted(servers, 500, forget)
   },
   engine: {
     shape: "one",
@@ -186,8 +187,12 @@ const until = async (millis, ends) => {
   for (const end of ends) end()
 }
 
-const restarted = async (servers, millis) => {
+/** What a NATS server has on its disk is lost. */
+const forget = ({ data }) => rmSync(data, { recursive: true, force: true })
+
+const restarted = async (servers, millis, meanwhile = () => {}) => {
   await Promise.all(servers.map((server) => server.end("SIGKILL")))
+  servers.forEach(meanwhile)
   await setTimeout(millis)
   await Promise.all(servers.map((server) => server.start()))
 }

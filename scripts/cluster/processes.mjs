@@ -104,7 +104,7 @@ export const natsServers = async (count, folder, machines = []) => {
       [...within, natsServer, ...args, ...(count > 1 ? cluster : [])],
       async () => server.log.includes("Server is ready") && answers({ host, port })
     )
-    return Object.assign(server, { port, url: `nats://${host}:${port}` })
+    return Object.assign(server, { data, port, url: `nats://${host}:${port}` })
   })
 }
 

@@ -64,7 +64,7 @@ const tables: ReadonlyArray<ClusterPort.Table> = ["names", "nodes"]
 
 /**
  * Connects to NATS until the scope closes. Frames go over its core, and the entries of the directory are in JetStream:
- * in the memory of three servers, or on the disk of one that is alone. Fails if no server can be used within
+ * on the disks of three servers, or on that of one that is alone. Fails if no server can be used within
  * `startTimeout`.
  */
 export const make = (

@@ -70,7 +70,11 @@ export class NatsJetStream {
     return this.call(`STREAM.INFO.${stream}`, {})
   }
 
-  /** Makes a stream with one message for each subject: in the memory of three servers, or on the disk of one. */
+  /**
+   * Makes a stream with one message for each subject, on the disks of three servers, or on that of one. In memory, a
+   * server that was killed would come back without what it has confirmed, and could help one to be elected that lacks
+   * the latest messages.
+   */
   async makeStream(stream: string, subjects: string, isClustered: boolean): Promise<StreamInfo> {
     return this.call(`STREAM.CREATE.${stream}`, {
       name: stream,
@@ -82,7 +86,7 @@ export class NatsJetStream {
       max_msgs: -1,
       max_bytes: -1,
       max_age: 0,
-      storage: isClustered ? "memory" : "file",
+      storage: "file",
       num_replicas: isClustered ? 3 : 1
     })
   }

@@ -246,9 +246,9 @@ export class NatsTable {
   }
 
   /**
-   * The stream has lost its messages, and counts from 1 again. It may be another one, or the same: nats-server empties
-   * a stream in the memory of several servers when all have stopped, or when they disagree about it after an election
-   * (2.9.10: "Resetting stream cluster state").
+   * The stream has lost its messages, and counts from 1 again. It may be another one, or the same: several
+   * servers empty a stream when they disagree about it after an election (nats-server 2.9.10: "Resetting stream cluster
+   * state").
    */
   private emptied(): void {
     this.base = this.highest

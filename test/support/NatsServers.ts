@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { join } from "node:path"
@@ -49,6 +49,13 @@ const freePort = async (): Promise<number> => {
   }
 }
 
+/** Whether any thread of a process does not stand still yet; false where the kernel does not tell. */
+const runs = (pid: number | undefined): boolean => {
+  const tasks = `/proc/${pid}/task`
+  if (pid === undefined || !existsSync(tasks)) return false
+  return readdirSync(tasks).some((task) => /^State:\s+[^T]/mu.test(readFileSync(join(tasks, task, "status"), "utf8")))
+}
+
 const makeServer = (port: number, args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder
@@ -75,7 +82,14 @@ const makeServer = (port: number, args: ReadonlyArray<string>) =>
       await exited
     })
     yield* Effect.acquireRelease(start, () => kill)
-    const signal = (signal: NodeJS.Signals) => Effect.sync(() => void child?.kill(signal))
+    const signal = (signal: NodeJS.Signals) =>
+      Effect.promise(async () => {
+        child?.kill(signal)
+        if (signal !== "SIGSTOP") return
+        // A thread of it may still run on another core, and answer.
+        // oxlint-disable-next-line no-await-in-loop -- until it has stopped
+        while (runs(child?.pid)) await new Promise((resolve) => setTimeout(resolve, 1))
+      })
     return { folder, url: `nats://127.0.0.1:${port}`, start, kill, signal } satisfies NatsServer
   })
 
