@@ -11,21 +11,28 @@ import { metrics, natsServers, node } from "../cluster/processes.mjs"
 import { load, measure } from "./measure.mjs"
 import { median } from "./report.mjs"
 import { residentOf } from "./resources.mjs"
-import { program } from "./servers.mjs"
+import { onBothCores, program } from "./servers.mjs"
 
 const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis))
 const folderOf = () => mkdtempSync(join(tmpdir(), "a-chat-bench-cluster-"))
 const names = ["a", "b", "c"]
 
+/** Where NATS servers and nodes run. */
+const machine = { within: onBothCores }
+
 /** Runs something with NATS servers and nodes, and ends them. */
 const within = async ({ nats = 1, nodes = 2, flags = [] }, run) => {
   const folder = folderOf()
-  const servers = await natsServers(nats, folder)
+  const servers = await natsServers(
+    nats,
+    folder,
+    Array.from({ length: nats }, () => machine)
+  )
   const chats = []
   try {
     await Promise.all(servers.map((server) => server.start()))
     const urls = servers.map(({ url }) => url)
-    for (const name of names.slice(0, nodes)) chats.push(await node({ name, folder, urls, flags }))
+    for (const name of names.slice(0, nodes)) chats.push(await node({ name, folder, urls, flags, machine }))
     await Promise.all(chats.map((chat) => chat.start()))
     return await run(chats, servers)
   } finally {
@@ -61,7 +68,8 @@ const raw = ({ batch, milliseconds, window }) =>
   within({ nodes: 0 }, async (_, [{ url }]) => {
     const script = fileURLToPath(new URL("nats-pair.mjs", import.meta.url))
     const args = [script, url, join(dirname(program), "nats.cjs"), batch, window, milliseconds].map(String)
-    const { status, stderr, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" })
+    const [command, ...rest] = [...onBothCores, process.execPath, ...args]
+    const { status, stderr, stdout } = spawnSync(command, rest, { encoding: "utf8" })
     if (status !== 0) throw new Error(`NATS alone: ${stderr}`)
     return JSON.parse(stdout)
   })

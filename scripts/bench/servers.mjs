@@ -54,6 +54,9 @@ export const isPinned = cpus().length > 1 && runs("taskset", "-c", "1", "true")
 // This process scrapes the metrics, which must not take the server's core.
 if (isPinned) runs("taskset", "-cp", "1", String(process.pid))
 
+/** What starts a command on both cores: a child of this process is otherwise on core 1, as this process is. */
+export const onBothCores = isPinned ? ["taskset", "-c", "0,1"] : []
+
 /** Starts a child process, on one core or some (`0,1`) if possible. */
 export const spawnOn = (core, command, args, options) =>
   isPinned ? spawn("taskset", ["-c", String(core), command, ...args], options) : spawn(command, args, options)
