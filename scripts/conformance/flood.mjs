@@ -20,12 +20,12 @@ export const flood = (t, client, start) => {
 
 /** Waits until the server has read nothing from a client for a while, although it answers another client meanwhile. */
 export const untilStalled = async (t, client, bystander) => {
-  let [before, since] = [0, Date.now()]
+  let [before, since, rounds] = [0, Date.now(), 0]
   const deadline = since + 2 * t.patience
   while (Date.now() < deadline) {
     await bystander.answers()
-    if (client.untaken !== before || before === 0) [before, since] = [client.untaken, Date.now()]
-    else if (Date.now() - since > 200) return
+    if (client.untaken !== before || before === 0) [before, since, rounds] = [client.untaken, Date.now(), 0]
+    else if (++rounds >= 3 && Date.now() - since > 200) return
   }
   throw new Failure("a sender that is not read from", `${client.untaken} bytes still to go`)
 }

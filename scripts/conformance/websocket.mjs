@@ -78,7 +78,9 @@ const carry = (socket, url) => {
     if (web.bufferedAmount >= mostWaiting) socket.pause()
   }
   const { remotePort: from } = socket
+  let isOpen = false
   web.on("open", () => {
+    isOpen = true
     parentPort.postMessage({ from })
     socket.resume()
   })
@@ -100,7 +102,8 @@ const carry = (socket, url) => {
     socket.once("drain", () => web.resume())
   })
   web.on("error", (error) => {
-    parentPort.postMessage({ from, error: error.code ?? error.message })
+    // Nobody asks a second time, and the next connection from this port would get this answer.
+    if (!isOpen) parentPort.postMessage({ from, error: error.code ?? error.message })
     socket.resetAndDestroy()
   })
   web.on("close", (code) => (code === 1006 ? socket.resetAndDestroy() : socket.end()))

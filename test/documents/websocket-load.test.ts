@@ -5,13 +5,12 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll } from "vitest"
 import { WebSocket } from "ws"
 import { WebSocketDecoder } from "../../src/transport/WebSocketDecoder.js"
+import { freePort } from "../support/FreePort.js"
 
 /** The generator and the relay of the benchmark's table --web. The scripts are plain JavaScript without types. */
 
 const script = (name: string) => new URL(`../../scripts/${name}`, import.meta.url)
 const load = (name: string): Promise<unknown> => import(script(name).href) as Promise<unknown>
-
-const { freePort } = (await load("port.mjs")) as { readonly freePort: () => Promise<number> }
 
 interface Ring {
   readonly bytes: Buffer

@@ -10,17 +10,11 @@ import type { Address } from "../../src/ports/Transport.js"
 import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import { eventually } from "../support/Eventually.js"
+import { freePort } from "../support/FreePort.js"
 import * as WireClient from "../support/WireClient.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
 const missing = spawnSync("haproxy", ["-v"]).status === 0 ? undefined : "haproxy is not installed"
-
-const freePort = Effect.async<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const at = server.address()
-    server.close(() => resume(Effect.succeed(typeof at === "object" && at !== null ? at.port : 0)))
-  })
-})
 
 const answers = (port: number) =>
   Effect.async<boolean>((resume) => {
@@ -33,7 +27,7 @@ const answers = (port: number) =>
 const haproxy = (passes: ReadonlyArray<{ readonly to: string; readonly how: string }>) =>
   Effect.gen(function* () {
     const home = yield* temporaryFolder
-    const ports = yield* Effect.forEach(passes, () => freePort)
+    const ports = yield* Effect.forEach(passes, () => Effect.promise(freePort))
     const parts = passes.map(
       ({ how, to }, i) => `listen pass${i}\n  bind 127.0.0.1:${ports[i]}\n  server chat 127.0.0.1:${to} ${how}\n`
     )

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { createRequire } from "node:module"
-import { createServer } from "node:net"
 import { join } from "node:path"
+import { freePort } from "./FreePort.js"
 import { temporaryFolder } from "./TemporaryFolder.js"
 
 /** Debian has the program in a folder that is not in everybody's PATH. */
@@ -28,25 +28,6 @@ export interface NatsServer {
   readonly start: Effect.Effect<void>
   /** Stops it (SIGSTOP) and lets it go on (SIGCONT): to the others it is silent. */
   readonly signal: (signal: "SIGSTOP" | "SIGCONT") => Effect.Effect<void>
-}
-
-const given = new Set<number>()
-
-/** A free port below those that any client might take between the check and its use. */
-const freePort = async (): Promise<number> => {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    if (given.has(port)) continue
-    const server = createServer()
-    const isFree = await new Promise((resolve) => {
-      server.once("listening", () => resolve(true)).once("error", () => resolve(false))
-      server.listen(port, "127.0.0.1")
-    })
-    if (!isFree) continue
-    await once(server.close(), "close")
-    given.add(port)
-    return port
-  }
 }
 
 /** Whether any thread of a process does not stand still yet; false where the kernel does not tell. */

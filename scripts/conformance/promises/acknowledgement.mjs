@@ -1,6 +1,6 @@
 // PROTOCOL.md, section 4: clients that acknowledge what they process. Imported, not run.
 import { equal, hold, same } from "../client.mjs"
-import { fresh, section } from "../suite.mjs"
+import { fresh, section, timed } from "../suite.mjs"
 
 const { all, check } = section("promises", "4. Delivery: no silent loss", ["answers", "ack"])
 
@@ -143,37 +143,49 @@ check(
     "Everything that it has not acknowledged is returned as `unreachable`.",
     "the recipient was closed as unreachable (section 4); with `ack`, it may have read the N lines"
   ],
-  async (t) => {
-    const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", "300ms")
-    const [alice, bob] = await pair(server)
-    alice.send(`@a ${bob.name}: a`, `${bob.name}: b`, `${bob.name}: c`)
-    await alice.answers()
-    await bob.answers()
-    bob.send("/ack 1")
-    await bob.until("the end of the stream", () => bob.ending)
-    await server.loginAs(bob.name) // the end can be seen before the server has returned the messages
-    const lines = await answersOf(alice)
-    same(lines, [...received(bob, "a"), new RegExp(`^! undelivered ${bob.name} reason=unreachable count=2: `, "u")])
-  },
+  (t) =>
+    timed([300, 1_200, 4_800], async (millis, stopwatch) => {
+      const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", `${millis}ms`)
+      const [alice, bob] = await pair(server)
+      await stopwatch.within(async () => {
+        alice.send(`@a ${bob.name}: a`, `${bob.name}: b`, `${bob.name}: c`)
+        await alice.answers()
+        await bob.answers()
+        bob.send("/ack 1")
+        await bob.answers()
+      })
+      const pings = setInterval(() => bob.send("/ping"), millis / 4) // no acknowledgements
+      const end = bob.until("the end of the stream", () => bob.ending, millis + t.patience)
+      await end.finally(() => clearInterval(pings))
+      await server.loginAs(bob.name) // the end can be seen before the server has returned the messages
+      const lines = await answersOf(alice)
+      same(lines, [...received(bob, "a"), new RegExp(`^! undelivered ${bob.name} reason=unreachable count=2: `, "u")])
+    }),
   { needs: ["command"] }
 )
 
 check(
   "a client that repeats its last acknowledgement is not unreachable",
   "A client that works on one message for longer repeats its last `/ack` meanwhile, or sends `/ack 0`.",
-  async (t) => {
-    const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", "400ms")
-    const [alice, bob] = await pair(server)
-    alice.send(`@a ${bob.name}: a`)
-    await alice.answers()
-    for (let times = 0; times < 10; times++) {
-      await new Promise((resolve) => setTimeout(resolve, 100))
-      bob.send("/ack 0")
-    }
-    bob.send("/ack 1")
-    await bob.answers()
-    same(await answersOf(alice), received(bob, "a"))
-  },
+  (t) =>
+    timed([400, 1_600, 6_400], async (millis, stopwatch) => {
+      const server = await t.serve("--hold-timeout", "100ms", "--stall-timeout", `${millis}ms`)
+      const [alice, bob] = await pair(server)
+      // Each part goes from one sign of life until the server has read the next one.
+      stopwatch.begin()
+      alice.send(`@a ${bob.name}: a`)
+      for (let times = 0; times < 10; times++) {
+        await new Promise((resolve) => setTimeout(resolve, millis / 4))
+        stopwatch.begin()
+        bob.send("/ack 0")
+        await bob.answers()
+        stopwatch.end()
+      }
+      bob.send("/ack 1")
+      await bob.answers()
+      stopwatch.end()
+      same(await answersOf(alice), received(bob, "a"))
+    }),
   { needs: ["command"] }
 )
 

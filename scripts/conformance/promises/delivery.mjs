@@ -205,7 +205,8 @@ check(
   "When nothing is left, new connections are answered `! full`, and a full queue whose socket takes nothing is jammed at once.",
   async (t) => {
     // An idle connection counts as 10 KiB.
-    const server = await t.serve("--max-memory", "1MiB", "--hold-timeout", "1m", "--stall-timeout", "1m")
+    const long = ["--hold-timeout", "10m", "--stall-timeout", "10m", "--login-timeout", "10m"]
+    const server = await t.serve("--max-memory", "1MiB", ...long)
     const [alice] = await server.greet("alice")
     const [bob, deaf] = await server.login("bob", "deaf")
     deaf.pause()

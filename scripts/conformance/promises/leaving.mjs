@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { equal, Failure, hold } from "../client.mjs"
 import { flood, inOrder, refused, untilStalled } from "../flood.mjs"
-import { fresh, section } from "../suite.mjs"
+import { fresh, section, timed } from "../suite.mjs"
 
 const { all, check } = section("promises", "5. Leaving", ["answers"])
 
@@ -39,15 +39,16 @@ check(
 check(
   "an idle client hears nothing, and stays",
   "The server sends nothing to an idle client, and does not close it.",
-  async (t) => {
-    const short = ["--hold-timeout", "50ms", "--stall-timeout", "100ms", "--login-timeout", "200ms"]
-    const server = await t.serve(...short)
-    const [alice, bob] = await server.login("alice", "bob")
-    await pause(1500)
-    equal([alice.lines, alice.ending ?? "open"], [[], "open"])
-    bob.send(`${alice.name}: hi`)
-    await alice.gets(`from ${bob.name}: hi`)
-  },
+  (t) =>
+    timed([200, 800, 3_200], async (millis, stopwatch) => {
+      const short = ["--hold-timeout", "50ms", "--stall-timeout", "100ms", "--login-timeout", `${millis}ms`]
+      const server = await t.serve(...short)
+      const [alice, bob] = await stopwatch.within(() => server.login("alice", "bob"))
+      await pause(1000 + 2.5 * millis)
+      equal([alice.lines, alice.ending ?? "open"], [[], "open"])
+      bob.send(`${alice.name}: hi`)
+      await alice.gets(`from ${bob.name}: hi`)
+    }),
   { needs: ["command"] }
 )
 
@@ -248,17 +249,28 @@ check(
   ],
   async (t) => {
     const { remove, request, server } = await controlled(t)
-    const [alice, bob, carol] = await server.login("alice", "bob", "carol")
-    bob.pause()
-    const count = flood(t, alice, `${bob.name}:`)
-    await untilStalled(t, alice, carol)
-    await request(`kick ${bob.name}`)
-    bob.resume()
-    await bob.until("the end of the stream", () => bob.ending, 2 * t.patience)
-    const lines = bob.lines.splice(0)
-    hold(lines.pop().startsWith("! kicked fatal: "), "! kicked fatal: …", "another last line")
-    const told = refused(await alice.answers(2 * t.patience), bob)
-    equal(inOrder(lines, alice) + told, count)
+    const [alice, carol] = await server.login("alice", "carol")
+    // Whose socket has taken nothing for 5 s gets no last line.
+    await timed(Array(4).fill(5_000), async (_, stopwatch) => {
+      const [bob] = await server.login("bob")
+      bob.pause()
+      const count = flood(t, alice, `${bob.name}:`)
+      await untilStalled(t, alice, carol)
+      bob.resume()
+      await bob.until("some of the lines", () => bob.lines.length > count / 4 || bob.ending)
+      bob.pause()
+      await stopwatch.within(async () => {
+        await request(`kick ${bob.name}`)
+        bob.resume()
+        await bob.until("the end of the stream", () => bob.ending, 2 * t.patience)
+      })
+      const lines = bob.lines.splice(0)
+      const last = lines.pop()
+      hold(last.startsWith("! kicked fatal: "), "! kicked fatal: …", last.slice(0, 100))
+      const told = refused(await alice.answers(2 * t.patience), bob)
+      hold(told > 0, "! undelivered … reason=disconnected", "none")
+      equal(inOrder(lines, alice) + told, count)
+    })
     await request(`ban ${carol.name} for=1h`)
     await carol.ends(/^! banned retry=\d+ fatal: /u)
     const again = await server.connect()
@@ -267,11 +279,18 @@ check(
     await request(`unban ${carol.name}`)
     await request(`ban ${alice.name}`)
     await alice.ends(/^! banned fatal: /u)
-    await request("ban 127.0.0.1 for=1s")
-    const early = await server.connect()
-    await early.ends(/^! banned retry=\d+ fatal: /u)
-    await pause(1000)
-    await server.login("dave")
+    await timed([1_000, 4_000, 16_000], async (millis, stopwatch) => {
+      const retry = await stopwatch.within(async () => {
+        await request(`ban 127.0.0.1 for=${millis / 1000}s`)
+        const early = await server.connect()
+        const [[, millisLeft]] = await early.gets(/^! banned retry=(\d+) fatal: /u)
+        await early.ends()
+        return Number(millisLeft)
+      })
+      hold(retry <= millis, "the time until the ban ends", retry)
+      await pause(retry + 1) // Node's timers may be a millisecond early
+      await server.login("dave")
+    })
     await remove()
   },
   { needs: ["command", "speed"] }

@@ -1,6 +1,6 @@
 // PROTOCOL.md, section 3: messages and refused lines. Imported, not run.
 import { equal, hold, same } from "../client.mjs"
-import { fresh, section } from "../suite.mjs"
+import { fresh, section, timed } from "../suite.mjs"
 
 const { all, check } = section("promises", "3. Messages", ["answers"])
 
@@ -343,16 +343,26 @@ check(
     "Only a line that gets `slow-down`, and a valid `/ack`, do not count.",
     "Two `slow-down` replies are the same, and the `retry` of the last one holds."
   ],
-  async (t) => {
-    const server = await t.serve("--rate", "5")
-    const alice = await server.connect()
-    const tooLong = "x".repeat(t.limits["max-line"] + 1)
-    alice.send(fresh("alice"), "@k1", "no colon", "@", tooLong, "@k1", tooLong, "/ping")
-    await alice.gets(/^! bad-line: /u, /^! bad-line: /u, /^! bad-line: /u, /^! too-long /u)
-    await alice.gets(/^! slow-down retry=/u, /^! slow-down retry=/u, /^! slow-down retry=/u)
-  },
+  (t) =>
+    // After 200 ms the server takes another line.
+    timed(Array(8).fill(200), async (millis, stopwatch) => {
+      const server = await t.serve("--rate", `${1000 / millis}`)
+      const alice = await server.connect()
+      const tooLong = "x".repeat(t.limits["max-line"] + 1)
+      await stopwatch.within(async () => {
+        alice.send(fresh("alice"), "@k1", "no colon", "@", tooLong, "@k1", tooLong, "/ping")
+        await alice.gets(/^! bad-line: /u, /^! bad-line: /u, /^! bad-line: /u, /^! too-long /u)
+        await alice.gets(/^! slow-down retry=/u, /^! slow-down retry=/u, /^! slow-down retry=/u)
+      })
+    }),
   { needs: ["command"] }
 )
+
+/** How many of 40 lines of a client are over a rate. */
+const refusals = async (client) => {
+  client.send(...Array(40).fill("/ping"))
+  return (await client.takes(40)).filter((line) => /^! slow-down retry=\d+: /u.test(line)).length
+}
 
 check(
   "over the rate of an address the lines of all its clients are refused, and /hello announces the limit",
@@ -370,12 +380,10 @@ check(
     alice.send(fresh("alice"), "/hello")
     const limits = "rate=50 address-connections=60 address-connects=7000 address-rate=1 address-burst=20"
     await alice.gets(new RegExp(`^\\* hello .* max-name=\\d+ ${limits}[ :]`, "u"))
-    alice.send(...Array.from({ length: 30 }, () => "/ping"))
-    bob.send("/ping")
-    const lines = await alice.takes(30)
-    const refused = lines.filter((line) => /^! slow-down retry=\d+: /u.test(line))
-    hold(refused.length >= 10 && refused.length < 30, "at least 10 refusals", lines)
-    await bob.gets(/^! slow-down retry=\d+: /u)
+    // Each second, one more line is accepted.
+    const [first, second] = [await refusals(alice), await refusals(bob)]
+    hold(first >= 10 && first < 40, "at least 10 of 40 lines refused", `${first}`)
+    hold(second >= first, "no more lines of the second client accepted", `${second} refused, after ${first}`)
   },
   { needs: ["command", "tcp"] }
 )

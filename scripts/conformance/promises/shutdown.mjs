@@ -88,7 +88,7 @@ check(
     "| `! closing [retry=MS fatal]: …` | the server is shutting down |"
   ],
   async (t) => {
-    const { alice, bob, carol, waiting, server } = await stuck(t)
+    const { alice, bob, carol, waiting, server } = await stuck(t, "--grace", "10m")
     server.signal("SIGTERM")
     await shutdownNotice(carol)
     carol.send(`${bob.name}: too late`, "/ping")
