@@ -173,8 +173,8 @@ export const mutants = [
   {
     name: "a check of a damaged file loses what it has found before it fails",
     file: "store/SqliteChecks.ts",
-    search: "if (faults.length === 0) faults.push(describe(error))",
-    replace: "faults.splice(0, faults.length, describe(error))",
+    search: "if (faults.length === 0) faults.push(describeError(error))",
+    replace: "faults.splice(0, faults.length, describeError(error))",
     test: damage
   },
   {

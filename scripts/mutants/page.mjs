@@ -18,7 +18,7 @@ export const mutants = [
   },
   {
     name: "a request without a reply keeps the page from logging in differently",
-    file: "web/model/Connection.ts",
+    file: "web/model/PageConnection.ts",
     search: "this.timers.after(wakeMillis, () => this.becameIdle())",
     replace: "",
     test: "test/web/Chat.test.ts"
@@ -81,10 +81,10 @@ export const mutants = [
   },
   {
     name: "the page takes a line from before a wake-up for the answer to its ping",
-    file: "web/model/Connection.ts",
+    file: "web/model/PageConnection.ts",
     search: "if (this.isAnswered) this.listen()",
     replace: "if (this.isAnswered || this.heard !== heard) this.listen()",
-    test: "test/web/Connection.test.ts"
+    test: "test/web/PageConnection.test.ts"
   },
   {
     name: "the page never asks for lines that are missing",
@@ -137,7 +137,7 @@ export const mutants = [
   },
   {
     name: "the page shows past lines before it knows which of its own were stored",
-    file: "web/model/History.ts",
+    file: "web/model/PastLoader.ts",
     search: `await this.options.settled(conversation)
       conversation.timeline.showLatest`,
     replace: "conversation.timeline.showLatest",
@@ -145,7 +145,7 @@ export const mutants = [
   },
   {
     name: "the page sends with a new label what may have arrived",
-    file: "web/model/Outbox.ts",
+    file: "web/model/PageOutbox.ts",
     search: "this.underWay.clear()\n  }\n\n  /**\n   * A new connection",
     replace:
       "this.underWay.clear()\n    this.update((line) => ({ ...line, label: line.label + 1 }))\n  }\n\n  /**\n   * A new connection",
@@ -153,7 +153,7 @@ export const mutants = [
   },
   {
     name: "the page sends again to guests what may have arrived",
-    file: "web/model/Outbox.ts",
+    file: "web/model/PageOutbox.ts",
     search: "line.wasSent && !isStoredOnce(line.to)",
     replace: "line.wasSent && line.to === ''",
     test: "test/web/model.test.ts"
@@ -167,7 +167,7 @@ export const mutants = [
   },
   {
     name: "the page acknowledges before it has a line",
-    file: "web/model/Connection.ts",
+    file: "web/model/PageConnection.ts",
     search: "if (isMessage(line)) this.acknowledgement.add(1)",
     replace: "if (isMessage(line)) this.acknowledgement.add(2)",
     test: "test/web/Chat-random.test.ts"
@@ -188,7 +188,7 @@ export const mutants = [
   },
   {
     name: "a tab logs in with its token after another tab has logged out",
-    file: "web/model/Identity.ts",
+    file: "web/model/PageUser.ts",
     search: "    return token === undefined ? undefined : {",
     replace: "    return token === undefined ? identity : {",
     test: "test/web/Page-logout.test.ts"
@@ -265,7 +265,7 @@ export const mutants = [
   },
   {
     name: "other tabs do not learn that the user has logged out",
-    file: "web/model/Identity.ts",
+    file: "web/model/PageUser.ts",
     search: "String(this.logouts(identity.name) + 1)",
     replace: "undefined",
     test: "test/web/Page-logout.test.ts"
@@ -279,7 +279,7 @@ export const mutants = [
   },
   {
     name: "logging out leaves drafts in the browser",
-    file: "web/model/Settings.ts",
+    file: "web/model/PageSettings.ts",
     search: "    this.kept.clear()\n    this.memory.write(this.key, undefined)\n",
     replace: "    this.kept.clear()\n    this.save()\n",
     test: "test/web/Page-logout.test.ts"
@@ -300,9 +300,9 @@ export const mutants = [
   },
   {
     name: "the page sends its login right after a greeting that was paced",
-    file: "web/model/Connection.ts",
+    file: "web/model/PageConnection.ts",
     search: "if (this.pause.millis === 0) return",
     replace: "return",
-    test: "test/web/Connection.test.ts"
+    test: "test/web/PageConnection.test.ts"
   }
 ]

@@ -236,17 +236,17 @@ export const mutants = [
   },
   {
     name: "a line that was given before counts as unread again",
-    file: "terminal/Conversations.ts",
+    file: "terminal/NumberedConversations.ts",
     search: "if (isNew) one.unread += 1",
     replace: "one.unread += 1",
-    test: "test/terminal/Conversations.test.ts"
+    test: "test/terminal/NumberedConversations.test.ts"
   },
   {
     name: "a read mark moves back",
-    file: "terminal/Conversations.ts",
+    file: "terminal/NumberedConversations.ts",
     search: "if (one === undefined || seq <= one.read) return false",
     replace: "if (one === undefined) return false",
-    test: "test/terminal/Conversations.test.ts"
+    test: "test/terminal/NumberedConversations.test.ts"
   },
   {
     name: "a line of the current room is shown again after a page that has it",

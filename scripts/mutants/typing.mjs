@@ -170,10 +170,10 @@ export const mutants = [
   },
   {
     name: "the terminal shows a message as received that is only stored",
-    file: "terminal/Receipts.ts",
+    file: "terminal/StoredMessages.ts",
     search: 'fate.seq <= (this.given.get(fate.names[0] ?? "") ?? 0)',
     replace: 'this.given.has(fate.names[0] ?? "")',
-    test: "test/terminal/Receipts.test.ts"
+    test: "test/terminal/StoredMessages.test.ts"
   },
   {
     name: "the terminal sends a line again to a guest that may have it",

@@ -1,6 +1,6 @@
 import type { Device } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
-import { alone, type DeviceId, type Message, type OtherServer, type OtherServers } from "../ports/OtherServers.js"
+import { alone, type DeviceId, type ServerMessage, type OtherServer, type OtherServers } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 
 /** A device that is connected to this server or to another one, as the servers report it to each other. */
@@ -225,7 +225,7 @@ export class DevicesElsewhere {
 
   /** While a server takes nothing, only the last message about each device waits for it. */
   private tellServer(server: OtherServer, devices: ReadonlyArray<Connected>) {
-    const came = (some: ReadonlyArray<Connected>): Message => [
+    const came = (some: ReadonlyArray<Connected>): ServerMessage => [
       "came",
       this.number,
       some.map(({ account, device, isSlow, name }) => [account, device, name, isSlow])
@@ -239,10 +239,10 @@ export class DevicesElsewhere {
     this.tellOf([...this.told.values()], [server])
   }
 
-  private received(server: OtherServer, message: Message) {
+  private received(server: OtherServer, message: ServerMessage) {
     const known = this.servers.get(server)
     if (known === undefined || !Array.isArray(message)) return
-    const [what, first, second, third] = message as ReadonlyArray<Message>
+    const [what, first, second, third] = message as ReadonlyArray<ServerMessage>
     if (what === "came") {
       for (const [account, device, name, isSlow] of second as ReadonlyArray<[AccountId, string, string, boolean]>) {
         this.add(server, known, { account, device, name, isSlow })

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
-import { type Claim, type Decision, isIdentified } from "../chat/Admission.js"
-import type { Proof } from "../chat/Device.js"
+import { type Claim, type LoginDecision, isIdentified } from "../chat/Admission.js"
+import type { LoginProof } from "../chat/Device.js"
 import { subscriber } from "../chat/HostLimits.js"
 import { likenessOf } from "../chat/Names.js"
 import type { StoreError } from "../ports/StoreError.js"
@@ -16,7 +16,7 @@ import type { Unchecked } from "./Verification.js"
 /**
  * Decides about logins (protocol, section 9). Only a secret, or a certificate for an account, takes longer than a turn.
  */
-export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effect.Effect<Decision> => {
+export const decide = (accounts: AccountsContext, claim: Claim): LoginDecision | Effect.Effect<LoginDecision> => {
   const { mode, takesReadableSecrets } = accounts.settings.current
   const { device, identity, isPrivate, name, secret } = claim
   if (secret !== undefined && !isPrivate && !takesReadableSecrets) return FatalReply.tlsRequired
@@ -38,7 +38,7 @@ export const decide = (accounts: AccountsContext, claim: Claim): Decision | Effe
   return device === undefined ? undefined : FatalReply.deviceWithoutAccount
 }
 
-const unlessStoreFails = (decision: Effect.Effect<Decision, StoreError>): Effect.Effect<Decision> =>
+const unlessStoreFails = (decision: Effect.Effect<LoginDecision, StoreError>): Effect.Effect<LoginDecision> =>
   Effect.catchTag(decision, "StoreError", ({ message }) =>
     Effect.logWarning("a login could not be checked").pipe(
       Effect.annotateLogs({ reason: message }),
@@ -51,7 +51,7 @@ const prove = (
   claim: Claim,
   secret: string,
   account: KnownAccount | undefined
-): Decision | Effect.Effect<Decision, StoreError> => {
+): LoginDecision | Effect.Effect<LoginDecision, StoreError> => {
   const active = account?.isRemoved === true ? undefined : account
   if (!Credentials.isToken(secret)) return provePassword(accounts, claim, secret, active)
   if (active === undefined) return FatalReply.wrongPassword
@@ -67,7 +67,7 @@ const provePassword = (
   claim: Claim,
   secret: string,
   account: KnownAccount | undefined
-): Decision | Effect.Effect<Decision, StoreError> => {
+): LoginDecision | Effect.Effect<LoginDecision, StoreError> => {
   const { store, verification } = accounts
   const password = Credentials.parsePassword(secret)
   if (password === undefined) return FatalReply.wrongPassword
@@ -83,7 +83,7 @@ const provePassword = (
       : Effect.tap(store.accounts.credential(account.id), (found) => Effect.sync(() => void (before = found)))
   return Effect.flatMap(
     verification.check(claimed, record, isCurrent),
-    (verdict): Effect.Effect<Decision, StoreError> => {
+    (verdict): Effect.Effect<LoginDecision, StoreError> => {
       switch (verdict._tag) {
         case "Wrong":
           return Effect.succeed(FatalReply.wrongPassword)
@@ -115,9 +115,9 @@ const open = (
   accounts: AccountsContext,
   claim: Claim,
   account: KnownAccount,
-  proof: Proof,
+  proof: LoginProof,
   passwordChanges = account.passwordChanges
-): Effect.Effect<Decision, StoreError> =>
+): Effect.Effect<LoginDecision, StoreError> =>
   Effect.suspend(() => {
     const device = deviceOf(claim)
     const proven = new ProvenDevice(account, device, proof, passwordChanges)
@@ -127,7 +127,7 @@ const open = (
     const isKnown = proof === "token"
     const opened = AccountChanges.openDevice(accounts, account, device, { isKnown, isAway: claim.isSendOnly })
     const decided = opened.pipe(
-      Effect.map((opened): Decision => {
+      Effect.map((opened): LoginDecision => {
         switch (opened._tag) {
           case "TooMany":
             return FatalReply.tooManyDevices

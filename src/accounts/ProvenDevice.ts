@@ -1,4 +1,4 @@
-import { Device, type Proof } from "../chat/Device.js"
+import { Device, type LoginProof } from "../chat/Device.js"
 import * as FatalReply from "../protocol/FatalReply.js"
 import type { KnownAccount } from "./AccountIndex.js"
 
@@ -7,7 +7,7 @@ export class ProvenDevice extends Device {
   constructor(
     override readonly account: KnownAccount,
     name: string,
-    proof: Proof,
+    proof: LoginProof,
     /** The account's number of password changes when the check began. */
     private readonly passwordChanges: number = account.passwordChanges
   ) {

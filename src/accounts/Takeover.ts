@@ -3,7 +3,13 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type { FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
-import { alone, type DeviceId, type Message, type OtherServer, type OtherServersPart } from "../ports/OtherServers.js"
+import {
+  alone,
+  type DeviceId,
+  type ServerMessage,
+  type OtherServer,
+  type OtherServersPart
+} from "../ports/OtherServers.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import * as FatalReply from "../protocol/FatalReply.js"
@@ -148,7 +154,7 @@ export class Takeover {
     })
   }
 
-  private received(server: OtherServer, message: Message) {
+  private received(server: OtherServer, message: ServerMessage) {
     const [what, number, account, device] = message as readonly [string, number, AccountId, string]
     if (what === "given") {
       const asked = this.asked.get(number)

@@ -20,7 +20,7 @@ export interface PasswordClaim {
   readonly password: string
 }
 
-export type Verdict =
+export type PasswordVerdict =
   | {
       readonly _tag: "Right"
       /** A new record for the store, if the present one has another cost. */
@@ -104,11 +104,11 @@ export class Verification {
     claim: PasswordClaim,
     record: Effect.Effect<string | undefined, E>,
     isCurrent: () => boolean = () => true
-  ): Effect.Effect<Verdict, E> {
+  ): Effect.Effect<PasswordVerdict, E> {
     return Effect.suspend(() => {
       const { account, address } = claim
       const refused = this.refusal(claim)
-      if (refused !== undefined) return Effect.succeed<Verdict>(refused)
+      if (refused !== undefined) return Effect.succeed<PasswordVerdict>(refused)
       if (this.isRemembered(claim)) return Effect.succeed(this.right(claim, undefined))
       const work = Effect.suspend(() =>
         // Another connection may have been checked meanwhile.
@@ -151,7 +151,7 @@ export class Verification {
     claim: PasswordClaim,
     record: Effect.Effect<string | undefined, E>,
     isCurrent: () => boolean
-  ): Effect.Effect<Verdict, E> {
+  ): Effect.Effect<PasswordVerdict, E> {
     const compared = Effect.flatMap(record, (found) =>
       Effect.flatMap(Credentials.verify(claim.password, found ?? Credentials.decoy, this.derive), (isSame) =>
         isSame && found !== undefined
@@ -169,13 +169,13 @@ export class Verification {
       : Effect.succeed(undefined)
   }
 
-  private right(claim: PasswordClaim, record: string | undefined, isCurrent = true): Verdict {
+  private right(claim: PasswordClaim, record: string | undefined, isCurrent = true): PasswordVerdict {
     this.throttle.right(claim.account, claim.address)
     if (isCurrent) this.remember(claim)
     return { _tag: "Right", record }
   }
 
-  private wrong({ account, address }: PasswordClaim): Verdict {
+  private wrong({ account, address }: PasswordClaim): PasswordVerdict {
     this.throttle.wrong(account, address)
     return { _tag: "Wrong" }
   }

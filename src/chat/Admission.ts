@@ -23,13 +23,13 @@ export interface Claim extends LoginLine {
  * decision.
  */
 export interface Admission {
-  readonly decide: (claim: Claim) => Decision | Effect.Effect<Decision>
+  readonly decide: (claim: Claim) => LoginDecision | Effect.Effect<LoginDecision>
   /** Whether a login line may have a device and a secret. Otherwise such a line is a bad login. Default: false. */
   readonly takesSecrets?: boolean
 }
 
 /** A refusal; the device as which the client logs in; or undefined: the client logs in as a guest. */
-export type Decision = FatalReply.Fatal | Device | undefined
+export type LoginDecision = FatalReply.Fatal | Device | undefined
 
 /** Whether the claimed name is the one in the client's certificate, or there is no certificate. */
 export const isIdentified = ({ identity, name }: Claim): boolean =>

@@ -16,7 +16,7 @@ import type { Bans } from "./Bans.js"
 import type { Batch } from "./Batch.js"
 import * as BrokerState from "./BrokerState.js"
 import { connectionBytes, type Budget } from "./Budget.js"
-import { Events, type Departure, type Event } from "./Events.js"
+import { Events, type WriterEnd, type Event } from "./Events.js"
 import type { HostLimits } from "./HostLimits.js"
 import { costOf, type Inspection } from "./Inspection.js"
 import type { Ledger } from "./Ledger.js"
@@ -47,7 +47,7 @@ export interface Broker {
   /** Called by the socket writer: the kernel accepts bytes again. */
   readonly unblocked: (peer: Peer) => void
   /** Called once when the socket writer has ended. The name is free once the broker has handled this. */
-  readonly leave: (peer: Peer, departure: Departure) => void
+  readonly leave: (peer: Peer, departure: WriterEnd) => void
   /** Starts the drain: accept nothing more, settle what was accepted, end every outbox. Returns immediately. */
   readonly drain: Effect.Effect<void>
   /** Whether the drain has begun. */
@@ -221,7 +221,7 @@ const handle = (state: BrokerState.BrokerState, event: Event) => {
 const left = (
   { input, inspector, lifecycle, time, turn }: BrokerState.BrokerState,
   peer: Peer,
-  departure: Departure
+  departure: WriterEnd
 ) => {
   turn.spend(work.membership)
   lifecycle.left(peer, departure)

@@ -223,7 +223,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
 /** What `/hello` announces to a client. */
 const announced =
   (options: Live<Options>, hostLimits: HostLimits, features: ReadonlyArray<Feature>) =>
-  (peer: Peer): Reply.Facts => {
+  (peer: Peer): Reply.HelloFacts => {
     const { maxRecipients, rate } = options.current
     return {
       name: peer.name === "" ? undefined : peer.name,

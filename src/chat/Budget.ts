@@ -1,5 +1,5 @@
 import { getHeapStatistics } from "node:v8"
-import type { MemoryAccount } from "../ports/Transport.js"
+import type { MemoryUse } from "../ports/Transport.js"
 
 /** Memory of a queued line besides its bytes: V8's string header, its node in the rope, and its run in the batch. */
 export const lineBytes = 48
@@ -65,7 +65,7 @@ export class Budget {
   }
 }
 
-class ListenerMemory implements MemoryAccount {
+class ListenerMemory implements MemoryUse {
   /** Bytes of the budget's `used`. */
   used = 0
 

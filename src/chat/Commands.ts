@@ -24,7 +24,7 @@ export interface CommandContext {
   readonly names: Names
   readonly notices: Notices
   /** What `/hello` announces to this client. */
-  readonly announced: (peer: Peer) => Reply.Facts
+  readonly announced: (peer: Peer) => Reply.HelloFacts
   readonly commands: ReadonlyArray<Command>
 }
 

@@ -5,7 +5,7 @@ import type { Time } from "../ports/Time.js"
 import type { Socket, SocketEvents } from "../ports/Transport.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import * as Wire from "../protocol/Wire.js"
-import type { Facts, LogEvent } from "../telemetry/LogEvent.js"
+import type { LogFacts, LogEvent } from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import type { Broker } from "./Broker.js"
@@ -185,7 +185,7 @@ const farewell = (peer: Peer, reason: CloseReason, { now, wall }: Time): LogEven
 const isHealthCheck = ({ inbox }: Peer, reason: CloseReason) =>
   inbox.bytesRead === 0 && (reason === "left" || reason === "connection-lost")
 
-const facts = (peer: Peer, reason: CloseReason, durationMillis: number): Facts => {
+const facts = (peer: Peer, reason: CloseReason, durationMillis: number): LogFacts => {
   const { inbox, name, outbox, refusedLogin, socket, traffic, unacknowledgedBytes } = peer
   const found: Record<string, unknown> = { reason, remote: socket.remote }
   if (name !== "") found["name"] = Wire.decode(name)

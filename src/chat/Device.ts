@@ -2,7 +2,7 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type * as FatalReply from "../protocol/FatalReply.js"
 
 /** How a connection has shown that its account is its own. */
-export type Proof = "password" | "token" | "certificate"
+export type LoginProof = "password" | "token" | "certificate"
 
 /** An account, as far as the chat knows it: a name with an owner, also while no device is connected. */
 export interface Account {
@@ -20,7 +20,7 @@ export class Device {
     /** One object for all devices of an account, so that they can be compared. */
     readonly account: Account,
     readonly name: string,
-    readonly proof: Proof
+    readonly proof: LoginProof
   ) {}
 
   /** Why the login must be refused after all. Asked in the turn in which it completes. */

@@ -12,7 +12,7 @@ import type { Runs } from "./Runs.js"
 import { runNow } from "./Scheduler.js"
 
 /** How a writer ended. */
-export interface Departure {
+export interface WriterEnd {
   readonly reason: CloseReason
   /** The batch being written, and how many of its bytes the kernel took. */
   readonly unfinished: { readonly batch: Batch<Peer>; readonly taken: number } | undefined
@@ -50,7 +50,7 @@ export type Event =
       readonly exit: Exit.Exit<unknown, unknown>
     }
   /** The peer's writer has ended. */
-  | { readonly _tag: "Left"; readonly peer: Peer; readonly departure: Departure }
+  | { readonly _tag: "Left"; readonly peer: Peer; readonly departure: WriterEnd }
   | { readonly _tag: "Tick" }
   /** Time to probe the peers that are not being read. Reported by the broker itself. */
   | { readonly _tag: "Probe" }

@@ -10,7 +10,7 @@ import type { LogEvent } from "../telemetry/LogEvent.js"
 import * as Metrics from "../telemetry/Metrics.js"
 import type { Batch } from "./Batch.js"
 import type { Device } from "./Device.js"
-import type { Departure } from "./Events.js"
+import type { WriterEnd } from "./Events.js"
 import type { Feature } from "./Feature.js"
 import type { Ledger } from "./Ledger.js"
 import type { Names } from "./Names.js"
@@ -205,7 +205,7 @@ export class Lifecycle {
   }
 
   /** The writer of a peer has ended: frees the name, and returns the lines that were not written. */
-  left(peer: Peer, { queued, reason, unfinished }: Departure) {
+  left(peer: Peer, { queued, reason, unfinished }: WriterEnd) {
     const { names, notices, predecessors, watch } = this.broker
     this.peers.delete(peer)
     notices.unsubscribe(peer)

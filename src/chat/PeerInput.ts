@@ -8,7 +8,7 @@ import * as FatalReply from "../protocol/FatalReply.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Telnet from "../protocol/Telnet.js"
 import * as Wire from "../protocol/Wire.js"
-import type { Admission, Decision } from "./Admission.js"
+import type { Admission, LoginDecision } from "./Admission.js"
 import { Device } from "./Device.js"
 import type { Bans } from "./Bans.js"
 import type { Backlog } from "./Backlog.js"
@@ -290,7 +290,7 @@ export class PeerInput {
     })
   }
 
-  private decided(peer: Peer, name: string, label: string | undefined, decision: Decision): undefined {
+  private decided(peer: Peer, name: string, label: string | undefined, decision: LoginDecision): undefined {
     const { bans, lifecycle, turn } = this.broker
     const device = decision instanceof Device ? decision : undefined
     const refusal =

@@ -49,7 +49,7 @@ export interface BotRooms {
 }
 
 /** The program could not be started, in several attempts. */
-export class CannotStart extends Data.TaggedError("CannotStart")<{ readonly reason: string }> {
+export class BotCannotStart extends Data.TaggedError("BotCannotStart")<{ readonly reason: string }> {
   override get message() {
     return this.reason
   }
@@ -90,7 +90,7 @@ const window = 256
  * then it fails. While the maximum number of programs is running, no message is read, which holds the senders.
  *
  * A message is acknowledged once its program has started. If it cannot be started, the bot waits for the other programs
- * and fails with `CannotStart`: that message, and those after it, then return to their senders.
+ * and fails with `BotCannotStart`: that message, and those after it, then return to their senders.
  */
 export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Effect<never, BotError> =>
   Effect.gen(function* () {
@@ -153,7 +153,7 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
           yield* begin(Effect.zipRight(endTurn, send), endTurn)
           return passed()
         }
-        const started = yield* Deferred.make<boolean, CannotStart>()
+        const started = yield* Deferred.make<boolean, BotCannotStart>()
         const work = Effect.catchAll(answer(message, replies, options, { started, endTurn }), (error) =>
           Deferred.fail(started, error)
         )
@@ -207,7 +207,7 @@ const describeRefusal = (received: Extract<Received.Received, { readonly _tag: "
 type Lost = TransportError | Client.LoginRefused
 
 /** Why a bot has ended; a room that it may not enter is `RequestRefused`. */
-export type BotError = Lost | CannotStart | Client.RequestRefused | Client.Unsendable
+export type BotError = Lost | BotCannotStart | Client.RequestRefused | Client.Unsendable
 
 const isLoss = (cause: Cause.Cause<{ readonly _tag: string }>) => {
   if (Cause.isDie(cause)) return false
@@ -265,7 +265,7 @@ const headBytes = (to: string) => `@${Number.MAX_SAFE_INTEGER} `.length + Buffer
 
 interface Progress {
   /** Completed when the program has started. */
-  readonly started: Deferred.Deferred<boolean, CannotStart>
+  readonly started: Deferred.Deferred<boolean, BotCannotStart>
   /**
    * Run when everything was sent, before the outcomes are known. Another bot acknowledges an answer when it has a turn
    * itself, so two bots that kept their turns until then would wait for each other.
@@ -282,7 +282,7 @@ const answer = (
   replies: Replies,
   options: BotOptions,
   { endTurn, started }: Progress
-): Effect.Effect<void, CannotStart> =>
+): Effect.Effect<void, BotCannotStart> =>
   Effect.gen(function* () {
     const unsettled = yield* FiberSet.make<void>()
     const places = yield* Effect.makeSemaphore(window)
@@ -303,7 +303,7 @@ const speakFor = (
     spoken,
     started
   }: Pick<Progress, "started"> & { readonly spoken: (settled: Effect.Effect<void>) => Effect.Effect<unknown> }
-): Effect.Effect<() => void, CannotStart> => {
+): Effect.Effect<() => void, BotCannotStart> => {
   const { from } = message
   const target = targetOf(message)
   const answerLines = new AnswerLines(Math.max(1, replies.maxLineBytes - headBytes(target)))
@@ -379,7 +379,7 @@ const begun = (message: BotMessage, { log, patience, start }: BotOptions) => {
       })
     ),
     Effect.retry(pauses(patience)),
-    Effect.mapError((reason) => new CannotStart({ reason: `the program ${reason}` }))
+    Effect.mapError((reason) => new BotCannotStart({ reason: `the program ${reason}` }))
   )
 }
 

@@ -19,7 +19,7 @@ export { LoginRefused, type ClientOptions, type Hello } from "./Login.js"
 export { Unsendable } from "./Encode.js"
 export { RequestRefused } from "./Request.js"
 export type { ConversationHandle, RoomHandle } from "./ConversationHandle.js"
-export type { Device, HistoryRange, Members, RoomChange, SearchRange } from "./Requests.js"
+export type { AccountDevice, HistoryRange, MembersPage, RoomChange, SearchRange } from "./Requests.js"
 
 /**
  * A client of a chat server. `lines`, `received` and `feed` are views of one stream; run only one of them, and only

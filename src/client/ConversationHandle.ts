@@ -54,7 +54,7 @@ export interface RoomHandle extends ConversationHandle {
   /** Joins, and creates a room that is not there yet. A guest is a member only as long as it is connected. */
   readonly join: Effect.Effect<RoomReports.RoomReport, ConversationError>
   readonly leave: Effect.Effect<void, ConversationError>
-  readonly members: Effect.Effect<Requests.Members, ConversationError>
+  readonly members: Effect.Effect<Requests.MembersPage, ConversationError>
   /** Empty if there is none. */
   readonly topic: Effect.Effect<string, ConversationError>
   readonly setTopic: (text: string) => Effect.Effect<void, ConversationError>
@@ -77,7 +77,7 @@ export interface ConversationsHandle {
     range?: Partial<Requests.SearchRange> & DamageOptions
   ) => Effect.Effect<ReadonlyArray<PastReports.PastLine>, ConversationError>
   /** The devices of the client's account. */
-  readonly devices: Effect.Effect<ReadonlyArray<Requests.Device>, AskError>
+  readonly devices: Effect.Effect<ReadonlyArray<Requests.AccountDevice>, AskError>
 }
 
 /** Runs a request on a connection. */
@@ -110,7 +110,7 @@ export const make = ({
     send: (text) => send([name], text),
     deliver: (text) => deliver([name], text),
     history: ({ onDamaged, ...range } = {}) =>
-      pages(
+      pagesOf(
         (page) =>
           Effect.tap(
             asking((ask) => Requests.history(ask, name, page)),
@@ -163,8 +163,8 @@ const report = (
  * The pages of a conversation as one stream: from the front on with `after` or `since`, otherwise from the end back. A
  * page is loaded once the lines before it are taken.
  */
-export const pages = <E, R>(
-  load: (range: Requests.PageRange) => Effect.Effect<Requests.Page, E, R>,
+export const pagesOf = <E, R>(
+  load: (range: Requests.PageRange) => Effect.Effect<Requests.ConversationPage, E, R>,
   range: Requests.HistoryRange = {},
   limit = Requests.maxPageLines
 ): Stream.Stream<PastReports.PastLine, E, R> => {

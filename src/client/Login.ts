@@ -176,7 +176,7 @@ export const confirm = (
   const { account, connection, login } = started
   if (account !== undefined) return greetAccount(started)
   return Effect.as(
-    connection.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusal(line))),
+    connection.ask(`${login}\n/ping login\n`, (line) => (line === "* pong: login" ? Exit.void : refusalOf(line))),
     undefined
   )
 }
@@ -312,7 +312,7 @@ const untilRefused = <A, E>({ connection }: PendingLogin, login: Effect.Effect<A
   Effect.suspend(() => {
     const refused = Deferred.unsafeMake<never, LoginRefused>(FiberId.none)
     const see = (line: string): undefined => {
-      const found = refusal(line)
+      const found = refusalOf(line)
       if (found !== undefined) Deferred.unsafeDone(refused, found)
     }
     const ended = connection.ask<never, never>("", see)
@@ -342,7 +342,7 @@ const askHello = (
         const retryMillis = received._tag === "Refused" ? received.retryMillis : undefined
         return Exit.succeed(Option.isSome(hello) ? hello : (retryMillis ?? slowDownMillis))
       }
-      if (!line.startsWith("* hello ")) return refusal(line)
+      if (!line.startsWith("* hello ")) return refusalOf(line)
       hello = parseHello(Received.parse(line))
       if (Option.isSome(hello)) started.seen?.useLog(hello.value.log)
       return "part"
@@ -384,7 +384,7 @@ export const accountsIn = (values: ReadonlyMap<string, string>): string | undefi
 }
 
 /** The refusal in a line, if the server closes the connection after it. A refused login is such a refusal. */
-export const refusal = (line: string): Exit.Exit<never, LoginRefused> | undefined => refusedBy(Received.parse(line))
+export const refusalOf = (line: string): Exit.Exit<never, LoginRefused> | undefined => refusedBy(Received.parse(line))
 
 /** The logout in a line, after which a client does not connect again by itself; undefined if it is another line. */
 export const logoutIn = (received: Received.Received): LoginRefused | undefined => {

@@ -1,5 +1,5 @@
 import type { Receipt } from "./Received.js"
-import type { LineOutcome, SentLine } from "./SentLine.js"
+import type { SentLineOutcome, SentLine } from "./SentLine.js"
 
 /** The greatest number of lines that wait. No further line is sent until some were received. */
 const maxWaiting = 4096
@@ -9,7 +9,7 @@ export interface PendingReceipt {
   /** The recipient, and the number of the line in the conversation with it. */
   readonly name: string
   readonly seq: number
-  readonly what: LineOutcome
+  readonly what: SentLineOutcome
   readonly line: SentLine
   /** The number in the line's label. */
   readonly label: number

@@ -64,7 +64,7 @@ export const who = (
       if (received._tag === "Refused" && received.code === "slow-down" && !received.fatal) {
         return Exit.succeed(received.retryMillis ?? slowDownMillis)
       }
-      if (received._tag !== "Notice" || received.code !== "who") return Login.refusal(line)
+      if (received._tag !== "Notice" || received.code !== "who") return Login.refusalOf(line)
       length += line.length
       for (const name of received.text.split(", ")) if (name !== "") names.push(name)
       if (length > maxAnswerLength || names.length > maxNames) return Exit.fail(tooLong)
@@ -137,7 +137,7 @@ const ask = (connection: LineConnection.LineConnection, number: number, timeout:
   Effect.suspend(() => {
     const sentAt = performance.now()
     const asked = connection.ask(`/ping ${number}\n`, (line) =>
-      line === `* pong: ${number}` ? Exit.succeed(performance.now() - sentAt) : Login.refusal(line)
+      line === `* pong: ${number}` ? Exit.succeed(performance.now() - sentAt) : Login.refusalOf(line)
     )
     return inTime(asked, timeout)
   })

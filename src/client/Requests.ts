@@ -30,7 +30,7 @@ export interface PageRange extends HistoryRange {
 }
 
 /** A page of a conversation, oldest line first. */
-export interface Page {
+export interface ConversationPage {
   readonly lines: ReadonlyArray<PastReports.PastLine>
   /** Whether there are more lines in the direction of the request. */
   readonly hasMore: boolean
@@ -42,7 +42,7 @@ export interface Page {
 }
 
 /** What a search has found. */
-export interface Found {
+export interface FoundPage {
   /** Newest first. */
   readonly lines: ReadonlyArray<PastReports.PastLine>
   /** The server has not searched some lines, because its disk is damaged. */
@@ -56,14 +56,14 @@ export interface SearchRange {
 }
 
 /** The members of a room, in the server's order. */
-export interface Members {
+export interface MembersPage {
   readonly here: ReadonlyArray<string>
   /** Accounts that are members, and not present. */
   readonly away: ReadonlyArray<string>
 }
 
 /** A device of the client's account. */
-export interface Device {
+export interface AccountDevice {
   readonly name: string
   readonly isHere: boolean
   /** Whether it can log in with a token. */
@@ -131,7 +131,7 @@ export const leave = (ask: Requester, room: string): Asked<void> =>
 export const rooms = (ask: Requester): Effect.Effect<ReadonlyArray<RoomReports.RoomReport>, RequestError> =>
   Effect.map(ask(several("rooms", RoomReports.roomIn)), ({ lines }) => lines)
 
-export const members = (ask: Requester, room: string): Asked<Members> =>
+export const members = (ask: Requester, room: string): Asked<MembersPage> =>
   Effect.flatMap(Encode.room(room), (name) =>
     Effect.map(ask(several(`members ${name}`, RoomReports.membersIn)), ({ lines }) => {
       const names = lines.flatMap((part) => part.names)
@@ -169,7 +169,7 @@ export const change = (ask: Requester, room: string, what: RoomChange): Asked<vo
 
 const seconds = (millis: number) => `${Math.ceil(millis / 1000)}s`
 
-export const history = (ask: Requester, conversation: string, range: PageRange): Asked<Page> =>
+export const history = (ask: Requester, conversation: string, range: PageRange): Asked<ConversationPage> =>
   Effect.flatMap(Encode.conversation(conversation), (name) => {
     const wire = ["history", name, ...params(range)].join(" ")
     const page = several(wire, PastReports.pastIn, range.limit)
@@ -188,7 +188,7 @@ const params = (range: PageRange) =>
   )
 
 /** Finds lines with all words of the text. */
-export const search = (ask: Requester, text: string, { limit, in: conversation }: SearchRange): Asked<Found> =>
+export const search = (ask: Requester, text: string, { limit, in: conversation }: SearchRange): Asked<FoundPage> =>
   Effect.gen(function* () {
     const words = yield* Encode.text(text)
     const where = conversation === undefined ? [] : [`in=${yield* Encode.conversation(conversation)}`]
@@ -214,10 +214,10 @@ export const read = (
     return Effect.map(ask(one(`read ${name} ${place}`, PastReports.readMarkIn)), ({ lines: [mark] }) => mark?.seq)
   })
 
-export const devices = (ask: Requester): Effect.Effect<ReadonlyArray<Device>, RequestError> =>
+export const devices = (ask: Requester): Effect.Effect<ReadonlyArray<AccountDevice>, RequestError> =>
   Effect.map(ask(several("devices", deviceIn)), ({ lines }) => lines)
 
-const deviceIn = (received: Received): Device | undefined => {
+const deviceIn = (received: Received): AccountDevice | undefined => {
   const report = RoomReports.noticeOf(received, "device")
   const [name] = report?.words ?? []
   if (report === undefined || name === undefined) return undefined

@@ -1,14 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Wire from "../protocol/Wire.js"
 import * as Outcomes from "./Outcomes.js"
-import type { LineOutcome, SentLine } from "./SentLine.js"
+import type { SentLineOutcome, SentLine } from "./SentLine.js"
 
 /** How often an absent recipient is tried: a server drops the notice that it joined if this client's queue is full. */
 const absencePollMillis = 2000
 
 /** A line to be sent again: its last outcome, and the earliest time to send it (`performance.now`). */
 export interface Retry extends SentLine {
-  readonly outcome: LineOutcome
+  readonly outcome: SentLineOutcome
   at: number
 }
 
@@ -26,7 +26,7 @@ export class RetryQueue {
    */
   constructor(
     private readonly absenceMillis: number,
-    private readonly giveUp: (outcome: LineOutcome) => void
+    private readonly giveUp: (outcome: SentLineOutcome) => void
   ) {}
 
   get size(): number {
@@ -43,11 +43,11 @@ export class RetryQueue {
   }
 
   /** The last outcomes of all queued lines. */
-  get outcomes(): ReadonlyArray<LineOutcome> {
+  get outcomes(): ReadonlyArray<SentLineOutcome> {
     return this.queue.map(({ outcome }) => outcome)
   }
 
-  add(line: SentLine, outcome: LineOutcome, { at, label, tries }: Pick<Retry, "at" | "label" | "tries">): void {
+  add(line: SentLine, outcome: SentLineOutcome, { at, label, tries }: Pick<Retry, "at" | "label" | "tries">): void {
     // A copy: a slice would keep the whole read alive while the line waits.
     const text = Wire.copy(line.text)
     const retry = { ...line, recipients: new Outcomes.Recipients(outcome.names), text, tries, label, outcome, at }
@@ -57,7 +57,7 @@ export class RetryQueue {
   }
 
   /** Adds a line for those of its absent recipients that are still waited for; returns whether there are any. */
-  addForAbsent(line: SentLine, what: LineOutcome): boolean {
+  addForAbsent(line: SentLine, what: SentLineOutcome): boolean {
     const { outcome } = what
     if (this.absenceMillis === 0 || outcome._tag !== "Returned") return false
     const now = performance.now()

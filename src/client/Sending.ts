@@ -10,7 +10,7 @@ import { PendingReceipts } from "./PendingReceipts.js"
 import { RetryQueue } from "./RetryQueue.js"
 import { type SendingLink, type SendingOptions, type SendResult, type SendTotals, Stalled } from "./SendingOptions.js"
 import { SendWindow } from "./SendWindow.js"
-import { AwaitedSentLine, type LineOutcome, type SentLine } from "./SentLine.js"
+import { AwaitedSentLine, type SentLineOutcome, type SentLine } from "./SentLine.js"
 
 /** Sends many lines at the speed of the server, in constant memory, and reports the outcome of each. */
 
@@ -119,7 +119,7 @@ class LineSending<E> implements Sending<E> {
 
   // The outcomes.
 
-  private readonly settled = (what: LineOutcome, line: SentLine, isLast: boolean, label: number) => {
+  private readonly settled = (what: SentLineOutcome, line: SentLine, isLast: boolean, label: number) => {
     this.lastNews = performance.now()
     const isAgain = this.mayResend && this.retryLater(line, what, label)
     if (isAgain) this.window.shrink()
@@ -131,7 +131,7 @@ class LineSending<E> implements Sending<E> {
     this.refresh()
   }
 
-  private final(what: LineOutcome) {
+  private final(what: SentLineOutcome) {
     const { totals } = this
     const { outcome } = what
     this.hasProgressed = true
@@ -156,7 +156,7 @@ class LineSending<E> implements Sending<E> {
   }
 
   /** Queues a line to be sent again if it may succeed; returns whether it was queued. */
-  private retryLater(line: SentLine, what: LineOutcome, label: number): boolean {
+  private retryLater(line: SentLine, what: SentLineOutcome, label: number): boolean {
     const { patience, retries } = this.options
     const { names, outcome } = what
     if (outcome._tag === "Written") return false
@@ -185,7 +185,7 @@ class LineSending<E> implements Sending<E> {
   }
 
   /** Queues a line without an outcome, with its label, for those recipients to which it is not stored twice. */
-  private retryUnknown(line: SentLine, what: LineOutcome, label: number): boolean {
+  private retryUnknown(line: SentLine, what: SentLineOutcome, label: number): boolean {
     const { kept } = this.link
     const names = what.names.filter((name) => kept.has(name))
     if (names.length === 0) return false
@@ -196,7 +196,7 @@ class LineSending<E> implements Sending<E> {
   }
 
   /** Keeps a line that is stored until it was received; returns whether it has to wait. */
-  private awaitsReceipt(what: LineOutcome, line: SentLine, label: number): boolean {
+  private awaitsReceipt(what: SentLineOutcome, line: SentLine, label: number): boolean {
     const { outcome } = what
     if (this.options.untilReceived !== true || outcome._tag !== "Written") return false
     const [name] = outcome.names
@@ -207,7 +207,7 @@ class LineSending<E> implements Sending<E> {
   }
 
   /** A stored line was received. */
-  private received(what: LineOutcome) {
+  private received(what: SentLineOutcome) {
     const { outcome } = what
     if (outcome._tag === "Written") this.final({ ...what, outcome: { ...outcome, code: "received" } })
   }

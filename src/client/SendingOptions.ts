@@ -6,7 +6,7 @@ import type { Readable } from "node:stream"
 import type { Labels } from "./Labels.js"
 import type * as LineConnection from "./LineConnection.js"
 import type { Pace } from "./Pace.js"
-import type { LineOutcome } from "./SentLine.js"
+import type { SentLineOutcome } from "./SentLine.js"
 
 /** What a sending is given, and what it reports; see `Sending`. */
 
@@ -49,7 +49,7 @@ export interface SendingOptions<E> {
   /** The longest wait for an outcome, measured from the previous outcome. */
   readonly patience: Duration.Duration
   /** Called once for each final outcome. */
-  readonly report: (outcome: LineOutcome) => void
+  readonly report: (outcome: SentLineOutcome) => void
   /** Waits while too many reports are unread. No new line is sent meanwhile, so reports take bounded memory. */
   readonly reported: Effect.Effect<void>
   /**

@@ -16,7 +16,7 @@ export interface SentLine {
   readonly label?: number | undefined
 }
 
-export interface LineOutcome {
+export interface SentLineOutcome {
   /** Number of the line, from 1. */
   readonly line: number
   readonly outcome: Outcomes.Outcome
@@ -33,7 +33,7 @@ export class AwaitedSentLine implements Outcomes.AwaitedLine {
   constructor(
     private readonly line: SentLine,
     private readonly label: number,
-    private readonly settle: (outcome: LineOutcome, line: SentLine, isLast: boolean, label: number) => void
+    private readonly settle: (outcome: SentLineOutcome, line: SentLine, isLast: boolean, label: number) => void
   ) {}
   get recipients() {
     return this.line.recipients

@@ -9,7 +9,7 @@ export interface NameClaim {
 /** The key of a name: a likeness has any characters, a key only some. */
 export const keyOf = (likeness: string): string => Buffer.from(likeness, "utf8").toString("hex")
 
-export const likenessOf = (key: string): string => Buffer.from(key, "hex").toString("utf8")
+export const likenessOfKey = (key: string): string => Buffer.from(key, "hex").toString("utf8")
 
 export const show = ({ incarnation, name, node }: NameClaim): string => `${node} ${incarnation} ${name}`
 

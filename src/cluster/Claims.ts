@@ -205,7 +205,7 @@ export class Claims {
    * carried out long after it was given up.
    */
   found({ key, revision, value }: Entry) {
-    const likeness = Claim.likenessOf(key)
+    const likeness = Claim.likenessOfKey(key)
     const held = this.held.get(likeness)
     const claim = Claim.parse(value)
     if (!this.isPast(claim) || this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
@@ -228,7 +228,7 @@ export class Claims {
    * has lost its claim: nats-server 2.9.10 does so with what was written while the machine of its leader was cut off.
    */
   foreign(key: string, revision: number) {
-    const likeness = Claim.likenessOf(key)
+    const likeness = Claim.likenessOfKey(key)
     const held = this.held.get(likeness)
     if (held !== undefined && held.revision < revision && !this.claiming.has(likeness)) this.pending.add(likeness)
   }

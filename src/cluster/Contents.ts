@@ -1,7 +1,7 @@
 import { headerBytes } from "./Nodes.js"
 
 /** Whole lines for one recipient at the receiving node, as they were routed: each with its head, in the form `all`. */
-export interface Piece {
+export interface RoutedLines {
   /** The recipient, in wire form. */
   readonly name: string
   readonly lines: number
@@ -15,7 +15,7 @@ export interface Piece {
 export type Fates = ReadonlyArray<readonly [lines: number, word: string]>
 
 /** The fates of the first lines to a recipient that have not been reported yet. */
-export interface Report {
+export interface FateReport {
   readonly name: string
   readonly fates: Fates
 }
@@ -24,8 +24,8 @@ export interface Report {
 export interface Content {
   /** The sender could not read a content, so that it reports no fates of some lines that it was sent. */
   readonly hasLost?: boolean
-  readonly reports: ReadonlyArray<Report>
-  readonly pieces: ReadonlyArray<Piece>
+  readonly reports: ReadonlyArray<FateReport>
+  readonly pieces: ReadonlyArray<RoutedLines>
 }
 
 /** What was read of a content. A node that runs another version may have sent what this one cannot read. */
@@ -79,8 +79,8 @@ export const decode = (content: Uint8Array): ReadContent => {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
   const textAt = bytes.length < lengthBytes ? Infinity : lengthBytes + bytes.readUInt32LE(0)
   if (textAt > bytes.length) return { reports: [], pieces: [], unread: "all", mayHaveLines: true, isWhole: false }
-  const reports: Array<Report> = []
-  const pieces: Array<Piece> = []
+  const reports: Array<FateReport> = []
+  const pieces: Array<RoutedLines> = []
   const unread: Array<string> = []
   let hasLost = false
   let isWhole = true

@@ -3,7 +3,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { Source } from "../chat/Source.js"
 import type { Delivered } from "../protocol/Fate.js"
 import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
-import type { Fates, Piece } from "./Contents.js"
+import type { Fates, RoutedLines } from "./Contents.js"
 import type { OtherNode } from "./OtherNode.js"
 import * as ReceivedForm from "./ReceivedForm.js"
 
@@ -130,11 +130,11 @@ export class ForeignLines {
   }
 
   /** In the broker's turn. */
-  receive(node: OtherNode, pieces: ReadonlyArray<Piece>) {
+  receive(node: OtherNode, pieces: ReadonlyArray<RoutedLines>) {
     for (const piece of pieces) this.take(node, piece)
   }
 
-  private take(node: OtherNode, { isAwaited, lines, name, text }: Piece) {
+  private take(node: OtherNode, { isAwaited, lines, name, text }: RoutedLines) {
     const { broker } = this.cluster
     const peer = broker.present(name)
     const arrivals = this.arrivalsOf(node, name)

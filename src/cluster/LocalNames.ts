@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Admission, Claim, Decision } from "../chat/Admission.js"
+import type { Admission, Claim, LoginDecision } from "../chat/Admission.js"
 import { Device } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
 import { likenessOf } from "../chat/Names.js"
@@ -42,7 +42,7 @@ export class LocalNames {
   constructor(private readonly cluster: Collaborators) {}
 
   /** Lets those in whom `inner` lets in, unless another node has their name. */
-  private admit(inner: Admission, claim: Claim, decision: Decision): Decision | Effect.Effect<Decision> {
+  private admit(inner: Admission, claim: Claim, decision: LoginDecision): LoginDecision | Effect.Effect<LoginDecision> {
     const { broker, isOpen, nodes } = this.cluster
     // The name of an account is nobody else's, by the store that all nodes have in common.
     if (decision instanceof Device) return isOpen() ? decision : unavailable
@@ -57,11 +57,11 @@ export class LocalNames {
     this.held.set(likeness, held)
     held.pending += 1
     return current.claim(likeness, claim.isSendOnly ? hidden(name) : name).pipe(
-      Effect.map((claimed): Decision => {
+      Effect.map((claimed): LoginDecision => {
         held.isOurs = claimed._tag === "Yours"
         return held.isOurs ? undefined : FatalReply.loginInUse(name)
       }),
-      Effect.catchAll(() => Effect.succeed<Decision>(unavailable)),
+      Effect.catchAll(() => Effect.succeed<LoginDecision>(unavailable)),
       Effect.ensuring(Effect.sync(() => this.decided(inner, claim, held)))
     )
   }

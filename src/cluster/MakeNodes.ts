@@ -11,7 +11,7 @@ import * as Frame from "./Frame.js"
 import * as Incarnation from "./Incarnation.js"
 import { type Ask, Membership } from "./Membership.js"
 import { NamesElsewhere } from "./NamesElsewhere.js"
-import { acknowledgeAfter, NodeLink, type Received } from "./NodeLink.js"
+import { acknowledgeAfter, NodeLink, type ReceivedFrame } from "./NodeLink.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import type { PeerNode } from "./PeerNode.js"
@@ -317,7 +317,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
     return this.report(() => this.received(received))
   }
 
-  private received(received: Received<Content>) {
+  private received(received: ReceivedFrame<Content>) {
     const { from, to } = received.header
     if (to !== this.membership.incarnation || this.membership.isSuspended) return
     const peer = this.membership.peerOf(from)

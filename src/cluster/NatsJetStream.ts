@@ -209,7 +209,7 @@ const numbersIn = (reply: string) => {
 }
 
 /** Parses what comes into the inbox of a consumer, and answers what wants an answer. */
-export const delivered = (message: Msg, connection: NatsConnection): Delivery => {
+export const deliveredOf = (message: Msg, connection: NatsConnection): Delivery => {
   const { headers } = message
   if (headers !== undefined && headers.code > 0) {
     if (headers.code !== 100) return { _tag: "Ended", reason: `${headers.code} ${headers.description}` }

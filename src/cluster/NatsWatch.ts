@@ -1,6 +1,6 @@
 import type { TableEvents } from "../ports/Cluster.js"
 import type { NatsConnection } from "./NatsConnection.js"
-import { delivered } from "./NatsJetStream.js"
+import { deliveredOf } from "./NatsJetStream.js"
 import type { NatsTable } from "./NatsTable.js"
 
 /** A watch that fails to start is started again after this time. */
@@ -68,7 +68,7 @@ export class NatsWatch {
     let waiting: Array<() => void> | undefined = []
     const unsubscribe = this.connection.subscribe(inbox, (message) => {
       if (this.start !== start) return
-      const take = () => this.take(start, delivered(message, this.connection))
+      const take = () => this.take(start, deliveredOf(message, this.connection))
       if (waiting === undefined) take()
       else waiting.push(take)
     })
@@ -91,7 +91,7 @@ export class NatsWatch {
     for (const take of early) if (this.start === start) take()
   }
 
-  private take(start: Start, delivery: ReturnType<typeof delivered>): void {
+  private take(start: Start, delivery: ReturnType<typeof deliveredOf>): void {
     start.silentTicks = 0
     if (delivery._tag === "FlowControl") return
     if (delivery._tag === "Ended") return this.begin()

@@ -25,7 +25,7 @@ interface Sent {
 }
 
 /** A frame of the other node. */
-export interface Received<Content> {
+export interface ReceivedFrame<Content> {
   readonly header: Frame.Header
   /** Undefined if the frame has none. */
   readonly content: Content | undefined
@@ -61,7 +61,7 @@ export class NodeLink<Content> {
   /** The number of the last content that was taken from the other node. */
   private taken = 0
   /** Contents that came before an earlier one, by number. The window of the other node bounds them. */
-  private readonly early = new Map<number, Received<Content>>()
+  private readonly early = new Map<number, ReceivedFrame<Content>>()
   private readonly unacknowledged: Array<Sent> = []
   private bytes = 0
   private wantsRoom = false
@@ -126,7 +126,7 @@ export class NodeLink<Content> {
   }
 
   /** A frame of the other node to this one. */
-  take(received: Received<Content>) {
+  take(received: ReceivedFrame<Content>) {
     const { ack, kind, number } = received.header
     this.settle(ack)
     if (kind === Frame.Kind.content) this.takeContent(number, received)
@@ -153,7 +153,7 @@ export class NodeLink<Content> {
     this.actions.hasRoom()
   }
 
-  private takeContent(number: number, received: Received<Content>) {
+  private takeContent(number: number, received: ReceivedFrame<Content>) {
     if (number <= this.taken || this.early.has(number)) {
       this.counts.repeated += 1
       return this.owe() // the acknowledgement was lost

@@ -7,13 +7,13 @@ import {
   maxTextBytes,
   type Content,
   type Fates,
-  type Piece,
-  type Report
+  type RoutedLines,
+  type FateReport
 } from "./Contents.js"
 import type { OtherNode } from "./OtherNode.js"
 
 /** A recipient that has lines for a node. */
-export interface Sender {
+export interface NodeSender {
   readonly name: string
   /** Whether the batch is still to be sent to this node: it may have been returned meanwhile. */
   readonly isOffered: (batch: Batch<Peer>, node: OtherNode) => boolean
@@ -22,7 +22,7 @@ export interface Sender {
 }
 
 interface Offered {
-  readonly sender: Sender
+  readonly sender: NodeSender
   readonly batch: Batch<Peer>
   /** How much of a batch that is too large for one content has been sent. */
   sentBytes: number
@@ -49,7 +49,7 @@ const countWithin = <A>(bytes: number, items: ReadonlyArray<A>, bytesOf: (item: 
 /** What this node has to send to another one: at the end of the turn, all of it in as few contents as possible. */
 export class NodeTraffic {
   private offers: Array<Offered> = []
-  private reports: Array<Report> = []
+  private reports: Array<FateReport> = []
   private hasLost = false
   private mustWait = false
 
@@ -66,7 +66,7 @@ export class NodeTraffic {
   ) {}
 
   /** Sends a batch, which the sender has in hand. */
-  offer(sender: Sender, batch: Batch<Peer>) {
+  offer(sender: NodeSender, batch: Batch<Peer>) {
     this.offers.push({ sender, batch, sentBytes: 0 })
     this.actions.flushSoon()
   }
@@ -130,7 +130,7 @@ export class NodeTraffic {
     this.offers = this.offers.filter(
       ({ batch, sender, sentBytes }) => sentBytes > 0 || sender.isOffered(batch, this.node)
     )
-    const pieces: Array<Piece> = []
+    const pieces: Array<RoutedLines> = []
     const sent: Array<number> = []
     const whole = Math.min(maxTextBytes, bytes)
     let room = whole

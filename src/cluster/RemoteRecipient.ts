@@ -8,7 +8,7 @@ import * as Fate from "../protocol/Fate.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import * as ClusterMetrics from "../telemetry/ClusterMetrics.js"
 import type { Fates } from "./Contents.js"
-import type { NodeTraffic, Sender } from "./NodeTraffic.js"
+import type { NodeTraffic, NodeSender } from "./NodeTraffic.js"
 import type { OtherNode } from "./OtherNode.js"
 
 /** What was sent is in another node's hands. What was not is returned at the end of a shutdown. */
@@ -33,7 +33,7 @@ interface Collaborators {
  * A name that is addressed here, and present at another node, as far as this node knows. The link to that node is the
  * writer of its outbox. Lines that were sent count in the outbox until the node reports what has become of them.
  */
-export class RemoteRecipient implements Sender {
+export class RemoteRecipient implements NodeSender {
   readonly outbox: Outbox<Peer>
   private target: OtherNode | undefined = undefined
   /** The node that has the lines which were sent. */

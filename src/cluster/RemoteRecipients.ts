@@ -6,7 +6,7 @@ import type { Destination } from "../chat/Route.js"
 import type { ClusterUnavailable } from "../ports/Cluster.js"
 import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
 import * as Name from "../protocol/Name.js"
-import type { Report } from "./Contents.js"
+import type { FateReport } from "./Contents.js"
 import type { NodeTraffic } from "./NodeTraffic.js"
 import type { OtherNode } from "./OtherNode.js"
 import { RemoteRecipient } from "./RemoteRecipient.js"
@@ -157,7 +157,7 @@ export class RemoteRecipients implements Resolver {
     recipient.isNowhere({ _tag: "Returned", reason })
   }
 
-  report(node: OtherNode, reports: ReadonlyArray<Report>) {
+  report(node: OtherNode, reports: ReadonlyArray<FateReport>) {
     for (const { fates, name } of reports) {
       const recipient = this.byName.get(name)
       this.inDoubt += recipient?.report(node, fates) ?? 0

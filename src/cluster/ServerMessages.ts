@@ -1,10 +1,10 @@
-import type { Message } from "../ports/OtherServers.js"
+import type { ServerMessage } from "../ports/OtherServers.js"
 import { headerBytes } from "./Nodes.js"
 
 /** A message, and the part of the server that it is for. */
 export interface PartMessage {
   readonly part: string
-  readonly message: Message
+  readonly message: ServerMessage
 }
 
 /** In the place where the contents of lines have the length of their head, which is never so long. */
@@ -54,7 +54,7 @@ export const decode = (content: Uint8Array): ReadonlyArray<PartMessage> | undefi
   }
 }
 
-const isEntry = (entry: unknown): entry is [string, Message] =>
+const isEntry = (entry: unknown): entry is [string, ServerMessage] =>
   Array.isArray(entry) && entry.length === 2 && typeof entry[0] === "string"
 
 const bufferOf = (content: Uint8Array) => Buffer.from(content.buffer, content.byteOffset, content.byteLength)

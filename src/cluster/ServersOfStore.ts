@@ -1,7 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Message, OtherServer, OtherServers, OtherServersEvents } from "../ports/OtherServers.js"
+import type { ServerMessage, OtherServer, OtherServers, OtherServersEvents } from "../ports/OtherServers.js"
 import type { Nodes } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import * as ServerMessages from "./ServerMessages.js"
@@ -191,7 +191,7 @@ export class ServersOfStore implements OtherServers {
     }
   }
 
-  private introduced(node: OtherNode, traffic: Traffic, message: Message) {
+  private introduced(node: OtherNode, traffic: Traffic, message: ServerMessage) {
     if (message === true) traffic.knowsThis = true
     else {
       const { id, log } = message as { readonly id: string; readonly log: string } // all nodes run the same version

@@ -1,5 +1,5 @@
 import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
-import type { OtherServersPart, OtherServer, Message } from "../ports/OtherServers.js"
+import type { OtherServersPart, OtherServer, ServerMessage } from "../ports/OtherServers.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import { keyOf, partiesOf, type Parties } from "./Parties.js"
 
@@ -72,7 +72,7 @@ export class Announcements {
     }
   }
 
-  private received(message: Message) {
+  private received(message: ServerMessage) {
     if (!Array.isArray(message)) return
     for (const [conversation, last, ...parties] of message as ReadonlyArray<[ConversationId, number, ...Parties]>) {
       this.broker.announced(conversation, keyOf(conversation, parties), last)

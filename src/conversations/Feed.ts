@@ -5,7 +5,7 @@ import {
   keyText,
   type ConversationId,
   type ConversationKey,
-  type Page,
+  type StoredPage,
   type StoredLine,
   type Waiting
 } from "../ports/StoreLines.js"
@@ -340,7 +340,7 @@ export class Feed implements Source {
   }
 
   /** A page has arrived. Conversations take turns: the next page is of another one. */
-  page(conversation: ConversationId, page: Page) {
+  page(conversation: ConversationId, page: StoredPage) {
     const behind = this.wantedBy(conversation)
     if (behind === undefined) return
     const { lines } = page

@@ -1,6 +1,6 @@
 import type { Peer } from "../chat/Peer.js"
 import type { ConversationId } from "../ports/StoreLines.js"
-import type { ReturnedLines } from "../ports/StoreUpkeep.js"
+import type { UndeliveredRange } from "../ports/StoreUpkeep.js"
 
 /**
  * Runs of lines that are remembered of a conversation. Several clients that only send may take turns in it without end.
@@ -15,7 +15,7 @@ interface Run {
 }
 
 /** What one connection has sent of the lines that a return is about. */
-export interface OwnLines extends Pick<ReturnedLines, "first" | "last" | "count"> {
+export interface OwnLines extends Pick<UndeliveredRange, "first" | "last" | "count"> {
   readonly peer: Peer
 }
 
@@ -63,7 +63,7 @@ export class GuestLines {
   }
 
   /** Divides undelivered lines among the connections that have sent them. */
-  among({ conversation, first, last }: ReturnedLines): ReadonlyArray<OwnLines> {
+  among({ conversation, first, last }: UndeliveredRange): ReadonlyArray<OwnLines> {
     const shares = new Map<Peer, OwnLines>()
     for (const run of this.runs.get(conversation) ?? []) {
       const [from, to] = [Math.max(run.first, first), Math.min(run.last, last)]

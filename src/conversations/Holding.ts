@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import {
   alone as noOthers,
-  type Message,
+  type ServerMessage,
   type OtherServer,
   type OtherServers,
   type OtherServersPart
@@ -173,7 +173,7 @@ export class Holding {
     this.part.send(["hold", asked.number], server, "hold")
   }
 
-  private received(server: OtherServer, message: Message) {
+  private received(server: OtherServer, message: ServerMessage) {
     const [what, number, held, isLast] = message as unknown as readonly [
       string,
       number,

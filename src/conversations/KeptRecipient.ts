@@ -10,7 +10,7 @@ import type { LineHead } from "./LineHead.js"
 export const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true, isFirst: true }
 
 /** A line in an inlet. */
-export interface SentLine extends LineHead {
+export interface InletLine extends LineHead {
   readonly sender: Peer
   readonly label: string | undefined
 }
@@ -31,7 +31,7 @@ export const storedLine = ({ answer: { at, seq }, line }: KeptLine): StoredLine 
 /** A recipient whose lines are stored: an account, or a room. Everything happens in the broker's turn. */
 export interface KeptRecipient {
   /** The line as the store gets it, or what becomes of a line that must not be stored. */
-  readonly newLine: (sent: SentLine) => NewLine | LineOutcome
+  readonly newLine: (sent: InletLine) => NewLine | LineOutcome
   /** Lines have been stored, in this order. */
   readonly stored: (lines: ReadonlyArray<KeptLine>) => void
   /** The fates of all lines of a batch are decided. */

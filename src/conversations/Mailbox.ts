@@ -14,7 +14,7 @@ import {
   type StoredLine
 } from "../ports/StoreLines.js"
 import type { Feed } from "./Feed.js"
-import type { KeptLine, KeptRecipient, SentLine } from "./KeptRecipient.js"
+import type { KeptLine, KeptRecipient, InletLine } from "./KeptRecipient.js"
 import { onceOf } from "./StoreWriter.js"
 
 /** What a mailbox does with its lines once they are stored. */
@@ -95,7 +95,7 @@ export class Mailbox implements KeptRecipient {
     return this.feeds.some((feed) => feed.isLive(key)) || this.owner.isLiveElsewhere(this.account.id)
   }
 
-  newLine({ isAuto, label, sender, text, to }: SentLine): NewLine {
+  newLine({ isAuto, label, sender, text, to }: InletLine): NewLine {
     const { device, name, words } = sender
     const conversation = this.conversationWith(sender)
     // One object without spreading others, because this runs for every line.

@@ -16,7 +16,7 @@ import {
   type ConversationKey,
   type ConversationSummary,
   type LineRange,
-  type Page
+  type StoredPage
 } from "../ports/StoreLines.js"
 import * as Name from "../protocol/Name.js"
 import * as PastReply from "../protocol/PastReply.js"
@@ -100,7 +100,7 @@ const history: Row = {
     })
 }
 
-const pageOf = ({ label, peer }: Call, { rendering }: PastContext, { name }: Readable, page: Page): Lines => {
+const pageOf = ({ label, peer }: Call, { rendering }: PastContext, { name }: Readable, page: StoredPage): Lines => {
   const { damaged = [], hasMore, lines } = page
   return [
     ...lines.map((line) => rendering.past(peer, name, line, label)),
@@ -109,7 +109,7 @@ const pageOf = ({ label, peer }: Call, { rendering }: PastContext, { name }: Rea
 }
 
 /** The numbers from the first line of a page to the last, damaged ones included; undefined if it is empty. */
-const coveredBy = ({ damaged = [], lines }: Page): LineRange | undefined => {
+const coveredBy = ({ damaged = [], lines }: StoredPage): LineRange | undefined => {
   const firsts = [lines[0]?.seq, damaged[0]?.first].filter((seq) => seq !== undefined)
   const lasts = [lines.at(-1)?.seq, damaged.at(-1)?.last].filter((seq) => seq !== undefined)
   return firsts.length === 0 ? undefined : { first: Math.min(...firsts), last: Math.max(...lasts) }

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { Peer } from "../chat/Peer.js"
 import {
   alone,
-  type Message,
+  type ServerMessage,
   type OtherServer,
   type OtherServers,
   type OtherServersPart
@@ -88,7 +88,7 @@ export class Receipts {
     this.part = broker.others.part("receipts", { received: (_server, message) => this.received(message) })
   }
 
-  private received(message: Message) {
+  private received(message: ServerMessage) {
     for (const receipt of message as ReadonlyArray<[ConversationId, number, AccountId, string, ...Parties]>) {
       const [conversation, seq, account, name, ...parties] = receipt
       this.found({ conversation, key: keyOf(conversation, parties), seq, account, name, isForeign: true })

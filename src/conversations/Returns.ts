@@ -5,7 +5,7 @@ import type { StoreService } from "../ports/Store.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId } from "../ports/StoreLines.js"
-import type { PendingReturn, ReturnedLines } from "../ports/StoreUpkeep.js"
+import type { PendingReturn, UndeliveredRange } from "../ports/StoreUpkeep.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import { GuestLines } from "./GuestLines.js"
 
@@ -65,7 +65,7 @@ export class Returns {
    *
    * @param isCounted whether another server has counted the lines as ones that nobody was told of
    */
-  tell(returns: ReadonlyArray<ReturnedLines>, isCounted = false) {
+  tell(returns: ReadonlyArray<UndeliveredRange>, isCounted = false) {
     let dead = 0
     for (const undelivered of returns) {
       if (!isCounted) dead += undelivered.count

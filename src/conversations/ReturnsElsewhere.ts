@@ -1,6 +1,6 @@
 import type { FeatureContext } from "../chat/Feature.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { ReturnedLines, Undelivered } from "../ports/StoreUpkeep.js"
+import type { UndeliveredRange, Undelivered } from "../ports/StoreUpkeep.js"
 import type { Feed } from "./Feed.js"
 import type { Returns } from "./Returns.js"
 
@@ -34,7 +34,7 @@ export class ReturnsElsewhere {
   }
 
   /** Another server has found lines that return. */
-  take(returned: ReadonlyArray<ReturnedLines>) {
+  take(returned: ReadonlyArray<UndeliveredRange>) {
     const { returns } = this.broker
     returns.tell(
       returned.filter(({ account }) => account === undefined),
@@ -48,7 +48,7 @@ export class ReturnsElsewhere {
    * A server that was taken for lost was not asked what is in its outboxes. What has returned meanwhile must not be
    * written: the connection is broken off, and its device is told of the gap when it comes back.
    */
-  private takeBack(returned: ReadonlyArray<ReturnedLines>) {
+  private takeBack(returned: ReadonlyArray<UndeliveredRange>) {
     const last = new Map(returned.map(({ conversation, last }) => [conversation, last]))
     for (const { held, peer } of this.broker.feeds()) {
       if (peer.outbox.lines === 0) continue

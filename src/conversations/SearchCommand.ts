@@ -19,7 +19,7 @@ import { otherAccount } from "./Parties.js"
 import { maxPageBytes, maxPageLines, readable } from "./PastCommands.js"
 import type { Rendering } from "./Rendering.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
-import { type Found, nothingFound, type Searches } from "./Searches.js"
+import { type FoundLines, nothingFound, type Searches } from "./Searches.js"
 
 /** Lines that are found at most, unless the client asks for more. */
 const defaultLines = 20
@@ -123,7 +123,7 @@ const answer = (
   context: SearchContext,
   { label, peer }: Call,
   { within }: Asked,
-  { isDamaged, lines }: Found
+  { isDamaged, lines }: FoundLines
 ): ReadonlyArray<string> => {
   const { rendering, rooms } = context
   const known = within === undefined ? undefined : readable(context, peer, within)

@@ -6,14 +6,14 @@ import type { StoreError } from "../ports/StoreError.js"
 import type { FoundLine, SearchRequest, SearchStep } from "../ports/StoreSearch.js"
 
 /** What a search has found. */
-export interface Found {
+export interface FoundLines {
   /** Newest first. */
   readonly lines: ReadonlyArray<FoundLine>
   /** Lines that may have the words cannot be read. */
   readonly isDamaged: boolean
 }
 
-export const nothingFound: Found = { lines: [], isDamaged: false }
+export const nothingFound: FoundLines = { lines: [], isDamaged: false }
 
 /** Carries out searches: one step of one of them after the other, so that no line waits for more than a step. */
 export class Searches {
@@ -23,9 +23,9 @@ export class Searches {
   constructor(private readonly store: Pick<StoreService, "search">) {}
 
   /** The lines that are found: at most `limit`, and at most one more than fits into this many bytes of text. */
-  find(request: Omit<SearchRequest, "from">, maxBytes: number): Effect.Effect<Found, StoreError> {
+  find(request: Omit<SearchRequest, "from">, maxBytes: number): Effect.Effect<FoundLines, StoreError> {
     const { limit } = request
-    const goOn = (found: Found, from: number | undefined): Effect.Effect<Found, StoreError> =>
+    const goOn = (found: FoundLines, from: number | undefined): Effect.Effect<FoundLines, StoreError> =>
       Effect.flatMap(this.step({ ...request, limit: limit - found.lines.length, from }), (step) => {
         const { next } = step
         const lines = [...found.lines, ...step.lines]

@@ -10,7 +10,7 @@ import type { StoreError } from "../ports/StoreError.js"
 import * as StoreLines from "../ports/StoreLines.js"
 import * as Reply from "../protocol/Reply.js"
 import type { Cursors } from "./Cursors.js"
-import type { KeptLine, KeptRecipient, SentLine } from "./KeptRecipient.js"
+import type { KeptLine, KeptRecipient, InletLine } from "./KeptRecipient.js"
 import * as LineHead from "./LineHead.js"
 import { numbers } from "./Rendering.js"
 
@@ -337,7 +337,7 @@ const linesOf = (recipient: KeptRecipient, batch: Batch<Peer>): ReadonlyArray<Pe
       const end = text.indexOf("\n", at)
       // Most lines have no parameters. To parse them as those that have some took a tenth of the time (benchmark:
       // outcomes).
-      const sent: SentLine = text.startsWith(plain, at)
+      const sent: InletLine = text.startsWith(plain, at)
         ? { sender, label, isAuto: false, to: "", text: text.slice(at + plain.length, end) }
         : { sender, label, ...LineHead.parse(text.slice(at, end)) }
       lines.push({ sender, line: recipient.newLine(sent) })
@@ -354,7 +354,7 @@ export const authorOf = ({
   sender: { device, name, words },
   text,
   to
-}: SentLine): Omit<StoreLines.NewLine, "conversation" | "isLive"> => ({
+}: InletLine): Omit<StoreLines.NewLine, "conversation" | "isLive"> => ({
   account: device?.account.id,
   author: name,
   text,

@@ -14,7 +14,7 @@ import * as RoomReports from "../client/RoomReports.js"
 import type { MemorySocket } from "../ports/MemorySocket.js"
 import * as Wire from "../protocol/Wire.js"
 import * as HttpRefusal from "./HttpRefusal.js"
-import type { Identity } from "./Identity.js"
+import type { RequestIdentity } from "./Identity.js"
 import { OwnPace } from "./OwnPace.js"
 
 /** A connection to the chat that only sends and asks, logged in for the requests of one HTTP connection. */
@@ -41,7 +41,7 @@ const linger = Duration.seconds(5)
 /** Connects and logs in. The server is this process, so no proof is needed that it knows commands. */
 export const open = (
   connect: Connect,
-  identity: Identity
+  identity: RequestIdentity
 ): Effect.Effect<ChatSession, HttpRefusal.HttpRefusal, Scope.Scope> =>
   Effect.gen(function* () {
     const connection = yield* connecting(connect)
@@ -58,7 +58,7 @@ export const open = (
   })
 
 /** Logs in; returns whether it is a device of an account. At a rate below its lines, one line at a time. */
-const greet = (connection: LineConnection.LineConnection, { login: who, secret }: Identity) =>
+const greet = (connection: LineConnection.LineConnection, { login: who, secret }: RequestIdentity) =>
   Effect.gen(function* () {
     const login = Wire.encode(secret === undefined ? who : `${who}: ${secret}`)
     const pace = new OwnPace()

@@ -4,7 +4,7 @@ import * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
 import * as ChatSession from "./ChatSession.js"
 import type * as HttpRefusal from "./HttpRefusal.js"
-import type { Identity } from "./Identity.js"
+import type { RequestIdentity } from "./Identity.js"
 
 /** A session, for whom it is, and the scope in which it lives. */
 interface Kept {
@@ -27,7 +27,7 @@ export interface SessionUser {
   /** Whether nobody else can read what it sends. A proxy reports it, with each request anew. */
   readonly isPrivate: boolean
   readonly connect: ChatSession.Connect
-  readonly identity: Identity
+  readonly identity: RequestIdentity
   /** The webhook that sends. Its connection proves its name, so nobody else may have its session. */
   readonly hook?: string | undefined
 }

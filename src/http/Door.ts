@@ -112,7 +112,7 @@ const answering = (begun: Begun, context: Routes.RouteContext): Effect.Effect<vo
   const { name } = target
   const answered =
     name === "openapi.json"
-      ? Effect.succeed<Routes.Answer>({ status: 200, body: OpenApi.description })
+      ? Effect.succeed<Routes.RouteAnswer>({ status: 200, body: OpenApi.description })
       : Routes.run(begun, context)
   return Effect.matchEffect(answered, {
     onFailure: (refusal) => Effect.sync(() => void refuse(response, name, refusal, headers)),

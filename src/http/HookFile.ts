@@ -27,7 +27,7 @@ const Proof = Schema.Union(
 
 const StoredHook = Schema.Struct({
   id: Schema.String,
-  kind: Schema.Literal(...HookKind.names),
+  kind: Schema.Literal(...HookKind.hookKindNames),
   /** The name under which its lines come. */
   name: Schema.String,
   rooms: Schema.Array(Schema.String),
@@ -40,7 +40,7 @@ const StoredHook = Schema.Struct({
 
 export type StoredHook = typeof StoredHook.Type
 
-export type Proof = typeof Proof.Type
+export type StoredHookProof = typeof Proof.Type
 
 const Content = Schema.parseJson(Schema.Struct({ version: Schema.Literal(1), hooks: Schema.Array(StoredHook) }))
 

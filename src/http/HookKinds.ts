@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
 import type { IncomingHttpHeaders } from "node:http"
-import { names, type HookKind, type HookProof } from "./HookKind.js"
+import { hookKindNames, type HookKind, type HookProof } from "./HookKind.js"
 import * as HookTemplate from "./HookTemplate.js"
 
 /** The line that the server makes of each event of a webhook. */
@@ -149,7 +149,7 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
 
 /** The parsed templates of all kinds. A mistake in one is a defect of this program. */
 const templates: ReadonlyMap<string, HookTemplate.Template> = new Map(
-  names.flatMap((kind) =>
+  hookKindNames.flatMap((kind) =>
     Object.entries(kinds[kind].templates).map(
       ([event, text]) => [`${kind} ${event}`, Either.getOrThrowWith(HookTemplate.parse(text), Error)] as const
     )

@@ -4,7 +4,7 @@ import * as Wire from "../protocol/Wire.js"
 import * as HttpRefusal from "./HttpRefusal.js"
 
 /** Who sends a request. */
-export interface Identity {
+export interface RequestIdentity {
   /** A name, or `alice/phone`. */
   readonly login: string
   /** The password, or the token of the device; undefined for a guest. */
@@ -25,7 +25,7 @@ export const of = (
   { authorization }: Pick<IncomingHttpHeaders, "authorization">,
   from: string | undefined,
   fallback: string | undefined
-): Either.Either<Identity, HttpRefusal.HttpRefusal> => {
+): Either.Either<RequestIdentity, HttpRefusal.HttpRefusal> => {
   const login = from ?? fallback
   if (authorization === undefined) {
     return login === undefined ? Either.left(unnamed) : checked({ login, secret: undefined })
@@ -45,7 +45,7 @@ export const of = (
 }
 
 /** A login line is cut at its first colon: a name with one would be a name and a secret, and secrets are in no URL. */
-const checked = (identity: Identity): Either.Either<Identity, HttpRefusal.HttpRefusal> => {
+const checked = (identity: RequestIdentity): Either.Either<RequestIdentity, HttpRefusal.HttpRefusal> => {
   const { login, secret = "" } = identity
   const isLogin = !/^\s*(?:[/!*#@]|$)/u.test(login) && !login.includes(":") && !Wire.hasControl(Wire.encode(login))
   return isLogin && !Wire.hasControl(Wire.encode(secret)) ? Either.right(identity) : Either.left(badName)

@@ -4,7 +4,7 @@ import * as Received from "../client/Received.js"
 import type { MemorySocket } from "../ports/MemorySocket.js"
 import * as Wire from "../protocol/Wire.js"
 import * as HttpRefusal from "./HttpRefusal.js"
-import type { Identity } from "./Identity.js"
+import type { RequestIdentity } from "./Identity.js"
 import { OwnPace } from "./OwnPace.js"
 
 /** What a connection that listens reports: first `ready` or `refused`, then `lines` until `ended`. */
@@ -23,9 +23,9 @@ export interface ListenEvents {
   readonly ended: () => void
 }
 
-export interface ListenOptions {
+export interface ListenStreamOptions {
   readonly socket: MemorySocket
-  readonly identity: Identity
+  readonly identity: RequestIdentity
   /** The rooms to enter. */
   readonly rooms: ReadonlyArray<string>
   /** The words of its `/hello`. */
@@ -58,7 +58,7 @@ export class ListenConnection {
   /** What came before the client was ready: an account is given its waiting lines with the login. */
   private early: Array<string> = []
 
-  constructor(private readonly options: ListenOptions) {
+  constructor(private readonly options: ListenStreamOptions) {
     const { identity, socket, words } = options
     socket.attach({ data: (bytes) => this.read(bytes), end: () => this.end(), closed: () => this.end() })
     this.login = identity.secret === undefined ? identity.login : `${identity.login}: ${identity.secret}`

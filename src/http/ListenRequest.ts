@@ -7,7 +7,7 @@ import type { ServerResponse } from "node:http"
 import type { MemorySocket } from "../ports/MemorySocket.js"
 import * as DoorMetrics from "./DoorMetrics.js"
 import * as HttpRefusal from "./HttpRefusal.js"
-import type { Identity } from "./Identity.js"
+import type { RequestIdentity } from "./Identity.js"
 import { ListenConnection } from "./ListenConnection.js"
 import { LineStream } from "./LineStream.js"
 import { makesRoomMillis, MessageStream } from "./MessageStream.js"
@@ -17,7 +17,7 @@ import { makesRoomMillis, MessageStream } from "./MessageStream.js"
 export interface ListenJob {
   /** Opens a connection to the chat; undefined while the server accepts none. */
   readonly connect: (facts: { readonly needsConfirmation: boolean }) => MemorySocket | undefined
-  readonly identity: Identity
+  readonly identity: RequestIdentity
   /** The client's address without a port. */
   readonly host: string
   /** The name that the client's certificate proves. */

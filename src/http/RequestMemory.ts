@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http"
-import type { MemoryAccount } from "../ports/Transport.js"
+import type { MemoryUse } from "../ports/Transport.js"
 
 /** What one request holds of the server's memory budget, until its answer is read and everything is done. */
 export class RequestMemory {
   private used = 0
 
-  constructor(private readonly account: MemoryAccount) {}
+  constructor(private readonly account: MemoryUse) {}
 
   /** Counts bytes if there is memory for them. */
   take(bytes: number): boolean {

@@ -44,7 +44,7 @@ export interface RouteContext {
 }
 
 /** The answer to a request. */
-export interface Answer {
+export interface RouteAnswer {
   readonly status: number
   /** JSON; undefined for a response without a body. */
   readonly body: object | undefined
@@ -54,7 +54,10 @@ export interface Answer {
 }
 
 /** What a route does. `undefined`: it has begun the response itself. */
-type Route = (request: DoorRequest, context: RouteContext) => Effect.Effect<Answer | undefined, HttpRefusal.HttpRefusal>
+type Route = (
+  request: DoorRequest,
+  context: RouteContext
+) => Effect.Effect<RouteAnswer | undefined, HttpRefusal.HttpRefusal>
 
 export const run: Route = (request, context) => {
   switch (request.target.name) {
@@ -110,7 +113,7 @@ const send: Route = (asked, { keys, limits, sessions }) =>
     return answerOf(result, isWaiting)
   })
 
-const userOf = (client: WebClient, { socket }: IncomingMessage, identity: Identity.Identity): SessionUser => ({
+const userOf = (client: WebClient, { socket }: IncomingMessage, identity: Identity.RequestIdentity): SessionUser => ({
   http: socket,
   host: client.host,
   isPrivate: client.isPrivate,
@@ -149,7 +152,7 @@ const keyUsed = new HttpRefusal.HttpRefusal({
 })
 
 /** The answer to a request that has sent lines. */
-export const answerOf = ({ end, outcomes }: SendRequest.SendResult, isWaiting: boolean): Answer => {
+export const answerOf = ({ end, outcomes }: SendRequest.SendJobResult, isWaiting: boolean): RouteAnswer => {
   const found = SendOutcomes.statusOf(outcomes, isWaiting)
   const status = found === 502 && end === "late" ? 504 : found
   const retryAfter = SendOutcomes.retryAfterOf(status, outcomes)

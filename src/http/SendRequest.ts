@@ -27,7 +27,7 @@ export interface SendJob {
   readonly patience: Duration.Duration
 }
 
-export interface SendResult {
+export interface SendJobResult {
   readonly outcomes: ReadonlyArray<SendOutcomes.SendOutcome>
   /** Why no more outcomes are awaited: all came, or it took too long, or the connection to the chat has ended. */
   readonly end: "complete" | "late" | "lost"
@@ -49,7 +49,7 @@ const keyedLabels = (key: string): Labels =>
  */
 const furtherTries = 2
 
-export const run = (session: ChatSession, job: SendJob): Effect.Effect<SendResult, HttpRefusal.HttpRefusal> =>
+export const run = (session: ChatSession, job: SendJob): Effect.Effect<SendJobResult, HttpRefusal.HttpRefusal> =>
   Effect.suspend(() => {
     if (job.key !== undefined && !session.isAccount) return Effect.fail(keyOfGuest)
     const tries = session.hasSent ? 0 : furtherTries
@@ -61,7 +61,7 @@ export const run = (session: ChatSession, job: SendJob): Effect.Effect<SendResul
  * The login, and entering rooms, may have used the rate up: then no line is accepted, and would not be in the session
  * of the next request either. So they wait for the rate here.
  */
-const attempt = (session: ChatSession, job: SendJob, tries: number): Effect.Effect<SendResult> =>
+const attempt = (session: ChatSession, job: SendJob, tries: number): Effect.Effect<SendJobResult> =>
   Effect.flatMap(once(session, job), (result) => {
     const pause = tries === 0 ? undefined : SendOutcomes.pauseOf(result.outcomes)
     return pause === undefined ? Effect.succeed(result) : Effect.delay(attempt(session, job, tries - 1), pause)
@@ -70,7 +70,7 @@ const attempt = (session: ChatSession, job: SendJob, tries: number): Effect.Effe
 const once = (
   { connection, labels }: ChatSession,
   { head, isWaiting, key, patience, recipients, texts }: SendJob
-): Effect.Effect<SendResult> =>
+): Effect.Effect<SendJobResult> =>
   Effect.suspend(() => {
     const awaited = new Outcomes.Outcomes(key === undefined ? labels : keyedLabels(key))
     const everyone = new Outcomes.Recipients(recipients)
@@ -86,18 +86,18 @@ const once = (
       }
       wire += `@${awaited.expect(line)} ${head}: ${text}\n`
     })
-    const result = (end: SendResult["end"]): SendResult => ({ outcomes, end })
-    const settled: Look<SendResult, never> = (line) => {
+    const result = (end: SendJobResult["end"]): SendJobResult => ({ outcomes, end })
+    const settled: Look<SendJobResult, never> = (line) => {
       if (!awaited.accept(line)) return undefined
       return awaited.size === 0 ? Exit.succeed(result("complete")) : "part"
     }
     /** What has no outcome yet is unknown. */
-    const without = (end: "late" | "lost") => (): SendResult => {
+    const without = (end: "late" | "lost") => (): SendJobResult => {
       awaited.end()
       return result(end)
     }
     // The replies to all lines come before the pong, and outcomes may: those are reported, and no other is awaited.
-    const read: Look<SendResult, never> = (line) => {
+    const read: Look<SendJobResult, never> = (line) => {
       if (awaited.accept(line)) return "part"
       return isPong(line) ? Exit.succeed(result("complete")) : undefined
     }

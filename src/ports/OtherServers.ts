@@ -10,14 +10,15 @@ export interface OtherServer {
 }
 
 /** What can be sent: JSON. */
-export type Message = string | number | boolean | null | ReadonlyArray<Message> | { readonly [key: string]: Message }
+export type ServerMessage =
+  string | number | boolean | null | ReadonlyArray<ServerMessage> | { readonly [key: string]: ServerMessage }
 
 /** What one part of the server learns about the others: in order, and in the broker's turn. */
 export interface OtherServersEvents {
   /** This server can be written to from now on. Each part sends it what it has to know. */
   readonly appeared?: (server: OtherServer) => void
   /** A message of this part of another server: each exactly once, in the order in which they were sent. */
-  readonly received?: (server: OtherServer, message: Message) => void
+  readonly received?: (server: OtherServer, message: ServerMessage) => void
   /**
    * This server is no longer one of the others, and has been silent before. What was sent to it may have arrived. After
    * a cut it may appear again, with the same id.
@@ -63,7 +64,7 @@ export interface OtherServersPart {
    * @param key what the message is about: it takes the place of one about the same that has not been sent yet, and goes
    *   after all others; by default nothing, and it takes nobody's place
    */
-  readonly send: (message: Message, to?: OtherServer, key?: string) => void
+  readonly send: (message: ServerMessage, to?: OtherServer, key?: string) => void
   /**
    * Whether messages to this server wait in memory until it takes more: what can be put together had better wait as
    * well.

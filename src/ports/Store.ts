@@ -39,7 +39,7 @@ export interface StoreService extends StoreFacts, StoreLines, StoreSearch, Store
  * make requests at any time. A request that was made is carried out, even if the fiber that waits for it is
  * interrupted.
  *
- * Layers: `Memory` keeps everything until its scope closes, `Sqlite` in a file, `Postgres` in a database. A server
+ * Layers: `MemoryStore` keeps everything until its scope closes, `Sqlite` in a file, `Postgres` in a database. A server
  * without a store has no accounts.
  */
 export class Store extends Context.Tag("a-chat/Store")<Store, StoreService>() {}

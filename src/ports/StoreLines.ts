@@ -153,7 +153,7 @@ export interface LineRange {
   readonly last: number
 }
 
-export interface Page {
+export interface StoredPage {
   /** Oldest first. Numbers that they leave out are in `damaged`, or missing since the store was rescued from damage. */
   readonly lines: ReadonlyArray<StoredLine>
   /**
@@ -187,7 +187,7 @@ export interface Waiting {
   readonly key: ConversationKey
   /** The last line that the device has been given, or that is from before its account's time or join; 0 if none. */
   readonly cursor: number
-  /** As in `Page`. If `first` is above `cursor + 1`, the lines between are gone: the device gets a gap line. */
+  /** As in `StoredPage`. If `first` is above `cursor + 1`, the lines between are gone: the device gets a gap line. */
   readonly first: number
   readonly last: number
   /** The name of the guest in wire form, if none of its lines is kept. */
@@ -230,7 +230,7 @@ export interface StoreLines {
   /** Moves cursors, like `append`. */
   readonly saveCursors: (cursors: ReadonlyArray<Cursor>) => Effect.Effect<void, StoreError>
   /** The only way to read lines: it enforces who may read which. Of a damaged store, it has what is intact. */
-  readonly page: (request: PageRequest) => Effect.Effect<Page, StoreError>
+  readonly page: (request: PageRequest) => Effect.Effect<StoredPage, StoreError>
   /** The conversations that are ahead of a device's cursor, also by the account's own lines. In order of creation. */
   readonly waiting: (account: AccountId, device: string) => Effect.Effect<ReadonlyArray<Waiting>, StoreError>
   /** The id of a conversation; undefined if it has had no line yet, or is a room that has ended. */

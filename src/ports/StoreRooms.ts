@@ -28,7 +28,7 @@ export interface StoredRoom {
 }
 
 /** What changes about a room; the rest stays as it is. */
-export interface RoomChanges {
+export interface RoomPatch {
   readonly topic?: { readonly text: string; readonly by: string } | undefined
   readonly owner?: AccountId | undefined
   readonly isLocked?: boolean | undefined
@@ -36,7 +36,7 @@ export interface RoomChanges {
 }
 
 /** A member has left. */
-export interface Departure {
+export interface RoomDeparture {
   /** The owner from now on: another one if the owner has left. */
   readonly owner: AccountId | undefined
 }
@@ -65,7 +65,7 @@ export interface StoreRooms {
    * @param by who does it, in wire form, for the other servers of the store (`StoreSharing`); as in `leave` and
    *   `invite`
    */
-  readonly change: (room: ConversationId, changes: RoomChanges, by?: string) => Effect.Effect<boolean, StoreError>
+  readonly change: (room: ConversationId, changes: RoomPatch, by?: string) => Effect.Effect<boolean, StoreError>
   /**
    * Makes an account a member, and uses up its invitation. All of its devices start at the last line, and its read mark
    * is there. Changes nothing for a member.
@@ -82,7 +82,7 @@ export interface StoreRooms {
     room: ConversationId,
     account: AccountId,
     by?: string
-  ) => Effect.Effect<Departure | undefined, StoreError>
+  ) => Effect.Effect<RoomDeparture | undefined, StoreError>
   /** Invites an account. False if there is no such room or account, or if it is a member. */
   readonly invite: (room: ConversationId, account: AccountId, by?: string) => Effect.Effect<boolean, StoreError>
   /** Withdraws an invitation. False if there is none. */

@@ -2,8 +2,8 @@ import type * as Effect from "effect/Effect"
 import type { AccountId, StoredAccount } from "./StoreAccounts.js"
 import type { StoreError } from "./StoreError.js"
 import type { ConversationId } from "./StoreLines.js"
-import type { RoomChanges, StoredRoom } from "./StoreRooms.js"
-import type { ReturnedLines } from "./StoreUpkeep.js"
+import type { RoomPatch, StoredRoom } from "./StoreRooms.js"
+import type { UndeliveredRange } from "./StoreUpkeep.js"
 
 /**
  * What a request has changed that other servers of the store have in memory. It is written in the transaction of the
@@ -20,7 +20,7 @@ export type StoreChange =
   | {
       readonly _tag: "RoomChanged"
       readonly room: ConversationId
-      readonly changes: RoomChanges
+      readonly changes: RoomPatch
       readonly by?: string | undefined
     }
   /** With the last line of the room; a member that joins again is not written. */
@@ -46,7 +46,7 @@ export type StoreChange =
     }
   | { readonly _tag: "Uninvited"; readonly room: ConversationId; readonly account: AccountId }
   /** Lines return, at most `returnsInChange` pieces of them: also those whose sender is an account, or was removed. */
-  | { readonly _tag: "LinesReturned"; readonly returns: ReadonlyArray<ReturnedLines> }
+  | { readonly _tag: "LinesReturned"; readonly returns: ReadonlyArray<UndeliveredRange> }
   /** A server gives lines again, although another one may be about to remove some (`StoreSharing.goOn`). */
   | { readonly _tag: "WentOn" }
 

@@ -38,7 +38,7 @@ export interface Undelivered {
 }
 
 /** What other servers have to know of undelivered lines. */
-export type ReturnedLines = Omit<Undelivered, "key">
+export type UndeliveredRange = Omit<Undelivered, "key">
 
 /** Undelivered lines whose sender, an account, has not been notified yet. */
 export interface PendingReturn extends Undelivered {

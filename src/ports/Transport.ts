@@ -169,7 +169,7 @@ export interface Listener {
 }
 
 /** Memory that a listener uses for what is no connection to the chat, such as HTTP requests. */
-export interface MemoryAccount {
+export interface MemoryUse {
   /** Bytes that it may use in addition now. */
   readonly share: number
   /** Adds to the bytes in use; a negative number releases bytes. */
@@ -179,7 +179,7 @@ export interface MemoryAccount {
 export interface ListenOptions {
   readonly events: ListenerEvents
   /** Part of the server's memory budget. Absent: unlimited. */
-  readonly memory?: MemoryAccount
+  readonly memory?: MemoryUse
   /**
    * Connections above which the operating system drops new ones. A little above the limit at which the server refuses.
    */

@@ -56,7 +56,7 @@ export const endSearch = (count: number, isDamaged: boolean, label: string | und
     ? notice("end", `search count=${count} damaged=yes`, "lines found; damaged ones were not searched", label)
     : notice("end", `search count=${count}`, "lines found, newest first", label)
 
-export interface ConversationFacts {
+export interface ListedConversation {
   readonly name: string
   /** The other party is a guest, whose name others may have, too. */
   readonly isWithGuest: boolean
@@ -67,7 +67,7 @@ export interface ConversationFacts {
 }
 
 export const conversations = (
-  all: ReadonlyArray<ConversationFacts>,
+  all: ReadonlyArray<ListedConversation>,
   label: string | undefined
 ): ReadonlyArray<string> => [
   ...all.map(({ at, isWithGuest, last, name, read }) => {

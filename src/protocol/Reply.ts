@@ -285,7 +285,7 @@ export const forgot = (device: string, label: string | undefined): string =>
   notice("forgot", device, "the device is forgotten, and its token no longer works", label)
 
 /** What `* hello` announces about the server. */
-export interface Facts {
+export interface HelloFacts {
   /** The client's name, once it has one. */
   readonly name: string | undefined
   readonly maxLineBytes: number
@@ -299,7 +299,7 @@ export interface Facts {
 }
 
 export const hello = (
-  { limits, maxLineBytes, maxRecipients, more = {}, name, words }: Facts,
+  { limits, maxLineBytes, maxRecipients, more = {}, name, words }: HelloFacts,
   label?: string
 ): string => {
   const params = [

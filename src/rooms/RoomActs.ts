@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { likenessOf } from "../chat/Names.js"
 import type { StoreError } from "../ports/StoreError.js"
-import type { RoomChanges as StoredChange } from "../ports/StoreRooms.js"
+import type { RoomPatch as StoredChange } from "../ports/StoreRooms.js"
 import * as Name from "../protocol/Name.js"
 import type { RefusedReason } from "../protocol/Reply.js"
 import * as RoomReply from "../protocol/RoomReply.js"
@@ -9,7 +9,7 @@ import * as Wire from "../protocol/Wire.js"
 import type { Peer } from "../chat/Peer.js"
 import { maxSilenced } from "./Manners.js"
 import { GuestElsewhere, isVisible, type Room } from "./Room.js"
-import { after, type Decision } from "./RoomChanges.js"
+import { after, type RoomDecision } from "./RoomChanges.js"
 import type { Actor } from "./RoomMembership.js"
 import type { RoomsContext } from "./RoomsContext.js"
 import { maxTopicLength } from "./RoomsSettings.js"
@@ -104,7 +104,7 @@ export const perform = <A>(
   done: (result: ActResult) => A
 ): Effect.Effect<A, StoreError> => {
   let log: Effect.Effect<void> = Effect.void
-  const decide = (): Decision<A> => {
+  const decide = (): RoomDecision<A> => {
     const room = find()
     if ("reason" in room) return done(room)
     const finish = (result: ActResult): A => {
@@ -130,7 +130,7 @@ const logged = (room: Room, { name: by }: Actor, act: RoomAct) =>
     by: Wire.decode(by)
   })
 
-const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): Decision<ActResult> => {
+const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): RoomDecision<ActResult> => {
   switch (act._tag) {
     case "Topic":
       return setTopic(rooms, room, actor, act.text)
@@ -153,19 +153,19 @@ const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): 
 }
 
 /** Changes the room in the store, then in memory, and notifies its members. */
-const changed = (rooms: RoomsContext, room: Room, actor: Actor, change: StoredChange): Decision<ActResult> =>
+const changed = (rooms: RoomsContext, room: Room, actor: Actor, change: StoredChange): RoomDecision<ActResult> =>
   after(rooms.store.rooms.change(room.id, change, actor.name), (isChanged): ActResult =>
     isChanged ? StoredChanges.changed(rooms, room, change, actor) : { reason: "no-room" }
   )
 
-const setTopic = (rooms: RoomsContext, room: Room, actor: Actor, given: string): Decision<ActResult> => {
+const setTopic = (rooms: RoomsContext, room: Room, actor: Actor, given: string): RoomDecision<ActResult> => {
   if (given.length > maxTopicLength && [...Wire.decode(given)].length > maxTopicLength) {
     return { reason: "limit", text: `a topic has at most ${maxTopicLength} characters` }
   }
   return changed(rooms, room, actor, { topic: { text: Wire.copy(given), by: actor.name } })
 }
 
-const invite = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
+const invite = (rooms: RoomsContext, room: Room, actor: Actor, name: string): RoomDecision<ActResult> => {
   const { accounts, store } = rooms
   const account = accounts.named(name)
   if (account === undefined || account.isRemoved) {
@@ -179,7 +179,7 @@ const invite = (rooms: RoomsContext, room: Room, actor: Actor, name: string): De
   })
 }
 
-const remove = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
+const remove = (rooms: RoomsContext, room: Room, actor: Actor, name: string): RoomDecision<ActResult> => {
   const { accounts, elsewhere, membership, store } = rooms
   const line = (label?: string) => RoomReply.left(room.name, name, actor.name, label)
   const account = accounts.named(name)
@@ -204,7 +204,7 @@ const remove = (rooms: RoomsContext, room: Room, actor: Actor, name: string): De
   return guests.length === 0 ? notInRoom : line
 }
 
-const setOwner = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Decision<ActResult> => {
+const setOwner = (rooms: RoomsContext, room: Room, actor: Actor, name: string): RoomDecision<ActResult> => {
   const account = rooms.accounts.named(name)
   if (account === undefined || !room.members.has(account.id)) {
     return { reason: "not-member", text: "the owner must be an account that is in the room" }
@@ -213,7 +213,7 @@ const setOwner = (rooms: RoomsContext, room: Room, actor: Actor, name: string): 
 }
 
 /** Guests cannot be in a locked room: whoever has the name next would be in it. */
-const setLocked = (rooms: RoomsContext, room: Room, actor: Actor, isLocked: boolean): Decision<ActResult> => {
+const setLocked = (rooms: RoomsContext, room: Room, actor: Actor, isLocked: boolean): RoomDecision<ActResult> => {
   if (isLocked && room.owner === undefined) return { reason: "policy", text: "a room without an owner stays open" }
   return changed(rooms, room, actor, { isLocked })
 }

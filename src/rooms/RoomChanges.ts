@@ -13,7 +13,7 @@ import type { RoomInlet } from "./RoomInlet.js"
  * What was decided in the broker's turn: a result, or what the store has to do for it. Its answer is used in a later
  * turn.
  */
-export type Decision<A> = A | Effect.Effect<() => A, StoreError>
+export type RoomDecision<A> = A | Effect.Effect<() => A, StoreError>
 
 /** A change that needs the store: `done` runs in the broker's turn once the store has it. */
 export const after = <A, B>(
@@ -49,7 +49,7 @@ export class RoomChanges {
     private readonly isShared: boolean
   ) {}
 
-  make<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
+  make<A>(decide: () => RoomDecision<A>): Effect.Effect<A, StoreError> {
     return this.oneByOne.withPermit(this.attempt(decide))
   }
 
@@ -58,10 +58,10 @@ export class RoomChanges {
     return this.oneByOne.withPermit(change)
   }
 
-  private attempt<A>(decide: () => Decision<A>): Effect.Effect<A, StoreError> {
+  private attempt<A>(decide: () => RoomDecision<A>): Effect.Effect<A, StoreError> {
     const { inTurn } = this.broker
     // A guest may have left the last room that had anybody in it since the others were ended.
-    const decided = inTurn((): Decision<A> => (this.ending.size > 0 ? again : decide()))
+    const decided = inTurn((): RoomDecision<A> => (this.ending.size > 0 ? again : decide()))
     const again = Effect.suspend(() => Effect.map(this.attempt(decide), (result) => () => result))
     return Effect.zipRight(this.endEmpty, decided).pipe(
       Effect.flatMap((decision) =>

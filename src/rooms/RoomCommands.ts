@@ -12,8 +12,8 @@ import * as Wire from "../protocol/Wire.js"
 import { isVisible, memberOf, type Member, type Room } from "./Room.js"
 import * as RoomActs from "./RoomActs.js"
 import type { NotDone, RoomAct } from "./RoomActs.js"
-import { after, type Decision } from "./RoomChanges.js"
-import { factsOf, nameOf, type RoomsContext } from "./RoomsContext.js"
+import { after, type RoomDecision } from "./RoomChanges.js"
+import { factsOf, memberName, type RoomsContext } from "./RoomsContext.js"
 import * as StoredChanges from "./StoredChanges.js"
 
 type Lines = ReadonlyArray<string>
@@ -40,7 +40,7 @@ const join: Row = {
 }
 
 /** @param isLast whether a room that cannot be created is refused: another server may have just created it */
-const decideJoin = (call: RoomCall, rooms: RoomsContext, isLast = false): Decision<Lines> => {
+const decideJoin = (call: RoomCall, rooms: RoomsContext, isLast = false): RoomDecision<Lines> => {
   const { label, name, peer, refuse } = call
   const { index, settings, store } = rooms
   const member = memberOf(peer)
@@ -63,7 +63,7 @@ const decideJoin = (call: RoomCall, rooms: RoomsContext, isLast = false): Decisi
 /** The store could not end the room that had this name. */
 const stuck = { retryMillis: retryStoreMillis }
 
-const decideCreate = (call: RoomCall, rooms: RoomsContext, isLast: boolean): Decision<Lines> => {
+const decideCreate = (call: RoomCall, rooms: RoomsContext, isLast: boolean): RoomDecision<Lines> => {
   const { name, peer, refuse } = call
   const { host, index, settings, store } = rooms
   const { maxRooms, mode } = settings.current
@@ -122,7 +122,7 @@ const leave: Row = {
     )
 }
 
-const decideLeave = ({ label, name, peer, refuse }: RoomCall, rooms: RoomsContext): Decision<Lines> => {
+const decideLeave = ({ label, name, peer, refuse }: RoomCall, rooms: RoomsContext): RoomDecision<Lines> => {
   const { index, membership, store } = rooms
   const room = index.find(peer, name)
   if (typeof room === "string") return refuse(room)
@@ -159,7 +159,7 @@ const members: Row = {
       const visible = [...room.members].filter(isVisible)
       const here = visible.filter((member) => isPresent(rooms, member))
       const away = visible.filter((member) => !isPresent(rooms, member))
-      const names = [...here, ...away].map((member) => nameOf(rooms, member))
+      const names = [...here, ...away].map((member) => memberName(rooms, member))
       return RoomReply.members(room.name, names, here.length, label)
     })
 }
@@ -245,11 +245,11 @@ const aboutRoom = (
 const changing = (
   { command, label, peer }: RoomCall,
   { changes, host }: RoomsContext,
-  decide: () => Decision<Lines>
+  decide: () => RoomDecision<Lines>
 ): Effect.Effect<Answer> => {
   const answer = (lines: Lines) => answerNow(host.broker, peer, lines)
   return changes
-    .make((): Decision<Lines> => {
+    .make((): RoomDecision<Lines> => {
       const decision = decide()
       return Effect.isEffect(decision)
         ? Effect.map(decision as Effect.Effect<() => Lines, never>, (done) => () => answer(done()))

@@ -8,7 +8,7 @@ import {
   storeWriter,
   type KeptLine,
   type KeptRecipient,
-  type SentLine
+  type InletLine
 } from "../conversations/KeptRecipient.js"
 import * as LineHead from "../conversations/LineHead.js"
 import type { RoomsHost } from "../conversations/RoomsFeature.js"
@@ -43,7 +43,7 @@ export class RoomInlet implements KeptRecipient {
     this.await()
   }
 
-  newLine(sent: SentLine): NewLine | LineOutcome {
+  newLine(sent: InletLine): NewLine | LineOutcome {
     const { room } = this
     return this.refusal(sent.sender, room) ?? { conversation: ofRoom(room.id), ...authorOf(sent), isLive: true }
   }

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { likenessOf } from "../chat/Names.js"
 import { refusedText } from "../protocol/Reply.js"
+import type { Impossible } from "../accounts/AccountOperations.js"
 import type { StoreError } from "../ports/StoreError.js"
 import * as Name from "../protocol/Name.js"
 import * as RoomName from "../protocol/RoomName.js"
@@ -9,14 +10,9 @@ import * as Wire from "../protocol/Wire.js"
 import type { Actor } from "./RoomMembership.js"
 import * as RoomActs from "./RoomActs.js"
 import type { Room } from "./Room.js"
-import { after, type Decision } from "./RoomChanges.js"
+import { after, type RoomDecision } from "./RoomChanges.js"
 import { factsOf, type RoomsContext } from "./RoomsContext.js"
 import * as StoredChanges from "./StoredChanges.js"
-
-/** Why an operation did nothing: a sentence for people. */
-export interface Impossible {
-  readonly impossible: string
-}
 
 /** A room, as the operator sees it. Strings are ordinary text. */
 export interface ListedRoom {
@@ -78,7 +74,7 @@ export const make = (context: () => RoomsContext): RoomOperations => {
     }),
     create: (text, owner) => changing(context, (rooms) => decideCreate(rooms, text, owner)),
     end: (text) =>
-      changing(context, (rooms): Decision<Impossible | undefined> => {
+      changing(context, (rooms): RoomDecision<Impossible | undefined> => {
         const room = found(rooms, text)
         if ("impossible" in room) return room
         return after(rooms.store.rooms.end(room.id), () => {
@@ -108,7 +104,7 @@ const decideCreate = (
   { accounts, changes, host, index, membership, settings, store }: RoomsContext,
   text: string,
   owner: string | undefined
-): Decision<Impossible | undefined> => {
+): RoomDecision<Impossible | undefined> => {
   const name = RoomName.parse(Wire.encode(text))
   if (name === undefined) return { impossible: `${JSON.stringify(text)} is not a room's name: # and a name` }
   const likeness = likenessOf(name.slice(1))
@@ -137,7 +133,7 @@ const decideCreate = (
 
 const changing = (
   context: () => RoomsContext,
-  decide: (rooms: RoomsContext) => Decision<Impossible | undefined>
+  decide: (rooms: RoomsContext) => RoomDecision<Impossible | undefined>
 ): Effect.Effect<void, Impossible | StoreError> =>
   Effect.suspend(() => {
     const rooms = context()

@@ -20,7 +20,7 @@ import { RoomInlet } from "./RoomInlet.js"
 import { RoomMembership } from "./RoomMembership.js"
 import { RoomNotices } from "./RoomNotices.js"
 import { RoomsElsewhere } from "./RoomsElsewhere.js"
-import { nameOf, type RoomsContext } from "./RoomsContext.js"
+import { memberName, type RoomsContext } from "./RoomsContext.js"
 import { maxTopicLength, type RoomsSettings } from "./RoomsSettings.js"
 import * as StoredChanges from "./StoredChanges.js"
 
@@ -110,7 +110,7 @@ const started = (
     index,
     notices,
     elsewhere,
-    nameOf: (member) => nameOf({ accounts }, member),
+    nameOf: (member) => memberName({ accounts }, member),
     isEmpty: (room) => {
       if (elsewhere.isLosing) abandoned.add(room)
       else changes.end(room)

@@ -30,7 +30,7 @@ export interface RoomsContext {
 }
 
 /** The name of a member, in wire form. */
-export const nameOf = ({ accounts }: Pick<RoomsContext, "accounts">, member: Member): string =>
+export const memberName = ({ accounts }: Pick<RoomsContext, "accounts">, member: Member): string =>
   typeof member === "number" ? accounts.nameOf(member) : member.name
 
 export const factsOf = ({ accounts }: Pick<RoomsContext, "accounts">, room: Room): RoomFacts => ({

@@ -1,5 +1,5 @@
 import { Peer } from "../chat/Peer.js"
-import type { Message, OtherServer, OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import type { ServerMessage, OtherServer, OtherServers, OtherServersPart } from "../ports/OtherServers.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import { GuestElsewhere, isVisible, type Room } from "./Room.js"
 import type { RoomIndex } from "./RoomIndex.js"
@@ -96,7 +96,7 @@ export class RoomsElsewhere {
   }
 
   /** However many guests come and go while a server takes nothing, the room is all that is remembered. */
-  private tell({ id }: Room, message: Message) {
+  private tell({ id }: Room, message: ServerMessage) {
     for (const server of this.rooms.others.all) {
       const isBehind = this.part.mustWait(server)
       if (isBehind) this.behind.set(server, (this.behind.get(server) ?? new Set()).add(id))
@@ -110,7 +110,7 @@ export class RoomsElsewhere {
     for (const id of rooms) this.part.send({ here: id, guests: this.guestsIn(this.rooms.index.withId(id)) }, server)
   }
 
-  private guestsIn(room: Room | undefined): ReadonlyArray<Message> {
+  private guestsIn(room: Room | undefined): ReadonlyArray<ServerMessage> {
     const guests = [...(room?.members ?? [])].filter((member) => member instanceof Peer)
     return guests.map((guest) => this.toMessage(guest))
   }
@@ -122,7 +122,7 @@ export class RoomsElsewhere {
     return this.lastNumber
   }
 
-  private toMessage(guest: Peer): Message {
+  private toMessage(guest: Peer): ServerMessage {
     return [this.numberOf(guest), guest.name, guest.isSendOnly]
   }
 
@@ -136,7 +136,7 @@ export class RoomsElsewhere {
     }
   }
 
-  private received(server: OtherServer, message: Message) {
+  private received(server: OtherServer, message: ServerMessage) {
     const told = message as unknown as RoomMessage
     if ("entered" in told) this.guestsEntered(server, told)
     else if ("here" in told) this.guestsAre(server, told)

@@ -5,7 +5,7 @@ import type {
   ConversationKey,
   Cursor,
   NewLine,
-  Page,
+  StoredPage,
   StoredLine
 } from "../ports/StoreLines.js"
 import * as Wire from "../protocol/Wire.js"
@@ -241,7 +241,7 @@ export interface PackedPage extends PackedLines {
   readonly first: number
   readonly last: number
   readonly hasMore: boolean
-  readonly damaged: Page["damaged"]
+  readonly damaged: StoredPage["damaged"]
 }
 
 const storedWidth = 7
@@ -263,7 +263,7 @@ export const packPage = ({ damaged, first, hasMore, last, lines }: PageBytes): P
   return { numbers, bytes: writer.buffer, first, hasMore, last, damaged }
 }
 
-export const unpackPage = ({ bytes, damaged, first, hasMore, last, numbers }: PackedPage): Page => {
+export const unpackPage = ({ bytes, damaged, first, hasMore, last, numbers }: PackedPage): StoredPage => {
   const reader = new Reader(bytes)
   const number = (index: number) => numbers[index] as number // `packPage` has written it
   const lines: Array<StoredLine> = []

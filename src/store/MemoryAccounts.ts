@@ -11,7 +11,7 @@ import {
 import type { StoreLimits, Undelivered } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
 import type { MemorySharing } from "./MemorySharing.js"
-import { type Account, type Device, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
+import { type MemoryAccount, type MemoryDevice, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
 import * as MemoryRooms from "./MemoryRooms.js"
 
 interface DeviceOf {
@@ -35,7 +35,7 @@ export const make = (
     return added
   }
 
-  const forget = (account: Account, device: string): boolean => {
+  const forget = (account: MemoryAccount, device: string): boolean => {
     const isForgotten = state.forget(account, device)
     if (isForgotten) sharing?.add({ _tag: "DeviceForgotten", account: account.id, device })
     return isForgotten
@@ -104,7 +104,7 @@ export const make = (
   /**
    * Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether.
    */
-  const take = ({ id }: Account, name: string, device: Device): boolean => {
+  const take = ({ id }: MemoryAccount, name: string, device: MemoryDevice): boolean => {
     const before = device.owner
     device.owner = sharing?.server
     if (before === undefined || before === device.owner) return false
@@ -124,7 +124,7 @@ export const make = (
     return [...(state.active(id)?.devices ?? [])].find(([, device]) => device.token === token)?.[0]
   }
 
-  const mark = (devices: ReadonlyArray<DeviceOf>): ReadonlyArray<Device> =>
+  const mark = (devices: ReadonlyArray<DeviceOf>): ReadonlyArray<MemoryDevice> =>
     devices.flatMap(({ account, device }) => {
       const known = state.active(account)?.devices.get(device)
       if (known === undefined) return []
@@ -144,7 +144,7 @@ export const make = (
     mark(present)
     const now = time.now()
     const oldest = now - Duration.toMillis(limits().keep)
-    const isElsewhere = ({ owner }: Device) =>
+    const isElsewhere = ({ owner }: MemoryDevice) =>
       owner !== undefined && owner !== sharing?.server && others?.includes(owner) !== false
     return [...state.accounts.values()].flatMap((account) =>
       [...account.devices].flatMap(([name, device]) => {
@@ -228,7 +228,7 @@ export const keepReturns = (
   return { toGuests, senders: [...senders] }
 }
 
-const shown = ({ created, id, likeness, name, state }: Account): StoredAccount => ({
+const shown = ({ created, id, likeness, name, state }: MemoryAccount): StoredAccount => ({
   id,
   name,
   likeness,

@@ -6,7 +6,7 @@ import type { ExportedRoom, StoreRecord } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
 import * as Wire from "../protocol/Wire.js"
 import * as ExportedKey from "./ExportedKey.js"
-import { type MemoryState, newMember, type Room } from "./MemoryState.js"
+import { type MemoryState, newMember, type MemoryRoom } from "./MemoryState.js"
 
 /** The content of the store in memory as records. */
 export function* records(state: MemoryState, time: Time): Generator<StoreRecord> {
@@ -69,7 +69,7 @@ const exportedRoom = ({
   slowMillis,
   topic,
   topicBy
-}: Room): ExportedRoom => ({
+}: MemoryRoom): ExportedRoom => ({
   name: Wire.decode(name),
   likeness,
   topic: Wire.decode(topic),
@@ -80,7 +80,16 @@ const exportedRoom = ({
   invited: [...invited]
 })
 
-const importedRoom = ({ invited, likeness, locked, name, owner, slowMillis, topic, topicBy }: ExportedRoom): Room => ({
+const importedRoom = ({
+  invited,
+  likeness,
+  locked,
+  name,
+  owner,
+  slowMillis,
+  topic,
+  topicBy
+}: ExportedRoom): MemoryRoom => ({
   name: Wire.encode(name),
   likeness,
   topic: Wire.encode(topic),

@@ -8,7 +8,7 @@ import type {
   ConversationSummary,
   Cursor,
   NewLine,
-  Page,
+  StoredPage,
   PageRequest,
   StoredLine,
   StoreLines,
@@ -18,7 +18,14 @@ import * as Keys from "../ports/StoreLines.js"
 import type { StoreSharing } from "../ports/StoreSharing.js"
 import type { StoreLimits } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
-import { type Conversation, labelKey, type MemoryLine, type MemoryState, nextOf, recipientOf } from "./MemoryState.js"
+import {
+  type MemoryConversation,
+  labelKey,
+  type MemoryLine,
+  type MemoryState,
+  nextOf,
+  recipientOf
+} from "./MemoryState.js"
 import { countWithin } from "./PageSize.js"
 
 /** The conversations of the store in memory. */
@@ -83,7 +90,7 @@ export const make = (
 
   const idOf = (key: ConversationKey) => state.keys.get(Keys.keyText(key))
 
-  const page = (request: PageRequest): Page => {
+  const page = (request: PageRequest): StoredPage => {
     const id = typeof request.conversation === "object" ? idOf(request.conversation) : request.conversation
     const conversation = id && state.conversations.get(id)
     const first = conversation && firstFor(conversation, request.reader)
@@ -130,7 +137,7 @@ export const make = (
     })
   }
 
-  const summary = (conversation: Conversation, account: AccountId): ConversationSummary | undefined => {
+  const summary = (conversation: MemoryConversation, account: AccountId): ConversationSummary | undefined => {
     const member = conversation.members.get(account)
     if (member === undefined) return undefined
     const { id, key, lines } = conversation
@@ -146,7 +153,7 @@ export const make = (
     }
   }
 
-  const nameOf = ({ guest, key, lines, room }: Conversation, account: AccountId): string => {
+  const nameOf = ({ guest, key, lines, room }: MemoryConversation, account: AccountId): string => {
     if (key.kind === "room") return room?.name ?? ""
     if (key.kind === "guest")
       return lines.findLast((line) => line.account === undefined)?.author ?? guest ?? Wire.encode(key.likeness)
@@ -184,14 +191,17 @@ export const make = (
 }
 
 /** The first line that a reader can read; undefined if there is none, because it is not in the conversation. */
-export const firstFor = ({ first, members, room }: Conversation, reader: PageRequest["reader"]): number | undefined => {
+export const firstFor = (
+  { first, members, room }: MemoryConversation,
+  reader: PageRequest["reader"]
+): number | undefined => {
   if (reader === "guest") return room === undefined ? undefined : first
   const member = members.get(reader)
   return member === undefined ? undefined : room === undefined ? Math.max(first, member.since) : first
 }
 
 /** The first line that was stored at this time or later, or the number of the next one: times never decrease. */
-const firstAt = ({ first, lines }: Conversation, at: number): number => {
+const firstAt = ({ first, lines }: MemoryConversation, at: number): number => {
   let [low, high] = [0, lines.length]
   while (low < high) {
     const middle = Math.floor((low + high) / 2)

@@ -1,7 +1,13 @@
 import * as Effect from "effect/Effect"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
-import { type Departure, ownerAfter, type RoomChanges, type StoredRoom, type StoreRooms } from "../ports/StoreRooms.js"
+import {
+  type RoomDeparture,
+  ownerAfter,
+  type RoomPatch,
+  type StoredRoom,
+  type StoreRooms
+} from "../ports/StoreRooms.js"
 import type { MemorySharing } from "./MemorySharing.js"
 import { type MemoryState, newMember, nextOf, type RoomConversation } from "./MemoryState.js"
 
@@ -21,7 +27,7 @@ export const make = (state: MemoryState, sharing?: MemorySharing): StoreRooms =>
     return created
   }
 
-  const change = (id: ConversationId, changes: RoomChanges, by: string | undefined): boolean => {
+  const change = (id: ConversationId, changes: RoomPatch, by: string | undefined): boolean => {
     const { isLocked, owner, slowMillis, topic } = changes
     const conversation = state.room(id)
     if (conversation === undefined || (owner !== undefined && !conversation.members.has(owner))) return false
@@ -46,7 +52,7 @@ export const make = (state: MemoryState, sharing?: MemorySharing): StoreRooms =>
     return nextOf(conversation) - 1
   }
 
-  const leave = (id: ConversationId, account: AccountId, by: string | undefined): Departure | undefined => {
+  const leave = (id: ConversationId, account: AccountId, by: string | undefined): RoomDeparture | undefined => {
     const conversation = state.room(id)
     if (conversation?.members.has(account) !== true) return undefined
     const departure = remove(state, conversation, account)
@@ -91,7 +97,7 @@ export const make = (state: MemoryState, sharing?: MemorySharing): StoreRooms =>
 }
 
 /** Ends a membership, and passes the room on. */
-const remove = (state: MemoryState, { id, members, room }: RoomConversation, account: AccountId): Departure => {
+const remove = (state: MemoryState, { id, members, room }: RoomConversation, account: AccountId): RoomDeparture => {
   members.delete(account)
   room.owner = ownerAfter(room.owner, account, members.keys())
   for (const { cursors } of state.accounts.get(account)?.devices.values() ?? []) cursors.delete(id)

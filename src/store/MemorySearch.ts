@@ -3,7 +3,7 @@ import type { FoundLine, SearchRequest, SearchStep, StoreSearch } from "../ports
 import * as Wire from "../protocol/Wire.js"
 import * as Words from "../protocol/Words.js"
 import { firstFor, shown } from "./MemoryLines.js"
-import type { Conversation, MemoryLine, MemoryState } from "./MemoryState.js"
+import type { MemoryConversation, MemoryLine, MemoryState } from "./MemoryState.js"
 
 /**
  * The most lines that one step passes, and the most bytes of text that it reads: it runs in the server's own thread.
@@ -36,7 +36,7 @@ const search = (state: MemoryState, { from, limit, phrases, reader, within }: Se
 const linesBetween = (
   state: MemoryState,
   { after, before, reader, within }: Pick<SearchRequest, "reader" | "within"> & { after: number; before: number }
-): ReadonlyArray<{ readonly conversation: Conversation; readonly line: MemoryLine }> => {
+): ReadonlyArray<{ readonly conversation: MemoryConversation; readonly line: MemoryLine }> => {
   const conversations =
     within === undefined
       ? reader === "guest"

@@ -7,7 +7,7 @@ import {
   type StoreChange,
   type StoreSharing
 } from "../ports/StoreSharing.js"
-import type { ReturnedLines, Undelivered } from "../ports/StoreUpkeep.js"
+import type { UndeliveredRange, Undelivered } from "../ports/StoreUpkeep.js"
 import * as ChangeText from "./ChangeText.js"
 import type { MemoryState } from "./MemoryState.js"
 
@@ -85,7 +85,7 @@ export class MemorySharing implements StoreSharing {
 
   addReturns(undelivered: ReadonlyArray<Undelivered>) {
     const returns = undelivered.map(
-      ({ account, conversation, count, first, last, reason, recipient }): ReturnedLines => ({
+      ({ account, conversation, count, first, last, reason, recipient }): UndeliveredRange => ({
         conversation,
         reason,
         recipient,

@@ -24,7 +24,7 @@ export interface MemoryLine {
   once: { readonly device: string; readonly label: string } | undefined
 }
 
-export interface Member {
+export interface MemoryMember {
   /** The first line that the account may read; in a room, the first after its join. */
   readonly since: number
   read: number
@@ -35,7 +35,7 @@ export interface Member {
   waitingBytes: number
 }
 
-export interface Conversation {
+export interface MemoryConversation {
   readonly id: ConversationId
   readonly key: ConversationKey
   readonly lines: Array<MemoryLine>
@@ -47,11 +47,11 @@ export interface Conversation {
   /** The name of the guest, in wire form, once none of its lines is kept. */
   guest?: string
   /** Of a room, in the order in which they joined. */
-  readonly members: Map<AccountId, Member>
-  readonly room: Room | undefined
+  readonly members: Map<AccountId, MemoryMember>
+  readonly room: MemoryRoom | undefined
 }
 
-export interface Room extends Pick<StoredRoom, "name" | "likeness"> {
+export interface MemoryRoom extends Pick<StoredRoom, "name" | "likeness"> {
   topic: string
   topicBy: string
   owner: AccountId | undefined
@@ -60,8 +60,8 @@ export interface Room extends Pick<StoredRoom, "name" | "likeness"> {
   readonly invited: Set<AccountId>
 }
 
-export interface RoomConversation extends Conversation {
-  readonly room: Room
+export interface RoomConversation extends MemoryConversation {
+  readonly room: MemoryRoom
 }
 
 /** The sizes of the lines that no device of an account was given, in all, and of those that guests sent. */
@@ -70,7 +70,7 @@ interface Unread {
   guests: number
 }
 
-export interface Device {
+export interface MemoryDevice {
   token: string | undefined
   seen: number
   /** Running time when it was seen. */
@@ -80,14 +80,14 @@ export interface Device {
   readonly cursors: Map<ConversationId, number>
 }
 
-export interface Account {
+export interface MemoryAccount {
   readonly id: AccountId
   readonly name: string
   readonly likeness: string
   readonly created: number
   credential: string | undefined
   state: "active" | "removed" | "freed"
-  readonly devices: Map<string, Device>
+  readonly devices: Map<string, MemoryDevice>
 }
 
 export interface KeptReturn extends PendingReturn {
@@ -95,8 +95,8 @@ export interface KeptReturn extends PendingReturn {
 }
 
 export class MemoryState {
-  readonly accounts = new Map<AccountId, Account>()
-  readonly conversations = new Map<ConversationId, Conversation>()
+  readonly accounts = new Map<AccountId, MemoryAccount>()
+  readonly conversations = new Map<ConversationId, MemoryConversation>()
   readonly keys = new Map<string, ConversationId>()
   /** Lines by account, device, label and conversation. */
   readonly labels = new Map<string, MemoryLine>()
@@ -117,20 +117,20 @@ export class MemoryState {
   /** The `id` of the line that was added last. */
   lastLine = 0
 
-  active(id: AccountId): Account | undefined {
+  active(id: AccountId): MemoryAccount | undefined {
     const account = this.accounts.get(id)
     return account?.state === "active" ? account : undefined
   }
 
-  addAccount(account: Omit<Account, "id">, id = (this.lastAccount + 1) as AccountId): Account {
+  addAccount(account: Omit<MemoryAccount, "id">, id = (this.lastAccount + 1) as AccountId): MemoryAccount {
     const added = { ...account, id }
     this.lastAccount = Math.max(this.lastAccount, id)
     this.accounts.set(id, added)
     return added
   }
 
-  addConversation(key: DirectKey, id = (this.lastConversation + 1) as ConversationId): Conversation {
-    const members = new Map<AccountId, Member>()
+  addConversation(key: DirectKey, id = (this.lastConversation + 1) as ConversationId): MemoryConversation {
+    const members = new Map<AccountId, MemoryMember>()
     const first = key.kind === "guest" ? this.ended + 1 : 1
     const conversation = { id, key, lines: [], first, at: 0, bytes: 0, members, room: undefined }
     this.keep(conversation)
@@ -138,7 +138,7 @@ export class MemoryState {
     return conversation
   }
 
-  addRoom(room: Room, id = (this.lastConversation + 1) as ConversationId): RoomConversation {
+  addRoom(room: MemoryRoom, id = (this.lastConversation + 1) as ConversationId): RoomConversation {
     const key = StoreLines.ofRoom(id)
     const conversation = { id, key, lines: [], first: this.ended + 1, at: 0, bytes: 0, members: new Map(), room }
     this.keep(conversation)
@@ -146,7 +146,7 @@ export class MemoryState {
     return conversation
   }
 
-  private keep(conversation: Conversation) {
+  private keep(conversation: MemoryConversation) {
     const { id, key } = conversation
     this.lastConversation = Math.max(this.lastConversation, id)
     this.conversations.set(id, conversation)
@@ -168,25 +168,25 @@ export class MemoryState {
   }
 
   /** The conversation of a key, if it has begun. */
-  known(key: ConversationKey): Conversation | undefined {
+  known(key: ConversationKey): MemoryConversation | undefined {
     const id = this.keys.get(StoreLines.keyText(key))
     return id === undefined ? undefined : this.conversations.get(id)
   }
 
   /** Begins a direct conversation, with its members. */
-  begin(key: DirectKey): Conversation {
+  begin(key: DirectKey): MemoryConversation {
     const conversation = this.addConversation(key)
     for (const account of accountsOf(key)) conversation.members.set(account, newMember(conversation.first))
     return conversation
   }
 
   /** Whether a conversation is with a guest, and all of its lines are gone. */
-  isEmpty({ key, lines }: Conversation): boolean {
+  isEmpty({ key, lines }: MemoryConversation): boolean {
     return key.kind === "guest" && lines.length === 0
   }
 
   /** Whether no device of the account has to learn that lines are gone. */
-  hasBeenGiven({ first, id, key, members }: Conversation): boolean {
+  hasBeenGiven({ first, id, key, members }: MemoryConversation): boolean {
     if (key.kind !== "guest") return false
     const since = members.get(key.account)?.since ?? 1
     const devices = this.accounts.get(key.account)?.devices.values() ?? []
@@ -194,7 +194,7 @@ export class MemoryState {
   }
 
   /** Ends a conversation with a guest that is empty, or a room that has no members. */
-  end(conversation: Conversation) {
+  end(conversation: MemoryConversation) {
     const { bytes, id, key, lines, room } = conversation
     this.ended = Math.max(this.ended, nextOf(conversation) - 1)
     this.conversations.delete(id)
@@ -208,7 +208,7 @@ export class MemoryState {
   }
 
   /** Adds a line to the end of a conversation. */
-  addLine(conversation: Conversation, added: Omit<MemoryLine, "id" | "size">) {
+  addLine(conversation: MemoryConversation, added: Omit<MemoryLine, "id" | "size">) {
     const line = { ...added, id: ++this.lastLine, size: StoreLines.sizeOf(added.text.length, added) }
     conversation.lines.push(line)
     conversation.at = line.at
@@ -223,7 +223,7 @@ export class MemoryState {
   }
 
   /** A device of the account was given everything up to a line. Returns how many lines no device was given before. */
-  give(conversation: Conversation, account: AccountId, seq: number) {
+  give(conversation: MemoryConversation, account: AccountId, seq: number) {
     const member = conversation.members.get(account)
     if (member === undefined || seq <= member.given) return
     const waiting = member.waiting
@@ -238,7 +238,7 @@ export class MemoryState {
   }
 
   /** Removes the first line of a conversation. Returns its author's return, if no device was given it. */
-  removeFirst(conversation: Conversation): Undelivered | undefined {
+  removeFirst(conversation: MemoryConversation): Undelivered | undefined {
     const line = conversation.lines.shift()
     if (line === undefined) return undefined
     conversation.first += 1
@@ -257,7 +257,7 @@ export class MemoryState {
   }
 
   undelivered(
-    { id, key }: Conversation,
+    { id, key }: MemoryConversation,
     { account, seq }: MemoryLine,
     recipient: AccountId,
     reason: Undelivered["reason"]
@@ -305,7 +305,7 @@ export class MemoryState {
     return this.bytes + this.guests * StoreLines.guestConversationOverhead - keepBytes
   }
 
-  private addWaiting({ key, members }: Conversation, account: AccountId, lines: number, bytes: number) {
+  private addWaiting({ key, members }: MemoryConversation, account: AccountId, lines: number, bytes: number) {
     const member = members.get(account)
     if (member === undefined) return
     member.waiting += lines
@@ -316,7 +316,7 @@ export class MemoryState {
     this.unreadOf.set(account, unread)
   }
 
-  forget(account: Account, device: string): boolean {
+  forget(account: MemoryAccount, device: string): boolean {
     for (const [key, line] of this.labels) {
       if (line.account !== account.id || line.once?.device !== device) continue
       this.labels.delete(key)
@@ -326,12 +326,13 @@ export class MemoryState {
   }
 }
 
-export const newMember = (since: number): Member => ({ since, read: 0, given: 0, waiting: 0, waitingBytes: 0 })
+export const newMember = (since: number): MemoryMember => ({ since, read: 0, given: 0, waiting: 0, waitingBytes: 0 })
 
-export const isRoom = (conversation: Conversation): conversation is RoomConversation => conversation.room !== undefined
+export const isRoom = (conversation: MemoryConversation): conversation is RoomConversation =>
+  conversation.room !== undefined
 
 /** The number of the next line. */
-export const nextOf = ({ first, lines }: Pick<Conversation, "first" | "lines">): number => first + lines.length
+export const nextOf = ({ first, lines }: Pick<MemoryConversation, "first" | "lines">): number => first + lines.length
 
 /** The accounts that a key names, each once. */
 export const accountsOf = (key: DirectKey): ReadonlyArray<AccountId> =>
@@ -345,5 +346,5 @@ export const isOwed = (key: ConversationKey, author: AccountId | undefined, memb
 export const recipientOf = (key: DirectKey, author: AccountId | undefined): AccountId =>
   key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
 
-export const labelKey = ({ id }: Conversation, { account, once }: Pick<MemoryLine, "account" | "once">): string =>
+export const labelKey = ({ id }: MemoryConversation, { account, once }: Pick<MemoryLine, "account" | "once">): string =>
   `${account} ${id} ${once?.device} ${once?.label}`

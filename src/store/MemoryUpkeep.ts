@@ -15,7 +15,7 @@ import type { MemorySharing } from "./MemorySharing.js"
 import { LargestFirst } from "./LargestFirst.js"
 import * as MemoryAccounts from "./MemoryAccounts.js"
 import * as MemoryExport from "./MemoryExport.js"
-import { type Conversation, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
+import { type MemoryConversation, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
 
 /** Retention, statistics and exports of the store in memory. */
 export const make = (
@@ -31,12 +31,12 @@ export const make = (
     const done = { removed: 0, undelivered: [] as Array<Undelivered> }
     const isDone = () => done.removed >= retainedLines
     // Above `keepBytes`, a conversation ends whether or not a device has learned that its lines are gone.
-    const endIfEmpty = (conversation: Conversation) => {
+    const endIfEmpty = (conversation: MemoryConversation) => {
       if (!state.isEmpty(conversation)) return
       if (state.excess(limits().keepBytes) > 0 || state.hasBeenGiven(conversation)) state.end(conversation)
     }
     for (const conversation of state.conversations.values()) endIfEmpty(conversation)
-    const remove = (conversation: Conversation) => {
+    const remove = (conversation: MemoryConversation) => {
       const returned = state.removeFirst(conversation)
       if (returned !== undefined) done.undelivered.push(returned)
       done.removed += 1
@@ -44,8 +44,9 @@ export const make = (
     }
     const { keep, keepBytes, keepLines } = limits()
     const oldest = time.now() - Duration.toMillis(keep)
-    const isRemovable = ({ first, id, lines }: Conversation) => lines.length > 0 && first <= (held.get(id) ?? Infinity)
-    const isOutdated = ({ lines }: Conversation) => lines.length > keepLines || (lines[0]?.ran ?? oldest) < oldest
+    const isRemovable = ({ first, id, lines }: MemoryConversation) =>
+      lines.length > 0 && first <= (held.get(id) ?? Infinity)
+    const isOutdated = ({ lines }: MemoryConversation) => lines.length > keepLines || (lines[0]?.ran ?? oldest) < oldest
     for (const conversation of state.conversations.values()) {
       while (!isDone() && isRemovable(conversation) && isOutdated(conversation)) remove(conversation)
     }
@@ -110,7 +111,7 @@ export const make = (
 }
 
 /** Whether the first line is one that no device of its recipient was given. */
-const isUnread = ({ key, lines, members }: Conversation): boolean =>
+const isUnread = ({ key, lines, members }: MemoryConversation): boolean =>
   key.kind !== "room" &&
   [...members].some(([account, { given }]) => (lines[0]?.seq ?? 0) > given && isOwed(key, lines[0]?.account, account))
 

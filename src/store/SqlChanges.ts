@@ -1,5 +1,5 @@
 import { changesPage, keptChanges, returnsInChange, type ChangesPage, type StoreChange } from "../ports/StoreSharing.js"
-import type { ReturnedLines } from "../ports/StoreUpkeep.js"
+import type { UndeliveredRange } from "../ports/StoreUpkeep.js"
 import * as ChangeText from "./ChangeText.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 import type { SqlState } from "./SqlState.js"
@@ -19,7 +19,7 @@ export function* add(state: SqlState, change: StoreChange): Sql<void> {
 }
 
 /** Adds returned lines to the log, in the transaction that removes them. */
-export function* addReturns(state: SqlState, returns: ReadonlyArray<ReturnedLines>): Sql<void> {
+export function* addReturns(state: SqlState, returns: ReadonlyArray<UndeliveredRange>): Sql<void> {
   for (let from = 0; from < returns.length; from += returnsInChange) {
     yield* add(state, { _tag: "LinesReturned", returns: returns.slice(from, from + returnsInChange) })
   }

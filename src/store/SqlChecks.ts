@@ -203,7 +203,7 @@ function* oneByOne(
   id: ConversationId,
   from: number,
   end: number,
-  gaps: ReadonlyArray<SqlGaps.Gap>
+  gaps: ReadonlyArray<SqlGaps.NumberGap>
 ): Sql<ReadonlyArray<LineRow | number>> {
   const found: Array<LineRow | number> = []
   for (let seq = from; seq < end; seq++) {

@@ -6,7 +6,7 @@ import { row, rows, run, type Sql } from "./SqlQuery.js"
  * Numbers that are missing in conversations, because an export has left out damaged lines. The store knows which they
  * are: any other that is missing is a fault.
  */
-export interface Gap {
+export interface NumberGap {
   readonly conversation: ConversationId
   readonly first: number
   readonly last: number
@@ -57,7 +57,7 @@ export const expect = (conversation: ConversationId, last: number): Sql<void> =>
 
 /** Gives gaps at the ends of conversations their beginnings. */
 function* rememberEnds(): Sql<void> {
-  const ends = yield* rows<Gap & { readonly before: number | null; readonly kept: number }>(
+  const ends = yield* rows<NumberGap & { readonly before: number | null; readonly kept: number }>(
     `select g.conversation, g.first, g.last, c.first as kept,
             (select max(l.seq) from line l where l.conversation = g.conversation) as before
      from gap g join conversation c on c.id = g.conversation where g.first = 0`
@@ -79,7 +79,7 @@ function* rememberEnds(): Sql<void> {
  */
 export function* remember(announced: number): Sql<void> {
   yield* rememberEnds()
-  const gaps = yield* rows<Gap>(
+  const gaps = yield* rows<NumberGap>(
     `select conversation, before + 1 as first, seq - 1 as last from (
        select l.conversation, l.seq, lag(l.seq, 1, c.first - 1) over (partition by l.conversation order by l.seq) as before
        from line l join conversation c on c.id = l.conversation
@@ -93,11 +93,11 @@ export function* remember(announced: number): Sql<void> {
 }
 
 /** The gaps of a conversation. */
-export const of = (conversation: ConversationId): Sql<ReadonlyArray<Gap>> =>
-  rows<Gap>("select conversation, first, last from gap where conversation = ? order by first", conversation)
+export const of = (conversation: ConversationId): Sql<ReadonlyArray<NumberGap>> =>
+  rows<NumberGap>("select conversation, first, last from gap where conversation = ? order by first", conversation)
 
 /** Whether a number is in one of these gaps. */
-export const has = (gaps: ReadonlyArray<Gap>, seq: number): boolean =>
+export const has = (gaps: ReadonlyArray<NumberGap>, seq: number): boolean =>
   gaps.some(({ first, last }) => first <= seq && seq <= last)
 
 /** The conversation has been removed. */

@@ -3,7 +3,7 @@ import type {
   ConversationId,
   ConversationSummary,
   LineRange,
-  Page,
+  StoredPage,
   PageRequest,
   StoredLine,
   Waiting
@@ -22,7 +22,7 @@ export interface StoredLineBytes extends Omit<StoredLine, "text"> {
   readonly body: Uint8Array
 }
 
-export interface PageBytes extends Omit<Page, "lines"> {
+export interface PageBytes extends Omit<StoredPage, "lines"> {
   readonly lines: ReadonlyArray<StoredLineBytes>
 }
 

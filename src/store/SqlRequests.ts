@@ -1,6 +1,6 @@
 import type { AccountId, OpenDeviceOptions } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey, Cursor, PageRequest } from "../ports/StoreLines.js"
-import type { RoomChanges } from "../ports/StoreRooms.js"
+import type { RoomPatch } from "../ports/StoreRooms.js"
 import type { SearchRequest } from "../ports/StoreSearch.js"
 import type { StoreRecord, ToldReturn } from "../ports/StoreUpkeep.js"
 import * as SqlAccounts from "./SqlAccounts.js"
@@ -86,7 +86,7 @@ export const requests = {
   createRoom: writes((state, _, room: { name: string; likeness: string; owner: AccountId | undefined }) =>
     SqlRooms.create(state, room)
   ),
-  changeRoom: writes((state, _, room: ConversationId, changes: RoomChanges, by?: string) =>
+  changeRoom: writes((state, _, room: ConversationId, changes: RoomPatch, by?: string) =>
     SqlRooms.change(state, room, changes, by)
   ),
   joinRoom: writes((state, _, room: ConversationId, account: AccountId) => SqlRooms.join(state, room, account)),

@@ -1,5 +1,5 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
-import type { PendingReturn, ReturnedLines, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
+import type { PendingReturn, UndeliveredRange, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
 import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
@@ -39,7 +39,7 @@ export function* keepReturns(
   const active = yield* state.activeAccounts()
   const toGuests: Array<Undelivered> = []
   const senders = new Set<AccountId>()
-  const all: Array<ReturnedLines> = []
+  const all: Array<UndeliveredRange> = []
   for (const { author, count, head, last, recipient, seq } of pieces.values()) {
     const name = (yield* row<{ name: string }>("select name from account where id = ?", recipient))?.name ?? ""
     const sender = author === 0 ? undefined : (author as AccountId)

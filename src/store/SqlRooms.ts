@@ -1,7 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import { type ConversationId, ofRoom } from "../ports/StoreLines.js"
 import type { StoreFault } from "../ports/StoreUpkeep.js"
-import type { Departure, RoomChanges, StoredRoom } from "../ports/StoreRooms.js"
+import type { RoomDeparture, RoomPatch, StoredRoom } from "../ports/StoreRooms.js"
 import * as Wire from "../protocol/Wire.js"
 import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql, type SqlValue } from "./SqlQuery.js"
@@ -96,12 +96,7 @@ export function* create(
 }
 
 /** `StoreRooms.change`. */
-export function* change(
-  state: SqlState,
-  id: ConversationId,
-  changes: RoomChanges,
-  by: string | undefined
-): Sql<boolean> {
+export function* change(state: SqlState, id: ConversationId, changes: RoomPatch, by: string | undefined): Sql<boolean> {
   const head = yield* state.room(id)
   if (head === undefined) return false
   const { isLocked, owner, slowMillis, topic } = changes
@@ -147,7 +142,7 @@ export function* leave(
   id: ConversationId,
   account: AccountId,
   by: string | undefined
-): Sql<Departure | undefined> {
+): Sql<RoomDeparture | undefined> {
   const head = yield* state.room(id)
   if (head === undefined || (yield* state.member(head, account)) === undefined) return undefined
   const departure = yield* removeMember(state, head, account)
@@ -156,7 +151,7 @@ export function* leave(
 }
 
 /** Ends a membership, and passes the room on. */
-export function* removeMember(state: SqlState, { id, members }: Head, account: AccountId): Sql<Departure> {
+export function* removeMember(state: SqlState, { id, members }: Head, account: AccountId): Sql<RoomDeparture> {
   members.delete(account)
   yield* run("delete from member where conversation = ? and account = ?", id, account)
   for (const device of (yield* state.devicesOf(account)).keys()) {

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, lstatSync, openSync, read, renameSync } from "node:fs"
 import { type FileHandle, open, rm } from "node:fs/promises"
 import { promisify } from "node:util"
-import { describe, load, type SqliteConnection } from "./SqliteDriver.js"
+import { describeError, loadDriver, type SqliteConnection } from "./SqliteDriver.js"
 import * as SqliteFile from "./SqliteFile.js"
 
 /** Bytes that are copied at a time. */
@@ -46,7 +46,7 @@ export class SqliteBackup {
     this.isRunning = true
     try {
       const copy = await this.create(file, partial).catch((error: unknown) => {
-        throw new Error(`${file} cannot be created: ${describe(error)}`, { cause: error })
+        throw new Error(`${file} cannot be created: ${describeError(error)}`, { cause: error })
       })
       try {
         // Flushed here, off the thread: the flush in `complete` then has little to do.
@@ -60,7 +60,7 @@ export class SqliteBackup {
         SqliteFile.flushFolder(file)
       } catch (error) {
         await remove(partial)
-        throw new Error(`the backup failed: ${describe(error)}`, { cause: error })
+        throw new Error(`the backup failed: ${describeError(error)}`, { cause: error })
       }
     } finally {
       this.isRunning = false
@@ -130,7 +130,7 @@ export class SqliteBackup {
 
   /** Gives the copy no log id, so that it gets a new one when it is opened, and flushes it. */
   private complete(file: string) {
-    const connection = load(this.base)?.(file)
+    const connection = loadDriver(this.base)?.(file)
     connection?.exec("update meta set log = '', clean = 1")
     connection?.close()
     const descriptor = openSync(file, "r")

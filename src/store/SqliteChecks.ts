@@ -1,4 +1,4 @@
-import { describe, pragma, type SqliteConnection } from "./SqliteDriver.js"
+import { describeError, pragma, type SqliteConnection } from "./SqliteDriver.js"
 import { migrations } from "./SqlSchema.js"
 
 /** Checks of a file with a store, from the quickest to the most thorough. */
@@ -41,7 +41,7 @@ export const edges = (connection: SqliteConnection): string | undefined => {
     }
     return undefined
   } catch (error) {
-    return describe(error)
+    return describeError(error)
   }
 }
 
@@ -51,7 +51,7 @@ export const structure = (connection: SqliteConnection): string | undefined => {
     const result = pragma(connection, "quick_check(1)")
     return result === "ok" ? undefined : String(result)
   } catch (error) {
-    return describe(error)
+    return describeError(error)
   }
 }
 
@@ -71,7 +71,7 @@ export const all = (connection: SqliteConnection): ReadonlyArray<string> => {
       )
     }
   } catch (error) {
-    if (faults.length === 0) faults.push(describe(error))
+    if (faults.length === 0) faults.push(describeError(error))
   }
   return faults
 }

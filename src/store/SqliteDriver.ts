@@ -27,7 +27,7 @@ export const packageName = "@photostructure/sqlite"
  * @param base the path of the running file: the package is looked for from there
  * @returns undefined if neither is there
  */
-export const load = (base: string): ((path: string) => SqliteConnection) | undefined => {
+export const loadDriver = (base: string): ((path: string) => SqliteConnection) | undefined => {
   const module = builtIn() ?? installed(base)
   return module === undefined ? undefined : (path) => new module.DatabaseSync(path)
 }
@@ -65,7 +65,7 @@ const texts: ReadonlyArray<readonly [text: string, code: number]> = [
 ]
 
 /** The primary result code of an error, 0 for another one. */
-export const codeOf = (error: unknown): number => {
+export const resultCodeOf = (error: unknown): number => {
   if (!(error instanceof Error)) return 0
   if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff // the rest is the extended code
   // The package's `all` leaves the code out if a query fails after its first row.
@@ -75,4 +75,4 @@ export const codeOf = (error: unknown): number => {
 export const pragma = (connection: SqliteConnection, name: string) =>
   Object.values(connection.prepare(`pragma ${name}`).all()[0] ?? {})[0]
 
-export const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export const describeError = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -13,7 +13,14 @@ import {
 } from "./SqlQuery.js"
 import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
 import * as SqliteChecks from "./SqliteChecks.js"
-import { codeOf, describe, pragma, resultCode, type SqliteConnection, type SqliteStatement } from "./SqliteDriver.js"
+import {
+  resultCodeOf,
+  describeError,
+  pragma,
+  resultCode,
+  type SqliteConnection,
+  type SqliteStatement
+} from "./SqliteDriver.js"
 import { SqliteBackup } from "./SqliteBackup.js"
 import * as SqliteFile from "./SqliteFile.js"
 import { SqliteReserve } from "./SqliteReserve.js"
@@ -257,8 +264,8 @@ export class SqliteEngine {
   /** Draws the consequences of an error. */
   private failed(error: unknown): EngineFailure {
     if (error instanceof EngineFailure) return error
-    const description = describe(error)
-    switch (codeOf(error)) {
+    const description = describeError(error)
+    switch (resultCodeOf(error)) {
       case resultCode.full:
         this.state = "full"
         this.retryAt = performance.now() + retryMillis
@@ -325,7 +332,7 @@ export class SqliteEngine {
     try {
       await this.backups.write(file)
     } catch (error) {
-      throw new EngineFailure("unavailable", describe(error))
+      throw new EngineFailure("unavailable", describeError(error))
     }
   }
 

@@ -14,7 +14,15 @@ import { dirname, resolve } from "node:path"
 import type { StoreObstacle } from "../ports/StoreError.js"
 import * as FileMode from "./FileMode.js"
 import * as SqliteChecks from "./SqliteChecks.js"
-import { codeOf, describe, load, packageName, pragma, resultCode, type SqliteConnection } from "./SqliteDriver.js"
+import {
+  resultCodeOf,
+  describeError,
+  loadDriver,
+  packageName,
+  pragma,
+  resultCode,
+  type SqliteConnection
+} from "./SqliteDriver.js"
 import { migrations } from "./SqlSchema.js"
 
 /** A store that cannot be opened. Not yet a `StoreOpenError`: the thread of a store starts faster without Effect. */
@@ -64,7 +72,7 @@ export const resolved = (path: string): string => {
  * @param base see `SqliteDriver.load`
  */
 export const open = (path: string, base: string): OpenedFile => {
-  const connect = load(base)
+  const connect = loadDriver(base)
   if (connect === undefined) {
     throw new Obstacle(
       "no-driver",
@@ -247,13 +255,13 @@ export const flushFolder = (path: string) => {
 
 const asObstacle = (path: string, error: unknown): Obstacle => {
   if (error instanceof Obstacle) return error
-  switch (codeOf(error)) {
+  switch (resultCodeOf(error)) {
     case resultCode.busy:
       return new Obstacle("in-use", `another process uses ${path}`)
     case resultCode.corrupt:
     case resultCode.notADatabase:
-      return new Obstacle("not-a-store", `${path} is damaged: ${describe(error)}`)
+      return new Obstacle("not-a-store", `${path} is damaged: ${describeError(error)}`)
     default:
-      return new Obstacle("not-accessible", `${path} cannot be opened: ${describe(error)}`)
+      return new Obstacle("not-accessible", `${path} cannot be opened: ${describeError(error)}`)
   }
 }

@@ -59,7 +59,7 @@ const serve = (engine: SqliteEngine, request: ThreadRequest) => {
     const { id } = request
     return void engine.backup(request.file).then(
       () => reply({ is: "backup", id, failure: undefined }),
-      (error: unknown) => reply({ is: "backup", id, failure: SqliteDriver.describe(error) })
+      (error: unknown) => reply({ is: "backup", id, failure: SqliteDriver.describeError(error) })
     )
   }
   try {
@@ -74,7 +74,7 @@ const serve = (engine: SqliteEngine, request: ThreadRequest) => {
 }
 
 const failed = (engine: SqliteEngine, error: unknown, isAppend: boolean): FromThread => {
-  const description = SqliteDriver.describe(error)
+  const description = SqliteDriver.describeError(error)
   if (!(error instanceof EngineFailure))
     return { is: "failed", reason: "unavailable", description, state: engine.state }
   const { reason, uncertain } = error
@@ -114,4 +114,4 @@ port.on("message", (message: ToThread) => {
 })
 
 // The driver takes some milliseconds to load, in which the main thread may still be reading its settings.
-SqliteDriver.load(__filename)
+SqliteDriver.loadDriver(__filename)

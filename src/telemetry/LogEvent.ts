@@ -11,13 +11,13 @@ import * as LogLevel from "effect/LogLevel"
 import type * as LogSpan from "effect/LogSpan"
 
 /** What an event is about, in the order in which it is written. */
-export type Facts = Readonly<Record<string, unknown>>
+export type LogFacts = Readonly<Record<string, unknown>>
 
 /** An event for the log. Its facts are collected only if the event is written. */
 export interface LogEvent {
   readonly level: LogLevel.LogLevel
   readonly message: string
-  readonly facts: () => Facts
+  readonly facts: () => LogFacts
   /** On the wall clock. */
   readonly at: number
 }
@@ -101,7 +101,7 @@ class WrittenEvent implements Logger.Logger.Options<ReadonlyArray<string>> {
     readonly context: FiberRefs.FiberRefs,
     readonly spans: List.List<LogSpan.LogSpan>,
     readonly ofFiber: HashMap.HashMap<string, unknown>,
-    readonly facts: Facts,
+    readonly facts: LogFacts,
     at: number
   ) {
     this.date = new Date(at)
@@ -116,7 +116,7 @@ class WrittenEvent implements Logger.Logger.Options<ReadonlyArray<string>> {
  * The annotations of an event that a logger gets. Of an event of `log` they are read from where they are, without the
  * map that Effect's own loggers get: making and reading that takes 4 to 7 KB (benchmarks: churn, churn over TLS).
  */
-export const annotationsOf = (event: Logger.Logger.Options<unknown>): Facts => {
+export const annotationsOf = (event: Logger.Logger.Options<unknown>): LogFacts => {
   if (!(event instanceof WrittenEvent)) return Object.fromEntries(event.annotations)
   return HashMap.isEmpty(event.ofFiber) ? event.facts : { ...Object.fromEntries(event.ofFiber), ...event.facts }
 }

@@ -1,4 +1,4 @@
-import * as RoomCommands from "./RoomCommands.js"
+import * as RoomInput from "./RoomInput.js"
 import { commandNames, extents } from "./TypedLine.js"
 
 /** What Tab offers for a line: one choice after another, then the text as typed. */
@@ -86,8 +86,8 @@ export const find = (
 const roomArgument = (before: string) => {
   const [, name = "", rest, typed = ""] = /^(\/\S+)\s+((?:\S+\s+)?)(\S*)$/u.exec(before) ?? []
   if (rest === undefined) return undefined
-  if (RoomCommands.takesConversation(name)) return rest === "" ? ({ of: "conversations", typed } as const) : undefined
-  const of = RoomCommands.takes(name)
+  if (RoomInput.takesConversation(name)) return rest === "" ? ({ of: "conversations", typed } as const) : undefined
+  const of = RoomInput.takes(name)
   if (of === undefined) return undefined
   return { of: rest === "" && (typed.startsWith("#") || of === "rooms") ? "rooms" : "names", typed } as const
 }

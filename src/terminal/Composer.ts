@@ -3,7 +3,7 @@ import type { Receipt } from "../client/Received.js"
 import * as RoomReports from "../client/RoomReports.js"
 import * as ComposerView from "./ComposerView.js"
 import type { ConversationReader } from "./ConversationReader.js"
-import type { Conversations } from "./Conversations.js"
+import type { NumberedConversations } from "./NumberedConversations.js"
 import type { CurrentRecipients } from "./CurrentRecipients.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { Marks } from "./Display.js"
@@ -17,7 +17,7 @@ import type { People } from "./People.js"
 import type { Entered, Paste, Prompt } from "./Prompt.js"
 import type { RequestQueue } from "./RequestQueue.js"
 import * as RoomLines from "./RoomLines.js"
-import { Receipts } from "./Receipts.js"
+import { StoredMessages } from "./StoredMessages.js"
 import { whoLabel } from "./ServerLines.js"
 import type { Transcript } from "./Transcript.js"
 import * as TypedLine from "./TypedLine.js"
@@ -28,7 +28,7 @@ export interface ComposerOptions {
   readonly prompt: Prompt
   readonly transcript: Transcript
   readonly log: ConversationLog
-  readonly conversations: Conversations
+  readonly conversations: NumberedConversations
   readonly recipients: CurrentRecipients
   readonly reader: ConversationReader
   readonly navigation: Navigation
@@ -57,7 +57,7 @@ export class Composer {
   /** Whether users who join and leave are shown. */
   showsJoins = true
   readonly newPassword: NewPassword
-  private readonly receipts = new Receipts((settled, isReceived) => {
+  private readonly receipts = new StoredMessages((settled, isReceived) => {
     const { marks, transcript } = this.options
     transcript.print(Format.settled(this.shown(settled), marks, isReceived))
   })

@@ -1,11 +1,11 @@
 import * as PastReports from "../client/PastReports.js"
 import type { Gap, Received } from "../client/Received.js"
 import * as RoomReports from "../client/RoomReports.js"
-import type { Conversations, LineKind, LinePlace } from "./Conversations.js"
+import type { NumberedConversations, LineKind, LinePlace } from "./NumberedConversations.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import { PagePrinter } from "./PagePrinter.js"
-import { type Page, type PageReason, Pages } from "./Pages.js"
+import { type PastPage, type PageReason, Pages } from "./Pages.js"
 import type { People } from "./People.js"
 import type { RequestQueue } from "./RequestQueue.js"
 import { readLabel } from "./RoomLines.js"
@@ -15,7 +15,7 @@ export interface ConversationReaderOptions {
   readonly marks: Marks
   readonly people: People
   readonly transcript: Transcript
-  readonly conversations: Conversations
+  readonly conversations: NumberedConversations
   /** The names that the next line goes to: their conversations are in sight. */
   readonly current: () => ReadonlyArray<string>
   readonly requests: RequestQueue
@@ -288,7 +288,7 @@ export class ConversationReader {
     if (count < maxListed) for (const room of gone) onGone(room)
   }
 
-  private showPage(page: Page) {
+  private showPage(page: PastPage) {
     const { conversations } = this.options
     const { lines, of: name, reason } = page
     // The user has gone on.

@@ -12,7 +12,7 @@ import type { Notification } from "./Notifier.js"
 export const oscNumbers = ["9", "777"] as const
 
 /** How a terminal is reached. */
-export interface Route {
+export interface TerminalRoute {
   readonly command: (typeof oscNumbers)[number]
   /** The multiplexer in which this program runs, and which passes on only what is wrapped for it. */
   readonly within?: "tmux" | "screen" | undefined
@@ -20,7 +20,7 @@ export interface Route {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-const within = (environment: Environment): Route["within"] => {
+const within = (environment: Environment): TerminalRoute["within"] => {
   const has = (name: string) => (environment[name] ?? "") !== ""
   return has("TMUX") ? "tmux" : has("STY") ? "screen" : undefined
 }
@@ -30,13 +30,16 @@ const within = (environment: Environment): Route["within"] => {
  *
  * @param command `auto` for the one that the terminal understands
  */
-export const route = (command: Route["command"] | "auto", environment: Environment): Route | undefined => {
+export const route = (
+  command: TerminalRoute["command"] | "auto",
+  environment: Environment
+): TerminalRoute | undefined => {
   const found = command === "auto" ? understood(environment) : command
   return found === undefined ? undefined : { command: found, within: within(environment) }
 }
 
 /** Most terminals show the notification of command 777, or ignore it. A console might print it. */
-const understood = (environment: Environment): Route["command"] | undefined => {
+const understood = (environment: Environment): TerminalRoute["command"] | undefined => {
   const [term = "", program = ""] = [environment["TERM"], environment["TERM_PROGRAM"]]
   // iTerm2 sends this variable along with ssh, and multiplexers leave it alone.
   if (environment["LC_TERMINAL"] === "iTerm2" || /^(?:iTerm\.app|WarpTerminal)$/u.test(program)) return "9"
@@ -51,7 +54,7 @@ const graphical = /^(?:xterm|rxvt|foot|alacritty|contour|gnome|konsole|mintty|st
 const [maxTitleBytes, maxTextBytes] = [120, 400]
 
 /** The sequence for a notification. */
-export const render = ({ isMention, message, more }: Notification, route: Route, display: Display): string => {
+export const render = ({ isMention, message, more }: Notification, route: TerminalRoute, display: Display): string => {
   const { from } = message
   const action = Format.actionOf(message.text)
   const title = fit(isMention ? `${from} mentions you` : from, maxTitleBytes, display)
@@ -75,7 +78,7 @@ const fit = (text: string, maxBytes: number, display: Display): string => {
 }
 
 /** The bell ends the sequence: in Screen, ST would also end what is around it. */
-const wrap = (command: string, { within }: Route): string => {
+const wrap = (command: string, { within }: TerminalRoute): string => {
   const sequence = `\x1b]${command}\x07`
   switch (within) {
     case "tmux":

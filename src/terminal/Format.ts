@@ -1,6 +1,6 @@
 import type { MessageFate } from "../client/Client.js"
 import type { Message } from "../client/Received.js"
-import type { KnownConversation } from "./Conversations.js"
+import type { KnownConversation } from "./NumberedConversations.js"
 import type { Marks } from "./Display.js"
 import type * as Mention from "../client/Mention.js"
 import type { OwnMessage, SettledMessage } from "./Outgoing.js"

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { Conversations } from "./Conversations.js"
+import type { NumberedConversations } from "./NumberedConversations.js"
 
 /** Where the muted conversations of a login are kept until the next run. */
 export interface MutesFile {
@@ -9,7 +9,7 @@ export interface MutesFile {
 }
 
 export interface MutesOptions {
-  readonly conversations: Conversations
+  readonly conversations: NumberedConversations
   /** Undefined if they are not kept. */
   readonly fileOf: ((login: string) => MutesFile) | undefined
   readonly warn: (text: string) => void

@@ -1,12 +1,12 @@
 import * as RoomReports from "../client/RoomReports.js"
 import type { ConversationReader } from "./ConversationReader.js"
-import type { Conversations, KnownConversation } from "./Conversations.js"
+import type { NumberedConversations, KnownConversation } from "./NumberedConversations.js"
 import type { CurrentRecipients } from "./CurrentRecipients.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
-import type { ConversationKey, Prompt } from "./Prompt.js"
+import type { ConversationMove, Prompt } from "./Prompt.js"
 import type { RequestQueue } from "./RequestQueue.js"
-import * as RoomCommands from "./RoomCommands.js"
+import * as RoomInput from "./RoomInput.js"
 import * as RoomLines from "./RoomLines.js"
 import { span, type Row } from "./Row.js"
 import type { Transcript } from "./Transcript.js"
@@ -15,7 +15,7 @@ export interface NavigationOptions {
   readonly marks: Marks
   readonly transcript: Transcript
   readonly prompt: Prompt
-  readonly conversations: Conversations
+  readonly conversations: NumberedConversations
   readonly recipients: CurrentRecipients
   readonly reader: ConversationReader
   readonly rooms: RoomLines.RoomLines
@@ -32,7 +32,7 @@ export class Navigation {
   constructor(private readonly options: NavigationOptions) {}
 
   /** Returns whether the server has rooms. */
-  go(to: ConversationKey): boolean {
+  go(to: ConversationMove): boolean {
     const { conversations, reader } = this.options
     if (!reader.isOn) return false
     const found =
@@ -57,7 +57,7 @@ export class Navigation {
     if (typed === "") return this.print(...this.list())
     const name = conversations.meant(typed)?.name ?? typed
     if (conversations.find(name) !== undefined || !RoomReports.isRoom(name)) return this.enter(name)
-    const how = RoomCommands.isRoomName(name) ? `you are not in ${name}; /join ${name}` : `"${name}" is not a room`
+    const how = RoomInput.isRoomName(name) ? `you are not in ${name}; /join ${name}` : `"${name}" is not a room`
     return this.print(Format.failed(how, this.options.marks))
   }
 

@@ -12,7 +12,7 @@ export interface NotificationOptions {
   /** Which messages the user is notified of at the start. */
   readonly extent: TypedLine.Extent
   /** Undefined if the terminal is not to show notifications. */
-  readonly desktop?: DesktopNotification.Route | undefined
+  readonly desktop?: DesktopNotification.TerminalRoute | undefined
   readonly command?: NotifyCommand.NotifyCommandOptions | undefined
 }
 

@@ -2,11 +2,11 @@ import * as KeptText from "../client/KeptText.js"
 import * as PastReports from "../client/PastReports.js"
 import type { Gap } from "../client/Received.js"
 import * as RoomReports from "../client/RoomReports.js"
-import type { Conversations } from "./Conversations.js"
+import type { NumberedConversations } from "./NumberedConversations.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import * as Mention from "../client/Mention.js"
-import type { Page } from "./Pages.js"
+import type { PastPage } from "./Pages.js"
 import type { People } from "./People.js"
 import type { Row } from "./Row.js"
 import type { Transcript } from "./Transcript.js"
@@ -15,7 +15,7 @@ export interface PagePrinterOptions {
   readonly marks: Marks
   readonly people: People
   readonly transcript: Transcript
-  readonly conversations: Conversations
+  readonly conversations: NumberedConversations
 }
 
 /** Shows past lines in the scrollback, with the time of each. */
@@ -28,7 +28,7 @@ export class PagePrinter {
    * @param read the user's read mark, which is shown before the first unread line; 0 for none
    * @param gap lines that are gone
    */
-  entry({ damaged, first, hasMore, lines, of: name }: Page, read: number, gap: Gap | undefined): void {
+  entry({ damaged, first, hasMore, lines, of: name }: PastPage, read: number, gap: Gap | undefined): void {
     const { conversations, marks, transcript } = this.options
     const { topic = "" } = conversations.find(name) ?? {}
     transcript.print(Format.rule(name, marks))
@@ -42,7 +42,7 @@ export class PagePrinter {
   }
 
   /** Lines before those that the user has seen. */
-  earlier({ damaged, hasMore, lines, of: name }: Page, read: number): void {
+  earlier({ damaged, hasMore, lines, of: name }: PastPage, read: number): void {
     const { marks, transcript } = this.options
     if (lines.length === 0 && damaged === undefined) return this.remark(`nothing came before in ${name}`)
     transcript.print(Format.rule(hasMore ? `earlier in ${name}` : `the beginning of ${name}`, marks))
@@ -52,7 +52,7 @@ export class PagePrinter {
   }
 
   /** What a search has found. */
-  found({ damaged, lines, of: text }: Page): void {
+  found({ damaged, lines, of: text }: PastPage): void {
     const { marks, transcript } = this.options
     transcript.print(Format.rule(`search: ${text}`, marks))
     this.lines(lines)
@@ -61,7 +61,7 @@ export class PagePrinter {
   }
 
   /** Says which lines of a page the server cannot read. */
-  damaged(ranges: Page["damaged"]): void {
+  damaged(ranges: PastPage["damaged"]): void {
     if (ranges === undefined) return
     this.remark(`the server cannot read lines ${PastReports.textOfRanges(ranges)}, because its disk is damaged`)
   }

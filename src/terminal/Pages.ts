@@ -12,7 +12,7 @@ export type PageReason =
   | "search"
 
 /** Past lines that the server has sent, the oldest first. */
-export interface Page {
+export interface PastPage {
   readonly reason: PageReason
   /** A room, or the name of another user; for a search the text. */
   readonly of: string
@@ -66,7 +66,7 @@ export class Pages {
    * Takes a line of the server if it is part of a reply: returns the page that it completes, or what was requested if
    * the server refuses it. Undefined for any other line.
    */
-  take(received: Received.Received): Page | "part" | PageRefusal | undefined {
+  take(received: Received.Received): PastPage | "part" | PageRefusal | undefined {
     if (!("label" in received) || received.label === undefined) return undefined
     const requested = this.requested.get(received.label)
     if (requested === undefined) return undefined

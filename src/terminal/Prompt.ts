@@ -1,7 +1,7 @@
 import * as Escape from "../client/Escape.js"
 import * as Completion from "./Completion.js"
 import * as Editor from "./Editor.js"
-import type { History } from "./History.js"
+import type { InputHistory } from "./InputHistory.js"
 import { maxPaste } from "./InputParser.js"
 import type { Key, Press } from "./Keys.js"
 import * as Width from "./Width.js"
@@ -18,7 +18,7 @@ export type Entered =
   | { readonly _tag: "Secret"; readonly secret: string | undefined }
 
 export interface PromptOptions {
-  readonly history: History
+  readonly history: InputHistory
   readonly choices: () => Completion.CompletionChoices
   readonly enter: (entered: Entered) => void
   /** Called when Enter is pressed in an empty line. */
@@ -33,7 +33,7 @@ export interface PromptOptions {
   readonly redraw: () => void
   readonly suspend: () => void
   /** Goes to a conversation; returns whether the server has rooms, without which keys have their other meaning. */
-  readonly go: (to: ConversationKey) => boolean
+  readonly go: (to: ConversationMove) => boolean
   /** Shows what was said earlier in the conversation. */
   readonly earlier: () => void
 }
@@ -41,7 +41,7 @@ export interface PromptOptions {
 /**
  * What the keys for conversations say: a number in the list, one beside the current one, or the next with unread lines.
  */
-export type ConversationKey = Extract<Key, { readonly _tag: "Go" }>["to"] | "unread"
+export type ConversationMove = Extract<Key, { readonly _tag: "Go" }>["to"] | "unread"
 
 /**
  * Pasted lines that wait for confirmation. When they are sent, the text after the cursor is appended to the last line.

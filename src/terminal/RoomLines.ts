@@ -1,7 +1,7 @@
 import * as PastReports from "../client/PastReports.js"
 import type { Received } from "../client/Received.js"
 import * as RoomReports from "../client/RoomReports.js"
-import type { Conversations } from "./Conversations.js"
+import type { NumberedConversations } from "./NumberedConversations.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
 import type { People } from "./People.js"
@@ -29,7 +29,7 @@ export interface RoomLinesOptions {
   readonly marks: Marks
   readonly people: People
   readonly transcript: Transcript
-  readonly conversations: Conversations
+  readonly conversations: NumberedConversations
   readonly requests: RequestQueue
   /** How long a member stays in a room, or away, before that is shown. */
   readonly settleMillis: number

@@ -2,7 +2,7 @@ import * as DidYouMean from "../protocol/DidYouMean.js"
 import * as Outcomes from "../client/Outcomes.js"
 import * as Name from "../protocol/Name.js"
 import * as Wire from "../protocol/Wire.js"
-import * as RoomCommands from "./RoomCommands.js"
+import * as RoomInput from "./RoomInput.js"
 
 /** The meaning of a typed line. */
 export type Meaning =
@@ -75,12 +75,12 @@ const everywhere: ReadonlyArray<readonly [usage: string, about: string]> = [
 
 /** The commands, with their descriptions: those that every server has, and those of one with rooms. */
 export const commands = (hasRooms: boolean): typeof everywhere =>
-  hasRooms ? [...RoomCommands.commands, ...everywhere] : everywhere
+  hasRooms ? [...RoomInput.commands, ...everywhere] : everywhere
 
 const namesEverywhere: ReadonlyArray<string> = everywhere.map(([usage]) => usage.split(" ")[0] ?? usage)
 
 export const commandNames = (hasRooms: boolean): ReadonlyArray<string> =>
-  hasRooms ? [...RoomCommands.commandNames, ...namesEverywhere] : namesEverywhere
+  hasRooms ? [...RoomInput.commandNames, ...namesEverywhere] : namesEverywhere
 
 const mistake = (text: string): Meaning => ({ _tag: "Mistake", text })
 
@@ -109,7 +109,7 @@ const sigil = (line: string, { hasRooms = false }: TypingContext): Meaning | und
   const [, mentioned] = /^@([^\s:,]+)/u.exec(line) ?? []
   const colon = line.indexOf(":")
   const heads = colon < 0 ? [] : line.slice(0, colon).split(",")
-  const isOdd = (head: string) => /^[#@]\S*$/u.test(head) && !(hasRooms && RoomCommands.isRoomName(head))
+  const isOdd = (head: string) => /^[#@]\S*$/u.test(head) && !(hasRooms && RoomInput.isRoomName(head))
   const marked = mentioned === undefined ? heads.map((head) => head.trim()).find(isOdd) : `@${mentioned}`
   if (marked === undefined) return undefined
   const name = marked.slice(1)
@@ -126,7 +126,7 @@ const address = (line: string, { hasRooms = false, isKnown }: TypingContext) => 
   if (colon < 0) return undefined
   const to = Outcomes.distinct(line.slice(0, colon).split(","))
   const isSpaced = colon + 1 === line.length || /^\s/u.test(line.slice(colon + 1))
-  const isRecipient = (name: string) => isName(name) || (hasRooms && RoomCommands.isRoomName(name))
+  const isRecipient = (name: string) => isName(name) || (hasRooms && RoomInput.isRoomName(name))
   const isPossible = to.every((name) => isKnown(name) || (isSpaced && isRecipient(name)))
   return to.length > 0 && isPossible ? { to, text: line.slice(colon + 1).trim() } : undefined
 }
@@ -157,7 +157,7 @@ const command = (line: string, context: TypingContext): Meaning => {
   const { hasRooms = false, isKnown, lastOthers, lastSender, to } = context
   const end = line.search(/\s|$/u)
   const [name, argument] = [line.slice(0, end), line.slice(end).trim()]
-  const aboutRooms = hasRooms ? RoomCommands.parse(name, argument, to) : undefined
+  const aboutRooms = hasRooms ? RoomInput.parse(name, argument, to) : undefined
   if (aboutRooms !== undefined) return aboutRooms
   switch (name) {
     case "/who":

@@ -10,11 +10,11 @@ import type { CompletionChoices } from "./Completion.js"
 import { Composer } from "./Composer.js"
 import * as ConversationLog from "./ConversationLog.js"
 import { ConversationReader } from "./ConversationReader.js"
-import { Conversations } from "./Conversations.js"
+import { NumberedConversations } from "./NumberedConversations.js"
 import { CurrentRecipients } from "./CurrentRecipients.js"
 import * as Display from "./Display.js"
 import * as Format from "./Format.js"
-import { History } from "./History.js"
+import { InputHistory } from "./InputHistory.js"
 import * as HistoryFile from "./HistoryFile.js"
 import { maxPaste } from "./InputParser.js"
 import type { TerminalSize } from "./LiveRegion.js"
@@ -99,7 +99,7 @@ export interface Ui extends Signals {
   readonly composer: Composer
   readonly serverLines: ServerLines.ServerLines
   readonly people: People
-  readonly conversations: Conversations
+  readonly conversations: NumberedConversations
   readonly reader: ConversationReader
   readonly navigation: Navigation
   readonly mutes: Mutes
@@ -137,7 +137,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       write: (sequence) => screen.notify(sequence),
       warn
     })
-    const conversations = new Conversations()
+    const conversations = new NumberedConversations()
     const mutes = new Mutes({ conversations, fileOf: options.mutes, warn })
     const recipients = new CurrentRecipients()
     const requests = new RequestQueue(() => signals.work.unsafeOpen())
@@ -204,7 +204,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
       if (isLast) leave()
     }
     const prompt: Prompt = new Prompt({
-      history: new History(file.lines, HistoryFile.maxLines),
+      history: new InputHistory(file.lines, HistoryFile.maxLines),
       choices,
       enter,
       hurry: () => signals.hurry.unsafeOpen(),

@@ -1,7 +1,7 @@
 import type * as Net from "node:net"
 
 /** The result of looking at the first bytes: undefined until there are enough; else how many of them are consumed. */
-export type Verdict<A> = { readonly taken: number; readonly found: A } | undefined
+export type FirstBytesVerdict<A> = { readonly taken: number; readonly found: A } | undefined
 
 /**
  * Looks at the first bytes of a connection before its reader does. The reader gets the bytes that were not taken, if it
@@ -11,7 +11,7 @@ export type Verdict<A> = { readonly taken: number; readonly found: A } | undefin
  */
 export const read = <A>(
   socket: Net.Socket,
-  look: (bytes: Uint8Array) => Verdict<A>,
+  look: (bytes: Uint8Array) => FirstBytesVerdict<A>,
   found: (found: A) => void
 ): (() => void) => {
   let bytes: Uint8Array = new Uint8Array()

@@ -11,9 +11,9 @@ import * as WebSocketHandshake from "./WebSocketHandshake.js"
 const refusalLinger = Duration.seconds(1)
 
 /** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
-export const turnAway = (socket: Socket, refusal: WebSocketHandshake.Refusal): void => {
+export const turnAway = (socket: Socket, refusal: WebSocketHandshake.UpgradeRefusal): void => {
   socket.on("error", () => {})
-  socket.end(WebSocketHandshake.refusal(refusal), "latin1")
+  socket.end(WebSocketHandshake.upgradeRefusal(refusal), "latin1")
   socket.resume()
   socket.once(
     "close",
@@ -22,7 +22,7 @@ export const turnAway = (socket: Socket, refusal: WebSocketHandshake.Refusal): v
 }
 
 /** Refuses what Node's parser does not take for a request, once for each connection. */
-export const refuse = (http: Http.Server, answers: HttpLimits.Answers): void => {
+export const refuse = (http: Http.Server, answers: HttpLimits.PipelinedAnswers): void => {
   const refused = new WeakSet<Socket>()
   http.on("clientError", (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket // Node declares a Duplex, because an application may hand any to its server
@@ -42,7 +42,7 @@ export const refuse = (http: Http.Server, answers: HttpLimits.Answers): void => 
   })
 }
 
-const refusalOf = ({ code }: NodeJS.ErrnoException): WebSocketHandshake.Refusal => {
+const refusalOf = ({ code }: NodeJS.ErrnoException): WebSocketHandshake.UpgradeRefusal => {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
       return tooLong
@@ -53,9 +53,13 @@ const refusalOf = ({ code }: NodeJS.ErrnoException): WebSocketHandshake.Refusal 
   }
 }
 
-const tooLong: WebSocketHandshake.Refusal = {
+const tooLong: WebSocketHandshake.UpgradeRefusal = {
   status: 431,
   why: `the request line and the headers have more than ${HttpLimits.maxHeaderBytes} bytes`
 }
 
-const noProxy: WebSocketHandshake.Refusal = { status: 405, why: "this is no proxy", headers: { allow: "GET, POST" } }
+const noProxy: WebSocketHandshake.UpgradeRefusal = {
+  status: 405,
+  why: "this is no proxy",
+  headers: { allow: "GET, POST" }
+}

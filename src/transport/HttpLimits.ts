@@ -27,7 +27,7 @@ export interface HostLimit {
 }
 
 /** The connections that count. */
-export interface Room {
+export interface ConnectionRoom {
   /** Stops counting a connection, once it has become something else than HTTP. */
   readonly forget: (socket: Socket) => void
   /**
@@ -45,7 +45,7 @@ export const makeRoom = (
   http: Http.Server,
   maxConnections: number,
   { hostOf, most }: HostLimit = { hostOf: () => "", most: () => Infinity }
-): Room => {
+): ConnectionRoom => {
   /** The oldest first; a finished answer makes a connection the newest. */
   const open = new Set<Socket>()
   const answering = new Set<Socket>()
@@ -102,7 +102,7 @@ export interface AnswerTimeout {
 const maxPipelined = 8
 
 /** The answer that each connection waits for. */
-export class Answers {
+export class PipelinedAnswers {
   private readonly bySocket = new WeakMap<Socket, Http.ServerResponse>()
   private readonly pipelined = new WeakMap<Socket, number>()
 
@@ -142,7 +142,7 @@ export class Answers {
 export const oneAtATime = (
   handler: Http.RequestListener,
   { from, millis }: AnswerTimeout,
-  answers = new Answers()
+  answers = new PipelinedAnswers()
 ): Http.RequestListener => {
   return (request, response) => {
     const { socket } = request

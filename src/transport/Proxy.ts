@@ -59,7 +59,7 @@ export const behind =
     socket.once("close", () => clearTimeout(deadline))
   }
 
-const look = (bytes: Uint8Array): FirstBytes.Verdict<Exclude<ProxyHeader.Parsed, { _tag: "Incomplete" }>> => {
+const look = (bytes: Uint8Array): FirstBytes.FirstBytesVerdict<Exclude<ProxyHeader.Parsed, { _tag: "Incomplete" }>> => {
   const parsed = ProxyHeader.parse(bytes)
   if (parsed._tag === "Incomplete") return undefined
   return { taken: parsed._tag === "Header" ? parsed.length : bytes.length, found: parsed }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import * as MemorySocket from "../ports/MemorySocket.js"
-import { isLoopback, type Listen, type ListenOptions, type MemoryAccount, type Socket } from "../ports/Transport.js"
+import { isLoopback, type Listen, type ListenOptions, type MemoryUse, type Socket } from "../ports/Transport.js"
 import { FramedSocket } from "./FramedSocket.js"
 import * as ForwardedFor from "./ForwardedFor.js"
 import * as HttpFaults from "./HttpFaults.js"
@@ -25,7 +25,7 @@ export interface WebClient extends Pick<Socket, "remote" | "host"> {
   /** The name that its certificate proves; undefined without one. Its login has to be that name. */
   readonly identity: string | undefined
   /** For what its requests use. */
-  readonly memory: MemoryAccount
+  readonly memory: MemoryUse
   /** Whether nobody else can read the bytes: they are encrypted, or stay within one machine. */
   readonly isPrivate: boolean
   /** How the client reaches the server, or the proxy in front of it. */
@@ -69,7 +69,7 @@ export interface WebLimits {
 /** The headers, and the words in `Connection`, by which a client offers another protocol. */
 const offer = /^(?:upgrade|http2-settings)$/iu
 
-const unlimited: MemoryAccount = { share: Infinity, use: () => {} }
+const unlimited: MemoryUse = { share: Infinity, use: () => {} }
 
 /** Of the connections within this process. */
 const bufferSizes = { bufferBytes: 65_536, readBytes: 65_536 }
@@ -128,8 +128,8 @@ class WebListener {
   private readonly carriers = new WeakMap<Net.Socket, Carrier>()
   private readonly pings: Pings.Pings
   private isOpen = true
-  private readonly answers = new HttpLimits.Answers()
-  private readonly room: HttpLimits.Room
+  private readonly answers = new HttpLimits.PipelinedAnswers()
+  private readonly room: HttpLimits.ConnectionRoom
 
   constructor(
     private readonly options: WebOptions,
@@ -251,7 +251,10 @@ class WebListener {
   }
 
   /** Why a page, or a program, gets no WebSocket. */
-  private refusalOf(request: Http.IncomingMessage, { scheme }: WebClient): WebSocketHandshake.Refusal | undefined {
+  private refusalOf(
+    request: Http.IncomingMessage,
+    { scheme }: WebClient
+  ): WebSocketHandshake.UpgradeRefusal | undefined {
     const { origins } = this.options
     if (!this.isOpen) return { status: 503, why: "the server is shutting down" }
     if (!WebOrigin.isHostAllowed(request, this.isLocal, origins)) {

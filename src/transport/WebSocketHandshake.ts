@@ -9,7 +9,7 @@ export const path = "/chat"
 export const subprotocol = "a-chat"
 
 /** A response in place of the upgrade. */
-export interface Refusal {
+export interface UpgradeRefusal {
   readonly status: number
   readonly why: string
   readonly headers?: Readonly<Record<string, string>>
@@ -25,7 +25,7 @@ const keyForm = /^[+/\dA-Za-z]{22}==$/u
 const suffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /** The response that makes the connection a WebSocket, or why it does not become one. */
-export const respond = ({ headers, httpVersion, method, url }: IncomingMessage): string | Refusal => {
+export const respond = ({ headers, httpVersion, method, url }: IncomingMessage): string | UpgradeRefusal => {
   if (url !== path) return { status: 404, why: `no WebSocket here; it is at ${path}` }
   if (method !== "GET") return { status: 405, why: "a WebSocket begins with GET", headers: { allow: "GET" } }
   if (httpVersion !== "1.1") return { status: 400, why: "a WebSocket begins with HTTP/1.1" }
@@ -67,7 +67,7 @@ const statusTexts: Readonly<Record<number, string>> = {
 }
 
 /** The response to a client whose upgrade is refused. The connection ends after it. */
-export const refusal = ({ headers = {}, status, why }: Refusal): string => {
+export const upgradeRefusal = ({ headers = {}, status, why }: UpgradeRefusal): string => {
   const text = `${why}\n`
   const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   const fixed = ["Connection: close", "Content-Type: text/plain; charset=utf-8", `Content-Length: ${text.length}`]

@@ -2,8 +2,8 @@ import { effect } from "@preact/signals"
 import { render } from "preact"
 import * as Badge from "./browser/Badge.js"
 import { BrowserTabs } from "./browser/BrowserTabs.js"
-import * as Link from "./browser/Link.js"
-import * as Notifier from "./browser/Notifier.js"
+import * as BrowserSocket from "./browser/BrowserSocket.js"
+import * as BrowserNotifier from "./browser/BrowserNotifier.js"
 import * as Shell from "./browser/Shell.js"
 import { memoryOf } from "./browser/Storage.js"
 import { Page } from "./model/Page.js"
@@ -26,13 +26,13 @@ const view = new View()
 const look = () => (view.isLooking.value = document.visibilityState === "visible" && document.hasFocus())
 
 const page = new Page({
-  open: Link.open,
+  open: BrowserSocket.open,
   timers,
   tab: memoryOf(() => sessionStorage),
   browser: memoryOf(() => localStorage),
   tabs: new BrowserTabs(),
   isLooking: () => view.isLooking.peek(),
-  onNews: (news) => Notifier.notify(news, (conversation) => chat()?.reading.open(conversation))
+  onNews: (news) => BrowserNotifier.notify(news, (conversation) => chat()?.reading.open(conversation))
 })
 
 const chat = () => {

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { assert } from "vitest"
 import * as AddressRange from "../../src/chat/AddressRange.js"
-import type { Decision } from "../../src/chat/Admission.js"
+import type { LoginDecision } from "../../src/chat/Admission.js"
 import * as BanSubject from "../../src/chat/BanSubject.js"
 import { from, pass, startMemoryServer, type MemoryClient } from "../support/MemoryServer.js"
 import { flood, range } from "../support/NumberedLines.js"
@@ -87,7 +87,7 @@ describe("a ban", () => {
 
   it.scoped("that begins while a login is being decided refuses it", () =>
     Effect.gen(function* () {
-      const answer = yield* Deferred.make<Decision>()
+      const answer = yield* Deferred.make<LoginDecision>()
       const { connect, server } = yield* startMemoryServer({ admission: { decide: () => Deferred.await(answer) } })
       const alice = yield* connect
       alice.say("alice")

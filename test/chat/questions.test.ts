@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Admission, Decision } from "../../src/chat/Admission.js"
+import type { Admission, LoginDecision } from "../../src/chat/Admission.js"
 import type { Answer, Command } from "../../src/chat/Commands.js"
 import * as FatalReply from "../../src/protocol/FatalReply.js"
 import { pass, startMemoryBroker, type MemoryClient } from "../support/MemoryServer.js"
@@ -10,10 +10,10 @@ import { settle } from "../support/Turns.js"
 
 /** Logins that are decided when the test says so. */
 const slowLogins = () => {
-  const open = new Map<string, Deferred.Deferred<Decision>>()
+  const open = new Map<string, Deferred.Deferred<LoginDecision>>()
   const admission: Admission = {
     decide: ({ name }) =>
-      Effect.flatMap(Deferred.make<Decision>(), (decision) => {
+      Effect.flatMap(Deferred.make<LoginDecision>(), (decision) => {
         open.set(`${name}${open.has(name) ? " again" : ""}`, decision)
         return Deferred.await(decision)
       })

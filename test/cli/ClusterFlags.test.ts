@@ -107,7 +107,7 @@ describe("the limits of a cluster", () => {
 
 /** The conflict between flags, and between variables. */
 const conflict = (given: Readonly<Record<string, string>>, origin: "flag" | "environment" = "flag") => {
-  const source: Sources.Source = (name) => {
+  const source: Sources.SettingSource = (name) => {
     const text = given[name]
     return text === undefined ? undefined : { text, origin, place: `--${name}`, line: 0 }
   }

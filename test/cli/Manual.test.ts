@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as Help from "../../src/cli/help/HelpText.js"
 import { exampleIndent } from "../../src/cli/help/Manual.js"
-import { pages } from "../../src/cli/help/ManualText.js"
+import { manualPages } from "../../src/cli/help/ManualText.js"
 import * as WatchedServer from "../support/WatchedServer.js"
 import * as NatsServers from "../support/NatsServers.js"
 import * as Program from "../support/Program.js"
@@ -28,7 +28,7 @@ const folder = Effect.acquireRelease(
 
 /** The help of each command. It does not change, so that each is printed once. */
 const helpTexts = new Map(
-  Object.keys(pages).map((command) => [
+  Object.keys(manualPages).map((command) => [
     command,
     Effect.runSync(Effect.cached(Effect.map(Program.run([command, "--help"]), ({ output }) => output)))
   ])
@@ -78,7 +78,7 @@ const run = (script: string, home: string, environment: Record<string, string>) 
   )
 
 describe.concurrent("The manual", () => {
-  for (const [command, page] of Object.entries(pages)) {
+  for (const [command, page] of Object.entries(manualPages)) {
     it.live(`has a page for ${command}, with its exit statuses and examples`, () =>
       Effect.gen(function* () {
         const text = yield* help(command)
@@ -101,7 +101,7 @@ describe.concurrent("The manual", () => {
   it.live("lists each command with its summary", () =>
     Effect.map(Program.run(["--help"]), ({ output }) => {
       const [, listed = ""] = output.split("\nCOMMANDS\n")
-      const lines = Object.entries(pages).map(
+      const lines = Object.entries(manualPages).map(
         ([command, { summary }]) => `  - ${command.padEnd("connect".length)}  ${summary}`
       )
       assert.deepStrictEqual(
@@ -114,7 +114,7 @@ describe.concurrent("The manual", () => {
   it("is wrapped for a terminal, except for its examples", () => {
     const long = `  ${"word ".repeat(10)}end`
     const example = `${exampleIndent}${"word ".repeat(10)}end`
-    const wrapped = Help.wrap(`${long}\n${example}\n\x1b[1mshort\x1b[0m`, 20).split("\n")
+    const wrapped = Help.wrapText(`${long}\n${example}\n\x1b[1mshort\x1b[0m`, 20).split("\n")
     assert.isTrue(wrapped.slice(0, 4).every((line) => line.length <= 20 && line.startsWith("  word")))
     assert.deepStrictEqual(wrapped.slice(-2), [example, "\x1b[1mshort\x1b[0m"])
   })
@@ -129,7 +129,7 @@ const ask = (chat: WatchedServer.WatchedServer, name: string) =>
   })
 
 describe.concurrent("Every example of the manual", () => {
-  for (const [command, page] of Object.entries(pages)) {
+  for (const [command, page] of Object.entries(manualPages)) {
     for (const [about, script] of page.examples) {
       it.scopedLive(`runs: ${command}: ${about}`, () =>
         Effect.gen(function* () {
@@ -184,9 +184,9 @@ describe.concurrent("--completions", () => {
     Effect.gen(function* () {
       const script = yield* completions("bash")
       yield* Effect.promise(() => promisify(execFile)("bash", ["-n", "-c", script]))
-      assert.includeMembers(yield* offered(script, ["a-chat", ""]), Object.keys(pages))
+      assert.includeMembers(yield* offered(script, ["a-chat", ""]), Object.keys(manualPages))
       assert.deepStrictEqual(yield* offered(script, ["a-chat", "lis"]), ["listen"])
-      for (const command of Object.keys(pages)) {
+      for (const command of Object.keys(manualPages)) {
         const flags = [...(yield* help(command)).matchAll(/^(--[\w-]+)/gmu)].map(([, flag]) => flag ?? "")
         assert.isAtLeast(flags.length, 5)
         assert.includeMembers(yield* offered(script, ["a-chat", command, "--"]), flags)
@@ -201,7 +201,7 @@ describe.concurrent("--completions", () => {
     it.live(`for ${shell} have every command, its summary and its flags`, () =>
       Effect.gen(function* () {
         const script = yield* completions(shell)
-        for (const [command, { summary }] of Object.entries(pages)) {
+        for (const [command, { summary }] of Object.entries(manualPages)) {
           assert.include(script, command)
           assert.include(script, summary.replaceAll("'", ""))
         }

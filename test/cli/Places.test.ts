@@ -4,7 +4,7 @@ import * as Places from "../../src/cli/settings/Places.js"
 import * as Sources from "../../src/cli/settings/Sources.js"
 
 describe("Places.parse", () => {
-  const table: ReadonlyArray<readonly [text: string, place: Places.Place | undefined]> = [
+  const table: ReadonlyArray<readonly [text: string, place: Places.ServerPlace | undefined]> = [
     ["example.org", undefined],
     ["::1", undefined],
     ["[::1]", { host: "::1" }],

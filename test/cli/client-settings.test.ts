@@ -39,7 +39,7 @@ port = 2
 
 /** Reads flags as a variable would be read. */
 const flagsOf =
-  (flags: Record<string, string>): Sources.Source =>
+  (flags: Record<string, string>): Sources.SettingSource =>
   (name) => {
     const given = flags[name]
     return given === undefined ? undefined : { text: given, origin: "flag", place: `--${name}`, line: 0 }

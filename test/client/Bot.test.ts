@@ -126,7 +126,7 @@ describe("Bot.run", () => {
         const exit = yield* Fiber.await(running)
         assert.deepStrictEqual(
           exit,
-          Exit.fail(new Bot.CannotStart({ reason: "the program cannot be started: ENOENT" }))
+          Exit.fail(new Bot.BotCannotStart({ reason: "the program cannot be started: ENOENT" }))
         )
         assert.deepInclude(yield* server.ledger, { returned: 2, inFlight: 0 })
         assert.deepStrictEqual(logged, ["alice: the program cannot be started: ENOENT; trying again"])

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as MakeNodes from "../../src/cluster/MakeNodes.js"
-import type * as Memory from "../../src/cluster/Memory.js"
+import type * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 import type { OtherNode } from "../../src/cluster/OtherNode.js"
 import { Cluster, type ClusterUnavailable } from "../../src/ports/Cluster.js"
@@ -26,7 +26,7 @@ export const term = 1_200
 
 /** A node that runs what is reported at once. */
 export const join = (
-  memory: Memory.MemoryCluster,
+  memory: MemoryCluster.MemoryCluster,
   name: string,
   options: Partial<MakeNodes.NodesOptions<string>> = {},
   process = name

@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { assert } from "vitest"
 import { seededRandom } from "../../scripts/random.mjs"
-import * as Memory from "../../src/cluster/Memory.js"
+import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { content, join, term, until } from "./Cluster.js"
 
 describe("MakeNodes", () => {
@@ -14,7 +14,7 @@ describe("MakeNodes", () => {
       const { pick } = seededRandom(1)
       // Lost, twice, and after later ones.
       const carry = () => pick<ReadonlyArray<number>>([[0], [0], [], [0, 3], [2]])
-      const memory = yield* Memory.make({ carry })
+      const memory = yield* MemoryCluster.make({ carry })
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
       yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
       for (let number = 0; number < 20; number++) assert.isTrue(a.nodes.send(a.other("b"), content(`${number}`)))
@@ -29,7 +29,7 @@ describe("MakeNodes", () => {
 
   it.scopedLive("acknowledges what it has taken, also if it has nothing to send", () =>
     Effect.gen(function* () {
-      const memory = yield* Memory.make()
+      const memory = yield* MemoryCluster.make()
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
       yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
       a.nodes.send(a.other("b"), content("one"))
@@ -41,7 +41,7 @@ describe("MakeNodes", () => {
 
   it.scopedLive("gives a name to one node, and tells the others where it is", () =>
     Effect.gen(function* () {
-      const memory = yield* Memory.make()
+      const memory = yield* MemoryCluster.make()
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
       assert.deepStrictEqual(yield* a.nodes.claim("bob", "Bob"), { _tag: "Yours" })
       assert.deepStrictEqual(yield* a.nodes.claim("bob", "Bob"), { _tag: "Yours" })
@@ -60,7 +60,7 @@ describe("MakeNodes", () => {
 
   it.scopedLive("suspends a node that is cut off, frees its names, and lets it come back as a new one", () =>
     Effect.gen(function* () {
-      const memory = yield* Memory.make()
+      const memory = yield* MemoryCluster.make()
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
       yield* b.nodes.claim("bob", "bob")
       yield* b.nodes.claim("eve", "eve")
@@ -86,7 +86,7 @@ describe("MakeNodes", () => {
     "frees the names of a node that leaves, and takes that of a buried one whose node this one never met",
     () =>
       Effect.gen(function* () {
-        const memory = yield* Memory.make()
+        const memory = yield* MemoryCluster.make()
         const a = yield* join(memory, "a")
         yield* Effect.scoped(
           Effect.gen(function* () {
@@ -105,7 +105,7 @@ describe("MakeNodes", () => {
 
   it.scopedLive("lets a second process of its name wait until the first one has left", () =>
     Effect.gen(function* () {
-      const memory = yield* Memory.make()
+      const memory = yield* MemoryCluster.make()
       const b = yield* join(memory, "b")
       const first = yield* Scope.make()
       const a = yield* Scope.extend(join(memory, "a"), first)
@@ -131,7 +131,7 @@ describe("MakeNodes", () => {
     Effect.gen(function* () {
       let isSlow = false
       const request = (node: string) => ({ arrives: 0, answers: isSlow && node === "a" ? 100 : 0 })
-      const memory = yield* Memory.make({ request })
+      const memory = yield* MemoryCluster.make({ request })
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
       yield* b.nodes.claim("bob", "bob")
       yield* until(() => a.nodes.where("bob") !== undefined)
@@ -148,7 +148,7 @@ describe("MakeNodes", () => {
   it.scopedLive("asks the directory about nodes that it does not know yet", () =>
     Effect.gen(function* () {
       // The watch of c is late.
-      const memory = yield* Memory.make({ watchDelay: (node) => (node === "c" ? 3_600_000 : 0) })
+      const memory = yield* MemoryCluster.make({ watchDelay: (node) => (node === "c" ? 3_600_000 : 0) })
       const b = yield* join(memory, "b")
       yield* b.nodes.claim("bob", "Bob")
       const c = yield* join(memory, "c")
@@ -163,7 +163,7 @@ describe("MakeNodes", () => {
 
   it.scopedLive("heals a node that was cut off for less than the term", () =>
     Effect.gen(function* () {
-      const memory = yield* Memory.make()
+      const memory = yield* MemoryCluster.make()
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
       yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
       memory.down()
@@ -178,7 +178,7 @@ describe("MakeNodes", () => {
   it.scopedLive("counts frames that were sent again, also to a node that was lost, and as the node that it was", () =>
     Effect.gen(function* () {
       let isLossy = true
-      const memory = yield* Memory.make({ carry: () => (isLossy ? [] : [0]) })
+      const memory = yield* MemoryCluster.make({ carry: () => (isLossy ? [] : [0]) })
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])
       yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
       a.nodes.send(a.other("b"), content("one"))

@@ -24,9 +24,9 @@ const names = () => {
     self: "a",
     peerOf: (incarnation) => peers.get(incarnation),
     moved: (name, peer) => void told.push(`${name} ${peer?.name ?? "nowhere"}`),
-    own: ({ key }) => void own.push(Claim.likenessOf(key)),
-    foreign: (key, revision) => void foreign.push(`${Claim.likenessOf(key)} ${revision}`),
-    ownKeys: (keys) => void own.push(`all: ${[...keys].map(Claim.likenessOf).join(" ")}`)
+    own: ({ key }) => void own.push(Claim.likenessOfKey(key)),
+    foreign: (key, revision) => void foreign.push(`${Claim.likenessOfKey(key)} ${revision}`),
+    ownKeys: (keys) => void own.push(`all: ${[...keys].map(Claim.likenessOfKey).join(" ")}`)
   })
   const put = (likeness: string, revision: number, peer: PeerNode, as = likeness) =>
     elsewhere.put(entry(likeness, revision, peer, as))

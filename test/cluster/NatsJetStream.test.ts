@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { delivered, type Delivery } from "../../src/cluster/NatsJetStream.js"
+import { deliveredOf, type Delivery } from "../../src/cluster/NatsJetStream.js"
 
 /** What is read of a message; the connection is used for flow control only. */
 const read = (reply: string): Delivery =>
-  delivered({ reply, subject: "achat.names.x.bob", string: () => "a" } as never, undefined as never)
+  deliveredOf({ reply, subject: "achat.names.x.bob", string: () => "a" } as never, undefined as never)
 
 describe("a message that a consumer delivers", () => {
   it("has its numbers in the reply subject, in the short form and in the long ones", () => {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "vitest"
 import { Batch } from "../../src/chat/Batch.js"
 import type { Peer } from "../../src/chat/Peer.js"
 import { decode, maxTextBytes, type Content } from "../../src/cluster/Contents.js"
-import { NodeTraffic, type Sender } from "../../src/cluster/NodeTraffic.js"
+import { NodeTraffic, type NodeSender } from "../../src/cluster/NodeTraffic.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 
 const node = { name: "b", incarnation: "1" }
@@ -33,7 +33,7 @@ const start = (most = Infinity) => {
   const offer = (name: string, texts: ReadonlyArray<string>, mayBeSent = () => true) => {
     const [first, ...rest] = texts
     if (first === undefined) return
-    const sender: Sender = {
+    const sender: NodeSender = {
       name,
       isOffered: mayBeSent,
       wasSent: () => {

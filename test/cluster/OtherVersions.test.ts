@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Incarnation from "../../src/cluster/Incarnation.js"
-import * as Memory from "../../src/cluster/Memory.js"
+import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import * as OtherVersions from "../../src/cluster/OtherVersions.js"
 import { pass } from "../support/MemoryServer.js"
 
@@ -15,7 +15,7 @@ const steps = (millis: number) => Effect.repeatN(pass(250), Math.ceil(millis / 2
 /** A lease in the directory, and a node that wants to join. */
 const having = (lease: Incarnation.Lease) =>
   Effect.gen(function* () {
-    const memory = yield* Memory.make()
+    const memory = yield* MemoryCluster.make()
     const { directory } = memory.service("a")
     const write = (revision: number, lease: Incarnation.Lease) =>
       Effect.fork(directory.swap("nodes", "a", revision, Incarnation.showLease(lease)))

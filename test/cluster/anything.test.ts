@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { seededRandom } from "../../scripts/random.mjs"
 import * as ClusterChat from "../../src/cluster/ClusterChat.js"
-import * as Memory from "../../src/cluster/Memory.js"
+import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { startNode } from "../support/ClusterServers.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
@@ -33,7 +33,7 @@ const outcomesOf = ({ client: { received } }: Client, label: string): ReadonlyAr
 const play = (seed: number) =>
   Effect.gen(function* () {
     const { chance, pick } = seededRandom(seed)
-    const engine = yield* Memory.make({
+    const engine = yield* MemoryCluster.make({
       carry: () => pick<ReadonlyArray<number>>([[0], [0], [0], [0, 30], [10], []])
     })
     const settings = { memory: { bufferBytes: 256 }, outboxBytes: 4_096, stallTimeout: Duration.minutes(10) }

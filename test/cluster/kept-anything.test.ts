@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { seededRandom } from "../../scripts/random.mjs"
 import * as ClusterChat from "../../src/cluster/ClusterChat.js"
-import * as Memory from "../../src/cluster/Memory.js"
+import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { login } from "../support/Conversations.js"
 import { keptStore, startKeptNode } from "../support/KeptNodes.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
@@ -36,7 +36,9 @@ const isOpen = ({ end, received }: MemoryClient) =>
 const play = (seed: number) =>
   Effect.gen(function* () {
     const { chance, pick } = seededRandom(seed)
-    const engine = yield* Memory.make({ carry: () => pick<ReadonlyArray<number>>([[0], [0], [0, 30], [10], []]) })
+    const engine = yield* MemoryCluster.make({
+      carry: () => pick<ReadonlyArray<number>>([[0], [0], [0, 30], [10], []])
+    })
     const open = yield* keptStore()
     const options = { server: { outboxBytes: 65_536, stallTimeout: Duration.minutes(10) } }
     let processes = 0

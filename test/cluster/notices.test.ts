@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ClusterChat from "../../src/cluster/ClusterChat.js"
-import * as Memory from "../../src/cluster/Memory.js"
+import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { startNode } from "../support/ClusterServers.js"
 import { pass, type MemoryClient } from "../support/MemoryServer.js"
 
@@ -13,7 +13,7 @@ const notices = ({ received }: MemoryClient) => received.filter((line) => /^\* (
 
 /** Two nodes with two clients each, of which one at each learns who comes and goes. */
 const started = Effect.gen(function* () {
-  const engine = yield* Memory.make()
+  const engine = yield* MemoryCluster.make()
   const start = (name: string) => startNode(ClusterChat.joining(engine.service(name), options))
   const [a, b] = [yield* start("a"), yield* start("b")]
   yield* steps(1_000)

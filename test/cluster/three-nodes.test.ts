@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ClusterChat from "../../src/cluster/ClusterChat.js"
-import * as Memory from "../../src/cluster/Memory.js"
+import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { startNode } from "../support/ClusterServers.js"
 import { pass, type MemoryServerOptions } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
@@ -12,7 +12,7 @@ const termMillis = 6_000
 /** Three servers that are nodes of one cluster, with the protocol between them. */
 const threeNodes = (options: MemoryServerOptions = {}) =>
   Effect.gen(function* () {
-    const engine = yield* Memory.make()
+    const engine = yield* MemoryCluster.make()
     const start = (name: string) =>
       startNode(ClusterChat.joining(engine.service(name), { termMillis, windowBytes: 100_000 }), options)
     const nodes = { engine, a: yield* start("a"), b: yield* start("b"), c: yield* start("c") }

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { decode, encode, type Fates, type Piece } from "../../src/cluster/Contents.js"
+import { decode, encode, type Fates, type RoutedLines } from "../../src/cluster/Contents.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 import { settle } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
 
 const reported = (fates: Fates) => encode({ reports: [{ name: "bob", fates }], pieces: [] })
-const given = (piece: Omit<Piece, "name">) => encode({ reports: [], pieces: [{ name: "carol", ...piece }] })
+const given = (piece: Omit<RoutedLines, "name">) => encode({ reports: [], pieces: [{ name: "carol", ...piece }] })
 
 /** A content of which the head is this, without a text. */
 const headed = (head: string) => {

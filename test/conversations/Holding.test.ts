@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Holding, type Held } from "../../src/conversations/Holding.js"
-import type { Message, OtherServer, OtherServersEvents } from "../../src/ports/OtherServers.js"
+import type { ServerMessage, OtherServer, OtherServersEvents } from "../../src/ports/OtherServers.js"
 import type { ConversationId } from "../../src/ports/StoreLines.js"
 import { pass } from "../support/MemoryServer.js"
 import { settle } from "../support/Turns.js"
@@ -13,7 +13,7 @@ const heldOf = (...pairs: ReadonlyArray<readonly [conversation: number, after: n
 const start = (held: Held) =>
   Effect.gen(function* () {
     let events: OtherServersEvents = {}
-    const said: Array<Message> = []
+    const said: Array<ServerMessage> = []
     const other: OtherServer = { id: "other", name: "b" }
     const holding = new Holding({
       others: {
@@ -34,7 +34,7 @@ const start = (held: Held) =>
     })
     yield* Effect.forkScoped(holding.run)
     yield* settle
-    return { holding, said, hear: (message: Message) => events.received?.(other, message) }
+    return { holding, said, hear: (message: ServerMessage) => events.received?.(other, message) }
   })
 
 const manyHeld = heldOf(...Array.from({ length: 2_500 }, (_, index) => [index + 1, index] as const))

@@ -10,7 +10,7 @@ import { Rendering } from "../../src/conversations/Rendering.js"
 import { alone } from "../../src/ports/OtherServers.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
-import type { ConversationId, Page, StoredLine, Waiting } from "../../src/ports/StoreLines.js"
+import type { ConversationId, StoredPage, StoredLine, Waiting } from "../../src/ports/StoreLines.js"
 
 const account = 1 as AccountId
 const talk = 7 as ConversationId
@@ -37,7 +37,7 @@ class Seam {
   /** What the store has answered, or other servers have told, and this server has not heard yet: each in order. */
   private readonly own: Array<number> = []
   private readonly announcements: Array<number> = []
-  private page: readonly [WantedPage, Page] | undefined = undefined
+  private page: readonly [WantedPage, StoredPage] | undefined = undefined
   private waiting: ReadonlyArray<Waiting> | undefined = undefined
   private wantsPage = false
   private asks = true

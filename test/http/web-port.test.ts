@@ -6,7 +6,7 @@ import * as Https from "node:https"
 import * as Net from "node:net"
 import { assert } from "vitest"
 import { WebSocket as WsClient } from "ws"
-import type { MemoryAccount } from "../../src/ports/Transport.js"
+import type { MemoryUse } from "../../src/ports/Transport.js"
 import * as Proxy from "../../src/transport/Proxy.js"
 import * as Tls from "../../src/transport/Tls.js"
 import * as Certificates from "../support/Certificates.js"
@@ -222,7 +222,7 @@ describe("behind a proxy", () => {
 })
 
 /** A part of a budget, and how much of it is used. */
-class Account implements MemoryAccount {
+class Account implements MemoryUse {
   used = 0
   most = 0
 

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { gunzipSync } from "node:zlib"
 import * as EmptyRoot from "../../scripts/packaging/empty-root.mjs"
-import { pages } from "../../src/cli/help/ManualText.js"
+import { manualPages } from "../../src/cli/help/ManualText.js"
 import * as Documents from "../support/Documents.js"
 import * as Program from "../support/Program.js"
 
@@ -24,7 +24,7 @@ const packaging = (...args: ReadonlyArray<string>) =>
 
 const has = (program: string) => spawnSync("sh", ["-c", 'command -v "$0"', program]).status === 0
 
-const commands = Object.keys(pages)
+const commands = Object.keys(manualPages)
 
 describe("The installed files", () => {
   const root = join(folder, "root")
@@ -64,7 +64,11 @@ describe("The installed files", () => {
         for (const flag of flags.filter((flag) => !common.includes(flag))) {
           assert.match(shown, new RegExp(`^ {7}${flag}\\b`, "mu"), command)
         }
-        assert.include(shown, pages[command as keyof typeof pages].examples[0]?.[1].split("\n")[0] ?? "", command)
+        assert.include(
+          shown,
+          manualPages[command as keyof typeof manualPages].examples[0]?.[1].split("\n")[0] ?? "",
+          command
+        )
       }
     }
   )

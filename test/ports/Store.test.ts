@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
 import { storeThread } from "../support/Bundled.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 import { storeSuite } from "./StoreSuite.js"
 
-storeSuite("the store in memory", Memory.make)
+storeSuite("the store in memory", MemoryStore.make)
 
 storeSuite("the store in SQLite", (limits) =>
   Effect.gen(function* () {

@@ -5,12 +5,12 @@ import { type Random, seededRandom } from "../../scripts/random.mjs"
 import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
-import type { ConversationId, ConversationKey, Page, PageRequest } from "../../src/ports/StoreLines.js"
+import type { ConversationId, ConversationKey, StoredPage, PageRequest } from "../../src/ports/StoreLines.js"
 import { indexAll, searched } from "./StoreSearching.js"
 import { defaults, device, line, type OpenStore, register } from "./StoreFixtures.js"
 
 /** What an account gets of a conversation that it is not in. */
-const nothing: Page = { lines: [], first: 1, last: 0, hasMore: false }
+const nothing: StoredPage = { lines: [], first: 1, last: 0, hasMore: false }
 
 interface Kept {
   /** Counts all lines, in the order in which they were stored. */

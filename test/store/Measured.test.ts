@@ -5,7 +5,7 @@ import * as Prometheus from "../../src/admin/Prometheus.js"
 import type { StoreState } from "../../src/ports/Store.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import * as Measured from "../../src/store/Measured.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import * as StoreMetrics from "../../src/telemetry/StoreMetrics.js"
 import { defaults, line, register } from "../ports/StoreFixtures.js"
 
@@ -19,7 +19,7 @@ const values = () =>
 it.scoped("the metrics of a store have its totals, its state, and the size of its transactions", () =>
   Effect.gen(function* () {
     let state: StoreState = "ok"
-    const store = yield* Measured.make({ ...(yield* Memory.make(defaults)), state: () => state })
+    const store = yield* Measured.make({ ...(yield* MemoryStore.make(defaults)), state: () => state })
     const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
     const before = [...StoreMetrics.batches.counts]
     yield* store.append([1, 2].map((number) => line(Keys.between(alice, bob), alice, `line ${number}`)))

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Keys from "../../src/ports/StoreLines.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import { append, defaults, line } from "../ports/StoreFixtures.js"
 
 describe("rooms of a store in memory", () => {
   it.effect("keep at most their limit of lines, even before retention runs", () =>
     Effect.gen(function* () {
-      const store = yield* Memory.make({ ...defaults, keepLines: 3 })
+      const store = yield* MemoryStore.make({ ...defaults, keepLines: 3 })
       const room = yield* store.rooms.create({ name: "#ops", likeness: "OPS", owner: undefined })
       assert.isDefined(room)
       const key = Keys.ofRoom(room.id)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import * as Postgres from "../../src/store/Postgres.js"
 import { defaults } from "../ports/StoreFixtures.js"
 import { create, lines, seqs } from "../ports/StoreRoomFixtures.js"
@@ -12,9 +12,9 @@ import * as PostgresServer from "../support/PostgresServer.js"
 import { refusalOf } from "../support/StoreRefusal.js"
 import { withPostgres } from "./PostgresTests.js"
 
-sharingSuite("servers that share a store in memory", Memory.shared)
+sharingSuite("servers that share a store in memory", MemoryStore.shared)
 
-it.scoped("a store in memory keeps a log of some length", () => longLog(Memory.shared))
+it.scoped("a store in memory keeps a log of some length", () => longLog(MemoryStore.shared))
 
 withPostgres((database) => {
   sharingSuite(

@@ -19,7 +19,7 @@ class CountedStore {
   queries = 0
   rows = 0
   private readonly connection = (() => {
-    const connect = SqliteDriver.load(import.meta.filename ?? "")
+    const connect = SqliteDriver.loadDriver(import.meta.filename ?? "")
     assert.isDefined(connect)
     const connection = connect(":memory:")
     for (const statement of migrations.flat()) connection.exec(statement)

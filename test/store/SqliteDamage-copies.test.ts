@@ -5,7 +5,7 @@ import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import type { StoreService } from "../../src/ports/Store.js"
 import { ofRoom, withGuest } from "../../src/ports/StoreLines.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import { append, defaults, line, stored } from "../ports/StoreFixtures.js"
 import { create } from "../ports/StoreRoomFixtures.js"
 import { overwrite, rootOf } from "../support/SqliteFiles.js"
@@ -144,7 +144,7 @@ describe("damage in the file of a store, and copies of what is left", () => {
       const path = yield* filled
       execute(path, "update line set crc = crc + 1 where seq = 500")
       const source = yield* open(path)
-      const memory = yield* Memory.make(defaults)
+      const memory = yield* MemoryStore.make(defaults)
       const { message } = yield* Effect.flip(memory.imported(source.exported))
       assert.strictEqual(message, "lines of the export are missing")
       assert.lengthOf(yield* memory.accounts.all, 0)

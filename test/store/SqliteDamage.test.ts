@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { copyFileSync, existsSync, readFileSync, statSync, truncateSync } from "node:fs"
 import type { StoreService } from "../../src/ports/Store.js"
-import type { Page } from "../../src/ports/StoreLines.js"
+import type { StoredPage } from "../../src/ports/StoreLines.js"
 import type { SearchRequest } from "../../src/ports/StoreSearch.js"
 import * as Words from "../../src/protocol/Words.js"
 import * as Checksum from "../../src/store/Checksum.js"
@@ -45,7 +45,7 @@ const search = (store: StoreService) => {
 /** A line with words of its own. */
 const numbered = (number: number) => line(key, alice, `common w${number} v${number} x${number}`, { isLive: true })
 
-const numbersOf = ({ lines }: Page) => lines.map(({ seq }) => seq)
+const numbersOf = ({ lines }: StoredPage) => lines.map(({ seq }) => seq)
 
 const descending = (count: number) => Array.from({ length: count }, (_, index) => count - index)
 

@@ -10,7 +10,7 @@ import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { StoreRecord } from "../../src/ports/StoreUpkeep.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import { append, balanced, defaults, device, line, register } from "../ports/StoreFixtures.js"
 import { create } from "../ports/StoreRoomFixtures.js"
 import { rootOf, rootsOf } from "../support/SqliteFiles.js"
@@ -145,7 +145,7 @@ describe("an export of a store with a damaged page", () => {
           const waiting = (yield* rescued.statistics).waiting
           assert.isBelow(waiting, 2 * (count - 1) - (count - 1))
         }
-        const memory = yield* Memory.make(defaults)
+        const memory = yield* MemoryStore.make(defaults)
         assert.strictEqual(
           (yield* Effect.flip(memory.imported(Stream.fromIterable(records)))).message,
           "lines of the export are missing"

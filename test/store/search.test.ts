@@ -49,7 +49,7 @@ const numbers = (store: StoreService, text: string) =>
 /** Writes 2500 lines to a new file as the version before the index did. */
 const writeEarlier = (path: string) => {
   const earlier = migrations.findIndex((statements) => statements.some((sql) => sql.startsWith("create table word ")))
-  const connection = SqliteDriver.load(import.meta.filename ?? "")?.(path)
+  const connection = SqliteDriver.loadDriver(import.meta.filename ?? "")?.(path)
   assert.isDefined(connection)
   connection.exec("pragma auto_vacuum = incremental; pragma journal_mode = wal")
   for (const statement of migrations.slice(0, earlier).flat()) connection.exec(statement)
@@ -166,7 +166,7 @@ describe("the index of a store in a file", () => {
           yield* store(one, 1, 3)
         })
       )
-      const connection = SqliteDriver.load(import.meta.filename ?? "")?.(path)
+      const connection = SqliteDriver.loadDriver(import.meta.filename ?? "")?.(path)
       connection?.exec("update line set body = cast('line two' as blob) where seq = 2")
       connection?.close()
       yield* using(path, (one) =>
@@ -192,7 +192,7 @@ describe("the index of a store in a file", () => {
         })
       )
       const change = (sql: string) => {
-        const connection = SqliteDriver.load(import.meta.filename ?? "")?.(path)
+        const connection = SqliteDriver.loadDriver(import.meta.filename ?? "")?.(path)
         connection?.exec(sql)
         connection?.close()
       }

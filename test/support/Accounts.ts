@@ -10,7 +10,7 @@ import { likenessOf } from "../../src/chat/Names.js"
 import { Store, type StoreService } from "../../src/ports/Store.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import type { Socket } from "../../src/ports/Transport.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import { eventually } from "./Eventually.js"
 import type { MemoryClient } from "./MemoryServer.js"
 import { settle } from "./Turns.js"
@@ -57,7 +57,7 @@ export const startAccounts = (
   }: TestAccountsOptions = {}
 ): Effect.Effect<TestAccounts, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const store = change(yield* Memory.make(limits))
+    const store = change(yield* MemoryStore.make(limits))
     for (const [text, password] of Object.entries(passwords)) {
       const name = Wire.encode(text)
       const credential = yield* Credentials.hash(password, recordedCost)

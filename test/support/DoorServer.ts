@@ -6,7 +6,7 @@ import * as Door from "../../src/http/Door.js"
 import * as DoorLimits from "../../src/http/DoorLimits.js"
 import type { Hooks } from "../../src/http/Hooks.js"
 import * as MemorySocket from "../../src/ports/MemorySocket.js"
-import type { MemoryAccount } from "../../src/ports/Transport.js"
+import type { MemoryUse } from "../../src/ports/Transport.js"
 import { login } from "./Conversations.js"
 import type * as WebSocket from "../../src/transport/WebSocket.js"
 import type { RequestHandler } from "../../src/transport/WebSocket.js"
@@ -44,7 +44,7 @@ export interface DoorServerOptions extends RoomsOptions {
   readonly hooks?: Hooks
   readonly origins?: ReadonlyArray<string>
   /** In place of the server's own. */
-  readonly memory?: MemoryAccount
+  readonly memory?: MemoryUse
   /** Whether the server accepts connections. */
   readonly isOpen?: () => boolean
 }
@@ -157,7 +157,7 @@ const onItsOwn = (door: RequestHandler, chat: RoomsServer, { isOpen, memory }: O
 const onWeb = (
   handler: RequestHandler,
   { accept }: RoomsServer,
-  memory: MemoryAccount,
+  memory: MemoryUse,
   options: Partial<WebSocket.WebOptions>
 ) =>
   Effect.gen(function* () {

@@ -15,7 +15,7 @@ import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
 import type { RoomOperations } from "../../src/rooms/RoomOperations.js"
 import * as Rooms from "../../src/rooms/Rooms.js"
 import * as RoomsSettings from "../../src/rooms/RoomsSettings.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import { cheap } from "./Accounts.js"
 import { addDevices, isPrivate } from "./Conversations.js"
 import { FakeCluster } from "./FakeNodes.js"
@@ -93,7 +93,7 @@ export type OpenStore = Effect.Effect<StoreService, never, Scope.Scope>
 /** A store in memory for several servers, with the accounts of these tests, which have two devices each. */
 export const keptStore = ({ accounts = [], limits = {} }: KeptNodesOptions = {}): Effect.Effect<OpenStore> =>
   Effect.gen(function* () {
-    const open = (yield* Memory.shared)({ ...keptLimits, ...limits })
+    const open = (yield* MemoryStore.shared)({ ...keptLimits, ...limits })
     const prepare = Effect.flatMap(open, (store) =>
       Effect.gen(function* () {
         for (const name of ["alice", "bob", ...accounts])

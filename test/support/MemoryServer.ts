@@ -18,7 +18,7 @@ import type { CloseReason } from "../../src/protocol/CloseReason.js"
 import * as Fate from "../../src/protocol/Fate.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import * as Memory from "../../src/ports/Memory.js"
-import type { Listen, ListenerEvents, MemoryAccount, Socket, TransportError } from "../../src/ports/Transport.js"
+import type { Listen, ListenerEvents, MemoryUse, Socket, TransportError } from "../../src/ports/Transport.js"
 import * as LogEvent from "../../src/telemetry/LogEvent.js"
 import { settle, turns, turnsUntil } from "./Turns.js"
 
@@ -98,7 +98,7 @@ export interface MemoryServer {
   /** Gives the server a socket that comes from elsewhere, such as one of a pair. */
   readonly accept: (socket: Socket) => void
   /** What a listener of the server is given of its memory budget. */
-  readonly memory: MemoryAccount
+  readonly memory: MemoryUse
   readonly connect: Effect.Effect<MemoryClient>
   /** Connects and logs in. */
   readonly join: (name: string) => Effect.Effect<MemoryClient>
@@ -144,7 +144,7 @@ const makeClients = (network: Memory.Network, options: MemoryServerOptions): Cli
   })
   const { wrap = (socket) => socket } = options
   let events: ListenerEvents | undefined = undefined
-  let memory: MemoryAccount = { share: Infinity, use: () => {} }
+  let memory: MemoryUse = { share: Infinity, use: () => {} }
   const accept = (socket: Socket) => events?.accepted(socket)
   return {
     network,

@@ -7,7 +7,7 @@ import type { StoreService } from "../../src/ports/Store.js"
 import type { RoomOperations } from "../../src/rooms/RoomOperations.js"
 import * as Rooms from "../../src/rooms/Rooms.js"
 import * as RoomsSettings from "../../src/rooms/RoomsSettings.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import { login, startConversations, type ConversationsServer } from "./Conversations.js"
 import { startMemoryServer, type MemoryClient, type MemoryServer, type MemoryServerOptions } from "./MemoryServer.js"
 import { turnsUntil } from "./Turns.js"
@@ -61,7 +61,7 @@ export const startGuestRooms = ({
 > =>
   Effect.gen(function* () {
     const limits = { keep: "30 days", keepBytes: 2 ** 30, keepLines, unreadLines: 100, unreadBytes: 2 ** 20 } as const
-    const { store, ...prepared } = Conversations.prepare(yield* Memory.make(limits))
+    const { store, ...prepared } = Conversations.prepare(yield* MemoryStore.make(limits))
     const nobody = new AccountIndex([])
     const rooms = yield* Rooms.make({ store, accounts: nobody, settings: settingsOf(settings) })
     const { feature } = Conversations.make({ store, ...prepared }, nobody, rooms.feature)

@@ -23,7 +23,7 @@ export const file = Effect.map(temporaryFolder, (folder) => join(folder, "chat.d
 
 /** Changes the database without a store. */
 export const execute = (path: string, sql: string) => {
-  const connection = SqliteDriver.load(import.meta.filename ?? "")?.(path)
+  const connection = SqliteDriver.loadDriver(import.meta.filename ?? "")?.(path)
   assert.isDefined(connection)
   connection.exec(sql)
   connection.close()

@@ -13,7 +13,7 @@ const notification = (text: string, more: Partial<Notification> = {}, from = "bo
 })
 
 const routes: ReadonlyArray<
-  readonly [environment: Record<string, string>, route: DesktopNotification.Route | undefined]
+  readonly [environment: Record<string, string>, route: DesktopNotification.TerminalRoute | undefined]
 > = [
   [{ TERM: "xterm-256color" }, { command: "777", within: undefined }],
   [{ TERM: "foot" }, { command: "777", within: undefined }],
@@ -62,7 +62,7 @@ describe("DesktopNotification.route", () => {
   })
 })
 
-const render = (one: Notification, route: DesktopNotification.Route = { command: "777" }, unicode = true) =>
+const render = (one: Notification, route: DesktopNotification.TerminalRoute = { command: "777" }, unicode = true) =>
   DesktopNotification.render(one, route, { ...display, unicode })
 
 describe("DesktopNotification.render", () => {

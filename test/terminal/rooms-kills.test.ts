@@ -9,7 +9,7 @@ import type { StoreService } from "../../src/ports/Store.js"
 import { StoreError } from "../../src/ports/StoreError.js"
 import * as Rooms from "../../src/rooms/Rooms.js"
 import * as RoomsSettings from "../../src/rooms/RoomsSettings.js"
-import * as Memory from "../../src/store/Memory.js"
+import * as MemoryStore from "../../src/store/MemoryStore.js"
 import { startAccounts } from "../support/Accounts.js"
 import { password } from "../support/Conversations.js"
 import { eventually } from "../support/Eventually.js"
@@ -35,7 +35,7 @@ const until = (isOver: () => boolean, store: StoreService): StoreService => {
 
 /** A server that can be killed and started again, with the accounts alice and bob. */
 const start = Effect.gen(function* () {
-  const store = yield* Memory.make(defaults)
+  const store = yield* MemoryStore.make(defaults)
   /** A process on a network of its own. */
   const begin = Effect.gen(function* () {
     const life = { isOver: false }

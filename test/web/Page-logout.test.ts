@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Identities } from "../../src/web/model/Identity.js"
+import { Identities } from "../../src/web/model/PageUser.js"
 import type { Page } from "../../src/web/model/Page.js"
 import { memory, PlayedServer } from "./PlayedServer.js"
 import { browserOfAlice, chatOf, enter, pageOf } from "./PlayedPage.js"

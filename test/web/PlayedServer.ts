@@ -1,4 +1,4 @@
-import type { LinkEvents, Memory, OpenLink, Timers } from "../../src/web/model/Ports.js"
+import type { LineSocketEvents, TextMemory, OpenLineSocket, Timers } from "../../src/web/model/Ports.js"
 
 /** A clock that a test moves, and timers that run when it does. */
 export class PlayedTimers implements Timers {
@@ -32,7 +32,7 @@ export class PlayedTimers implements Timers {
   }
 }
 
-export const memory = (texts = new Map<string, string>()): Memory => ({
+export const memory = (texts = new Map<string, string>()): TextMemory => ({
   read: (key) => texts.get(key),
   write: (key, text) => void (text === undefined ? texts.delete(key) : texts.set(key, text))
 })
@@ -63,7 +63,7 @@ export class PlayedServer {
   /** What the server refuses next, by the text of the line: the rest of the refusal, after its label. */
   readonly refusals = new Map<string, string>()
   private readonly labels = new Map<string, PlayedLine & { readonly to: string }>()
-  private events: LinkEvents | undefined = undefined
+  private events: LineSocketEvents | undefined = undefined
   private toServer: Array<string> = []
   private toPage: Array<string> = []
   /** The messages written on this connection, in order, to be acknowledged. */
@@ -93,7 +93,7 @@ export class PlayedServer {
 
   constructor(readonly name = "alice") {}
 
-  readonly open: OpenLink = (events) => {
+  readonly open: OpenLineSocket = (events) => {
     let isOpen = true
     this.toServer = []
     this.toPage = []

@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { NumberRange } from "../../src/client/PastReports.js"
 import { Conversation } from "../../src/web/model/Conversation.js"
-import { Outbox } from "../../src/web/model/Outbox.js"
+import { PageOutbox } from "../../src/web/model/PageOutbox.js"
 import { Reconnection } from "../../src/web/model/Reconnection.js"
-import { Settings } from "../../src/web/model/Settings.js"
+import { PageSettings } from "../../src/web/model/PageSettings.js"
 import * as TextParts from "../../src/web/model/TextParts.js"
-import { type KeptLine, Timeline } from "../../src/web/model/Timeline.js"
+import { type NumberedLine, Timeline } from "../../src/web/model/Timeline.js"
 import * as Times from "../../src/web/model/Times.js"
 import * as Typed from "../../src/web/model/Typed.js"
 import { memory } from "./PlayedServer.js"
 
-const kept = (seq: number, at = seq): KeptLine => ({
+const kept = (seq: number, at = seq): NumberedLine => ({
   key: `k${seq}`,
   kind: "message",
   from: "bob",
@@ -31,7 +31,7 @@ const page = (from: number, to: number, hasMore: boolean) => ({
 /** A page in which these lines are damaged. */
 const damagedPage = (from: number, to: number, damaged: ReadonlyArray<NumberRange>, hasMore: boolean) => {
   const all = page(from, to, hasMore)
-  const isIntact = ({ seq }: KeptLine) => !damaged.some(({ first, last }) => first <= seq && seq <= last)
+  const isIntact = ({ seq }: NumberedLine) => !damaged.some(({ first, last }) => first <= seq && seq <= last)
   return { ...all, lines: all.lines.filter(isIntact), damaged }
 }
 
@@ -173,11 +173,11 @@ describe("Timeline", () => {
   })
 })
 
-const saved = async (use: (outbox: Outbox) => void) => {
+const saved = async (use: (outbox: PageOutbox) => void) => {
   const browser = memory()
-  use(new Outbox(browser, "box"))
+  use(new PageOutbox(browser, "box"))
   await Promise.resolve()
-  return new Outbox(browser, "box")
+  return new PageOutbox(browser, "box")
 }
 
 describe("Outbox", () => {
@@ -215,7 +215,7 @@ describe("Outbox", () => {
   })
 
   it("sends one line at a time to a server that limits the rate", () => {
-    const outbox = new Outbox(memory(), "box")
+    const outbox = new PageOutbox(memory(), "box")
     for (const text of ["one", "two"]) outbox.add("bob", text, 1)
     const [first] = outbox.take(true)
     assert.deepStrictEqual(outbox.take(true), [])
@@ -235,8 +235,8 @@ describe("Outbox", () => {
     for (const text of ["", "{", "null", "[1,null,{}]", '{"a":1}', '[{"label":1,"to":"bob","text":"x"}]']) {
       const browser = memory()
       browser.write("box", text)
-      assert.deepStrictEqual(new Outbox(browser, "box").all, [])
-      assert.deepStrictEqual(new Settings(browser, "box").of("bob"), {})
+      assert.deepStrictEqual(new PageOutbox(browser, "box").all, [])
+      assert.deepStrictEqual(new PageSettings(browser, "box").of("bob"), {})
     }
   })
 })
@@ -244,10 +244,10 @@ describe("Outbox", () => {
 describe("Settings", () => {
   it("keep drafts of names that objects have", async () => {
     const browser = memory()
-    const settings = new Settings(browser, "s")
+    const settings = new PageSettings(browser, "s")
     for (const name of ["__proto__", "constructor", "bob"]) settings.change(name, { draft: `to ${name}` })
     await Promise.resolve()
-    const again = new Settings(browser, "s")
+    const again = new PageSettings(browser, "s")
     for (const name of ["constructor", "bob"]) assert.strictEqual(again.of(name).draft, `to ${name}`)
     assert.strictEqual(again.of("toString").draft, undefined)
   })

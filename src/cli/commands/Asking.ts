@@ -15,7 +15,7 @@ import { print, printed, type Output, type OutputError } from "../../client/Outp
 import * as Received from "../../client/Received.js"
 import * as Sending from "../../client/Sending.js"
 import type { SendingLink } from "../../client/SendingOptions.js"
-import type { LineOutcome } from "../../client/SentLine.js"
+import type { SentLineOutcome } from "../../client/SentLine.js"
 import * as Time from "../../ports/Time.js"
 import type { Socket, TransportError } from "../../ports/Transport.js"
 import * as Wire from "../../protocol/Wire.js"
@@ -159,7 +159,7 @@ class Question {
   private taken = 0
   private early = Infinity
   /** Outcomes that overtook lines of this connection: such a line may be the answer. */
-  private overtaking: ReadonlyArray<{ readonly after: number; readonly outcome: LineOutcome }> = []
+  private overtaking: ReadonlyArray<{ readonly after: number; readonly outcome: SentLineOutcome }> = []
 
   constructor(
     private readonly job: AskJob,
@@ -199,7 +199,7 @@ class Question {
   }
 
   /** Takes an outcome of the question. */
-  report(outcome: LineOutcome) {
+  report(outcome: SentLineOutcome) {
     const { outcome: fate } = outcome
     if (fate._tag === "Written" && fate.seq !== undefined) for (const name of fate.names) this.asked.set(name, fate.seq)
     this.overtaking = [...this.overtaking, { after: this.connection?.passedOn() ?? 0, outcome }]
@@ -305,7 +305,7 @@ class Question {
     for (const { outcome } of due) this.settle(outcome)
   }
 
-  private settle({ line, names: all, outcome }: LineOutcome) {
+  private settle({ line, names: all, outcome }: SentLineOutcome) {
     const { answers, outputs } = this
     // An answer proves that the question has arrived.
     const names = all.filter((name) => !answers.hasBegun(name))

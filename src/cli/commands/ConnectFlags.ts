@@ -58,7 +58,7 @@ export const settings = {
 }
 
 /** The values of settings from flags, the environment and the client's settings file. Fails with the first mistake. */
-export const resolve = <S extends Sources.Settings>(
+export const resolve = <S extends Sources.CommandSettings>(
   settings: S,
   given: Flags.GivenFlags
 ): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> =>
@@ -77,7 +77,7 @@ export const resolve = <S extends Sources.Settings>(
   })
 
 /** `--login alice --device ci` is `--login alice/ci`. */
-const withDevice = <S extends Sources.Settings>(
+const withDevice = <S extends Sources.CommandSettings>(
   given: Sources.Resolved<S>
 ): Effect.Effect<Sources.Resolved<S>, ExitStatus.Failure> => {
   // Only some commands have these settings, and all that have the one have the other.
@@ -89,10 +89,10 @@ const withDevice = <S extends Sources.Settings>(
 }
 
 /** A command that connects to a server, and has no arguments but flags. */
-export const command = <S extends Sources.Settings>(
+export const command = <S extends Sources.CommandSettings>(
   settings: S,
   run: (given: Sources.Resolved<S>) => Effect.Effect<void, ExitStatus.Failure>
-): Command.Command => Command.make(settings, {}, ({ flags }) => Effect.flatMap(resolve(settings, flags), run))
+): Command.ProgramCommand => Command.make(settings, {}, ({ flags }) => Effect.flatMap(resolve(settings, flags), run))
 
 export type GivenConnection = Sources.Resolved<typeof settings>
 

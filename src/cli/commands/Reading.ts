@@ -137,8 +137,6 @@ export const leftOut = (what: string): void => {
   ExitStatus.say(what)
 }
 
-export type Line = PastLine
-
 export interface LineFormat {
   readonly json: boolean
   /** A terminal gets escaped text. */
@@ -148,7 +146,7 @@ export interface LineFormat {
 }
 
 /** Lines as text, or as JSON. */
-export const format = (lines: ReadonlyArray<Line>, { isOneConversation, isTerminal, json }: LineFormat): string => {
+export const format = (lines: ReadonlyArray<PastLine>, { isOneConversation, isTerminal, json }: LineFormat): string => {
   const text = lines.map((line) => (json ? objectOf(line) : textOf(line, isOneConversation))).join("")
   if (!isTerminal) return text
   return json ? Escape.json(text) : Escape.show(text)

@@ -2,12 +2,12 @@ import type * as Duration from "effect/Duration"
 import * as Escape from "../../client/Escape.js"
 import * as Outcomes from "../../client/Outcomes.js"
 import type { SendTotals } from "../../client/SendingOptions.js"
-import type { LineOutcome } from "../../client/SentLine.js"
+import type { SentLineOutcome } from "../../client/SentLine.js"
 import * as Units from "../settings/Units.js"
 
 /** Reports of outcomes: JSON objects on standard output, or on standard error the lines that were not delivered. */
 export interface SendReport {
-  readonly add: (outcome: LineOutcome) => void
+  readonly add: (outcome: SentLineOutcome) => void
   /** A summary of unknown outcomes to print at the end; undefined if there are none. */
   readonly summary: () => string | undefined
   /** A summary of the lines that were not received, to print at the end. */
@@ -72,10 +72,10 @@ export const make = ({ errors, json, numbered, output }: SendReportOptions): Sen
 /** Names that are listed. */
 const maxNamed = 10
 
-const jsonOf = (outcome: LineOutcome): string => objects(outcome, { line: outcome.line })
+const jsonOf = (outcome: SentLineOutcome): string => objects(outcome, { line: outcome.line })
 
 /** An object for each recipient, one per line, in which `head` comes first. */
-export const objects = ({ names, outcome }: Omit<LineOutcome, "line">, head: object = {}): string => {
+export const objects = ({ names, outcome }: Omit<SentLineOutcome, "line">, head: object = {}): string => {
   const facts = {
     outcome: outcome._tag === "Written" ? (outcome.code ?? "written") : outcome._tag.toLowerCase(),
     ...(outcome._tag === "Written" ? place(outcome) : {}),
@@ -106,7 +106,7 @@ const advice = new Map([
 ])
 
 /** What was not delivered, in lines; empty for other outcomes. */
-export const textOf = ({ line, outcome }: Pick<LineOutcome, "line" | "outcome">, numbered: boolean): string => {
+export const textOf = ({ line, outcome }: Pick<SentLineOutcome, "line" | "outcome">, numbered: boolean): string => {
   const head = numbered ? `a-chat: line ${line}: ` : "a-chat: "
   switch (outcome._tag) {
     case "Returned":

@@ -61,7 +61,7 @@ interface Row {
 }
 
 /** Every setting with its value as written, and its place. */
-const rowsOf = (settings: Sources.Settings, source: Sources.Source): ReadonlyArray<Row> =>
+const rowsOf = (settings: Sources.CommandSettings, source: Sources.SettingSource): ReadonlyArray<Row> =>
   Object.values(settings).map(({ defaultText, name }) => {
     const found = source(name)
     return { name, text: String(found?.text ?? defaultText), place: found?.place ?? "default" }

@@ -12,7 +12,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
-import * as RoomFlags from "./RoomFlags.js"
+import * as ConversationFlags from "./ConversationFlags.js"
 import * as Secrets from "./Secrets.js"
 
 export const settings = {
@@ -20,7 +20,9 @@ export const settings = {
   ...Secrets.settings,
   login: ConnectFlags.login,
   device: ConnectFlags.device,
-  room: RoomFlags.rooms("Enter these rooms, and answer there what begins with the name of the bot: `bot: status`"),
+  room: ConversationFlags.rooms(
+    "Enter these rooms, and answer there what begins with the name of the bot: `bot: status`"
+  ),
   all: Setting.toggle("all", "With --room: handle every line, not only those that begin with the name"),
   concurrency: Setting.count("concurrency", {
     about: "Programs that run at once; with more than one, answers can overtake each other",

@@ -1,7 +1,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { pages } from "../../client/ConversationHandle.js"
+import { pagesOf } from "../../client/ConversationHandle.js"
 import * as Encode from "../../client/Encode.js"
 import { printed } from "../../client/Output.js"
 import * as PastReports from "../../client/PastReports.js"
@@ -11,7 +11,7 @@ import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as Reading from "./Reading.js"
-import * as RoomFlags from "./RoomFlags.js"
+import * as ConversationFlags from "./ConversationFlags.js"
 import * as Secrets from "./Secrets.js"
 
 export const settings = {
@@ -26,8 +26,8 @@ export const settings = {
     max: 1_000_000,
     off: true
   }),
-  since: RoomFlags.place("since", "Begin with this line, or at this time"),
-  until: RoomFlags.place("until", "End with this line, or at this time")
+  since: ConversationFlags.place("since", "Begin with this line, or at this time"),
+  until: ConversationFlags.place("until", "End with this line, or at this time")
 }
 
 const parameters = {
@@ -44,7 +44,7 @@ export const command = Command.make(settings, parameters, (line) =>
     const { socket } = servers
     const most = limit === 0 ? everything : (limit ?? (since === undefined ? defaultLimit : everything))
     const range = rangeOf(since, until)
-    const show = (lines: Iterable<Reading.Line>) =>
+    const show = (lines: Iterable<PastReports.PastLine>) =>
       printed(
         process.stdout,
         Reading.format([...lines], { json, isTerminal: process.stdout.isTTY, isOneConversation: true })
@@ -59,11 +59,11 @@ export const command = Command.make(settings, parameters, (line) =>
           )
         // The end of a conversation is read backwards, and printed once it is known.
         if (since === undefined && most < everything) {
-          const lines = Stream.take(pages(load, range, Math.min(most, Requests.maxPageLines)), most)
+          const lines = Stream.take(pagesOf(load, range, Math.min(most, Requests.maxPageLines)), most)
           return yield* Effect.flatMap(Stream.runCollect(lines), (all) => show(Chunk.toReadonlyArray(all).toReversed()))
         }
         const forward = since === undefined ? { ...range, after: 0 } : range
-        const lines = Stream.take(pages(load, forward), most)
+        const lines = Stream.take(pagesOf(load, forward), most)
         return yield* Stream.runForEachWhile(Stream.chunks(lines), show)
       }).pipe(Effect.scoped)
     )
@@ -75,8 +75,11 @@ const defaultLimit = 50
 /** No conversation has more lines. */
 const everything = Number.MAX_SAFE_INTEGER
 
-const rangeOf = (since: RoomFlags.Place | undefined, until: RoomFlags.Place | undefined): Requests.HistoryRange => ({
-  ...(since === undefined ? {} : RoomFlags.startOf(since)),
+const rangeOf = (
+  since: ConversationFlags.PastPlace | undefined,
+  until: ConversationFlags.PastPlace | undefined
+): Requests.HistoryRange => ({
+  ...(since === undefined ? {} : ConversationFlags.startOf(since)),
   ...(until?._tag === "Number" ? { before: until.seq + 1 } : {}),
   ...(until?._tag === "Time" ? { until: until.at } : {})
 })

@@ -19,7 +19,7 @@ export const settings = {
   kind: Setting.choice(
     "kind",
     { about: "With add: who sends; custom is any program that sends JSON, and needs --template", default: undefined },
-    HookKind.names
+    HookKind.hookKindNames
   ),
   room: Setting.list(
     "room",
@@ -72,7 +72,7 @@ export const command = Command.make(settings, parameters, (line) =>
     if (line.request.length !== (verb === "list" ? 1 : 2) || /\s/u.test(id)) return yield* ExitStatus.misused(forms)
     if (socket === undefined) return yield* ExitStatus.misused("a socket is required: --socket, or ACHAT_SOCKET")
     if (verb === "add" && kind === undefined) {
-      return yield* ExitStatus.misused(`--kind is required: ${HookKind.names.join(", ")}`)
+      return yield* ExitStatus.misused(`--kind is required: ${HookKind.hookKindNames.join(", ")}`)
     }
     const about = Object.entries({ kind, rooms: room.join(","), name, proof, template })
       .filter(([, value]) => value !== undefined && value !== "")

@@ -5,7 +5,7 @@ import * as Escape from "../../client/Escape.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
-import * as RoomFlags from "./RoomFlags.js"
+import * as ConversationFlags from "./ConversationFlags.js"
 import * as Secrets from "./Secrets.js"
 
 export const settings = {
@@ -18,8 +18,8 @@ export const settings = {
     default: undefined,
     defaultText: "all senders"
   }),
-  room: RoomFlags.rooms("Enter these rooms, and print their messages alone"),
-  since: RoomFlags.place("since", "With --room: print what is kept from this line or time on, and exit"),
+  room: ConversationFlags.rooms("Enter these rooms, and print their messages alone"),
+  since: ConversationFlags.place("since", "With --room: print what is kept from this line or time on, and exit"),
   follow: Setting.toggle("follow", "With --since: continue with new messages"),
   count: Setting.count("count", {
     about: "Exit after this many messages",
@@ -69,7 +69,7 @@ export const command = ConnectFlags.command(settings, (given) =>
             from: names(from ?? ""),
             rooms: room && {
               names: room,
-              start: since && RoomFlags.startOf(since),
+              start: since && ConversationFlags.startOf(since),
               isPastOnly: since !== undefined && !follow
             },
             count,

@@ -7,14 +7,14 @@ import * as Command from "../settings/Command.js"
 import * as Setting from "../settings/Setting.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as Reading from "./Reading.js"
-import * as RoomFlags from "./RoomFlags.js"
+import * as ConversationFlags from "./ConversationFlags.js"
 import * as Secrets from "./Secrets.js"
 
 export const settings = {
   ...ConnectFlags.settings,
   ...Secrets.settings,
   ...Reading.settings,
-  in: RoomFlags.conversation("in", "Search only this room, or the direct conversation with this name"),
+  in: ConversationFlags.conversation("in", "Search only this room, or the direct conversation with this name"),
   limit: Setting.count("limit", {
     about: "Print at most this number of lines, the newest",
     default: 20,

@@ -27,7 +27,9 @@ import type { CommandName } from "./ManualText.js"
 /** What @effect/cli does for all commands: `--help`, `--completions` and `--wizard`. Nothing else needs to load it. */
 
 /** The commands of the program in the order of the help; undefined for a command that is only listed. */
-export type Commands = Arr.NonEmptyReadonlyArray<readonly [name: CommandName, command: Command.Command | undefined]>
+export type Commands = Arr.NonEmptyReadonlyArray<
+  readonly [name: CommandName, command: Command.ProgramCommand | undefined]
+>
 
 /** What @effect/cli returns for a flag: its value, all values of a repeated flag, or whether a switch is present. */
 type Raw = Option.Option<string> | ReadonlyArray<string> | boolean
@@ -55,7 +57,7 @@ const argument = ({ about, isRest, name }: Command.Parameter): Args.Args<Readonl
 
 const commandOf = (
   name: CommandName,
-  command: Command.Command | undefined,
+  command: Command.ProgramCommand | undefined,
   help: Arguments.HelpRequest | undefined
 ) => {
   if (command === undefined) return Manual.describe(CliCommand.make(name), name, undefined)
@@ -119,7 +121,7 @@ export const run = (
 ): Effect.Effect<void, ExitStatus.Failure> => {
   const help = Arguments.helpRequest(ordered)
   if (help !== undefined) {
-    return Effect.sync(() => HelpText.print(HelpPage.text(page(commands, help, version)), settings))
+    return Effect.sync(() => HelpText.printHelp(HelpPage.text(page(commands, help, version)), settings))
   }
   const program = CliCommand.run(programOf(commands, undefined), { name: "a-chat", version })
   return program([process.execPath, "a-chat", ...ordered]).pipe(

@@ -1,7 +1,7 @@
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import type { ParsedLine } from "../settings/Command.js"
 import type * as Setting from "../settings/Setting.js"
-import type { Settings } from "../settings/Sources.js"
+import type { CommandSettings } from "../settings/Sources.js"
 import { builtIns } from "./Arguments.js"
 
 /**
@@ -68,7 +68,7 @@ export const asksForVersion = (ordered: ReadonlyArray<string>): boolean =>
  * The flags and the words of a command line without mistakes. A flag may stand anywhere before `--`; a second one of
  * the same name is a word.
  */
-export const parse = (ordered: ReadonlyArray<string>, settings: Settings): ParsedLine => {
+export const parse = (ordered: ReadonlyArray<string>, settings: CommandSettings): ParsedLine => {
   const own = withoutBuiltIns(ordered).slice(1)
   const before = beforeDashes(own)
   const byName = new Map(Object.entries(settings).map(([key, { form, name }]) => [name, { form, key }] as const))

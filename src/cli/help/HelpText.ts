@@ -54,7 +54,7 @@ const offerWords = (script: string, settings: ReadonlyArray<Setting.Setting<unkn
   })
 
 /** Prints a text of @effect/cli with all corrections. */
-export const print = (text: string, settings: ReadonlyArray<Setting.Setting<unknown>>): void =>
+export const printHelp = (text: string, settings: ReadonlyArray<Setting.Setting<unknown>>): void =>
   void process.stdout.write(`${shape(offerWords(text, settings)).trimEnd()}\n`)
 
 /**
@@ -69,7 +69,7 @@ export const withPlainConsole =
     Console.consoleWith((console) =>
       Effect.withConsole(program, {
         ...console,
-        log: (text) => Effect.sync(() => print(String(text), settings)),
+        log: (text) => Effect.sync(() => printHelp(String(text), settings)),
         error: () => Effect.void
       })
     )
@@ -78,13 +78,15 @@ const shape = (text: string): string => {
   const coloured = process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === ""
   const help = corrections.reduce((corrected, [pattern, correction]) => corrected.replace(pattern, correction), text)
   const shown = coloured ? help : help.replace(ansi, "")
-  return process.stdout.isTTY === true ? wrap(shown, Math.min(process.stdout.columns || maxColumns, maxColumns)) : shown
+  return process.stdout.isTTY === true
+    ? wrapText(shown, Math.min(process.stdout.columns || maxColumns, maxColumns))
+    : shown
 }
 
 const maxColumns = 100
 
 /** Wraps lines at blanks, except in examples. A terminal would wrap them in the middle of a word. */
-export const wrap = (text: string, columns: number): string =>
+export const wrapText = (text: string, columns: number): string =>
   text
     .split("\n")
     .flatMap((line) => {

@@ -1,7 +1,7 @@
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import type { HelpRequest } from "./Arguments.js"
-import { pages, type CommandName } from "./ManualText.js"
+import { manualPages, type CommandName } from "./ManualText.js"
 
 /** The pages of the manual as descriptions and footers of @effect/cli. */
 
@@ -16,7 +16,7 @@ export const describe = <Name extends CommandName, R, E, A>(
   name: Name,
   help: HelpRequest | undefined
 ): Command.Command<Name, R, E, A> | Command.Command<Name, never, never, object> => {
-  const { description, summary } = pages[name]
+  const { description, summary } = manualPages[name]
   if (command === undefined) return Command.withDescription(Command.make(name), summary)
   if (help?.command !== name) return Command.withDescription(command, summary)
   return Command.withDescription(
@@ -31,7 +31,7 @@ export const exampleIndent = "    "
 /** The part of a page that follows the flags. */
 export const footer = (help: HelpRequest | undefined): HelpDoc.HelpDoc => {
   if (help?.command === undefined || !isCommand(help.command)) return HelpDoc.empty
-  const { examples, statuses } = pages[help.command]
+  const { examples, statuses } = manualPages[help.command]
   return HelpDoc.blocks([
     HelpDoc.h1("EXIT STATUS"),
     ...statuses.map(([status, meaning]) => HelpDoc.p(`  ${status}  ${meaning}`)),
@@ -40,4 +40,4 @@ export const footer = (help: HelpRequest | undefined): HelpDoc.HelpDoc => {
   ])
 }
 
-const isCommand = (name: string): name is CommandName => Object.hasOwn(pages, name)
+const isCommand = (name: string): name is CommandName => Object.hasOwn(manualPages, name)

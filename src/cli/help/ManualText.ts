@@ -4,7 +4,7 @@ import { history, ping, search, who } from "./ManualOfReaders.js"
 import type { ManualPage } from "./ManualPage.js"
 
 /** The text of the manual: a page for each command. A test runs every example. */
-export const pages = {
+export const manualPages = {
   serve,
   connect,
   send,
@@ -23,4 +23,4 @@ export const pages = {
   nodes
 } satisfies Record<string, ManualPage>
 
-export type CommandName = keyof typeof pages
+export type CommandName = keyof typeof manualPages

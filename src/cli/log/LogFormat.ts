@@ -18,7 +18,7 @@ export interface LogEntry {
   readonly level: LogLevel.LogLevel
   readonly fiber: string
   readonly message: string
-  readonly annotations: LogEvent.Facts
+  readonly annotations: LogEvent.LogFacts
   readonly cause: string | undefined
 }
 

@@ -149,8 +149,8 @@ const parseHook = (text: string): Either.Either<ControlRequest, string> => {
     if (key === "" || values.has(key)) return Either.left(hookUsage)
     values.set(key, value)
   }
-  const kind = HookKind.names.find((name) => name === values.get("kind"))
-  if (kind === undefined) return Either.left(`a hook is of one of these kinds: ${HookKind.names.join(", ")}`)
+  const kind = HookKind.hookKindNames.find((name) => name === values.get("kind"))
+  if (kind === undefined) return Either.left(`a hook is of one of these kinds: ${HookKind.hookKindNames.join(", ")}`)
   const proof = HookKind.proofs.find((one) => one === values.get("proof"))
   if (values.has("proof") && proof === undefined) return Either.left("a proof is secret or signature")
   const rooms = (values.get("rooms") ?? "").split(",").filter((room) => room !== "")

@@ -12,7 +12,7 @@ import type * as Log from "../log/Log.js"
 import type { StoreService } from "../../ports/Store.js"
 import * as Signals from "../Signals.js"
 import * as SettingsFile from "../settings/SettingsFile.js"
-import type { Source } from "../settings/Sources.js"
+import type { SettingSource } from "../settings/Sources.js"
 import * as AccountFlags from "./AccountFlags.js"
 import { RunningStore } from "./RunningServer.js"
 import * as LimitFlags from "./LimitFlags.js"
@@ -48,7 +48,7 @@ export interface ReloadOptions {
   /** The path of the settings file, if there is one. */
   readonly path: string | undefined
   /** The command line. Flags still override the file. */
-  readonly flags: Source
+  readonly flags: SettingSource
   /** The settings with which the server started. */
   readonly given: ServerSettings.GivenSettings
   readonly log: LiveSource<Log.LogSettings>

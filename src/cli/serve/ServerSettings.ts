@@ -70,7 +70,7 @@ const conflictOf = ({ origins, values }: GivenSettings) =>
   LimitFlags.conflict(values) ?? AccountFlags.conflict(values) ?? ClusterFlags.conflict(values, origins)
 
 export interface ServerSources {
-  readonly flags?: Sources.Source | undefined
+  readonly flags?: Sources.SettingSource | undefined
   readonly file: SettingsFile.SettingsFile | undefined
 }
 
@@ -82,7 +82,7 @@ export interface ServerSources {
  */
 export const withoutFlags = (
   file: SettingsFile.SettingsFile | undefined,
-  flags?: Sources.Source
+  flags?: Sources.SettingSource
 ): Effect.Effect<GivenSettings, ReadonlyArray<string>> => {
   const { mistakes, resolved } = Sources.resolve(settings, sources({ file }))
   const all = [...(file === undefined ? [] : SettingsFile.mistakes(file, names, "a-chat serve --help")), ...mistakes]
@@ -95,7 +95,7 @@ export const withoutFlags = (
 }
 
 /** The sources of a server's settings, combined. */
-export const sources = ({ file, flags }: ServerSources): Sources.Source =>
+export const sources = ({ file, flags }: ServerSources): Sources.SettingSource =>
   Sources.inOrder({
     flags: flags && expandHost(flags),
     environment: expandHost(Sources.environment(process.env)),
@@ -103,7 +103,7 @@ export const sources = ({ file, flags }: ServerSources): Sources.Source =>
   })
 
 /** `--host` may include the port. A scheme belongs in `--listen`. */
-const expandHost = (source: Sources.Source) => Places.expand(source, false)
+const expandHost = (source: Sources.SettingSource) => Places.expand(source, false)
 
 /** Checks whether a server would start with the environment and a file: `withoutFlags`, and also the certificates. */
 export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effect<void, ReadonlyArray<string>> =>
@@ -116,7 +116,7 @@ export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effec
 /** The file of `--config`, if there is one. Fails with its first mistake, and a hint how to see the others. */
 export const readFile = (
   path: string | undefined,
-  flags: Sources.Source
+  flags: Sources.SettingSource
 ): Effect.Effect<SettingsFile.SettingsFile | undefined, ExitStatus.Failure> => {
   if (path === undefined) return Effect.succeed(undefined)
   return Effect.tap(SettingsFile.read(path), (file) =>

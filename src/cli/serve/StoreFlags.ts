@@ -124,7 +124,7 @@ export const open = (
 ): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     if (target === "memory") {
-      const Memory = yield* Effect.promise(() => import("../../store/Memory.js"))
+      const Memory = yield* Effect.promise(() => import("../../store/MemoryStore.js"))
       return yield* Memory.make(limits)
     }
     if (isPostgres(target))

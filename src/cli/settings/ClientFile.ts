@@ -47,9 +47,9 @@ export const servers = (file: SettingsFile.SettingsFile | undefined): ReadonlyMa
 /** The settings that are paths. In the file they are relative to its folder. */
 const pathNames = ["ca", "cert", "key", "unix", "log-dir"]
 
-const source = (entries: Entries): Sources.Source => {
+const source = (entries: Entries): Sources.SettingSource => {
   const found = SettingsFile.source(entries)
-  const absolute: Sources.Source = (name) => {
+  const absolute: Sources.SettingSource = (name) => {
     const one = found(name)
     if (one === undefined || typeof one.text !== "string" || one.text === "") return one
     const isPlace = name === "host" && Places.parse(one.text)?.unix !== undefined
@@ -61,12 +61,12 @@ const source = (entries: Entries): Sources.Source => {
   return absolute
 }
 
-const expanded = (source: Sources.Source): Sources.Source => Places.expand(source, true)
+const expanded = (source: Sources.SettingSource): Sources.SettingSource => Places.expand(source, true)
 
 /** Everything that is wrong with the file, in the order of its lines. */
 export const mistakes = (
   file: SettingsFile.SettingsFile,
-  settings: Sources.Settings
+  settings: Sources.CommandSettings
 ): ReadonlyArray<Sources.Mistake> => {
   const names = Object.values(settings).map(({ name }) => name)
   const inTable = (table: Entries, allowed: ReadonlyArray<string>) => [
@@ -107,7 +107,10 @@ const twoPlaces = ({ entries, path }: Entries): ReadonlyArray<Sources.Mistake> =
 }
 
 /** The settings of the server that a setting names: a table of the file, or a place. */
-const named = (server: Sources.Found, file: SettingsFile.SettingsFile | undefined): Sources.Source | undefined => {
+const named = (
+  server: Sources.FoundSetting,
+  file: SettingsFile.SettingsFile | undefined
+): Sources.SettingSource | undefined => {
   const text = String(server.text)
   const table = servers(file).get(text)
   if (table !== undefined) return expanded(source(table))
@@ -115,7 +118,7 @@ const named = (server: Sources.Found, file: SettingsFile.SettingsFile | undefine
   return place && Places.source(server, place)
 }
 
-const unknownServer = ({ text }: Sources.Found, file: SettingsFile.SettingsFile | undefined): string => {
+const unknownServer = ({ text }: Sources.FoundSetting, file: SettingsFile.SettingsFile | undefined): string => {
   const complaint = Places.complaintOfWeb(String(text)) ?? Places.mistakeIn(String(text))
   if (complaint !== undefined) return `${JSON.stringify(text)} ${complaint}`
   const names = [...servers(file).keys()]
@@ -128,7 +131,7 @@ const unknownServer = ({ text }: Sources.Found, file: SettingsFile.SettingsFile 
 }
 
 export interface ClientSources {
-  readonly flags?: Sources.Source | undefined
+  readonly flags?: Sources.SettingSource | undefined
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly file: SettingsFile.SettingsFile | undefined
 }
@@ -142,7 +145,7 @@ export const sources = ({
   environment,
   file,
   flags
-}: ClientSources): Effect.Effect<Sources.Source, ExitStatus.Failure> => {
+}: ClientSources): Effect.Effect<Sources.SettingSource, ExitStatus.Failure> => {
   const written = [flags ?? none, Sources.environment(environment), file === undefined ? none : source(file)]
   const combined = written.map(expanded)
   const rank = (...names: ReadonlyArray<string>) => {
@@ -158,19 +161,19 @@ export const sources = ({
   const isUsed = (at: number) =>
     placeRank < serverRank && at <= placeRank && !(hasPortFlag && at > 0 && combined[at]?.("unix") !== undefined)
   const [inFlags = none, inVariables = none, inFile = none] = combined.map(
-    (one, at): Sources.Source =>
+    (one, at): Sources.SettingSource =>
       (name) =>
         (name === "tls" || name === "port") && !isUsed(at) ? written[at]?.(name) : one(name)
   )
   const server = combined[serverRank]?.("server")
   if (server === undefined || placeRank < serverRank) {
-    const withoutPlace: Sources.Source = (name) => (isPlace(name) && placeRank < 2 ? undefined : inFile(name))
+    const withoutPlace: Sources.SettingSource = (name) => (isPlace(name) && placeRank < 2 ? undefined : inFile(name))
     return Effect.succeed(Sources.inOrder({ flags: inFlags, environment: inVariables, file: withoutPlace }))
   }
   const inServer = named(server, file)
   if (inServer === undefined) return ExitStatus.misused(`${server.place}: ${unknownServer(server, file)}`)
-  const above: Sources.Source = (name) => inFlags(name) ?? (serverRank === 0 ? inServer(name) : undefined)
-  const below: Sources.Source = (name) => inServer(name) ?? (isPlace(name) ? undefined : inFile(name))
+  const above: Sources.SettingSource = (name) => inFlags(name) ?? (serverRank === 0 ? inServer(name) : undefined)
+  const below: Sources.SettingSource = (name) => inServer(name) ?? (isPlace(name) ? undefined : inFile(name))
   return Effect.succeed(
     Sources.inOrder({
       flags: above,
@@ -180,6 +183,6 @@ export const sources = ({
   )
 }
 
-const none: Sources.Source = () => undefined
+const none: Sources.SettingSource = () => undefined
 
 const isPlace = (name: string) => name === "host" || name === "port" || name === "unix"

@@ -4,8 +4,8 @@ import type * as Flags from "./Flags.js"
 import type * as Sources from "./Sources.js"
 
 /** A command of the program: what its command line may contain, and what it does. */
-export interface Command {
-  readonly settings: Sources.Settings
+export interface ProgramCommand {
+  readonly settings: Sources.CommandSettings
   readonly parameters: Parameters
   readonly run: (line: ParsedLine) => Effect.Effect<void, ExitStatus.Failure>
 }
@@ -41,10 +41,10 @@ export const rest = (name: string, about: string) => ({ name, about, isRest: tru
 
 /** A command that takes flags and words. */
 export const make = <const P extends Parameters>(
-  settings: Sources.Settings,
+  settings: Sources.CommandSettings,
   parameters: P,
   run: (given: Given<P> & { readonly flags: Flags.GivenFlags }) => Effect.Effect<void, ExitStatus.Failure>
-): Command => ({
+): ProgramCommand => ({
   settings,
   parameters,
   run: ({ flags, words }) => {

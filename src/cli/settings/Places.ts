@@ -1,7 +1,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type { Found, Source } from "./Sources.js"
+import type { FoundSetting, SettingSource } from "./Sources.js"
 
 /**
  * The ways to write where a server is: `HOST`, `HOST:PORT`, `[::1]:PORT`, `tcp://…`, `tls://…` and `unix:PATH`; and
@@ -9,7 +9,7 @@ import type { Found, Source } from "./Sources.js"
  */
 
 /** A place in terms of the settings `host`, `port`, `unix` and `tls`. */
-export type Place = Readonly<Partial<Record<"host" | "port" | "unix" | "tls", string>>>
+export type ServerPlace = Readonly<Partial<Record<"host" | "port" | "unix" | "tls", string>>>
 
 const pattern = /^(?:(tcp|tls):\/\/)?(?:\[([^[\]]+)\]|([^:/[\]]+))(?::(\d+))?$/u
 
@@ -65,7 +65,7 @@ const parseListed = (part: string, scheme: string | undefined): Either.Either<Li
 export const mistakeIn = (text: string): string | undefined =>
   text.includes(",") ? Option.getOrUndefined(Either.getLeft(parseList(text))) : undefined
 
-const parseSeveral = (text: string): Place | undefined => {
+const parseSeveral = (text: string): ServerPlace | undefined => {
   const list = parseList(text)
   if (Either.isLeft(list)) return undefined
   const { hosts, scheme } = list.right
@@ -76,7 +76,7 @@ const parseSeveral = (text: string): Place | undefined => {
 }
 
 /** Returns the place, or undefined if the text is only a host, as `::1` is, or of another form. */
-export const parse = (text: string): Place | undefined => {
+export const parse = (text: string): ServerPlace | undefined => {
   if (text.includes(",")) return parseSeveral(text)
   if (/^unix:(?!\/\/)./u.test(text)) return { unix: text.slice("unix:".length), tls: "no" }
   const [, scheme, v6, name, port] = pattern.exec(text) ?? []
@@ -125,7 +125,7 @@ export const parseHost =
  * @param schemes whether `tcp://`, `tls://` and `unix:` are allowed
  */
 export const expand =
-  (source: Source, schemes: boolean): Source =>
+  (source: SettingSource, schemes: boolean): SettingSource =>
   (name) => {
     if (name !== "host" && name !== "port" && name !== "unix" && name !== "tls") return source(name)
     const own = source(name)
@@ -144,8 +144,8 @@ export const expand =
 
 /** A place that a setting names, as a source of the settings that it consists of. */
 export const source =
-  (found: Found, place: Place): Source =>
+  (found: FoundSetting, place: ServerPlace): SettingSource =>
   (name) => {
-    const text = place[name as keyof Place]
+    const text = place[name as keyof ServerPlace]
     return text === undefined ? undefined : { ...found, text }
   }

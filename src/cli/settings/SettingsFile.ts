@@ -3,7 +3,7 @@ import * as RegularFile from "../../process/RegularFile.js"
 import * as ExitStatus from "../ExitStatus.js"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import type * as Setting from "./Setting.js"
-import type { Mistake, Source } from "./Sources.js"
+import type { Mistake, SettingSource } from "./Sources.js"
 
 /** A settings file (TOML): flags without their dashes, one per line: `max-line = "4KiB"`. */
 export interface SettingsFile {
@@ -110,7 +110,7 @@ const key = /"([^"]*)"|'([^']*)'|([\w-]+)/gu
 const keysAhead = /^\uFEFF?\s*(\[+\s*)?((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)/u
 
 export const source =
-  ({ entries, path }: Pick<SettingsFile, "entries" | "path">): Source =>
+  ({ entries, path }: Pick<SettingsFile, "entries" | "path">): SettingSource =>
   (name) => {
     const entry = entries.get(name)
     if (entry?.text === undefined) return undefined

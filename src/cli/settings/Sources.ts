@@ -10,7 +10,7 @@ import * as Variables from "./Variables.js"
 export type Origin = "flag" | "environment" | "file" | "default"
 
 /** The value of a setting in a source. */
-export interface Found {
+export interface FoundSetting {
   readonly text: Setting.Text
   readonly origin: Exclude<Origin, "default">
   /** `--port`, `ACHAT_PORT`, `chat.toml:3`. */
@@ -20,21 +20,21 @@ export interface Found {
 }
 
 /** Looks a setting up by its name. */
-export type Source = (name: string) => Found | undefined
+export type SettingSource = (name: string) => FoundSetting | undefined
 
 /** Combines the sources in order of precedence. The default environment is that of this process. */
 export const inOrder = (sources: {
-  readonly flags?: Source | undefined
-  readonly environment?: Source
-  readonly file?: Source | undefined
-}): Source => {
+  readonly flags?: SettingSource | undefined
+  readonly environment?: SettingSource
+  readonly file?: SettingSource | undefined
+}): SettingSource => {
   const { environment: variables = environment(process.env), file, flags } = sources
   return (name) => flags?.(name) ?? variables(name) ?? file?.(name)
 }
 
 /** The variables of an environment. An empty variable counts as unset, and so does the ACHAT_PORT of Kubernetes. */
 export const environment =
-  (variables: Readonly<Record<string, string | undefined>>): Source =>
+  (variables: Readonly<Record<string, string | undefined>>): SettingSource =>
   (name) => {
     const place = Setting.variable(name)
     const text = variables[place] ?? ""
@@ -43,13 +43,13 @@ export const environment =
   }
 
 /** The settings of a command, by the command's own keys. */
-export type Settings = Readonly<Record<string, Setting.Setting<unknown>>>
+export type CommandSettings = Readonly<Record<string, Setting.Setting<unknown>>>
 
-export type Values<S extends Settings> = {
+export type Values<S extends CommandSettings> = {
   readonly [Key in keyof S]: S[Key] extends Setting.Setting<infer A> ? A : never
 }
 
-export interface Resolved<S extends Settings> {
+export interface Resolved<S extends CommandSettings> {
   readonly values: Values<S>
   readonly origins: { readonly [Key in keyof S]: Origin }
 }
@@ -65,9 +65,9 @@ export interface Mistake {
 }
 
 /** The values of all settings, and the mistakes. A setting with a mistake has its default value. */
-export const resolve = <S extends Settings>(
+export const resolve = <S extends CommandSettings>(
   settings: S,
-  source: Source
+  source: SettingSource
 ): { readonly resolved: Resolved<S>; readonly mistakes: ReadonlyArray<Mistake> } => {
   const all = Record.map(settings, (setting) => read(setting, source))
   return {
@@ -86,7 +86,7 @@ interface Read {
   readonly mistake?: Mistake
 }
 
-const read = (setting: Setting.Setting<unknown>, source: Source): Read => {
+const read = (setting: Setting.Setting<unknown>, source: SettingSource): Read => {
   const { default: value, name } = setting
   const found = source(name)
   if (found === undefined) return { value, origin: "default" }

@@ -1,7 +1,7 @@
-import type { Memory } from "../model/Ports.js"
+import type { TextMemory } from "../model/Ports.js"
 
 /** The browser's storage. Where it is full or off, the page works without it. */
-export const memoryOf = (find: () => Storage): Memory => {
+export const memoryOf = (find: () => Storage): TextMemory => {
   /** Only what the storage has not taken: another tab may have removed what it had. */
   const own = new Map<string, string>()
   return {

@@ -2,19 +2,19 @@ import { batch } from "@preact/signals-core"
 import * as PastReports from "../../client/PastReports.js"
 import * as RoomReports from "../../client/RoomReports.js"
 import { ChatState, type ChatStateOptions, reasonOf } from "./ChatState.js"
-import { Connection, type End, type Login, namesIn, RequestFailed, type ServerFacts } from "./Connection.js"
-import type { OpenLink } from "./Ports.js"
-import { Reading } from "./Reading.js"
+import { PageConnection, type End, type Login, namesIn, RequestFailed, type ServerFacts } from "./PageConnection.js"
+import type { OpenLineSocket } from "./Ports.js"
+import { ReadConversation } from "./ReadConversation.js"
 import { Reconnection } from "./Reconnection.js"
-import { Rooms } from "./Rooms.js"
+import { UserRooms } from "./UserRooms.js"
 import * as RoomTexts from "./RoomTexts.js"
-import { Sending } from "./Sending.js"
+import { PageSending } from "./PageSending.js"
 import * as Sentence from "./Sentence.js"
-import { ServerLines } from "./ServerLines.js"
+import { UnaskedLines } from "./UnaskedLines.js"
 import * as Typed from "./Typed.js"
 
 export interface ChatOptions extends ChatStateOptions {
-  readonly open: OpenLink
+  readonly open: OpenLineSocket
   readonly login: Login
   /** Whether the user was logged in before, so that a name in use is likely their own. */
   readonly wasUp: boolean
@@ -42,10 +42,10 @@ export interface SearchResult {
 
 /** What one user sees and does, over all connections. It knows nothing of how that looks. */
 export class Chat extends ChatState {
-  readonly rooming: Rooms
-  readonly sending: Sending
-  readonly reading: Reading
-  private readonly lines: ServerLines
+  readonly rooming: UserRooms
+  readonly sending: PageSending
+  readonly reading: ReadConversation
+  private readonly lines: UnaskedLines
   private readonly reconnection: Reconnection
   private cancelAttempt: (() => void) | undefined = undefined
   private login: Login
@@ -57,14 +57,14 @@ export class Chat extends ChatState {
     this.login = own.login
     this.wasUp = own.wasUp
     this.reconnection = new Reconnection(own.timers.random)
-    this.rooming = new Rooms(this)
-    this.sending = new Sending(this, (conversation) => this.reading.arrived(conversation))
-    this.reading = new Reading(this, {
+    this.rooming = new UserRooms(this)
+    this.sending = new PageSending(this, (conversation) => this.reading.arrived(conversation))
+    this.reading = new ReadConversation(this, {
       refreshMembers: (room) => void this.rooming.refreshMembers(room),
       settled: (name) => this.sending.settled(name),
       onPage: (conversation, lines) => this.sending.recognise(conversation, lines)
     })
-    this.lines = new ServerLines(this, this.reading, this.rooming, this.sending)
+    this.lines = new UnaskedLines(this, this.reading, this.rooming, this.sending)
   }
 
   /** Connects, unless the chat is over. */
@@ -78,7 +78,7 @@ export class Chat extends ChatState {
     const ifCurrent = (run: () => void) => {
       if (this.connection === connection) batch(run)
     }
-    const connection: Connection = new Connection(open, this.login, timers, {
+    const connection: PageConnection = new PageConnection(open, this.login, timers, {
       greeted: () => {},
       up: (facts) => ifCurrent(() => this.up(facts)),
       line: (received) => ifCurrent(() => this.lines.take(received)),

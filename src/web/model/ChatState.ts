@@ -1,11 +1,11 @@
 import { computed, signal } from "@preact/signals-core"
 import type * as Received from "../../client/Received.js"
 import type { RoomReport } from "../../client/RoomReports.js"
-import { type Connection, type ReplyEnd, RequestFailed, type ServerFacts } from "./Connection.js"
-import { type Conversation, Conversations } from "./Conversation.js"
-import type { Memory, Timers } from "./Ports.js"
+import { type PageConnection, type ReplyEnd, RequestFailed, type ServerFacts } from "./PageConnection.js"
+import { type Conversation, UserConversations } from "./Conversation.js"
+import type { TextMemory, Timers } from "./Ports.js"
 import * as Sentence from "./Sentence.js"
-import { Settings } from "./Settings.js"
+import { PageSettings } from "./PageSettings.js"
 import type { ShownLine } from "./Timeline.js"
 import { UnkeptLines } from "./UnkeptLines.js"
 
@@ -33,9 +33,9 @@ export interface Invitation {
 export interface ChatStateOptions {
   readonly timers: Timers
   /** What all tabs of this browser share. */
-  readonly memory: Memory
+  readonly memory: TextMemory
   /** What belongs to this tab. */
-  readonly tab: Memory
+  readonly tab: TextMemory
   /** Whether the user looks at the page. */
   readonly isLooking: () => boolean
   readonly onNews: (news: News) => void
@@ -48,7 +48,7 @@ const skewMillis = 5_000
 export class ChatState {
   readonly link = signal<LinkState>({ _tag: "Connecting" })
   readonly facts = signal<ServerFacts | undefined>(undefined)
-  readonly conversations = new Conversations()
+  readonly conversations = new UserConversations()
   /** The name of the conversation in sight. */
   readonly current = signal<string | undefined>(undefined)
   /** The names of those who are present. */
@@ -70,10 +70,10 @@ export class ChatState {
       return sum + (isListed ? (isMuted ? mentions : unread) : 0)
     }, 0)
   )
-  readonly settings: Settings
+  readonly settings: PageSettings
   private readonly unkept: UnkeptLines
   /** Undefined while there is none. */
-  connection: Connection | undefined = undefined
+  connection: PageConnection | undefined = undefined
   /** Whether the page gives up its connection by itself, to log in differently. */
   protected isChanging = false
   private skew = 0
@@ -83,7 +83,7 @@ export class ChatState {
     readonly me: string,
     readonly options: ChatStateOptions
   ) {
-    this.settings = new Settings(options.memory, `a-chat.settings.${me}`)
+    this.settings = new PageSettings(options.memory, `a-chat.settings.${me}`)
     for (const name of this.settings.names) this.remember(name)
     this.unkept = new UnkeptLines(options.tab, `a-chat.unkept.${me}`)
     for (const { after, conversation, line } of this.unkept.all) {

@@ -153,7 +153,7 @@ export class Conversation {
 const maxConversations = 2_000
 
 /** All conversations of the user. */
-export class Conversations {
+export class UserConversations {
   private readonly known = new Map<string, Conversation>()
   private readonly list = signal<ReadonlyArray<Conversation>>([])
 

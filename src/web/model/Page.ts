@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals-core"
 import { Chat, type ChatOptions } from "./Chat.js"
 import { reasonOf } from "./ChatState.js"
-import { Connection, type ServerFacts } from "./Connection.js"
-import { Identities, type Identity } from "./Identity.js"
-import type { Memory, OpenLink, Timers } from "./Ports.js"
+import { PageConnection, type ServerFacts } from "./PageConnection.js"
+import { Identities, type PageUser } from "./PageUser.js"
+import type { TextMemory, OpenLineSocket, Timers } from "./Ports.js"
 import * as Sentence from "./Sentence.js"
 import * as Typed from "./Typed.js"
 
@@ -20,7 +20,7 @@ export type Stage =
       readonly isBusy: boolean
     }
   /** Another tab of this browser has the connection of this user. */
-  | { readonly _tag: "Elsewhere"; readonly identity: Identity }
+  | { readonly _tag: "Elsewhere"; readonly identity: PageUser }
   | { readonly _tag: "Chat"; readonly chat: Chat }
 
 /** One tab at a time connects for a user. */
@@ -33,10 +33,10 @@ export interface Tabs {
 }
 
 export interface PageOptions extends Pick<ChatOptions, "isLooking" | "onNews"> {
-  readonly open: OpenLink
+  readonly open: OpenLineSocket
   readonly timers: Timers
-  readonly tab: Memory
-  readonly browser: Memory
+  readonly tab: TextMemory
+  readonly browser: TextMemory
   readonly tabs: Tabs
 }
 
@@ -72,7 +72,7 @@ export class Page {
   }
 
   /** Connects in this tab rather than in the other one. */
-  async continueHere(identity: Identity): Promise<void> {
+  async continueHere(identity: PageUser): Promise<void> {
     if (this.identities.withToken(identity) === undefined) return this.showLoginOf(identity)
     await this.options.tabs.takeOver(identity.name, () => this.lost(identity))
     this.enter(identity)
@@ -82,7 +82,7 @@ export class Page {
     this.stage.value = { _tag: "Login", name, why: undefined, needsPassword, isBusy: false }
     const { open, timers } = this.options
     // Asks who can log in here, and leaves again.
-    void new Connection(open, undefined, timers, {
+    void new PageConnection(open, undefined, timers, {
       greeted: (facts) => (this.server.value = facts),
       up: () => {},
       line: () => {},
@@ -165,13 +165,13 @@ export class Page {
   }
 
   /** Shows the form for a user. */
-  private showLoginOf(identity: Identity | undefined) {
+  private showLoginOf(identity: PageUser | undefined) {
     this.forgetIfLoggedOut(identity)
     this.showLogin(identity?.name ?? "", identity?.device !== undefined)
   }
 
   /** If another tab has logged out, this one forgets what it has kept of the user, too. */
-  private forgetIfLoggedOut(identity: Identity | undefined) {
+  private forgetIfLoggedOut(identity: PageUser | undefined) {
     if (identity === undefined || !this.identities.hasLoggedOut(identity)) return
     // Not what all tabs share: the other tab has removed that, and may have logged in again.
     this.chatFor({ name: identity.name }, () => {}).forgetTab()
@@ -184,7 +184,7 @@ export class Page {
       .padStart(4, "0")
   }
 
-  private enter(identity: Identity) {
+  private enter(identity: PageUser) {
     // Another tab may have logged out while this one waited for its turn.
     const current = this.identities.withToken(identity)
     if (current === undefined) {
@@ -285,7 +285,7 @@ export class Page {
     return token
   }
 
-  private lost(identity: Identity) {
+  private lost(identity: PageUser) {
     this.chat?.stop("", "elsewhere")
     const { current } = this.identities
     this.stage.value = { _tag: "Elsewhere", identity: current?.name === identity.name ? current : identity }
@@ -293,7 +293,7 @@ export class Page {
 }
 
 /** The same memory until the user has logged out: what a chat still has of them then is not written any more. */
-const memoryUntil = (hasLoggedOut: () => boolean, memory: Memory): Memory => ({
+const memoryUntil = (hasLoggedOut: () => boolean, memory: TextMemory): TextMemory => ({
   read: memory.read,
   write: (key, text) => {
     if (!hasLoggedOut()) memory.write(key, text)

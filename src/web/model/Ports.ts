@@ -11,7 +11,7 @@ export interface Timers {
 }
 
 /** Text that outlives the page. */
-export interface Memory {
+export interface TextMemory {
   /** The text with this key; undefined if there is none. */
   readonly read: (key: string) => string | undefined
   /** Removes the text if it is undefined. */
@@ -19,13 +19,13 @@ export interface Memory {
 }
 
 /** A WebSocket that carries lines. */
-export interface Link {
+export interface LineSocket {
   /** Sends whole lines, each with its LF. */
   readonly send: (lines: string) => void
   readonly close: () => void
 }
 
-export interface LinkEvents {
+export interface LineSocketEvents {
   readonly opened: () => void
   /** Lines without their LF. */
   readonly lines: (lines: ReadonlyArray<string>) => void
@@ -33,7 +33,7 @@ export interface LinkEvents {
   readonly closed: () => void
 }
 
-export type OpenLink = (events: LinkEvents) => Link
+export type OpenLineSocket = (events: LineSocketEvents) => LineSocket
 
 /** The JSON value of a text; undefined if the text is none. What a browser keeps may be from another version. */
 export const parseJson = (text: string | undefined): unknown => {

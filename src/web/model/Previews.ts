@@ -1,7 +1,7 @@
 import type { Conversation } from "./Conversation.js"
-import { RequestFailed } from "./Connection.js"
+import { RequestFailed } from "./PageConnection.js"
 import type { Timers } from "./Ports.js"
-import type { KeptLine } from "./Timeline.js"
+import type { NumberedLine } from "./Timeline.js"
 
 /**
  * The time between two requests where the server limits how fast lines may come, in milliseconds: the user goes first.
@@ -15,7 +15,7 @@ export interface PreviewsOptions {
   /** Whether the server limits how fast lines may come. */
   readonly isPaced: () => boolean
   /** Asks the server for the last line of a conversation; undefined if there is none that it can read. */
-  readonly last: (conversation: Conversation) => Promise<KeptLine | undefined>
+  readonly last: (conversation: Conversation) => Promise<NumberedLine | undefined>
 }
 
 /**

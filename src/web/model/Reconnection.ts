@@ -8,7 +8,7 @@ const mostMillis = 30_000
 const stableMillis = 10_000
 
 /** How a connection, or an attempt to connect, has ended. */
-export interface ConnectionEnd {
+export interface PageConnectionEnd {
   /** How long the page was logged in, in milliseconds; 0 if it was not. */
   readonly upMillis: number
   /** The delay that the server has asked for before it shut down: `return=`. */
@@ -29,7 +29,7 @@ export class Reconnection {
   constructor(private readonly random: Timers["random"]) {}
 
   /** The delay before the next attempt, in milliseconds. */
-  next({ retryMillis = 0, returnMillis, upMillis }: ConnectionEnd): number {
+  next({ retryMillis = 0, returnMillis, upMillis }: PageConnectionEnd): number {
     if (upMillis >= stableMillis) {
       this.attempts = 0
       this.mayReplace = true

@@ -1,4 +1,4 @@
-import { type Memory, parseJson } from "./Ports.js"
+import { type TextMemory, parseJson } from "./Ports.js"
 
 /** A list in the browser's memory, which outlives the page. */
 export class SavedList<A> {
@@ -7,7 +7,7 @@ export class SavedList<A> {
 
   /** @param parse an item from JSON; undefined if it is none, such as one of another version, which is left out */
   constructor(
-    private readonly memory: Memory,
+    private readonly memory: TextMemory,
     private readonly key: string,
     parse: (value: unknown) => A | undefined
   ) {

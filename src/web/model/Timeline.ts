@@ -25,13 +25,13 @@ export interface ShownLine {
   readonly why?: string | undefined
 }
 
-export interface KeptLine extends ShownLine {
+export interface NumberedLine extends ShownLine {
   readonly seq: number
 }
 
 /** A page of past lines. */
 export interface TimelinePage {
-  readonly lines: ReadonlyArray<KeptLine>
+  readonly lines: ReadonlyArray<NumberedLine>
   /** The number of its first line and of its last, damaged ones included; 0 if it is empty. */
   readonly first: number
   readonly last: number
@@ -113,7 +113,7 @@ export class Timeline {
   }
 
   /** A kept line has come. Returns whether it is new. */
-  keep(line: KeptLine): boolean {
+  keep(line: NumberedLine): boolean {
     if (this.isRepeat(line)) return false
     if (line.seq <= this.last) this.clear()
     this.lastAt = Math.max(this.lastAt, line.at)

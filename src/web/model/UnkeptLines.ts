@@ -1,4 +1,4 @@
-import { fieldsOf, type Memory } from "./Ports.js"
+import { fieldsOf, type TextMemory } from "./Ports.js"
 import { SavedList } from "./SavedList.js"
 import type { ShownLine } from "./Timeline.js"
 
@@ -29,7 +29,7 @@ const parse = (value: unknown): UnkeptLine | undefined => {
 export class UnkeptLines {
   private readonly saved: SavedList<UnkeptLine>
 
-  constructor(memory: Memory, key: string) {
+  constructor(memory: TextMemory, key: string) {
     this.saved = new SavedList(memory, key, parse)
   }
 

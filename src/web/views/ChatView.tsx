@@ -5,7 +5,7 @@ import { ConversationView } from "./ConversationView.js"
 import { DetailsPanel } from "./DetailsPanel.js"
 import { HelpDialog } from "./HelpDialog.js"
 import { LinkStatus } from "./LinkStatus.js"
-import { listed, ListView } from "./ListView.js"
+import { listedConversations, ListView } from "./ListView.js"
 import { SearchPanel } from "./SearchPanel.js"
 import { SwitchDialog } from "./SwitchDialog.js"
 import { Toasts } from "./Toasts.js"
@@ -20,7 +20,7 @@ interface Props {
 
 /** Goes to the conversation next to this one in the list. */
 const goBy = (chat: Chat, by: 1 | -1, isUnreadOnly: boolean) => {
-  const { rooms, users } = listed(chat)
+  const { rooms, users } = listedConversations(chat)
   const all = [...rooms, ...users]
   const at = all.findIndex(({ name }) => name === chat.current.peek())
   const order = all.map((_, index) => all[(at + by * (index + 1) + 2 * all.length) % all.length])

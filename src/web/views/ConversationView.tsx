@@ -2,11 +2,11 @@ import { useEffect } from "preact/hooks"
 import type { Chat } from "../model/Chat.js"
 import type { Conversation } from "../model/Conversation.js"
 import type { Page } from "../model/Page.js"
-import { Composer } from "./Composer.js"
+import { ComposerForm } from "./ComposerForm.js"
 import { Icon } from "./Icons.js"
 import { LinkStatus } from "./LinkStatus.js"
 import { LogView } from "./LogView.js"
-import { NameText } from "./Names.js"
+import { NameText } from "./NameText.js"
 import type { View } from "./View.js"
 
 interface Props {
@@ -93,7 +93,7 @@ export const ConversationView = ({ chat, conversation, page, view }: Props) => {
       </header>
       <LogView key={name} chat={chat} conversation={conversation} view={view} />
       <LinkStatus chat={chat} page={page} />
-      <Composer chat={chat} conversation={conversation} view={view} />
+      <ComposerForm chat={chat} conversation={conversation} view={view} />
     </main>
   )
 }

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { Chat } from "../model/Chat.js"
 import type { Conversation } from "../model/Conversation.js"
 import { Icon } from "./Icons.js"
-import { Avatar, NameText } from "./Names.js"
+import { Avatar, NameText } from "./NameText.js"
 import type { View } from "./View.js"
 
 interface Props {

@@ -1,9 +1,9 @@
-import type { Identity } from "../model/Identity.js"
+import type { PageUser } from "../model/PageUser.js"
 import type { Page } from "../model/Page.js"
-import { NameText } from "./Names.js"
+import { NameText } from "./NameText.js"
 
 /** What a tab shows while another one has the connection. */
-export const ElsewhereView = ({ identity, page }: { readonly page: Page; readonly identity: Identity }) => (
+export const ElsewhereView = ({ identity, page }: { readonly page: Page; readonly identity: PageUser }) => (
   <main class="login">
     <div class="card">
       <h1 class="brand">Open in another tab</h1>

@@ -4,7 +4,7 @@ import type { Chat } from "../model/Chat.js"
 import * as TextParts from "../model/TextParts.js"
 import type { LineState, ShownLine } from "../model/Timeline.js"
 import type { TimeFormat } from "../model/Times.js"
-import { Avatar, NameText } from "./Names.js"
+import { Avatar, NameText } from "./NameText.js"
 
 /** Longer texts are folded, so that one line does not take the room of all others. */
 const maxText = 1_500

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks"
 import type { Chat } from "../model/Chat.js"
 import type { Conversation, ConversationState } from "../model/Conversation.js"
 import { Icon } from "./Icons.js"
-import { Avatar, NameText } from "./Names.js"
+import { Avatar, NameText } from "./NameText.js"
 import type { View } from "./View.js"
 
 interface Props {
@@ -11,7 +11,7 @@ interface Props {
 }
 
 /** Those in the list: rooms by their names, then users, the latest first. */
-export const listed = (
+export const listedConversations = (
   chat: Chat
 ): { readonly rooms: ReadonlyArray<Conversation>; readonly users: ReadonlyArray<Conversation> } => {
   const all = chat.conversations.all.filter(({ state }) => state.value.isListed)
@@ -107,7 +107,7 @@ const Item = ({ chat, conversation }: { readonly chat: Chat; readonly conversati
 
 /** The user's conversations. */
 export const ListView = ({ chat, view }: Props) => {
-  const { rooms, users } = listed(chat)
+  const { rooms, users } = listedConversations(chat)
   const hasRooms = chat.facts.value?.rooms !== undefined
   const link = chat.link.value._tag
   return (

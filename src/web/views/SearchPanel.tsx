@@ -6,7 +6,7 @@ import { reasonOf } from "../model/ChatState.js"
 import type { Conversation } from "../model/Conversation.js"
 import * as Times from "../model/Times.js"
 import { Icon } from "./Icons.js"
-import { NameText } from "./Names.js"
+import { NameText } from "./NameText.js"
 import type { View } from "./View.js"
 
 const times = Times.make()

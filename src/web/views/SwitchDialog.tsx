@@ -5,7 +5,7 @@ import { reasonOf } from "../model/ChatState.js"
 import * as Sentence from "../model/Sentence.js"
 import * as Typed from "../model/Typed.js"
 import { Dialog } from "./Dialog.js"
-import { Avatar, NameText } from "./Names.js"
+import { Avatar, NameText } from "./NameText.js"
 
 interface Choice {
   readonly name: string

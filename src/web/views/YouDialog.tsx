@@ -1,12 +1,12 @@
 import { type Signal, useSignal } from "@preact/signals"
-import * as Notifier from "../browser/Notifier.js"
+import * as BrowserNotifier from "../browser/BrowserNotifier.js"
 import type { Chat } from "../model/Chat.js"
 import { reasonOf } from "../model/ChatState.js"
-import { RequestFailed } from "../model/Connection.js"
+import { RequestFailed } from "../model/PageConnection.js"
 import type { Page } from "../model/Page.js"
 import * as Sentence from "../model/Sentence.js"
 import { Dialog } from "./Dialog.js"
-import { Avatar, NameText } from "./Names.js"
+import { Avatar, NameText } from "./NameText.js"
 import type { View } from "./View.js"
 
 interface Props {
@@ -15,7 +15,7 @@ interface Props {
   readonly view: View
 }
 
-const about: Readonly<Record<Notifier.Permission, string>> = {
+const about: Readonly<Record<BrowserNotifier.Permission, string>> = {
   on: "You are notified of direct messages, and where you are mentioned.",
   off: "This browser does not notify you.",
   denied: "The browser does not allow notifications of this site. Its settings change that.",
@@ -23,18 +23,18 @@ const about: Readonly<Record<Notifier.Permission, string>> = {
 }
 
 const Notifications = () => {
-  const state = useSignal(Notifier.permission())
+  const state = useSignal(BrowserNotifier.permission())
   return (
     <section>
       <h3>Notifications</h3>
       <p class="quiet">{about[state.value]}</p>
       {state.value === "off" && (
-        <button type="button" onClick={() => void Notifier.turnOn().then((now) => (state.value = now))}>
+        <button type="button" onClick={() => void BrowserNotifier.turnOn().then((now) => (state.value = now))}>
           Notify me
         </button>
       )}
       {state.value === "on" && (
-        <button type="button" onClick={() => (state.value = Notifier.turnOff())}>
+        <button type="button" onClick={() => (state.value = BrowserNotifier.turnOff())}>
           Do not notify me
         </button>
       )}

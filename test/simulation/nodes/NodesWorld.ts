@@ -1,5 +1,5 @@
 import { seededRandom } from "../../../scripts/random.mjs"
-import { MemoryCluster } from "../../../src/cluster/Memory.js"
+import { MemoryCluster } from "../../../src/cluster/MemoryCluster.js"
 import type { OtherNode } from "../../../src/cluster/OtherNode.js"
 import type { Violation } from "../Checks.js"
 import { ChatNode, likenessOf } from "./ChatNode.js"

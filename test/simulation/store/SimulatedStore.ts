@@ -10,7 +10,7 @@ import type { AccountId, StoreAccounts } from "../../../src/ports/StoreAccounts.
 import { StoreError, type StoreFailure } from "../../../src/ports/StoreError.js"
 import type { Appended, ConversationId, NewLine, StoreLines } from "../../../src/ports/StoreLines.js"
 import type { StoreRecord, StoreStatistics } from "../../../src/ports/StoreUpkeep.js"
-import * as Memory from "../../../src/store/Memory.js"
+import * as MemoryStore from "../../../src/store/MemoryStore.js"
 import type { Moment } from "../History.js"
 import type { SimulatedLoop } from "../SimulatedLoop.js"
 import type { DiskState, StoreSetting } from "./StoreStep.js"
@@ -110,7 +110,7 @@ export class SimulatedStore {
   ) {
     this.random = seededRandom(seed)
     const limits = { ...setting, keep: Duration.millis(setting.keep) }
-    this.content = Effect.runSync(Effect.withClock(Memory.make(limits), loop.clock as Clock.Clock))
+    this.content = Effect.runSync(Effect.withClock(MemoryStore.make(limits), loop.clock as Clock.Clock))
   }
 
   /** What a server gets. */

@@ -6,7 +6,8 @@ import * as Setting from "../settings/Setting.js"
 /** The flags about rooms and about what is kept. */
 
 /** A place in a conversation: the number of a line, or a time in milliseconds since 1970. */
-export type Place = { readonly _tag: "Number"; readonly seq: number } | { readonly _tag: "Time"; readonly at: number }
+export type PastPlace =
+  { readonly _tag: "Number"; readonly seq: number } | { readonly _tag: "Time"; readonly at: number }
 
 /** Rooms to be in. */
 export const rooms = (about: string): Setting.Setting<ReadonlyArray<string> | undefined> =>
@@ -29,7 +30,7 @@ export const conversation = (name: string, about: string): Setting.Setting<strin
  * Where to begin, or to end: `17` is a line, `10m` a time from now, and `2026-11-27T08:00` a time of this place, or of
  * the zone that it names.
  */
-export const place = (name: string, about: string, now = Date.now): Setting.Setting<Place | undefined> =>
+export const place = (name: string, about: string, now = Date.now): Setting.Setting<PastPlace | undefined> =>
   Setting.parsed(name, "number|time", { about, default: undefined }, (given) => {
     const found = parsePlace(given, now())
     return found === undefined
@@ -39,7 +40,7 @@ export const place = (name: string, about: string, now = Date.now): Setting.Sett
 
 const date = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/iu
 
-export const parsePlace = (text: string, now: number): Place | undefined => {
+export const parsePlace = (text: string, now: number): PastPlace | undefined => {
   const seq = Units.parseCount(text)
   if (seq !== undefined) return { _tag: "Number", seq }
   const ago = Units.parseDuration(text)
@@ -51,5 +52,5 @@ export const parsePlace = (text: string, now: number): Place | undefined => {
 }
 
 /** The beginning of what a client reads. A line is the first of it. */
-export const startOf = (place: Place): { readonly after: number } | { readonly since: number } =>
+export const startOf = (place: PastPlace): { readonly after: number } | { readonly since: number } =>
   place._tag === "Number" ? { after: Math.max(0, place.seq - 1) } : { since: place.at }

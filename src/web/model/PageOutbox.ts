@@ -1,5 +1,5 @@
 import { randomText } from "../../client/Labels.js"
-import { fieldsOf, type Memory, stringIn } from "./Ports.js"
+import { fieldsOf, type TextMemory, stringIn } from "./Ports.js"
 import { SavedList } from "./SavedList.js"
 
 /** What the user has written, until the server has said what became of it. */
@@ -43,14 +43,14 @@ const parseLine = (value: unknown): OutboxLine | undefined => {
  * They are sent in their order, a few at once. A line that was sent on a connection that broke is sent again with the
  * same label, where the server stores it only once; otherwise the user decides.
  */
-export class Outbox {
+export class PageOutbox {
   private readonly saved: SavedList<OutboxLine>
   /** The labels of the lines that were sent on this connection and have no outcome. */
   private readonly underWay = new Set<string>()
   private readonly prefix = randomText()
   private made = 0
 
-  constructor(memory: Memory, key: string) {
+  constructor(memory: TextMemory, key: string) {
     this.saved = new SavedList(memory, key, parseLine)
   }
 

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Connection } from "../../src/web/model/Connection.js"
-import type { LinkEvents } from "../../src/web/model/Ports.js"
+import { PageConnection } from "../../src/web/model/PageConnection.js"
+import type { LineSocketEvents } from "../../src/web/model/Ports.js"
 import { PlayedTimers } from "./PlayedServer.js"
 
 /** A server that takes one line per `millis` milliseconds, and asks for `early` milliseconds less. */
-const pacedLink = (timers: PlayedTimers, required: number, early: number) => (events: LinkEvents) => {
+const pacedLink = (timers: PlayedTimers, required: number, early: number) => (events: LineSocketEvents) => {
   let accepted = -Infinity
   let name = ""
   const take = (line: string) => {
@@ -23,12 +23,12 @@ const pacedLink = (timers: PlayedTimers, required: number, early: number) => (ev
   }
 }
 
-describe("Connection", () => {
+describe("PageConnection", () => {
   it("logs in to a server whose rate is below the lines of a greeting, also if a line is a little early", () => {
     for (const early of [0, 7, 200]) {
       const timers = new PlayedTimers()
       const names: Array<string> = []
-      const connection = new Connection(pacedLink(timers, 1000, early), { name: "alice" }, timers, {
+      const connection = new PageConnection(pacedLink(timers, 1000, early), { name: "alice" }, timers, {
         greeted: () => {},
         up: ({ name }) => names.push(name),
         line: () => {},
@@ -45,9 +45,9 @@ describe("Connection", () => {
       const timers = new PlayedTimers()
       const sent: Array<string> = []
       let closed = 0
-      let link: LinkEvents | undefined
+      let link: LineSocketEvents | undefined
       const say = (line: string) => link?.lines([line])
-      const connection = new Connection(
+      const connection = new PageConnection(
         (events) => {
           link = events
           timers.after(0, events.opened)
@@ -76,10 +76,10 @@ describe("Connection", () => {
   it("is closed soon after a wake-up if only lines from before it come, and stays if its ping is answered", () => {
     for (const isAnswered of [true, false]) {
       const timers = new PlayedTimers()
-      let link: LinkEvents | undefined
+      let link: LineSocketEvents | undefined
       let ended = 0
       const say = (line: string) => link?.lines([line])
-      const connection = new Connection(
+      const connection = new PageConnection(
         (events) => {
           link = events
           timers.after(0, events.opened)

@@ -20,7 +20,7 @@ interface Waiting {
  * The user's messages that are stored for accounts. Most are received at once, and are shown only then, so that each
  * has one row. The others are shown as stored, and what their recipients receive later is reported in a row of its own.
  */
-export class Receipts {
+export class StoredMessages {
   private waiting: Array<Waiting> = []
   /** How far each account was given what this one has sent. */
   private readonly given = new Map<string, number>()

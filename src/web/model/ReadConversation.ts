@@ -2,9 +2,9 @@ import { batch } from "@preact/signals-core"
 import type * as PastReports from "../../client/PastReports.js"
 import type { ChatState } from "./ChatState.js"
 import type { Conversation } from "./Conversation.js"
-import { History } from "./History.js"
+import { PastLoader } from "./PastLoader.js"
 import { Previews } from "./Previews.js"
-import type { KeptLine } from "./Timeline.js"
+import type { NumberedLine } from "./Timeline.js"
 
 /** How long a read mark waits for others, in milliseconds. */
 const readMillis = 400
@@ -16,25 +16,25 @@ const lateMillis = 1_500
 const maxShown = 12_000
 const maxHidden = 400
 
-export interface ReadingOptions {
+export interface ReadConversationOptions {
   readonly refreshMembers: (room: Conversation) => void
   readonly settled: (conversation: string) => Promise<void>
-  readonly onPage: (conversation: Conversation, lines: ReadonlyArray<KeptLine>) => void
+  readonly onPage: (conversation: Conversation, lines: ReadonlyArray<NumberedLine>) => void
 }
 
 /** Which conversation the user reads, which of its lines are loaded, and up to which it was read. */
-export class Reading {
+export class ReadConversation {
   readonly previews: Previews
-  private readonly history: History
+  private readonly history: PastLoader
   /** The read marks that the server does not know yet. */
   private readonly marks = new Map<string, number>()
   private isMarkDue = false
 
   constructor(
     private readonly chat: ChatState,
-    private readonly options: ReadingOptions
+    private readonly options: ReadConversationOptions
   ) {
-    this.history = new History({
+    this.history = new PastLoader({
       canLoad: (conversation) => chat.canLoad(conversation),
       ask: (command) => chat.ask(command, "end"),
       settled: ({ name }) => options.settled(name),
@@ -177,7 +177,7 @@ export class Reading {
     })
   }
 
-  private past({ at, conversation, from, guest, seq, text, to }: PastReports.PastLine): KeptLine {
+  private past({ at, conversation, from, guest, seq, text, to }: PastReports.PastLine): NumberedLine {
     const isOwn = from === this.chat.me
     const state = isOwn ? { state: "stored" as const } : {}
     const key = keyOf(conversation, seq, at)

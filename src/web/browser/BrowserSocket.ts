@@ -1,11 +1,11 @@
-import type { OpenLink } from "../model/Ports.js"
+import type { OpenLineSocket } from "../model/Ports.js"
 
 /** Where the page's own server takes WebSockets, and what they speak. */
 const path = "/chat"
 const subprotocol = "a-chat"
 
 /** A WebSocket to the server that the page came from. */
-export const open: OpenLink = ({ closed, lines, opened }) => {
+export const open: OpenLineSocket = ({ closed, lines, opened }) => {
   const { host, protocol } = location
   const socket = new WebSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${path}`, subprotocol)
   let rest = ""

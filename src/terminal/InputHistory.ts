@@ -1,5 +1,5 @@
 /** Lines typed earlier, the newest last. Moving up and down through them preserves the unfinished line. */
-export class History {
+export class InputHistory {
   private readonly lines: Array<string>
   /** Current position: after the last line, at the draft, unless the user moved up. */
   private at: number

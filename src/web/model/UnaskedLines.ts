@@ -3,20 +3,20 @@ import * as PastReports from "../../client/PastReports.js"
 import * as Received from "../../client/Received.js"
 import * as RoomReports from "../../client/RoomReports.js"
 import type { ChatState } from "./ChatState.js"
-import type { Refused } from "./Connection.js"
+import type { Refused } from "./PageConnection.js"
 import type { Conversation, Interest } from "./Conversation.js"
-import { keyOf, type Reading } from "./Reading.js"
-import type { Rooms } from "./Rooms.js"
-import type { Sending } from "./Sending.js"
-import type { KeptLine, ShownLine } from "./Timeline.js"
+import { keyOf, type ReadConversation } from "./ReadConversation.js"
+import type { UserRooms } from "./UserRooms.js"
+import type { PageSending } from "./PageSending.js"
+import type { NumberedLine, ShownLine } from "./Timeline.js"
 
 /** Takes the lines of the server that answer no request. */
-export class ServerLines {
+export class UnaskedLines {
   constructor(
     private readonly chat: ChatState,
-    private readonly reading: Reading,
-    private readonly rooms: Rooms,
-    private readonly sending: Sending
+    private readonly reading: ReadConversation,
+    private readonly rooms: UserRooms,
+    private readonly sending: PageSending
   ) {}
 
   take(received: Received.Received): void {
@@ -45,7 +45,7 @@ export class ServerLines {
     this.arrived(one, shown)
   }
 
-  private takeKept(one: Conversation, line: KeptLine) {
+  private takeKept(one: Conversation, line: NumberedLine) {
     if (one.timeline.keep(line)) this.arrived(one, line)
   }
 

@@ -64,7 +64,7 @@ type Mutable = { -readonly [Key in keyof KnownConversation]: KnownConversation[K
  * The conversations of the user, with what is unread in them. A listed one keeps its number until the program ends, so
  * that a key always leads to the same one.
  */
-export class Conversations {
+export class NumberedConversations {
   private readonly known = new Map<string, Mutable>()
   private order: Array<Mutable> = []
   /** Also those that are not known in this run yet. */

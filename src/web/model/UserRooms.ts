@@ -1,13 +1,13 @@
 import { batch } from "@preact/signals-core"
 import * as RoomReports from "../../client/RoomReports.js"
 import type { ChatState } from "./ChatState.js"
-import { RequestFailed } from "./Connection.js"
+import { RequestFailed } from "./PageConnection.js"
 import type { Conversation } from "./Conversation.js"
 import { parseJson } from "./Ports.js"
 import * as RoomTexts from "./RoomTexts.js"
 
 /** The rooms of the user, and who is in them. */
-export class Rooms {
+export class UserRooms {
   constructor(private readonly chat: ChatState) {
     // They are in the list before the server is reached.
     for (const name of this.kept) chat.at(name).change({ isListed: true })

@@ -5,12 +5,12 @@ import { constants } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { History } from "../../src/terminal/History.js"
+import { InputHistory } from "../../src/terminal/InputHistory.js"
 import * as HistoryFile from "../../src/terminal/HistoryFile.js"
 
-describe("History", () => {
+describe("InputHistory", () => {
   it("goes up and down, and keeps the unfinished line", () => {
-    const history = new History(["one", "two"], 10)
+    const history = new InputHistory(["one", "two"], 10)
     assert.strictEqual(history.down(), undefined)
     assert.strictEqual(history.up("draft"), "two")
     assert.strictEqual(history.up("two, changed"), "one")
@@ -21,7 +21,7 @@ describe("History", () => {
   })
 
   it("returns to the end when a line is added", () => {
-    const history = new History(["one"], 10)
+    const history = new InputHistory(["one"], 10)
     history.up("")
     assert.isTrue(history.add("two"))
     assert.strictEqual(history.up(""), "two")
@@ -31,7 +31,7 @@ describe("History", () => {
   })
 
   it("finds the latest line that contains a text, and the one before", () => {
-    const history = new History(["bob: Deploy", "carol: hi", "bob: deploy again"], 10)
+    const history = new InputHistory(["bob: Deploy", "carol: hi", "bob: deploy again"], 10)
     const last = history.find("deploy")
     assert.deepStrictEqual(last, { line: "bob: deploy again", index: 2 })
     assert.deepStrictEqual(history.find("DEPLOY", last?.index), { line: "bob: Deploy", index: 0 })
@@ -40,7 +40,7 @@ describe("History", () => {
   })
 
   it("drops the oldest lines", () => {
-    const history = new History(["one", "two", "three"], 2)
+    const history = new InputHistory(["one", "two", "three"], 2)
     history.add("four")
     assert.deepStrictEqual([history.up(""), history.up(""), history.up("")], ["four", "three", undefined])
   })

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Conversations, type LineKind } from "../../src/terminal/Conversations.js"
+import { NumberedConversations, type LineKind } from "../../src/terminal/NumberedConversations.js"
 
 /** A line in a conversation, stored a millisecond after the one before it. */
 const line = (
-  conversations: Conversations,
+  conversations: NumberedConversations,
   conversation: string,
   seq: number,
   kind: LineKind = "counted",
@@ -12,7 +12,7 @@ const line = (
 
 /** Alice is in two rooms, and bob has written to her. */
 const three = () => {
-  const conversations = new Conversations()
+  const conversations = new NumberedConversations()
   conversations.join({ name: "#ops", last: 10 })
   conversations.join({ name: "#dev", last: 0 })
   line(conversations, "bob", 1)
@@ -20,12 +20,12 @@ const three = () => {
 }
 
 /** The unread lines by conversation, in the order shown. */
-const unread = (conversations: Conversations, inSight: ReadonlyArray<string> = []) =>
+const unread = (conversations: NumberedConversations, inSight: ReadonlyArray<string> = []) =>
   conversations.unread((name) => inSight.includes(name)).map(({ name, unread }) => `${name} ${unread}`)
 
-describe("Conversations", () => {
+describe("NumberedConversations", () => {
   it("counts unread lines from the read mark of the account, each once", () => {
-    const conversations = new Conversations()
+    const conversations = new NumberedConversations()
     conversations.learn({ name: "#ops", last: 12, read: 9 })
     assert.deepStrictEqual(unread(conversations), ["#ops 3"])
     // The device is given them after the list.
@@ -110,7 +110,7 @@ describe("Conversations", () => {
     assert.strictEqual(conversations.neighbour("#ops", -1)?.name, "bob")
     assert.strictEqual(conversations.neighbour(undefined, 1)?.name, "#ops")
     assert.strictEqual(conversations.neighbour("nobody", -1)?.name, "bob")
-    const one = new Conversations()
+    const one = new NumberedConversations()
     assert.isUndefined(one.neighbour(undefined, 1))
     one.enter("bob")
     assert.isUndefined(one.neighbour("bob", 1))
@@ -134,7 +134,7 @@ describe("Conversations", () => {
   })
 
   it("takes a name with new numbers for somebody else", () => {
-    const conversations = new Conversations()
+    const conversations = new NumberedConversations()
     line(conversations, "carol", 7, "counted", { isWithGuest: true })
     conversations.show("carol", 7, 7)
     conversations.readUpTo("carol", 7)

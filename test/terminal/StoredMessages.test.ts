@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { MessageFate } from "../../src/client/Client.js"
 import type { SettledMessage } from "../../src/terminal/Outgoing.js"
-import { Receipts } from "../../src/terminal/Receipts.js"
+import { StoredMessages } from "../../src/terminal/StoredMessages.js"
 
 const stored = (name: string, seq: number): MessageFate => ({
   _tag: "Written",
@@ -23,11 +23,11 @@ const message = (text: string, ...fates: ReadonlyArray<MessageFate>): SettledMes
 
 const start = () => {
   const shown: Array<string> = []
-  const receipts = new Receipts(({ text }, isReceived) => shown.push(isReceived ? `${text} received` : text))
+  const receipts = new StoredMessages(({ text }, isReceived) => shown.push(isReceived ? `${text} received` : text))
   return { receipts, shown }
 }
 
-describe("Receipts", () => {
+describe("StoredMessages", () => {
   it("shows a message once, as received, if its receipt comes soon", () => {
     const { receipts, shown } = start()
     assert.isTrue(receipts.settle(message("one", stored("bob", 4)), 0))

@@ -2,8 +2,8 @@ import { Acknowledgement, isMessage, turnsOn } from "../../client/Acknowledgemen
 import { GreetingPause, slowDownMillis } from "../../client/GreetingPause.js"
 import * as PastReports from "../../client/PastReports.js"
 import * as Received from "../../client/Received.js"
-import type { ConnectionEnd } from "./Reconnection.js"
-import type { Link, OpenLink, Timers } from "./Ports.js"
+import type { PageConnectionEnd } from "./Reconnection.js"
+import type { LineSocket, OpenLineSocket, Timers } from "./Ports.js"
 
 /** What the page says of itself after `/hello`: those that a server does not know have no effect. */
 const words = "ack copies once receipts seq to"
@@ -53,7 +53,7 @@ export class RequestFailed extends Error {
   }
 }
 
-export interface End extends ConnectionEnd {
+export interface End extends PageConnectionEnd {
   /** The last refusal, after which the server closed; undefined if the connection broke. */
   readonly refused: Refused | undefined
 }
@@ -90,8 +90,8 @@ export interface Login {
 const cutOff = () => new RequestFailed("cut-off", "the connection to the server was lost")
 
 /** One connection, from its first line to its last: login, requests and their replies, acknowledgements, silence. */
-export class Connection {
-  private readonly link: Link
+export class PageConnection {
+  private readonly link: LineSocket
   private readonly acknowledgement = new Acknowledgement((line) => this.link.send(line))
   private readonly pending = new Map<string, PendingRequest>()
   private stage: "opening" | "greeting" | "login" | "up" | "ended" = "opening"
@@ -112,7 +112,7 @@ export class Connection {
   private cancelGreeting: () => void = () => {}
 
   constructor(
-    open: OpenLink,
+    open: OpenLineSocket,
     private readonly login: Login | undefined,
     private readonly timers: Timers,
     private readonly events: ConnectionEvents

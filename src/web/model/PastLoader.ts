@@ -1,8 +1,8 @@
 import * as PastReports from "../../client/PastReports.js"
 import type * as Received from "../../client/Received.js"
 import type { Conversation } from "./Conversation.js"
-import { RequestFailed } from "./Connection.js"
-import type { KeptLine, TimelinePage } from "./Timeline.js"
+import { RequestFailed } from "./PageConnection.js"
+import type { NumberedLine, TimelinePage } from "./Timeline.js"
 
 /** The lines of one page, where the server allows as many. */
 const pageLines = 100
@@ -17,13 +17,13 @@ export interface HistoryOptions {
   /** Resolves once it is known whether lines of an earlier connection were stored: a page may have them. */
   readonly settled: (conversation: Conversation) => Promise<void>
   readonly maxLines: () => number
-  readonly show: (line: PastReports.PastLine) => KeptLine
+  readonly show: (line: PastReports.PastLine) => NumberedLine
   /** A page has come, before it is shown. */
-  readonly onPage: (conversation: Conversation, lines: ReadonlyArray<KeptLine>) => void
+  readonly onPage: (conversation: Conversation, lines: ReadonlyArray<NumberedLine>) => void
 }
 
 /** Loads past lines into the timelines of conversations: one page at a time for each. */
-export class History {
+export class PastLoader {
   constructor(private readonly options: HistoryOptions) {}
 
   /** The last lines, when the user comes to a conversation. */
@@ -88,7 +88,7 @@ export class History {
   /**
    * The last line, for the list: it is not put into the timeline. Undefined if there is none that the server can read.
    */
-  async last(conversation: Conversation): Promise<KeptLine | undefined> {
+  async last(conversation: Conversation): Promise<NumberedLine | undefined> {
     const [line] = await this.options.ask(`history ${conversation.name} limit=1`)
     const past = line === undefined ? undefined : PastReports.pastIn(line)
     return past === undefined ? undefined : this.options.show(past)

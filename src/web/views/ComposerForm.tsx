@@ -34,7 +34,7 @@ const completed = (
   return { text: draft.slice(0, start) + end + draft.slice(at), at: start + end.length }
 }
 
-export const Composer = ({
+export const ComposerForm = ({
   chat,
   conversation,
   view

@@ -1,4 +1,4 @@
-import { fieldsOf, type Memory, parseJson } from "./Ports.js"
+import { fieldsOf, type TextMemory, parseJson } from "./Ports.js"
 
 /** What the browser remembers of one conversation. */
 export interface KeptSettings {
@@ -24,13 +24,13 @@ const parseOne = (value: unknown): KeptSettings => {
  * What the browser remembers of the user's conversations: drafts, which are muted, receipts; and which log they belong
  * to.
  */
-export class Settings {
+export class PageSettings {
   private log: string
   private readonly kept: Map<string, KeptSettings>
   private isToBeSaved = false
 
   constructor(
-    private readonly memory: Memory,
+    private readonly memory: TextMemory,
     private readonly key: string
   ) {
     const { conversations, log } = fieldsOf(parseJson(memory.read(key)))

@@ -2,17 +2,17 @@ import { batch, signal } from "@preact/signals-core"
 import * as Received from "../../client/Received.js"
 import * as RoomReports from "../../client/RoomReports.js"
 import type { ChatState } from "./ChatState.js"
-import { namesIn, type Refused, type ServerFacts } from "./Connection.js"
+import { namesIn, type Refused, type ServerFacts } from "./PageConnection.js"
 import type { Conversation } from "./Conversation.js"
-import { maxOutboxLines, Outbox, type OutboxLine } from "./Outbox.js"
-import type { KeptLine, LineState, ShownLine } from "./Timeline.js"
+import { maxOutboxLines, PageOutbox, type OutboxLine } from "./PageOutbox.js"
+import type { NumberedLine, LineState, ShownLine } from "./Timeline.js"
 
 /** More than a label takes, with its `@` and blank. */
 const maxLabelBytes = 40
 
 /** What the user writes, until the server has said what became of it. */
-export class Sending {
-  private readonly outbox: Outbox
+export class PageSending {
+  private readonly outbox: PageOutbox
   /** The lines that wait for the server, or were not delivered. */
   private readonly waiting = signal<ReadonlyArray<OutboxLine>>([])
   /** Whether it is decided what becomes of lines of earlier connections. */
@@ -25,7 +25,7 @@ export class Sending {
     /** Called with each outcome of a line. */
     private readonly onOutcome: (conversation: Conversation) => void
   ) {
-    this.outbox = new Outbox(chat.options.memory, `a-chat.outbox.${chat.me}`)
+    this.outbox = new PageOutbox(chat.options.memory, `a-chat.outbox.${chat.me}`)
     this.show()
     for (const { to } of this.outbox.all) chat.at(to).change({ isListed: true })
   }
@@ -133,7 +133,7 @@ export class Sending {
   }
 
   /** A line of which it is not known whether it arrived may be among those that a room has. */
-  recognise(one: Conversation, lines: ReadonlyArray<KeptLine>): void {
+  recognise(one: Conversation, lines: ReadonlyArray<NumberedLine>): void {
     const news = lines.filter(({ isOwn, seq }) => isOwn && seq > one.timeline.last)
     for (const { text } of news) {
       const isFound = (line: OutboxLine) => line.to === one.name && line.state === "unknown" && line.text === text

@@ -1,7 +1,7 @@
-import { fieldsOf, type Memory, parseJson, stringIn } from "./Ports.js"
+import { fieldsOf, type TextMemory, parseJson, stringIn } from "./Ports.js"
 
 /** Who uses the page. */
-export interface Identity {
+export interface PageUser {
   readonly name: string
   /** The device of the account that this browser is; undefined for a guest. */
   readonly device?: string | undefined
@@ -17,7 +17,7 @@ const tokenKey = (name: string): string => `a-chat.token.${name}`
 
 const logoutsKey = (name: string): string => `a-chat.logouts.${name}`
 
-const parse = (text: string | undefined): Identity | undefined => {
+const parse = (text: string | undefined): PageUser | undefined => {
   const { device, logouts, name } = fieldsOf(parseJson(text))
   if (typeof name !== "string" || name === "") return undefined
   return { name, device: stringIn(device), logouts: typeof logouts === "number" ? logouts : undefined }
@@ -30,18 +30,18 @@ const parse = (text: string | undefined): Identity | undefined => {
  */
 export class Identities {
   constructor(
-    private readonly tab: Memory,
-    private readonly browser: Memory
+    private readonly tab: TextMemory,
+    private readonly browser: TextMemory
   ) {}
 
   /** The user of this tab; undefined if there is none, if another tab has logged out, or if the token is missing. */
-  get current(): Identity | undefined {
+  get current(): PageUser | undefined {
     const known = this.known
     return known === undefined ? undefined : this.withToken(known)
   }
 
   /** The same, logged in or not. */
-  get known(): Identity | undefined {
+  get known(): PageUser | undefined {
     return parse(this.tab.read(key)) ?? parse(this.browser.read(key))
   }
 
@@ -49,7 +49,7 @@ export class Identities {
    * The user with the token that the browser has now. Undefined if it has none, which a guest does not need, or if the
    * user has logged out since.
    */
-  withToken(identity: Identity): Identity | undefined {
+  withToken(identity: PageUser): PageUser | undefined {
     const { device, logouts, name } = identity
     if (this.hasLoggedOut(identity)) return undefined
     if (device === undefined) return { name, logouts }
@@ -64,11 +64,11 @@ export class Identities {
   }
 
   /** Whether the user has logged out since, in any tab. */
-  hasLoggedOut({ logouts = 0, name }: Identity): boolean {
+  hasLoggedOut({ logouts = 0, name }: PageUser): boolean {
     return this.logouts(name) > logouts
   }
 
-  use({ device, name, token }: Identity): void {
+  use({ device, name, token }: PageUser): void {
     if (token !== undefined) this.browser.write(tokenKey(name), JSON.stringify({ device, token }))
     const text = JSON.stringify({ name, device, logouts: this.logouts(name) })
     this.tab.write(key, text)
@@ -76,7 +76,7 @@ export class Identities {
   }
 
   /** The user has to log in again: the token is gone. */
-  forget({ name }: Identity): void {
+  forget({ name }: PageUser): void {
     this.forgetTab()
     this.browser.write(tokenKey(name), undefined)
     if (parse(this.browser.read(key))?.name === name) this.browser.write(key, undefined)
@@ -88,7 +88,7 @@ export class Identities {
   }
 
   /** The user has logged out, of which the other tabs learn. */
-  logOut(identity: Identity): void {
+  logOut(identity: PageUser): void {
     this.forget(identity)
     this.browser.write(logoutsKey(identity.name), String(this.logouts(identity.name) + 1))
   }

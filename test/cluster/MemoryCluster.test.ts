@@ -1,12 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Memory from "../../src/cluster/Memory.js"
+import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { clusterSuite, watching } from "../ports/ClusterSuite.js"
 import { eventually } from "../support/Eventually.js"
 
 clusterSuite(
   "the cluster in memory",
-  Effect.map(Memory.make(), (engine) => ({
+  Effect.map(MemoryCluster.make(), (engine) => ({
     join: (node) => Effect.succeed(engine.service(node)),
     down: Effect.sync(() => engine.down()),
     up: Effect.sync(() => engine.up())
@@ -15,7 +15,7 @@ clusterSuite(
 
 it.scopedLive("an engine that merges changes tells only the last one of an entry", () =>
   Effect.gen(function* () {
-    const engine = yield* Memory.make({ watchDelay: () => 20, merges: () => true })
+    const engine = yield* MemoryCluster.make({ watchDelay: () => 20, merges: () => true })
     const { directory } = engine.service("a")
     const seen = watching()
     yield* directory.watch("names", seen.handlers)
