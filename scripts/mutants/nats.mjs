@@ -68,6 +68,20 @@ export const mutants = [
     test: "test/cluster/Claims.test.ts"
   },
   {
+    name: "a watch that falls behind the leader goes on as long as its heartbeats come",
+    file: "cluster/NatsWatch.ts",
+    search: "if (start.ticks % checkEvery === 0)",
+    replace: "if (start.ticks === 0)",
+    test: "test/cluster/NatsWatch.test.ts"
+  },
+  {
+    name: "a watch starts again whenever the last message was deleted",
+    file: "cluster/NatsWatch.ts",
+    search: "sequence < start.due && (await this.table.hasAfter(sequence))",
+    replace: "sequence < start.due",
+    test: "test/cluster/NatsWatch.test.ts"
+  },
+  {
     name: "a watch goes on although the stream went back",
     file: "cluster/NatsWatch.ts",
     search: "if (sequence <= start.sequence) return this.begin()",

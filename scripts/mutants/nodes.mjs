@@ -539,5 +539,26 @@ export const mutants = [
     search: "      this.ended = sumOf(this.ended, link.counts)\n",
     replace: "",
     test: "test/cluster/MakeNodes.test.ts"
+  },
+  {
+    name: "a node that is heard and that the watch does not tell of is never asked for",
+    file: membership,
+    search: "if (peer === undefined) return this.strangers.heard(Frame.nameIn(frame), from)",
+    replace: "if (peer === undefined) return",
+    nodes
+  },
+  {
+    name: "a node that is heard is asked for at once",
+    file: "cluster/Strangers.ts",
+    search: "    if (now - before.since < patience) return\n",
+    replace: "",
+    test: parts
+  },
+  {
+    name: "a node that is heard now and then is asked for",
+    file: "cluster/Strangers.ts",
+    search: " || now - before.heardAt > patience",
+    replace: "",
+    test: parts
   }
 ]

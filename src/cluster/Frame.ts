@@ -13,6 +13,7 @@ export { headerBytes }
  *   18  a number: of the content, of the last content sent (probe), of the first content after the missing ones
  *       (resume), of the heartbeat; otherwise 0
  *   26  the number of the last content that the sender has taken from the receiver
+ *   34  of a heartbeat: how many bytes the name of the sender has, at the end of the frame; 0: none, of an earlier build
  *
  * Numbers are doubles, big-endian, and count from 1.
  */
@@ -80,12 +81,19 @@ export const read = (frame: Uint8Array): Header | undefined => {
 }
 
 /**
- * A heartbeat: the incarnations that the sender knows, and for each the number of its last heartbeat it has heard, or
- * 0.
+ * A heartbeat: the incarnations that the sender knows, for each the number of its last heartbeat it has heard, or 0, and
+ * the name of the sender.
  */
-export const heartbeat = (from: string, number: number, heard: ReadonlyMap<string, number>): Uint8Array => {
-  const frame = Buffer.alloc(headerBytes + heard.size * heardBytes)
+export const heartbeat = (
+  from: string,
+  number: number,
+  heard: ReadonlyMap<string, number>,
+  name: string
+): Uint8Array => {
+  const frame = Buffer.alloc(headerBytes + heard.size * heardBytes + name.length)
   write(frame, { kind: Kind.heartbeat, from, to: everyone, number, ack: 0 })
+  frame[at.end] = name.length
+  frame.write(name, frame.length - name.length, "latin1")
   let offset = headerBytes
   for (const [incarnation, beat] of heard) {
     frame.write(incarnation, offset, "hex")
@@ -103,7 +111,16 @@ const heardBytes = 16
 export const heardOf = (frame: Uint8Array, incarnation: string): number | undefined => {
   const buffer = bufferOf(frame)
   const wanted = Buffer.from(incarnation, "hex")
-  for (let offset = headerBytes; offset + heardBytes <= buffer.length; offset += heardBytes)
+  const end = buffer.length - nameBytes(buffer)
+  for (let offset = headerBytes; offset + heardBytes <= end; offset += heardBytes)
     if (buffer.compare(wanted, 0, 8, offset, offset + 8) === 0) return buffer.readDoubleBE(offset + 8)
   return undefined
+}
+
+const nameBytes = (heartbeat: Uint8Array) => heartbeat[at.end] ?? 0
+
+/** The name of the sender of a heartbeat; empty if that does not tell. */
+export const nameIn = (heartbeat: Uint8Array): string => {
+  const buffer = bufferOf(heartbeat)
+  return buffer.toString("latin1", buffer.length - nameBytes(buffer))
 }

@@ -5,6 +5,7 @@ import * as Frame from "./Frame.js"
 import * as Incarnation from "./Incarnation.js"
 import { PeerNode } from "./PeerNode.js"
 import { protocolVersion } from "./ProtocolVersion.js"
+import { Strangers } from "./Strangers.js"
 import * as Term from "./Term.js"
 import { WakeUp } from "./WakeUp.js"
 
@@ -83,6 +84,7 @@ export class Membership {
   /** A burial that an earlier incarnation of this node began may still be on its way. */
   private mayBuryLate = false
   private readonly wakeUp: WakeUp
+  private readonly strangers: Strangers
   /** How often the machine has slept. */
   private sleeps = 0
 
@@ -90,7 +92,9 @@ export class Membership {
     private readonly options: MembershipOptions,
     private readonly events: MembershipEvents
   ) {
-    this.wakeUp = new WakeUp(options.now, options.wall, options.term.bury, options.term.nap)
+    const { now, term, wall } = options
+    this.wakeUp = new WakeUp(now, wall, term.bury, term.nap)
+    this.strangers = new Strangers({ now, patience: term.suspect, read: (name) => this.identify(name) })
   }
 
   get peers(): Iterable<PeerNode> {
@@ -202,13 +206,13 @@ export class Membership {
     this.beatTimes.delete(this.beats - beatsKept)
     const heard = new Map<string, number>()
     for (const { beat, burial, incarnation } of this.peers) heard.set(incarnation, burial === undefined ? beat : 0)
-    this.options.broadcast(Frame.heartbeat(this.incarnation, this.beats, heard))
+    this.options.broadcast(Frame.heartbeat(this.incarnation, this.beats, heard, this.options.self))
   }
 
   /** A heartbeat of another node. */
   heard({ from, number }: Frame.Header, frame: Uint8Array) {
     const peer = this.peerOf(from)
-    if (peer === undefined) return
+    if (peer === undefined) return this.strangers.heard(Frame.nameIn(frame), from)
     peer.heardAt = this.options.now()
     peer.beat = Math.max(peer.beat, number)
     if (peer.burial === undefined) peer.suspicion = undefined
@@ -216,6 +220,18 @@ export class Membership {
     if (beat === undefined) return
     peer.knowsUs = true
     peer.grantedAt = Math.max(peer.grantedAt, this.beatTimes.get(beat) ?? -Infinity)
+  }
+
+  /**
+   * Reads the lease of a node that is heard and no peer. If it was taken for lost and its lease is alive all the same, it
+   * is buried again; if it has another incarnation than this node knows, it appears.
+   */
+  private identify(name: string) {
+    const isMember = this.state === "active" || this.state === "suspended"
+    if (!isMember || name === "" || name === this.options.self) return
+    this.readLease(name, (answer) => {
+      if (Either.isRight(answer) && answer.right !== undefined) this.learnt(answer.right)
+    })
   }
 
   private needsRenewal(isSuspended: boolean): boolean {

@@ -73,6 +73,8 @@ interface Watcher {
   losses: number
   /** What it will be told, in order. */
   waiting: Array<Notice>
+  /** It is told nothing more until it starts again. */
+  isStalled: boolean
 }
 
 interface Member {
@@ -200,11 +202,32 @@ export class MemoryCluster {
     this.members.delete(node)
   }
 
+  /**
+   * The watches of a table at a node are told nothing more until they start again: with the next connection, or by
+   * `restart`.
+   */
+  stall(node: string, table: Table) {
+    for (const watcher of this.watchersOf(node, table)) {
+      watcher.isStalled = true
+      watcher.waiting = []
+    }
+  }
+
+  /** Starts the watches of a table at a node again. */
+  restart(node: string, table: Table) {
+    const member = this.member(node)
+    for (const watcher of this.watchersOf(node, table)) if (this.reaches(member)) this.start(member, watcher)
+  }
+
+  private watchersOf(node: string, table: Table): ReadonlyArray<Watcher> {
+    return [...(this.members.get(node)?.watchers ?? [])].filter((watcher) => watcher.table === table)
+  }
+
   /** Whether a node can reach the engine, and its watches have told it everything; for tests. */
   hasTold(node: string): boolean {
     const member = this.members.get(node)
     if (member === undefined || !this.reaches(member) || member.paused !== undefined) return false
-    return [...member.watchers].every(({ waiting }) => waiting.length === 0)
+    return [...member.watchers].every(({ isStalled, waiting }) => !isStalled && waiting.length === 0)
   }
 
   /** The entries of a table, for tests. */
@@ -292,7 +315,7 @@ export class MemoryCluster {
     return Effect.asVoid(
       Effect.acquireRelease(
         Effect.sync(() => {
-          const watcher = { table, events, losses: this.tables.losses, waiting: [] }
+          const watcher = { table, events, losses: this.tables.losses, waiting: [], isStalled: false }
           member.watchers.add(watcher)
           if (this.reaches(member)) this.start(member, watcher)
           return watcher
@@ -304,6 +327,7 @@ export class MemoryCluster {
 
   private start(member: Member, watcher: Watcher) {
     watcher.waiting = []
+    watcher.isStalled = false
     const isEmptied = watcher.losses < this.tables.losses
     watcher.losses = this.tables.losses
     this.tell(member, watcher, { tell: () => watcher.events.restarted(isEmptied) })
@@ -316,7 +340,7 @@ export class MemoryCluster {
     const entry = this.tables.get(table, key)
     for (const member of this.members.values())
       for (const watcher of member.watchers) {
-        if (watcher.table !== table || !this.reaches(member)) continue
+        if (watcher.table !== table || watcher.isStalled || !this.reaches(member)) continue
         const before = watcher.waiting.findLast((notice) => notice.key === key)
         if (before !== undefined && this.options.merges?.(member.name) === true) before.tell = () => {}
         this.tell(member, watcher, {

@@ -114,6 +114,17 @@ export class NatsJetStream {
     }
   }
 
+  /** Whether the leader of the stream has a message with a higher number than this one. */
+  async hasAfter(stream: string, sequence: number): Promise<boolean> {
+    try {
+      await this.call(`STREAM.MSG.GET.${stream}`, { next_by_subj: ">", seq: sequence + 1 })
+      return true
+    } catch (error) {
+      if (isRefused(error, codes.noMessage)) return false
+      throw error
+    }
+  }
+
   /**
    * Writes a message, or a marker (undefined), if the last one of its subject has this number. Returns its number.
    *

@@ -35,6 +35,8 @@ export class NatsTable {
   /** What is added to the numbers of the stream, so that revisions also grow when it is made anew. */
   private base = 0
   private highest = 0
+  /** The number of the last message when the stream was found last. */
+  private last = 0
   private readonly own = new Map<string, { readonly revision: number; readonly at: number }>()
   private markers: Array<{ readonly key: string; readonly sequence: number; readonly at: number }> = []
   /** The number of the marker of a removed entry, by key. */
@@ -118,10 +120,29 @@ export class NatsTable {
     return undefined // another node was faster
   }
 
-  /** Starts a watch. Fails if the stream cannot be found or made. */
-  async deliver(inbox: string, heartbeatMillis: number): Promise<{ readonly name: string; readonly count: number }> {
+  /**
+   * Starts a watch, and returns how many messages there are, and the number of the last one. Fails if the stream cannot
+   * be found or made.
+   */
+  async deliver(
+    inbox: string,
+    heartbeatMillis: number
+  ): Promise<{ readonly name: string; readonly count: number; readonly last: number }> {
     const prefix = await this.foundAgain()
-    return this.asking(() => this.jetStream.deliver(this.stream, `${prefix}>`, inbox, heartbeatMillis))
+    const { last } = this
+    const delivery = await this.asking(() => this.jetStream.deliver(this.stream, `${prefix}>`, inbox, heartbeatMillis))
+    return { ...delivery, last }
+  }
+
+  /** The number of the last message, as the leader of the stream has it; maybe of one that was deleted. */
+  async lastNumber(): Promise<number> {
+    await this.foundAgain()
+    return this.last
+  }
+
+  /** Whether the leader of the stream has a message after this one. */
+  async hasAfter(sequence: number): Promise<boolean> {
+    return this.asking(() => this.jetStream.hasAfter(this.stream, sequence))
   }
 
   async endDelivery(name: string): Promise<void> {
@@ -236,6 +257,7 @@ export class NatsTable {
   private async find(): Promise<string> {
     const { base, highest } = this
     const { config, state } = await this.infoOrMade()
+    this.last = state.last_seq
     const prefix = (config.subjects[0] ?? "").slice(0, -1)
     const isFirst = this.prefix === undefined
     const isShorter = this.base === base && state.last_seq < highest - base

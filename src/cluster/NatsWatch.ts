@@ -9,9 +9,13 @@ const retryMillis = 500
 /** A watch without a message or heartbeat for this number of heartbeats is started again. */
 const missedHeartbeats = 4
 
+/** So often, in heartbeats, a watch is compared with the leader of its stream. */
+const checkEvery = 6
+
 /**
  * A watch of a table. It begins anew, with every entry, after each connection, when the engine ends it, when anything
- * it delivered was lost, and when its heartbeats stop because the server that had it is gone.
+ * it delivered was lost, when its heartbeats stop because the server that had it is gone, and when that one goes on with
+ * the heartbeats and falls behind the leader of the stream.
  */
 export class NatsWatch {
   private isClosed = false
@@ -44,6 +48,8 @@ export class NatsWatch {
       early: new Set(),
       isCurrent: false,
       silentTicks: 0,
+      ticks: 0,
+      due: 0,
       end: () => {}
     }
     this.start = start
@@ -73,7 +79,7 @@ export class NatsWatch {
       else waiting.push(take)
     })
     start.end = unsubscribe
-    const { count, name } = await this.table.deliver(inbox, this.heartbeatMillis)
+    const { count, last, name } = await this.table.deliver(inbox, this.heartbeatMillis)
     const endConsumer = () => {
       unsubscribe()
       if (this.connection.isUp) void this.table.endDelivery(name).catch(() => {}) // or the engine does, after a while
@@ -81,6 +87,7 @@ export class NatsWatch {
     if (this.start !== start) return endConsumer()
     start.end = endConsumer
     start.count = count
+    start.due = last
     const { losses } = this.table
     const isEmptied = this.losses !== undefined && this.losses < losses
     this.losses = losses
@@ -125,8 +132,23 @@ export class NatsWatch {
 
   private tick(): void {
     if (this.start === undefined || !this.start.isCurrent) return this.checkSlowStart()
-    this.start.silentTicks += 1
-    if (this.start.silentTicks > missedHeartbeats) this.begin()
+    const { start } = this
+    start.silentTicks += 1
+    if (start.silentTicks > missedHeartbeats) return this.begin()
+    start.ticks += 1
+    if (start.ticks % checkEvery === 0) void this.check(start).catch(() => {}) // the next one asks again
+  }
+
+  /**
+   * The copy of the stream at the server that delivers may stand still while that of its leader goes on: nats-server 2.9
+   * does so after partitions. The last messages may also have been deleted before the watch came to them.
+   */
+  private async check(start: Start): Promise<void> {
+    const { sequence } = start
+    const isBehind = sequence < start.due && (await this.table.hasAfter(sequence))
+    if (this.start === start && isBehind && start.sequence === sequence) return this.begin()
+    const last = await this.table.lastNumber()
+    start.due = last
   }
 
   private checkSlowStart(): void {
@@ -156,5 +178,9 @@ interface Start {
   isCurrent: boolean
   /** How often `tick` came since the last message or heartbeat. */
   silentTicks: number
+  /** How often it came since the watch is current. */
+  ticks: number
+  /** The number of the last message of the stream when that was asked for last: to be told by the next time. */
+  due: number
   end: () => void
 }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "vitest"
 import { ClusterUnavailable } from "../../src/ports/Cluster.js"
+import * as Frame from "../../src/cluster/Frame.js"
 import * as Incarnation from "../../src/cluster/Incarnation.js"
 import { beats, FakeCluster } from "./FakeCluster.js"
 
@@ -265,6 +266,80 @@ describe("Membership", () => {
     assert.isFalse(a.mayWrite)
     a.membership.learnt(renewed())
     assert.match(leaseOf(cluster, "b") ?? "", /^alive /u)
+  })
+
+  it("asks for a node that it goes on hearing, and of which the watch does not tell", () => {
+    const { a, b, cluster } = pair()
+    const c = cluster.node("c").join(incarnations.c)
+    c.learn()
+    beats(cluster, 4, [a, b, c])
+    assert.notInclude(a.told, "appeared c")
+    a.isPrompt = false
+    beats(cluster, 1, [a, b, c])
+    a.next("get c").answer()
+    assert.include(a.told, "appeared c")
+    beats(cluster, 12, [a, b, c])
+    assert.deepStrictEqual(
+      a.requests.filter(({ what }) => what === "get c"),
+      []
+    )
+  })
+
+  it("asks again as long as that is not answered, but not for one that was only heard now and then", () => {
+    const { a, b, cluster } = pair()
+    const c = cluster.node("c").join(incarnations.c)
+    a.isPrompt = false
+    beats(cluster, 13, [a, b, c])
+    assert.lengthOf(
+      a.requests.filter(({ what }) => what === "get c"),
+      3
+    )
+    a.requests.splice(0)
+    for (let count = 0; count < 4; count++) {
+      beats(cluster, 5, [a, b])
+      beats(cluster, 1, [a, b, c])
+    }
+    assert.notInclude(
+      a.requests.map(({ what }) => what),
+      "get c"
+    )
+  })
+
+  it("knows a node that was buried and is a new one, although the watch tells nothing any more", () => {
+    const { a, b, cluster } = pair()
+    beats(cluster, 14, [a])
+    assert.deepStrictEqual(a.told, ["appeared b", "lost b"])
+    beats(cluster, 2, [a, b])
+    assert.include(b.told, "reborn")
+    b.membership.reclaimed(b.membership.incarnation)
+    beats(cluster, 6, [a, b])
+    assert.deepStrictEqual(a.told, ["appeared b", "lost b", "appeared b"])
+    assert.isTrue(a.mayWrite && b.mayWrite)
+  })
+
+  it("buries a node again whose burial the engine has lost, although the watch tells nothing any more", () => {
+    const { a, b, cluster } = pair()
+    a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
+    beats(cluster, 8, [a, b])
+    assert.include(b.told, "reborn")
+    b.membership.reclaimed(b.membership.incarnation)
+    beats(cluster, 6, [a, b])
+    assert.deepStrictEqual(a.told, ["appeared b", "lost b", "appeared b"])
+    assert.isTrue(a.mayWrite && b.mayWrite)
+  })
+
+  it("does not ask for its own name, nor for a node that does not say its name", () => {
+    const { a, b, cluster } = pair()
+    a.isPrompt = false
+    const own = cluster.node("a").join("00000000000a0001")
+    for (let count = 0; count < 12; count++) {
+      beats(cluster, 1, [a, b, own])
+      a.hear(b, Frame.heartbeat("00000000000c0001", count + 1, new Map(), ""))
+    }
+    assert.deepStrictEqual(
+      a.requests.filter(({ what }) => what.startsWith("get")),
+      []
+    )
   })
 
   it("does not take a dead node for alive, whatever comes late", () => {

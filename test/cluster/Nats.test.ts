@@ -218,7 +218,16 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
       yield* Effect.promise(() => table.deleteMarkers())
       assert.strictEqual(yield* messages, 1)
       assert.strictEqual((yield* Effect.promise(() => table.get("again")))?.value, "b")
-      assert.isNumber(yield* Effect.promise(() => table.swap("one", 0, "c")))
+      const revision = (yield* Effect.promise(() => table.swap("one", 0, "c"))) ?? 0
+      const after = (sequence: number) => Effect.promise(() => table.hasAfter(sequence))
+      assert.strictEqual(yield* Effect.promise(() => table.lastNumber()), revision)
+      assert.deepStrictEqual([yield* after(revision - 1), yield* after(revision)], [true, false])
+      yield* Effect.promise(() => table.swap("one", revision, undefined))
+      assert.isTrue(yield* after(revision))
+      now = 122_000
+      yield* Effect.promise(() => table.deleteMarkers())
+      assert.strictEqual(yield* Effect.promise(() => table.lastNumber()), revision + 1)
+      assert.isFalse(yield* after(revision))
     })
   )
 

@@ -52,6 +52,17 @@ const found: ReadonlyArray<{ readonly title: string } & NodesSchedule.NodesSched
     ]
   },
   {
+    title: "a node was buried and born again, and the watch of another one told nothing any more",
+    seed: 92,
+    setting: { nodes: 3, windowBytes: 300 },
+    acts: [
+      { do: "stall", node: 1, millis: 1_378 },
+      { do: "stop", node: 0, millis: 2_634 },
+      { do: "pass", millis: 800 },
+      { do: "pass", millis: 800 }
+    ]
+  },
+  {
     title: "the wall clock was set back while a machine slept",
     seed: 6_457,
     setting: { nodes: 3, windowBytes: 2_000 },

@@ -27,6 +27,7 @@ const wanted = [
   "lost frames",
   "late frames",
   "merged changes",
+  "watches stalled",
   "late requests",
   "late answers",
   "lost answers"

@@ -28,7 +28,7 @@ export type NodesAct =
   | { readonly do: "release"; readonly node: number; readonly name: number }
   | { readonly do: "find"; readonly node: number; readonly name: number }
   | { readonly do: "crash" | "leave" | "start"; readonly node: number }
-  | { readonly do: "stop" | "sleep" | "disconnect"; readonly node: number; readonly millis: number }
+  | { readonly do: "stop" | "sleep" | "disconnect" | "stall"; readonly node: number; readonly millis: number }
   | { readonly do: "cut"; readonly from: number; readonly to: number; readonly both: boolean; readonly millis: number }
   | { readonly do: "engine"; readonly millis: number; readonly forgets: boolean }
   | { readonly do: "wall"; readonly node: number; readonly millis: number }
@@ -74,6 +74,7 @@ const kinds = [
   "disconnect",
   "cut",
   "engine",
+  "stall",
   "wall",
   "weather"
 ] as const
@@ -114,6 +115,7 @@ export const make = (seed: number): NodesSchedule => {
       case "stop":
       case "sleep":
       case "disconnect":
+      case "stall":
         return { do: kind, node: node(), millis: span() }
       case "cut":
         return { do: kind, from: node(), to: node(), both: random.chance(0.5), millis: span() }

@@ -230,6 +230,8 @@ export class NodesWorld {
         return this.stop(act.node, act.millis, true)
       case "disconnect":
         return this.disconnect(act.node, act.millis)
+      case "stall":
+        return this.stall(act.node, act.millis)
       case "cut":
         return this.cut(act)
       case "engine":
@@ -286,6 +288,19 @@ export class NodesWorld {
     this.occurred("nodes cut off")
     this.engine.disconnect(node.place)
     this.timeline.after(millis, () => this.engine.connect(node.place))
+  }
+
+  /**
+   * The watches of a node fall silent. That of the names starts again after some time, as the adapter has it; that of the
+   * leases only with the next connection: those who live are heard.
+   */
+  private stall(number: number, millis: number) {
+    const node = this.node(number)
+    if (node === undefined) return
+    this.occurred("watches stalled")
+    this.engine.stall(node.place, "nodes")
+    this.engine.stall(node.place, "names")
+    this.timeline.after(millis, () => this.engine.restart(node.place, "names"))
   }
 
   private cut({ both, from, millis, to }: Extract<NodesAct, { do: "cut" }>) {

@@ -1,0 +1,41 @@
+interface Stranger {
+  readonly incarnation: string
+  /** When it was first heard, or its lease was last asked for. */
+  since: number
+  heardAt: number
+}
+
+export interface StrangersOptions {
+  readonly now: () => number
+  /** For how long, in milliseconds, the watch may be later than the heartbeats. */
+  readonly patience: number
+  /** Reads the lease of the node of this name. */
+  readonly read: (name: string) => void
+}
+
+/**
+ * Nodes that are heard and are none of the peers: new ones, of which the watch of the leases has yet to tell, and those
+ * that were taken for lost. A watch may fall silent although its engine answers: of three NATS servers (2.9.22) one that
+ * had discarded its log after a partition was seen to deliver nothing new for more than half a minute, with heartbeats.
+ * Whoever goes on being heard is therefore asked for: nothing else would ever tell of it, and what it sends is dropped.
+ */
+export class Strangers {
+  private readonly byName = new Map<string, Stranger>()
+
+  constructor(private readonly options: StrangersOptions) {}
+
+  /** A heartbeat of an incarnation that is none of the peers. */
+  heard(name: string, incarnation: string) {
+    const { patience, read } = this.options
+    const now = this.options.now()
+    const before = this.byName.get(name)
+    if (before?.incarnation !== incarnation || now - before.heardAt > patience) {
+      this.byName.set(name, { incarnation, since: now, heardAt: now })
+      return
+    }
+    before.heardAt = now
+    if (now - before.since < patience) return
+    before.since = now
+    read(name)
+  }
+}
