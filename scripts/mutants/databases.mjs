@@ -290,15 +290,29 @@ export const mutants = [
   },
   {
     name: "a backup copies the file while pages are moved into it",
-    file: "store/SqliteBackup.ts",
-    search: "areOn ? checkpointPages : 0",
-    replace: "areOn ? checkpointPages : 1",
+    file: "store/SqliteCheckpoints.ts",
+    search: "this.isHeld ? 0 :",
+    replace: "this.isHeld ? 1 :",
+    test: backup
+  },
+  {
+    name: "a large transaction lets pages be moved into a file that is copied",
+    file: "store/SqliteCheckpoints.ts",
+    search: "if (!this.isHeld) this.apply()",
+    replace: "this.isHeld = false; this.apply()",
+    test: backup
+  },
+  {
+    name: "after a large transaction, the log stays long",
+    file: "store/SqliteCheckpoints.ts",
+    search: "if (isLarge === this.isUnderLoad) return",
+    replace: "if (!isLarge) return",
     test: backup
   },
   {
     name: "the log grows for good after a backup",
     file: "store/SqliteBackup.ts",
-    search: "if (!this.isAbandoned) this.checkpoints(true)",
+    search: "if (!this.isAbandoned) this.checkpoints.hold(false)",
     replace: "",
     test: backup
   },

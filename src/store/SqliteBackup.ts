@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, lstatSync, openSync, read, renameSync } from "node:fs"
 import { type FileHandle, open, rm } from "node:fs/promises"
 import { promisify } from "node:util"
+import type { SqliteCheckpoints } from "./SqliteCheckpoints.js"
 import { describeError, loadDriver, type SqliteConnection } from "./SqliteDriver.js"
 import * as SqliteFile from "./SqliteFile.js"
 
@@ -27,7 +28,8 @@ export class SqliteBackup {
     /** `SqliteFile.identity` of the store. */
     private readonly identity: string | undefined,
     private readonly base: string,
-    private readonly connection: SqliteConnection
+    private readonly connection: SqliteConnection,
+    private readonly checkpoints: SqliteCheckpoints
   ) {}
 
   /**
@@ -90,14 +92,14 @@ export class SqliteBackup {
   }
 
   private async fill(copy: FileHandle) {
-    this.checkpoints(false)
+    this.checkpoints.hold(true)
     try {
       const [result] = this.connection.prepare("pragma wal_checkpoint(truncate)").all()
       if (result?.["busy"] !== 0) throw new Error("the write-ahead log cannot be moved into the file")
       this.source ??= this.openSource()
       await this.transfer(this.source, copy)
     } finally {
-      if (!this.isAbandoned) this.checkpoints(true)
+      if (!this.isAbandoned) this.checkpoints.hold(false)
     }
   }
 
@@ -121,11 +123,6 @@ export class SqliteBackup {
 
   private refuseAbandoned() {
     if (this.isAbandoned) throw new Error("the store was closed")
-  }
-
-  /** Whether the log is moved into the file now and then, as it is by default. */
-  private checkpoints(areOn: boolean) {
-    this.connection.prepare(`pragma wal_autocheckpoint = ${areOn ? checkpointPages : 0}`).all()
   }
 
   /** Gives the copy no log id, so that it gets a new one when it is opened, and flushes it. */
@@ -153,8 +150,5 @@ const remove = async (file: string) => {
 
 /** What SQLite puts beside a file. */
 const besides = ["-wal", "-shm", "-journal"]
-
-/** SQLite's default: pages in the log that a commit moves into the file. */
-const checkpointPages = 1000
 
 const readPart = promisify(read)

@@ -22,6 +22,7 @@ import {
   type SqliteStatement
 } from "./SqliteDriver.js"
 import { SqliteBackup } from "./SqliteBackup.js"
+import { SqliteCheckpoints } from "./SqliteCheckpoints.js"
 import * as SqliteFile from "./SqliteFile.js"
 import { SqliteReserve } from "./SqliteReserve.js"
 import { type Moment, type SqlLimits, SqlState } from "./SqlState.js"
@@ -99,6 +100,7 @@ export class SqliteEngine {
   private readonly identity: string | undefined
   private readonly reserve: SqliteReserve
   private readonly backups: SqliteBackup
+  private readonly checkpoints: SqliteCheckpoints
   private retryAt = 0
   private isMarked: boolean
 
@@ -116,7 +118,8 @@ export class SqliteEngine {
     this.isMarked = isMarked
     this.log = log
     this.state = damage === undefined ? "ok" : "damaged"
-    this.backups = new SqliteBackup(this.path, this.identity, options.base, connection)
+    this.checkpoints = new SqliteCheckpoints(connection)
+    this.backups = new SqliteBackup(this.path, this.identity, options.base, connection, this.checkpoints)
   }
 
   /** Takes the reserve, which is not done before the answer that the file is open: 16 MiB take some 30 ms. */
@@ -219,6 +222,7 @@ export class SqliteEngine {
   }
 
   private insert(lines: ReadonlyArray<LineRow>) {
+    this.checkpoints.adapt(lines)
     let together: Array<LineRow> = []
     for (const line of lines) {
       if (line.shared !== null) {

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import { setImmediate } from "node:timers/promises"
+import type { StoreService } from "../../src/ports/Store.js"
 import { SqliteEngine } from "../../src/store/SqliteEngine.js"
 import * as SqlStore from "../../src/store/SqlStore.js"
 import { append, balanced, defaults, line } from "../ports/StoreFixtures.js"
@@ -14,6 +15,37 @@ import { alice, file, fill, key, open, reader, text, using } from "../support/Sq
 /** What another process gets that reads the database. SQLite does not lock a file against its own process. */
 const read = (path: string) =>
   execFileSync(process.execPath, ["--no-warnings", "-e", reader, path], { encoding: "utf8" }).trim()
+
+/** Transactions of this many lines each. */
+const appendOften = (store: StoreService, transactions: number, lines: number) =>
+  Effect.forEach(
+    Array.from({ length: transactions }),
+    () => store.append(Array.from({ length: lines }, () => line(key, alice, text, { isLive: true }))),
+    { discard: true }
+  )
+
+describe("the log of a store in SQLite", () => {
+  it.scopedLive("is longer while transactions are large, up to a limit", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const store = yield* open(path, { ...defaults, keepLines: 1_000_000 })
+      yield* fill(store)
+      yield* appendOften(store, 100, 1000)
+      assert.isAbove(statSync(`${path}-wal`).size, 12 * 1024 * 1024)
+      assert.isBelow(statSync(`${path}-wal`).size, 20 * 1024 * 1024)
+    })
+  )
+
+  it.scopedLive("is as short as before after a large transaction", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const store = yield* open(path, { ...defaults, keepLines: 1_000_000 })
+      yield* fill(store)
+      yield* appendOften(store, 75, 400)
+      assert.isBelow(statSync(`${path}-wal`).size, 8 * 1024 * 1024)
+    })
+  )
+})
 
 describe("a backup of a store in SQLite", () => {
   it.scopedLive("is complete, and has another log", () =>
@@ -73,10 +105,44 @@ describe("a backup of a store in SQLite", () => {
       yield* store.backup(`${path}.one`)
       yield* store.backup(`${path}.two`)
       assert.strictEqual(read(path), "database is locked")
-      for (let round = 0; round < 30; round += 1) {
-        yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, text, { isLive: true })))
-      }
+      yield* appendOften(store, 75, 400)
       assert.isBelow(statSync(`${path}-wal`).size, 8 * 1024 * 1024)
+    })
+  )
+
+  it.scopedLive("is not disturbed by large transactions next to small ones", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const partial = `${path}.backup.partial`
+      yield* using(path, (store) => Effect.zipRight(fill(store), appendOften(store, 60, 1000)))
+      const limits = SqlStore.toSqlLimits({ ...defaults, keepLines: 1_000_000 })
+      const engine = new SqliteEngine({ path, base: import.meta.filename ?? "", limits, reserveBytes: 0 })
+      const backup = yield* Effect.fork(Effect.promise(() => engine.backup(`${path}.backup`)))
+      const isCopying = () => {
+        const copied = statSync(partial, { throwIfNoEntry: false })?.size ?? 0
+        return copied > 0 && copied < statSync(path).size
+      }
+      const states = new Set<string>()
+      const moment = { wall: 0, now: 0 }
+      const body = Buffer.from(text)
+      let appended = 0
+      while ((yield* Fiber.poll(backup))._tag === "None") {
+        if (isCopying()) {
+          for (const length of [600, 1]) {
+            const { text: _, ...one } = line(key, alice, text, { isLive: true })
+            engine.call("append", moment, [Array.from({ length }, () => ({ ...one, body })), []])
+          }
+          appended += 1
+          const { mtimeMs, size } = statSync(path)
+          states.add(`${size} ${mtimeMs}`)
+        }
+        yield* Effect.promise(() => setImmediate())
+      }
+      yield* Fiber.join(backup)
+      engine.close()
+      assert.isAbove(appended, 15)
+      assert.strictEqual(states.size, 1, "pages were moved into the file while it was copied")
+      yield* using(`${path}.backup`, (store) => Effect.map(store.check, (faults) => assert.deepStrictEqual(faults, [])))
     })
   )
 
