@@ -20,8 +20,8 @@ export const mutants = [
   {
     name: "a line that another server has stored is not asked for",
     file: "conversations/Announcements.ts",
-    search: "this.broker.announced(conversation, keyOf(conversation, parties), last)",
-    replace: "if (last < 0) this.broker.announced(conversation, keyOf(conversation, parties), last)",
+    search: "this.broker.announced(conversation, keyOfParties(conversation, parties), last)",
+    replace: "if (last < 0) this.broker.announced(conversation, keyOfParties(conversation, parties), last)",
     test: lines
   },
   {

@@ -164,7 +164,7 @@ export const mutants = [
     search: '    if (head.key.kind === "room") return\n',
     replace: "",
     also: {
-      file: "store/SqlKeys.ts",
+      file: "store/LineRecipient.ts",
       search: 'key.kind !== "room" && author !== ownAuthor(key, account)',
       replace: "author !== ownAuthor(key, account)"
     },

@@ -50,7 +50,7 @@ export interface AdminOptions {
 export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     Metrics.createAll({
-      closed: CloseReason.all,
+      closed: CloseReason.closeReasons,
       refused: Reply.refusals.filter((code) => code !== "undelivered"), // counted in pairs, as `undelivered`
       undelivered: OutcomeReply.undeliveredReasons
     })

@@ -76,7 +76,7 @@ export class Watch {
     readonly outboxes: ReadonlySet<Outbox<Peer>>
     readonly reachability?: Reachability.ReachabilityProbe | undefined
   }) {
-    const { budget, now, options, outboxes, reachability = Reachability.unknown } = broker
+    const { budget, now, options, outboxes, reachability = Reachability.unknownProbe } = broker
     this.budget = budget
     this.now = now
     this.outboxes = outboxes

@@ -10,6 +10,7 @@ import * as PastReports from "./PastReports.js"
 import type { Requester, RequestRefused } from "./Request.js"
 import * as Requests from "./Requests.js"
 import type * as RoomReports from "./RoomReports.js"
+import * as PastReply from "../protocol/PastReply.js"
 
 /** Conversations and rooms, as a program uses them. */
 
@@ -166,7 +167,7 @@ const report = (
 export const pagesOf = <E, R>(
   load: (range: Requests.PageRange) => Effect.Effect<Requests.ConversationPage, E, R>,
   range: Requests.HistoryRange = {},
-  limit = Requests.maxPageLines
+  limit = PastReply.maxPageLines
 ): Stream.Stream<PastReports.PastLine, E, R> => {
   const isForward = range.after !== undefined || range.since !== undefined
   /** What is left after a page. The other end of the range stays. */

@@ -25,7 +25,7 @@ export interface HistoryRange {
 }
 
 export interface PageRange extends HistoryRange {
-  /** Lines, at most `maxPageLines`. */
+  /** Lines, at most `PastReply.maxPageLines`. */
   readonly limit: number
 }
 
@@ -80,9 +80,6 @@ export type RoomChange =
   | { readonly _tag: "Silence"; readonly name: string; readonly millis: number }
   /** @property millis the least time between two lines of one member; 0 for none */
   | { readonly _tag: "Slow"; readonly millis: number }
-
-/** The greatest `limit` of a page and of a search. */
-export const maxPageLines = 100
 
 /** No server sends as many lines in reply to one command; its limits are far below. */
 const maxLines = 100_000

@@ -1,7 +1,7 @@
 import * as PastReports from "./PastReports.js"
 import * as Received from "./Received.js"
-import * as Requests from "./Requests.js"
 import * as RoomReports from "./RoomReports.js"
+import * as PastReply from "../protocol/PastReply.js"
 
 /**
  * The lines of rooms over all connections of a client, in order, without gaps and without repeats.
@@ -237,7 +237,7 @@ export class RoomFeed<Item> {
     room.phase = "past"
     room.before = after ?? 0
     const from = after === undefined ? `since=${since}` : `after=${after}`
-    this.ask(room, `/history ${room.room} ${from} limit=${Requests.maxPageLines}`)
+    this.ask(room, `/history ${room.room} ${from} limit=${PastReply.maxPageLines}`)
   }
 
   private takePast(past: PastReports.PastLine, room: OpenRoom<Item>): ReadonlyArray<Item> {
@@ -246,7 +246,7 @@ export class RoomFeed<Item> {
     const isNext = room.page.length === 0 && past.seq === (after ?? -1) + 1
     room.page.push(past)
     // No server sends longer pages; one that does is not given memory without end.
-    return isNext || room.page.length > Requests.maxPageLines ? this.passPage(room) : []
+    return isNext || room.page.length > PastReply.maxPageLines ? this.passPage(room) : []
   }
 
   /** Passes on what has come of a page, and a gap in the place of what is missing. */

@@ -13,7 +13,8 @@ import type { Listen } from "../ports/Transport.js"
 import type { OtherServers } from "../ports/OtherServers.js"
 import * as Name from "../protocol/Name.js"
 import { Cluster, type ClusterService, type ClusterUnavailable } from "../ports/Cluster.js"
-import { decode, type ReadContent } from "./Contents.js"
+import * as Contents from "./Contents.js"
+import type { ReadContent } from "./Contents.js"
 import { ForeignLines, reportAfter, type ForeignLedger } from "./ForeignLines.js"
 import { Gate } from "./Gate.js"
 import { isHidden, LocalNames } from "./LocalNames.js"
@@ -254,7 +255,9 @@ class Chat {
 
   private readonly events: NodesEvents<ChatContent> = {
     read: (content) =>
-      ServerMessages.isOfMessages(content) ? { messages: ServerMessages.decode(content) } : { lines: decode(content) },
+      ServerMessages.isOfMessages(content)
+        ? { messages: ServerMessages.decode(content) }
+        : { lines: Contents.decode(content) },
     appeared: (node) => this.servers?.appeared(node),
     received: (node, content) => {
       if ("messages" in content) return this.receivedMessages(node, content.messages)

@@ -74,7 +74,7 @@ export const make = (
     const time = yield* Effect.clockWith((clock) => Effect.succeed(Time.of(clock)))
     const { cluster = "achat", maxUnconfirmedBytes = 64 * 1024 * 1024, node, startTimeout = "30 seconds" } = options
     const term = Duration.toMillis(options.term)
-    const driver = yield* Effect.sync(() => NatsConnection.driver(options.driver))
+    const driver = yield* Effect.sync(() => NatsConnection.natsDriver(options.driver))
     const connection = new NatsConnection.NatsConnection(driver, {
       connect: connectOptions(driver, options, term),
       pingMillis: term / 12,

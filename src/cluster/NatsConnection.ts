@@ -26,7 +26,7 @@ export interface NatsDriver {
  *
  * @param file `nats.cjs`, which the build makes of the package
  */
-export const driver = (file: string): NatsDriver => createRequire(file)(file) as NatsDriver
+export const natsDriver = (file: string): NatsDriver => createRequire(file)(file) as NatsDriver
 
 export interface NatsConnectionOptions {
   /** Where to connect, and as whom. */

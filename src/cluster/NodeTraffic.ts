@@ -1,8 +1,8 @@
 import type { Batch } from "../chat/Batch.js"
 import type { Peer } from "../chat/Peer.js"
+import * as Contents from "./Contents.js"
 import {
   countLines,
-  encode,
   endOfLines,
   maxTextBytes,
   type Content,
@@ -93,7 +93,7 @@ export class NodeTraffic {
       const { hasLost } = this
       const { pieces, reports, sent } = this.next()
       if (!hasLost && pieces.length === 0 && reports.length === 0) return
-      if (!this.actions.send(encode({ hasLost, reports, pieces }))) {
+      if (!this.actions.send(Contents.encode({ hasLost, reports, pieces }))) {
         this.mustWait = true
         return
       }

@@ -1,7 +1,7 @@
 import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
 import type { OtherServersPart, OtherServer, ServerMessage } from "../ports/OtherServers.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
-import { keyOf, partiesOf, type Parties } from "./Parties.js"
+import { keyOfParties, partiesOf, type Parties } from "./Parties.js"
 
 interface Collaborators {
   readonly devices: DevicesElsewhere
@@ -75,7 +75,7 @@ export class Announcements {
   private received(message: ServerMessage) {
     if (!Array.isArray(message)) return
     for (const [conversation, last, ...parties] of message as ReadonlyArray<[ConversationId, number, ...Parties]>) {
-      this.broker.announced(conversation, keyOf(conversation, parties), last)
+      this.broker.announced(conversation, keyOfParties(conversation, parties), last)
     }
   }
 }

@@ -39,6 +39,7 @@ import * as SearchCommand from "./SearchCommand.js"
 import { Searches } from "./Searches.js"
 import { StoreTrouble } from "./StoreTrouble.js"
 import { StoreWriter } from "./StoreWriter.js"
+import * as PastReply from "../protocol/PastReply.js"
 
 export { prepare, type ConversationsStore } from "./ConversationsStore.js"
 
@@ -319,7 +320,7 @@ class Conversations {
   get facts(): Readonly<Record<string, string>> {
     const { searchRate } = this.broker.options.current
     const rate: Readonly<Record<string, string>> = searchRate === 0 ? {} : { "search-rate": `${searchRate}` }
-    return { "max-history": `${PastCommands.maxPageLines}`, ...rate }
+    return { "max-history": `${PastReply.maxPageLines}`, ...rate }
   }
 
   get commands(): ReadonlyArray<Command> {

@@ -6,7 +6,7 @@ import type { Outbox } from "../chat/Outbox.js"
 import type { Peer } from "../chat/Peer.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import {
-  between,
+  keyBetween,
   withGuest,
   type ConversationId,
   type ConversationKey,
@@ -116,7 +116,9 @@ export class Mailbox implements KeptRecipient {
     const { latest } = this
     if (latest !== undefined && latest.name === name && latest.device === device) return latest.key
     const key =
-      device === undefined ? withGuest(this.account.id, likenessOf(name)) : between(device.account.id, this.account.id)
+      device === undefined
+        ? withGuest(this.account.id, likenessOf(name))
+        : keyBetween(device.account.id, this.account.id)
     this.latest = { name, device, key }
     return key
   }

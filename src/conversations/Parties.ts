@@ -30,7 +30,7 @@ export const partiesOf = (key: ConversationKey): Parties => {
   }
 }
 
-export const keyOf = (conversation: ConversationId, [account, other]: Parties): ConversationKey => {
+export const keyOfParties = (conversation: ConversationId, [account, other]: Parties): ConversationKey => {
   if (account === undefined || other === undefined) return ofRoom(conversation)
   return typeof other === "string" ? withGuest(account, other) : { kind: "accounts", accounts: [account, other] }
 }

@@ -9,7 +9,7 @@ import type { StoreService } from "../ports/Store.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
 import {
-  between,
+  keyBetween,
   ofRoom,
   withGuest,
   type ConversationId,
@@ -27,9 +27,8 @@ import { otherAccount } from "./Parties.js"
 import type { Rendering } from "./Rendering.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
 
-/** Lines of a page: by default, and at most. */
+/** Lines of a page by default. */
 const defaultLines = 50
-export const maxPageLines = 100
 
 /**
  * Bytes of the texts of a page, unless its first line has more: an answer goes into the client's queue in one piece.
@@ -77,7 +76,7 @@ export const readable = (
   }
   if (account === undefined) return "guest"
   const other = accounts.named(name)
-  const key = other === undefined ? withGuest(account.id, likenessOf(name)) : between(account.id, other.id)
+  const key = other === undefined ? withGuest(account.id, likenessOf(name)) : keyBetween(account.id, other.id)
   return { name, key, reader: account.id }
 }
 
@@ -90,7 +89,8 @@ const history: Row = {
       const { refuse, rest } = asked
       const range = rangeIn(rest)
       if (range === undefined) return badForm(history, call)
-      if (range.limit > maxPageLines) return refuse("limit", { text: `a page has at most ${maxPageLines} lines` })
+      if (range.limit > PastReply.maxPageLines)
+        return refuse("limit", { text: `a page has at most ${PastReply.maxPageLines} lines` })
       return answering(asked, context, ({ key, reader }) =>
         Effect.map(
           context.store.page({ conversation: key, reader, ...range, maxBytes: maxPageBytes }),

@@ -12,7 +12,7 @@ import type { StoreError } from "../ports/StoreError.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import type { StoreSharing } from "../ports/StoreSharing.js"
 import * as OutcomeReply from "../protocol/OutcomeReply.js"
-import { isSelf, keyOf, partiesOf, type Parties } from "./Parties.js"
+import { isSelf, keyOfParties, partiesOf, type Parties } from "./Parties.js"
 import { RecentNumbers } from "./RecentNumbers.js"
 
 /** The conversations with guests of which it is remembered how far they were reported. */
@@ -91,7 +91,7 @@ export class Receipts {
   private received(message: ServerMessage) {
     for (const receipt of message as ReadonlyArray<[ConversationId, number, AccountId, string, ...Parties]>) {
       const [conversation, seq, account, name, ...parties] = receipt
-      this.found({ conversation, key: keyOf(conversation, parties), seq, account, name, isForeign: true })
+      this.found({ conversation, key: keyOfParties(conversation, parties), seq, account, name, isForeign: true })
     }
   }
 

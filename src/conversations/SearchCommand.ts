@@ -16,7 +16,7 @@ import * as RoomName from "../protocol/RoomName.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Words from "../protocol/Words.js"
 import { otherAccount } from "./Parties.js"
-import { maxPageBytes, maxPageLines, readable } from "./PastCommands.js"
+import { maxPageBytes, readable } from "./PastCommands.js"
 import type { Rendering } from "./Rendering.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
 import { type FoundLines, nothingFound, type Searches } from "./Searches.js"
@@ -56,7 +56,8 @@ export const make = (context: SearchContext): Command => {
       const asked = parse(call.argument)
       if (asked === undefined) return [Reply.badLine(`write '${usage}'`)(label)]
       if (asked.phrases.length === 0) return refuse("no-words")
-      if (asked.limit > maxPageLines) return refuse("limit", { text: `at most ${maxPageLines} lines are found` })
+      if (asked.limit > PastReply.maxPageLines)
+        return refuse("limit", { text: `at most ${PastReply.maxPageLines} lines are found` })
       const retryMillis = wait(peer)
       if (retryMillis > 0) return refuse("limit", { retryMillis, text: "too many searches; try again later" })
       const { broker } = context

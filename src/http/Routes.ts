@@ -22,6 +22,7 @@ import * as Parameters from "./Parameters.js"
 import type { RequestMemory } from "./RequestMemory.js"
 import * as SendOutcomes from "./SendOutcomes.js"
 import * as SendRequest from "./SendRequest.js"
+import * as PastReply from "../protocol/PastReply.js"
 
 /** What the HTTP door does for each path. */
 
@@ -213,8 +214,8 @@ const history: Route = ({ client, request, target }, { limits, sessions }) =>
       since: yield* Parameters.number("since", given.since),
       until: yield* Parameters.number("until", given.until)
     }
-    if (range.limit < 1 || range.limit > Requests.maxPageLines) {
-      return yield* HttpRefusal.badRequest(`limit is 1 to ${Requests.maxPageLines}`)
+    if (range.limit < 1 || range.limit > PastReply.maxPageLines) {
+      return yield* HttpRefusal.badRequest(`limit is 1 to ${PastReply.maxPageLines}`)
     }
     const identity = yield* Identity.of(request.headers, given.from, client.identity ?? Identity.anonymous)
     if (target.rest === undefined) return yield* HttpRefusal.badRequest("say whose history: /history/%23ops")

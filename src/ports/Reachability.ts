@@ -54,7 +54,7 @@ export interface ReachabilityProbe {
 export class Reachability extends Context.Tag("a-chat/Reachability")<Reachability, ReachabilityProbe>() {}
 
 /** Reports nothing, so no peer is ever found to have vanished. */
-export const unknown: ReachabilityProbe = { handed: () => undefined, check: () => Effect.succeed(new Map()) }
+export const unknownProbe: ReachabilityProbe = { handed: () => undefined, check: () => Effect.succeed(new Map()) }
 
-/** `unknown`, as a layer: for systems other than Linux, and for servers in memory or on Unix sockets only. */
-export const none: Layer.Layer<Reachability> = Layer.succeed(Reachability, unknown)
+/** `unknownProbe`, as a layer: for systems other than Linux, and for servers in memory or on Unix sockets only. */
+export const none: Layer.Layer<Reachability> = Layer.succeed(Reachability, unknownProbe)

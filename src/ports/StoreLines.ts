@@ -34,7 +34,7 @@ export type ConversationKey =
     }
 
 /** The key of the conversation of two accounts, in either order. */
-export const between = (one: AccountId, other: AccountId): ConversationKey => ({
+export const keyBetween = (one: AccountId, other: AccountId): ConversationKey => ({
   kind: "accounts",
   accounts: one <= other ? [one, other] : [other, one]
 })

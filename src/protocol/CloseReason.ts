@@ -2,9 +2,9 @@
  * Why a connection ended: a closed list. The log, the metric and the last line to the client, if it gets one, all use
  * these words.
  */
-export type CloseReason = (typeof all)[number]
+export type CloseReason = (typeof closeReasons)[number]
 
-export const all = [
+export const closeReasons = [
   /** The client shut down its sending half, and received everything that was queued for it. */
   "left",
   /** The same, requested with `/quit`. */

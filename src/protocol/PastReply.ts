@@ -3,6 +3,9 @@ import { notice } from "./Reply.js"
 
 /** What the server says about lines that it keeps (protocol, section 12). Names are in wire form. */
 
+/** The greatest `limit` of a page and of a search. */
+export const maxPageLines = 100
+
 /**
  * A line that is kept.
  *

@@ -9,7 +9,7 @@ import * as Wire from "../protocol/Wire.js"
 import type { Peer } from "../chat/Peer.js"
 import { maxSilenced } from "./Manners.js"
 import { GuestElsewhere, isVisible, type Room } from "./Room.js"
-import { after, type RoomDecision } from "./RoomChanges.js"
+import { afterChange, type RoomDecision } from "./RoomChanges.js"
 import type { Actor } from "./RoomMembership.js"
 import type { RoomsContext } from "./RoomsContext.js"
 import { maxTopicLength } from "./RoomsSettings.js"
@@ -154,7 +154,7 @@ const decideIn = (rooms: RoomsContext, room: Room, actor: Actor, act: RoomAct): 
 
 /** Changes the room in the store, then in memory, and notifies its members. */
 const changed = (rooms: RoomsContext, room: Room, actor: Actor, change: StoredChange): RoomDecision<ActResult> =>
-  after(rooms.store.rooms.change(room.id, change, actor.name), (isChanged): ActResult =>
+  afterChange(rooms.store.rooms.change(room.id, change, actor.name), (isChanged): ActResult =>
     isChanged ? StoredChanges.changed(rooms, room, change, actor) : { reason: "no-room" }
   )
 
@@ -172,7 +172,7 @@ const invite = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Ro
     return { reason: "policy", text: "only accounts can be invited, and there is none of that name" }
   }
   if (room.members.has(account.id)) return { reason: "policy", text: "that account is in the room" }
-  return after(store.rooms.invite(room.id, account.id, actor.name), (isInvited): ActResult => {
+  return afterChange(store.rooms.invite(room.id, account.id, actor.name), (isInvited): ActResult => {
     if (!isInvited) return { reason: "no-room" }
     StoredChanges.invited(rooms, room, account.id, actor.name)
     return (label) => RoomReply.hasInvited(room.name, account.name, actor.name, label)
@@ -185,13 +185,13 @@ const remove = (rooms: RoomsContext, room: Room, actor: Actor, name: string): Ro
   const account = accounts.named(name)
   if (account !== undefined && room.members.has(account.id)) {
     if (actor.peer?.device?.account.id === account.id) return { reason: "policy", text: "use /leave" }
-    return after(store.rooms.leave(room.id, account.id, actor.name), (): ActResult => {
+    return afterChange(store.rooms.leave(room.id, account.id, actor.name), (): ActResult => {
       membership.exit(room, account.id, undefined, actor)
       return line
     })
   }
   if (account !== undefined && room.invited.has(account.id)) {
-    return after(store.rooms.uninvite(room.id, account.id), (): ActResult => {
+    return afterChange(store.rooms.uninvite(room.id, account.id), (): ActResult => {
       room.invited.delete(account.id)
       return line
     })

@@ -16,7 +16,7 @@ import type { RoomInlet } from "./RoomInlet.js"
 export type RoomDecision<A> = A | Effect.Effect<() => A, StoreError>
 
 /** A change that needs the store: `done` runs in the broker's turn once the store has it. */
-export const after = <A, B>(
+export const afterChange = <A, B>(
   ask: Effect.Effect<A, StoreError>,
   done: (answer: A) => B
 ): Effect.Effect<() => B, StoreError> => Effect.map(ask, (answer) => () => done(answer))

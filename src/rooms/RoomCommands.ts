@@ -12,7 +12,7 @@ import * as Wire from "../protocol/Wire.js"
 import { isVisible, memberOf, type Member, type Room } from "./Room.js"
 import * as RoomActs from "./RoomActs.js"
 import type { NotDone, RoomAct } from "./RoomActs.js"
-import { after, type RoomDecision } from "./RoomChanges.js"
+import { afterChange, type RoomDecision } from "./RoomChanges.js"
 import { factsOf, memberName, type RoomsContext } from "./RoomsContext.js"
 import * as StoredChanges from "./StoredChanges.js"
 
@@ -55,7 +55,7 @@ const decideJoin = (call: RoomCall, rooms: RoomsContext, isLast = false): RoomDe
   if (room === undefined) return decideCreate(call, rooms, isLast)
   if (room.members.size >= maxMembers) return refuse("limit", { text: "too many are in this room" })
   if (typeof member !== "number") return entered(call, rooms, room, room.last)
-  return after(store.rooms.join(room.id, member), (last) =>
+  return afterChange(store.rooms.join(room.id, member), (last) =>
     last === undefined ? refuse("no-room") : entered(call, rooms, room, last)
   )
 }
@@ -131,7 +131,7 @@ const decideLeave = ({ label, name, peer, refuse }: RoomCall, rooms: RoomsContex
     membership.exit(room, member, peer)
     return [RoomReply.left(room.name, peer.name, undefined, label)]
   }
-  return typeof member === "number" ? after(store.rooms.leave(room.id, member), left) : left()
+  return typeof member === "number" ? afterChange(store.rooms.leave(room.id, member), left) : left()
 }
 
 const list: Row = {

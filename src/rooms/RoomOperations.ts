@@ -10,7 +10,7 @@ import * as Wire from "../protocol/Wire.js"
 import type { Actor } from "./RoomMembership.js"
 import * as RoomActs from "./RoomActs.js"
 import type { Room } from "./Room.js"
-import { after, type RoomDecision } from "./RoomChanges.js"
+import { afterChange, type RoomDecision } from "./RoomChanges.js"
 import { factsOf, type RoomsContext } from "./RoomsContext.js"
 import * as StoredChanges from "./StoredChanges.js"
 
@@ -77,7 +77,7 @@ export const make = (context: () => RoomsContext): RoomOperations => {
       changing(context, (rooms): RoomDecision<Impossible | undefined> => {
         const room = found(rooms, text)
         if ("impossible" in room) return room
-        return after(rooms.store.rooms.end(room.id), () => {
+        return afterChange(rooms.store.rooms.end(room.id), () => {
           rooms.membership.close(room, operator)
           rooms.changes.ended(room)
           return undefined
@@ -117,7 +117,7 @@ const decideCreate = (
   if (owner !== undefined && (account === undefined || account.isRemoved)) {
     return { impossible: `there is no account ${owner}` }
   }
-  return after(store.rooms.create({ name, likeness, owner: account?.id }), (stored) => {
+  return afterChange(store.rooms.create({ name, likeness, owner: account?.id }), (stored) => {
     if (stored === undefined) {
       const isGone = account?.isRemoved === true
       return { impossible: isGone ? `there is no account ${owner}` : "another server has just created this room" }

@@ -11,7 +11,8 @@ import {
 import type { StoreLimits, Undelivered } from "../ports/StoreUpkeep.js"
 import type { Time } from "../ports/Time.js"
 import type { MemorySharing } from "./MemorySharing.js"
-import { type MemoryAccount, type MemoryDevice, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
+import { isOwed } from "./LineRecipient.js"
+import { type MemoryAccount, type MemoryDevice, isRoomConversation, type MemoryState } from "./MemoryState.js"
 import * as MemoryRooms from "./MemoryRooms.js"
 
 interface DeviceOf {
@@ -45,7 +46,7 @@ export const make = (
     const account = state.active(id)
     if (account === undefined) return undefined
     const undelivered = [...state.conversations.values()].flatMap((conversation) => {
-      const member = isRoom(conversation) ? undefined : conversation.members.get(id)
+      const member = isRoomConversation(conversation) ? undefined : conversation.members.get(id)
       if (member === undefined) return []
       const waiting = conversation.lines.filter(
         (line) => line.seq > member.given && isOwed(conversation.key, line.account, id)

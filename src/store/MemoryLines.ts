@@ -18,14 +18,8 @@ import * as Keys from "../ports/StoreLines.js"
 import type { StoreSharing } from "../ports/StoreSharing.js"
 import type { StoreLimits } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
-import {
-  type MemoryConversation,
-  labelKey,
-  type MemoryLine,
-  type MemoryState,
-  nextOf,
-  recipientOf
-} from "./MemoryState.js"
+import { type MemoryConversation, labelKey, type MemoryLine, type MemoryState, nextOf } from "./MemoryState.js"
+import { recipientOf } from "./LineRecipient.js"
 import { countWithin } from "./PageSize.js"
 
 /** The conversations of the store in memory. */

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { FoundLine, SearchRequest, SearchStep, StoreSearch } from "../ports/StoreSearch.js"
 import * as Wire from "../protocol/Wire.js"
 import * as Words from "../protocol/Words.js"
-import { firstFor, shown } from "./MemoryLines.js"
+import * as MemoryLines from "./MemoryLines.js"
 import type { MemoryConversation, MemoryLine, MemoryState } from "./MemoryState.js"
 
 /**
@@ -27,7 +27,7 @@ const search = (state: MemoryState, { from, limit, phrases, reader, within }: Se
     if (found.length >= limit || bytes >= stepBytes) return { lines: found, next: line.id + 1 }
     bytes += line.text.length
     if (!isMatch(Words.of(Wire.decode(line.text)))) continue
-    found.push({ conversation: conversation.id, key: conversation.key, line: shown(line) })
+    found.push({ conversation: conversation.id, key: conversation.key, line: MemoryLines.shown(line) })
   }
   return { lines: found, next: after > 1 ? after : undefined }
 }
@@ -45,7 +45,7 @@ const linesBetween = (
       : [...new Set(within)].flatMap((id) => state.conversations.get(id) ?? [])
   return conversations
     .flatMap((conversation) => {
-      const first = firstFor(conversation, reader)
+      const first = MemoryLines.firstFor(conversation, reader)
       if (first === undefined) return []
       const { lines } = conversation
       const start = Math.max(indexOf(lines, after), first - conversation.first)

@@ -3,6 +3,7 @@ import type { ConversationId, ConversationKey, DirectKey } from "../ports/StoreL
 import type { PendingReturn, ToldReturn, Undelivered } from "../ports/StoreUpkeep.js"
 import * as StoreLines from "../ports/StoreLines.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
+import { isOwed } from "./LineRecipient.js"
 
 /** What the store in memory holds. Everything here is synchronous, so each request is atomic. */
 
@@ -160,7 +161,7 @@ export class MemoryState {
 
   room(id: ConversationId): RoomConversation | undefined {
     const conversation = this.conversations.get(id)
-    return conversation !== undefined && isRoom(conversation) ? conversation : undefined
+    return conversation !== undefined && isRoomConversation(conversation) ? conversation : undefined
   }
 
   hasRoomLike(likeness: string): boolean {
@@ -215,7 +216,7 @@ export class MemoryState {
     conversation.bytes += line.size
     this.bytes += line.size
     if (line.once !== undefined) this.labels.set(labelKey(conversation, line), line)
-    if (isRoom(conversation)) return
+    if (isRoomConversation(conversation)) return
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
       this.addWaiting(conversation, account, 1, line.size)
@@ -227,7 +228,7 @@ export class MemoryState {
     const member = conversation.members.get(account)
     if (member === undefined || seq <= member.given) return
     const waiting = member.waiting
-    const from = isRoom(conversation) ? seq + 1 : Math.max(member.given + 1, conversation.first)
+    const from = isRoomConversation(conversation) ? seq + 1 : Math.max(member.given + 1, conversation.first)
     for (let at = from; at <= seq; at++) {
       const line = conversation.lines[at - conversation.first]
       if (line === undefined || !isOwed(conversation.key, line.account, account)) continue
@@ -245,7 +246,7 @@ export class MemoryState {
     conversation.bytes -= line.size
     this.bytes -= line.size
     if (line.once !== undefined) this.labels.delete(labelKey(conversation, line))
-    if (isRoom(conversation)) return undefined
+    if (isRoomConversation(conversation)) return undefined
     if (conversation.key.kind === "guest" && conversation.lines.length === 0) conversation.guest = line.author
     for (const [account, member] of conversation.members) {
       if (line.seq <= member.given || !isOwed(conversation.key, line.account, account)) continue
@@ -328,7 +329,7 @@ export class MemoryState {
 
 export const newMember = (since: number): MemoryMember => ({ since, read: 0, given: 0, waiting: 0, waitingBytes: 0 })
 
-export const isRoom = (conversation: MemoryConversation): conversation is RoomConversation =>
+export const isRoomConversation = (conversation: MemoryConversation): conversation is RoomConversation =>
   conversation.room !== undefined
 
 /** The number of the next line. */
@@ -337,14 +338,6 @@ export const nextOf = ({ first, lines }: Pick<MemoryConversation, "first" | "lin
 /** The accounts that a key names, each once. */
 export const accountsOf = (key: DirectKey): ReadonlyArray<AccountId> =>
   key.kind === "guest" ? [key.account] : [...new Set(key.accounts)]
-
-/** Whether a line of this author is one that a member should be given, and otherwise returns: in no room. */
-export const isOwed = (key: ConversationKey, author: AccountId | undefined, member: AccountId): boolean =>
-  key.kind !== "room" && (author !== member || (key.kind === "accounts" && key.accounts[0] === key.accounts[1]))
-
-/** The account that a line of this author is for. */
-export const recipientOf = (key: DirectKey, author: AccountId | undefined): AccountId =>
-  key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
 
 export const labelKey = ({ id }: MemoryConversation, { account, once }: Pick<MemoryLine, "account" | "once">): string =>
   `${account} ${id} ${once?.device} ${once?.label}`

@@ -15,7 +15,8 @@ import type { MemorySharing } from "./MemorySharing.js"
 import { LargestFirst } from "./LargestFirst.js"
 import * as MemoryAccounts from "./MemoryAccounts.js"
 import * as MemoryExport from "./MemoryExport.js"
-import { type MemoryConversation, isOwed, isRoom, type MemoryState } from "./MemoryState.js"
+import { isOwed } from "./LineRecipient.js"
+import { type MemoryConversation, isRoomConversation, type MemoryState } from "./MemoryState.js"
 
 /** Retention, statistics and exports of the store in memory. */
 export const make = (
@@ -76,11 +77,13 @@ export const make = (
     return {
       ...state.totals,
       waiting: sum(
-        conversations.flatMap((one) => (isRoom(one) ? [] : [...one.members.values()].map(({ waiting }) => waiting)))
+        conversations.flatMap((one) =>
+          isRoomConversation(one) ? [] : [...one.members.values()].map(({ waiting }) => waiting)
+        )
       ),
       accounts: [...state.accounts.values()].filter((account) => account.state === "active").length,
       conversations: conversations.length,
-      rooms: conversations.filter(isRoom).length,
+      rooms: conversations.filter(isRoomConversation).length,
       lines: sum(conversations.map(({ lines }) => lines.length)),
       bytes: state.bytes,
       diskBytes: 0,

@@ -12,7 +12,7 @@ interface Driver {
  *
  * @param file `pg.cjs`, which the build makes of the package `pg`
  */
-export const driver = (file: string): Driver => createRequire(file)(file) as Driver
+export const postgresDriver = (file: string): Driver => createRequire(file)(file) as Driver
 
 /**
  * Types of columns that Postgres sends as text, and JavaScript's numbers can hold: bigint, and numeric for sums of

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import { setTimeout } from "node:timers/promises"
 import type { StoreState } from "../ports/Store.js"
 import { StoreError, type StoreFailure, StoreOpenError } from "../ports/StoreError.js"
-import { driver, PostgresConnection } from "./PostgresConnection.js"
+import { postgresDriver, PostgresConnection } from "./PostgresConnection.js"
 import * as PostgresSchema from "./PostgresSchema.js"
 import type { Sql, SqlRow } from "./SqlQuery.js"
 import { type Arguments, type RequestName, requests, type Result, sqlOf } from "./SqlRequests.js"
@@ -132,7 +132,7 @@ export class PostgresEngine {
     this.connection = undefined
     const { schema, server, url } = this.options
     const isShared = server !== undefined
-    const connection = new PostgresConnection(driver(this.options.driver), url, schema)
+    const connection = new PostgresConnection(postgresDriver(this.options.driver), url, schema)
     try {
       await connection.open()
       if (this.session !== undefined) await PostgresSchema.end(connection, this.session)

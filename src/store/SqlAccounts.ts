@@ -9,10 +9,10 @@ import {
 } from "../ports/StoreAccounts.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Wire from "../protocol/Wire.js"
-import { isOwed } from "./SqlKeys.js"
+import { isOwed } from "./LineRecipient.js"
 import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
-import { dropAll, keepReturns, type OwedLine } from "./SqlReturns.js"
+import { dropAll, keepReturnRows, type OwedLine } from "./SqlReturns.js"
 import { removeMember } from "./SqlRooms.js"
 import type { Moment, SqlState } from "./SqlState.js"
 
@@ -136,7 +136,7 @@ export function* remove(
   state.unread.delete(account)
   state.devices.delete(account)
   yield* SqlChanges.add(state, { _tag: "AccountRemoved", account })
-  return (yield* keepReturns(state, owed, "removed", moment)).toGuests
+  return (yield* keepReturnRows(state, owed, "removed", moment)).toGuests
 }
 
 /** `StoreAccounts.free`. */

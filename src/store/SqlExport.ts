@@ -5,7 +5,7 @@ import * as Checksum from "./Checksum.js"
 import * as ExportedKey from "./ExportedKey.js"
 import * as SqlGaps from "./SqlGaps.js"
 import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
-import { endedKind, keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
+import { endedKind, keyOfRow, type KeyRow, roomKind } from "./SqlKeys.js"
 import * as SqlRescue from "./SqlRescue.js"
 import type { Moment, SqlState } from "./SqlState.js"
 
@@ -151,7 +151,7 @@ function* conversations({ id: after, lastAccount = 0 }: ExportPosition): Sql<Oth
 
 function* conversation(found: ConversationRow, lastAccount: number): Sql<Records> {
   const { at, first, guest, id } = found
-  const key = keyOf(found, id)
+  const key = keyOfRow(found, id)
   const room = found.kind === roomKind ? yield* unlessDamaged(roomOf(id, found.likeness)) : null
   if (room === damage) return [{ type: "lost", what: "conversation", id }]
   const { isPartial, members } = yield* SqlRescue.membersOf(id, key, first, room?.owner ?? null, lastAccount)

@@ -1,7 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import { type ConversationId, type ConversationKey, type DirectKey, ofRoom } from "../ports/StoreLines.js"
 
-/** How the key of a conversation is stored, and whom its lines are for. */
+/** How the key of a conversation is stored. */
 
 export interface KeyRow {
   readonly kind: number
@@ -18,19 +18,7 @@ export const endedKind = 4
 export const keyColumns = (key: DirectKey): readonly [number, number, number, string] =>
   key.kind === "guest" ? [guestKind, key.account, 0, key.likeness] : [1, key.accounts[0], key.accounts[1], ""]
 
-export const keyOf = ({ kind, likeness, one, other }: KeyRow, id: ConversationId): ConversationKey => {
+export const keyOfRow = ({ kind, likeness, one, other }: KeyRow, id: ConversationId): ConversationKey => {
   if (kind >= roomKind) return ofRoom(id)
   return kind === guestKind ? { kind: "guest", account: one, likeness } : { kind: "accounts", accounts: [one, other] }
 }
-
-/** The author whose lines are not for a member: itself, or nobody in a conversation with itself. */
-export const ownAuthor = (key: ConversationKey, account: AccountId): number =>
-  key.kind === "accounts" && key.accounts[0] === key.accounts[1] ? -1 : account
-
-/** The account that a line of this author is for. */
-export const recipientOf = (key: DirectKey, author: AccountId | undefined): AccountId =>
-  key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
-
-/** Whether a line of this author is for this member, and otherwise returns: in no room. */
-export const isOwed = (key: ConversationKey, author: number, account: AccountId): boolean =>
-  key.kind !== "room" && author !== ownAuthor(key, account)

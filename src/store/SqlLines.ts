@@ -12,7 +12,7 @@ import * as Wire from "../protocol/Wire.js"
 import * as Checksum from "./Checksum.js"
 import * as SqlGaps from "./SqlGaps.js"
 import { countWithin } from "./PageSize.js"
-import { keyOf, type KeyRow, roomKind } from "./SqlKeys.js"
+import { keyOfRow, type KeyRow, roomKind } from "./SqlKeys.js"
 import { damage, type LineRow, linesWithText, row, rows, run, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import type { Head } from "./SqlHead.js"
 import type { SqlState } from "./SqlState.js"
@@ -227,7 +227,7 @@ export function* waiting(account: AccountId, device: string): Sql<ReadonlyArray<
     const isRoom = key.kind === roomKind
     found.push({
       conversation,
-      key: keyOf(key, conversation),
+      key: keyOfRow(key, conversation),
       cursor,
       first: isRoom ? first : Math.max(first, since),
       last,

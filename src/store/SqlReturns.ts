@@ -3,7 +3,7 @@ import type { PendingReturn, UndeliveredRange, ToldReturn, Undelivered } from ".
 import * as Wire from "../protocol/Wire.js"
 import * as SqlChanges from "./SqlChanges.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
-import { keyOf, type KeyRow } from "./SqlKeys.js"
+import { keyOfRow, type KeyRow } from "./SqlKeys.js"
 import type { Head } from "./SqlHead.js"
 import type { Moment, SqlState } from "./SqlState.js"
 
@@ -20,7 +20,7 @@ export interface OwedLine {
  * Makes returns of lines, which are in order: one for each conversation and sender. Those to accounts are kept until
  * their sender has been notified; nothing returns to a removed account.
  */
-export function* keepReturns(
+export function* keepReturnRows(
   state: SqlState,
   lines: ReadonlyArray<OwedLine>,
   reason: Undelivered["reason"],
@@ -94,7 +94,7 @@ export function* pending(account: AccountId): Sql<ReadonlyArray<PendingReturn>> 
   return found.map((kept) => ({
     id: kept.id,
     conversation: kept.conversation,
-    key: keyOf(kept, kept.conversation),
+    key: keyOfRow(kept, kept.conversation),
     reason: kept.reason === 1 ? "removed" : "expired",
     recipient: Wire.encode(kept.recipient),
     account: kept.account,

@@ -3,7 +3,7 @@ import type { FoundLine, SearchRequest, SearchStep } from "../ports/StoreSearch.
 import * as Words from "../protocol/Words.js"
 import * as Checksum from "./Checksum.js"
 import * as SqlIndex from "./SqlIndex.js"
-import { firstFor, shown } from "./SqlLines.js"
+import * as SqlLines from "./SqlLines.js"
 import { damage, type LineRow, linesWithText, row, rows, type Sql, text, unlessDamaged } from "./SqlQuery.js"
 import type { SqlState } from "./SqlState.js"
 import * as WordBlock from "./WordBlock.js"
@@ -216,14 +216,14 @@ class Step {
     const conversation = line.conversation as ConversationId // the column holds ids of conversations
     if (within?.includes(conversation) === false) return
     const head = yield* this.state.head(conversation)
-    const first = head && (yield* firstFor(this.state, head, reader))
+    const first = head && (yield* SqlLines.firstFor(this.state, head, reader))
     if (head === undefined || first === undefined || seq < first) return
     if (!this.isMatch(Words.of(Buffer.from(body).toString("utf8")))) return
     if (Checksum.ofLine(line) !== line.crc) {
       this.isDamaged = true
       return
     }
-    const { body: bytes, ...rest } = shown(line)
+    const { body: bytes, ...rest } = SqlLines.shown(line)
     const wire = Buffer.from(bytes).toString("latin1")
     this.found.push({ conversation, key: head.key, line: { ...rest, text: wire } })
   }

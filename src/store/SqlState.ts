@@ -4,7 +4,8 @@ import { guestConversationOverhead, keyText } from "../ports/StoreLines.js"
 import * as SqlGaps from "./SqlGaps.js"
 import type { Head, Size, SqlMember } from "./SqlHead.js"
 import type { IndexedBlock, IndexWalk } from "./SqlIndex.js"
-import { endedKind, guestKind, keyColumns, keyOf, type KeyRow, ownAuthor, roomKind } from "./SqlKeys.js"
+import { ownAuthor } from "./LineRecipient.js"
+import { endedKind, guestKind, keyColumns, keyOfRow, type KeyRow, roomKind } from "./SqlKeys.js"
 import * as SqlMeta from "./SqlMeta.js"
 import { damage, rows, row, run, type Sql, unlessDamaged } from "./SqlQuery.js"
 import * as Touched from "./Touched.js"
@@ -294,7 +295,7 @@ export class SqlState {
     const next = Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1
     const head: Head = {
       id,
-      key: keyOf(found, id),
+      key: keyOfRow(found, id),
       isEnded: kind === endedKind,
       first,
       next,

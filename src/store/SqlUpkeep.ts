@@ -3,10 +3,10 @@ import { retainedLines, type Retained, type StoreStatistics } from "../ports/Sto
 import * as SqlChanges from "./SqlChanges.js"
 import * as SqlGaps from "./SqlGaps.js"
 import { LargestFirst } from "./LargestFirst.js"
-import { isOwed } from "./SqlKeys.js"
+import { isOwed } from "./LineRecipient.js"
 import * as SharedTexts from "./SharedTexts.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
-import { dropOutdated, keepReturns, type OwedLine } from "./SqlReturns.js"
+import { dropOutdated, keepReturnRows, type OwedLine } from "./SqlReturns.js"
 import { endedKind, guestKind, roomKind } from "./SqlKeys.js"
 import type { Head, Size } from "./SqlHead.js"
 import type { Moment, SqlState } from "./SqlState.js"
@@ -43,7 +43,7 @@ export function* retain(
   if (isMeasured) yield* step.removeExcess()
   yield* step.endConversations()
   yield* dropOutdated(state, oldest)
-  const { senders, toGuests } = yield* keepReturns(state, step.undelivered, "expired", moment)
+  const { senders, toGuests } = yield* keepReturnRows(state, step.undelivered, "expired", moment)
   const hasMore = step.removed >= retainedLines || step.ended >= retainedLines || !isOver || !isMeasured
   return { removed: step.removed, undelivered: toGuests, senders, hasMore }
 }

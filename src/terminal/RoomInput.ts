@@ -45,7 +45,7 @@ const aboutRooms: ReadonlyMap<string, readonly [example: string, words: number]>
   ["/slow", ["5s", 1]]
 ])
 
-export const commandNames: ReadonlyArray<string> = [
+export const roomCommandNames: ReadonlyArray<string> = [
   ...commands.map(([usage]) => usage.split(" ")[0] ?? usage),
   "/part",
   ...[...aboutRooms.keys()].filter((name) => !commands.some(([usage]) => usage.split(" ")[0] === name))

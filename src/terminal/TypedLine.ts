@@ -80,7 +80,7 @@ export const commands = (hasRooms: boolean): typeof everywhere =>
 const namesEverywhere: ReadonlyArray<string> = everywhere.map(([usage]) => usage.split(" ")[0] ?? usage)
 
 export const commandNames = (hasRooms: boolean): ReadonlyArray<string> =>
-  hasRooms ? [...RoomInput.commandNames, ...namesEverywhere] : namesEverywhere
+  hasRooms ? [...RoomInput.roomCommandNames, ...namesEverywhere] : namesEverywhere
 
 const mistake = (text: string): Meaning => ({ _tag: "Mistake", text })
 

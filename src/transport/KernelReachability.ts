@@ -4,7 +4,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import {
   Reachability,
-  unknown,
+  unknownProbe,
   type Finding,
   type ReachabilityProbe,
   type Transmission
@@ -59,7 +59,7 @@ const handed = (socket: Socket): number | undefined => {
 export const probe: ReachabilityProbe = probeOf(tables)
 
 /** Notices vanished peers where the tables can be read: on Linux, unless a container hides them. */
-export const available = (): ReachabilityProbe => (isReadable(tables.IPv4) ? probe : unknown)
+export const available = (): ReachabilityProbe => (isReadable(tables.IPv4) ? probe : unknownProbe)
 
 /** `available`, as a layer. */
 export const layer: Layer.Layer<Reachability> = Layer.sync(Reachability, available)

@@ -27,10 +27,10 @@ const filled = Effect.gen(function* () {
       yield* store.rooms.join(room.id, bob)
       yield* store.rooms.change(room.id, { topic: { text: "d\xc3\xa9j\xc3\xa0 vu", by: "bob" }, isLocked: true })
       const results = yield* store.append([
-        line(Keys.between(alice, bob), alice, "h\xc3\xa9llo"),
-        line(Keys.between(alice, bob), alice, "again"),
+        line(Keys.keyBetween(alice, bob), alice, "h\xc3\xa9llo"),
+        line(Keys.keyBetween(alice, bob), alice, "again"),
         line(Keys.withGuest(bob, "GUEST"), undefined, "hi"),
-        line(Keys.between(alice, bob), alice, "both", { to: "#ops" }),
+        line(Keys.keyBetween(alice, bob), alice, "both", { to: "#ops" }),
         line(Keys.ofRoom(room.id), alice, "both", { to: "bob" })
       ])
       const [first] = results

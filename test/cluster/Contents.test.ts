@@ -1,11 +1,12 @@
 import { assert, describe, it } from "vitest"
 import * as LineForm from "../../src/chat/LineForm.js"
-import { countLines, decode, encode, endOfLines, type Content, type Fates } from "../../src/cluster/Contents.js"
+import * as Contents from "../../src/cluster/Contents.js"
+import { countLines, endOfLines, type Content, type Fates } from "../../src/cluster/Contents.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 import * as ReceivedForm from "../../src/cluster/ReceivedForm.js"
 import * as Wire from "../../src/protocol/Wire.js"
 
-const roundTrip = (content: Content) => decode(encode(content).subarray(headerBytes))
+const roundTrip = (content: Content) => Contents.decode(Contents.encode(content).subarray(headerBytes))
 
 describe("Contents", () => {
   it.each<Content>([
@@ -89,9 +90,11 @@ describe("Contents", () => {
   })
 
   it("of an unknown kind may have lines", () => {
-    const content = encode({ reports: [{ name: "bob", fates: [[1, "written"]] }], pieces: [] }).subarray(headerBytes)
+    const content = Contents.encode({ reports: [{ name: "bob", fates: [[1, "written"]] }], pieces: [] }).subarray(
+      headerBytes
+    )
     content[4] = "+".charCodeAt(0)
-    assert.deepInclude(decode(content), { reports: [], unread: [], mayHaveLines: true, isWhole: false })
+    assert.deepInclude(Contents.decode(content), { reports: [], unread: [], mayHaveLines: true, isWhole: false })
   })
 
   it("that end too early return what is missing", () => {
@@ -99,10 +102,10 @@ describe("Contents", () => {
       { name: "bob", lines: 1, text: "from a: x\n" },
       { name: "carol", lines: 1, text: "from a: y\n" }
     ] as const
-    const content = encode({ reports: [], pieces: [one, two] }).subarray(headerBytes)
-    assert.deepStrictEqual(decode(content.subarray(0, content.length - 1)).pieces, [one, { ...two, text: "" }])
+    const content = Contents.encode({ reports: [], pieces: [one, two] }).subarray(headerBytes)
+    assert.deepStrictEqual(Contents.decode(content.subarray(0, content.length - 1)).pieces, [one, { ...two, text: "" }])
     for (const length of [0, 3, 10]) {
-      assert.deepStrictEqual(decode(content.subarray(0, length)), {
+      assert.deepStrictEqual(Contents.decode(content.subarray(0, length)), {
         reports: [],
         pieces: [],
         unread: "all",
@@ -111,7 +114,7 @@ describe("Contents", () => {
       })
     }
     const more = Buffer.concat([content, Buffer.from("x")])
-    assert.deepStrictEqual(decode(more), {
+    assert.deepStrictEqual(Contents.decode(more), {
       hasLost: false,
       reports: [],
       pieces: [one, two],

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "vitest"
 import { Batch } from "../../src/chat/Batch.js"
 import type { Peer } from "../../src/chat/Peer.js"
-import { decode, maxTextBytes, type Content } from "../../src/cluster/Contents.js"
+import * as Contents from "../../src/cluster/Contents.js"
+import { maxTextBytes, type Content } from "../../src/cluster/Contents.js"
 import { NodeTraffic, type NodeSender } from "../../src/cluster/NodeTraffic.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 
@@ -24,7 +25,7 @@ const start = (most = Infinity) => {
     send: (content) => {
       if (contents.length >= state.most) return false
       assert.isAtMost(content.length, state.maxContentBytes)
-      const { isWhole, pieces, reports } = decode(content.subarray(headerBytes))
+      const { isWhole, pieces, reports } = Contents.decode(content.subarray(headerBytes))
       assert.isTrue(isWhole)
       contents.push({ reports, pieces })
       return true

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { decode, encode, type Fates, type RoutedLines } from "../../src/cluster/Contents.js"
+import * as Contents from "../../src/cluster/Contents.js"
+import type { Fates, RoutedLines } from "../../src/cluster/Contents.js"
 import { headerBytes } from "../../src/cluster/Nodes.js"
 import { settle } from "../support/Turns.js"
 import { messages, replies, twoNodes } from "../support/TwoNodes.js"
 
-const reported = (fates: Fates) => encode({ reports: [{ name: "bob", fates }], pieces: [] })
-const given = (piece: Omit<RoutedLines, "name">) => encode({ reports: [], pieces: [{ name: "carol", ...piece }] })
+const reported = (fates: Fates) => Contents.encode({ reports: [{ name: "bob", fates }], pieces: [] })
+const given = (piece: Omit<RoutedLines, "name">) =>
+  Contents.encode({ reports: [], pieces: [{ name: "carol", ...piece }] })
 
 /** A content of which the head is this, without a text. */
 const headed = (head: string) => {
@@ -78,7 +80,7 @@ describe("a node that runs another version", () => {
 
   it.scoped("may have lost lines with what it could not read at all, and reports that", () =>
     Effect.gen(function* () {
-      const { alice, counts } = yield* afterContent(encode({ hasLost: true, reports: [], pieces: [] }))
+      const { alice, counts } = yield* afterContent(Contents.encode({ hasLost: true, reports: [], pieces: [] }))
       assert.include(alice, `! undelivered @1 bob ${lost}: `)
       assert.deepStrictEqual([counts.inDoubt, counts.unreadable], [2, 0])
     })
@@ -88,10 +90,10 @@ describe("a node that runs another version", () => {
     Effect.gen(function* () {
       for (const unreadable of [new Uint8Array(headerBytes + 2), headed("+bob 1 9\n"), headed(">bob x 9\n")]) {
         const { sent } = yield* Effect.scoped(afterContent(unreadable))
-        assert.isTrue(sent.some((content) => decode(content.subarray(headerBytes)).hasLost))
+        assert.isTrue(sent.some((content) => Contents.decode(content.subarray(headerBytes)).hasLost))
       }
       const { sent } = yield* Effect.scoped(afterContent(given({ lines: 7, text: "from bob: x\n" })))
-      assert.isFalse(sent.some((content) => decode(content.subarray(headerBytes)).hasLost))
+      assert.isFalse(sent.some((content) => Contents.decode(content.subarray(headerBytes)).hasLost))
     })
   )
 

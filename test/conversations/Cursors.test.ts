@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import { Cursors, type MovedCursor } from "../../src/conversations/Cursors.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import { StoreError } from "../../src/ports/StoreError.js"
-import { between, ofRoom, type ConversationId } from "../../src/ports/StoreLines.js"
+import { keyBetween, ofRoom, type ConversationId } from "../../src/ports/StoreLines.js"
 
 const account = (index: number) => index as AccountId
 const talk = 1 as ConversationId
@@ -33,10 +33,10 @@ describe("Cursors", () => {
     const cursors = new Cursors()
     for (let index = 1; index <= 5_000; index++) {
       const one = account(index)
-      cursors.moved({ account: one, device: "main" }, talk, between(one, one), 7)
+      cursors.moved({ account: one, device: "main" }, talk, keyBetween(one, one), 7)
     }
     cursors.take(0)
-    cursors.moved({ account: account(1), device: "main" }, talk, between(account(1), account(1)), 8)
+    cursors.moved({ account: account(1), device: "main" }, talk, keyBetween(account(1), account(1)), 8)
     assert.deepStrictEqual(numbers(cursors.take(0)), [account(1)])
   })
 
@@ -48,7 +48,7 @@ describe("Cursors", () => {
         saveCursors: (moved) => Effect.sync(() => void saved.push(moved.map(({ account }) => account)))
       }
       const moved = (index: number) =>
-        cursors.moved({ account: account(index), device: "main" }, talk, between(account(index), account(index)), 7)
+        cursors.moved({ account: account(index), device: "main" }, talk, keyBetween(account(index), account(index)), 7)
       moved(1)
       moved(2)
       const taken = cursors.take(0)

@@ -133,7 +133,7 @@ describe("Feed", () => {
   it("passes lines that are not for the device as soon as it has taken those before", () => {
     const own = { ...device, words: new Set() } as unknown as Peer
     const { cursor, feed, openNow } = openAs(own)
-    const between = Keys.between(account, 2 as AccountId)
+    const between = Keys.keyBetween(account, 2 as AccountId)
     const write = (seq: number) => feed.stored(talk, between, { ...line(seq), account, author: "bob" }, own)
     openNow()
     feed.stored(talk, between, line(1), guest)
@@ -175,7 +175,7 @@ describe("Feed", () => {
   it("gives no copies of its own lines, also where a page has them", () => {
     const copying = { ...device, words: new Set(["copies"]) } as unknown as Peer
     const { feed, given, openNow } = openAs(copying)
-    const between = Keys.between(account, 2 as AccountId)
+    const between = Keys.keyBetween(account, 2 as AccountId)
     const own = (seq: number) => ({ ...line(seq), account, author: "bob" })
     feed.stored(talk, between, own(1), copying)
     openNow()

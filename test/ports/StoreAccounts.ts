@@ -79,7 +79,7 @@ export const accountSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const { conversation } = stored((yield* store.append(numbered(key, alice, 5)))[0])
         assert.deepStrictEqual(yield* device(store, bob), { _tag: "Opened", isNew: true, forgotten: undefined })
         assert.strictEqual((yield* store.waiting(bob, "main"))[0]?.cursor, 0)
@@ -95,7 +95,7 @@ export const accountSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const { conversation } = stored((yield* store.append(numbered(Keys.between(alice, bob), alice, 5)))[0])
+        const { conversation } = stored((yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 5)))[0])
         yield* device(store, bob)
         yield* device(store, bob, "web")
         yield* store.saveCursors([{ account: bob, device: "web", conversation, seq: 3 }])
@@ -144,7 +144,7 @@ export const accountSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, bob)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const guest = Keys.withGuest(bob, "GUEST")
         const results = yield* store.append([...numbered(key, alice, 3), ...numbered(guest, undefined, 2)])
         const { conversation } = stored(results[0])
@@ -235,7 +235,7 @@ export const accountSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const { conversation } = stored(yield* append(store, line(Keys.between(alice, bob), alice, "secret")))
+        const { conversation } = stored(yield* append(store, line(Keys.keyBetween(alice, bob), alice, "secret")))
         assert.isFalse(yield* store.accounts.free(bob))
         yield* store.accounts.remove(bob)
         assert.isTrue(yield* store.accounts.free(bob))

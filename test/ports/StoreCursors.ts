@@ -25,7 +25,7 @@ export const cursorSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, bob)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const { conversation } = stored((yield* store.append(numbered(key, alice, 5)))[0])
         const common = { conversation, key, first: 1, last: 5 }
         assert.deepStrictEqual(yield* store.waiting(bob, "main"), [{ ...common, cursor: 0 }])
@@ -51,7 +51,7 @@ export const cursorSuite = (open: OpenStore) => {
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, bob, "main")
         yield* device(store, bob, "phone")
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const { conversation } = stored((yield* store.append(numbered(key, alice, 4)))[0])
         yield* store.saveCursors([
           { account: bob, device: "main", conversation, seq: 3 },
@@ -72,7 +72,7 @@ export const cursorSuite = (open: OpenStore) => {
         const carol = yield* register(store, "carol")
         yield* device(store, bob)
         yield* device(store, carol)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const { conversation } = stored((yield* store.append(numbered(key, alice, 2)))[0])
         yield* store.saveCursors([
           { account: bob, device: "unknown", conversation, seq: 2 },
@@ -92,7 +92,7 @@ export const cursorSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, bob)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const authors = [alice, bob, bob, alice, bob]
         const { conversation } = stored((yield* store.append(authors.map((author) => line(key, author, "hi"))))[0])
         assert.strictEqual((yield* balanced(store)).waiting, 5)
@@ -109,7 +109,7 @@ export const cursorSuite = (open: OpenStore) => {
         const store = yield* open({ ...defaults, unreadLines: 3 })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, bob)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const results = yield* store.append(numbered(key, alice, 4))
         assert.deepStrictEqual(
           results.map(({ _tag }) => _tag),
@@ -137,11 +137,11 @@ export const cursorSuite = (open: OpenStore) => {
         assert.strictEqual((yield* to("TWO", 400))._tag, "Stored")
         assert.strictEqual((yield* append(store, line(Keys.withGuest(bob, "ONE"), undefined, "")))._tag, "Full")
         const from = (account: AccountId, size: number) =>
-          append(store, sized(line(Keys.between(bob, account), account, ""), size))
+          append(store, sized(line(Keys.keyBetween(bob, account), account, ""), size))
         assert.strictEqual((yield* from(alice, 2000))._tag, "Stored")
         assert.strictEqual((yield* from(carol, 1001))._tag, "Full")
         assert.strictEqual((yield* from(carol, 1000))._tag, "Stored")
-        assert.strictEqual((yield* append(store, line(Keys.between(bob, alice), alice, "")))._tag, "Full")
+        assert.strictEqual((yield* append(store, line(Keys.keyBetween(bob, alice), alice, "")))._tag, "Full")
         yield* balanced(store)
       })
     )
@@ -153,7 +153,7 @@ export const cursorSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* TestClock.setTime(1000)
-        const one = stored((yield* store.append(numbered(Keys.between(alice, bob), bob, 3)))[0]).conversation
+        const one = stored((yield* store.append(numbered(Keys.keyBetween(alice, bob), bob, 3)))[0]).conversation
         yield* TestClock.setTime(2000)
         const key = Keys.withGuest(alice, "GUEST")
         const two = stored(yield* append(store, line(key, undefined, "hi", { author: "Guest" }))).conversation
@@ -161,11 +161,11 @@ export const cursorSuite = (open: OpenStore) => {
         assert.strictEqual(yield* store.markRead(alice, one, 1), 2)
         assert.deepStrictEqual(yield* store.conversations(alice, 10), [
           { conversation: two, key, name: "Guest", first: 1, last: 1, read: 0, at: 2000 },
-          { conversation: one, key: Keys.between(alice, bob), name: "bob", first: 1, last: 3, read: 2, at: 1000 }
+          { conversation: one, key: Keys.keyBetween(alice, bob), name: "bob", first: 1, last: 3, read: 2, at: 1000 }
         ])
         assert.strictEqual((yield* store.conversations(alice, 1)).length, 1)
         assert.strictEqual(yield* store.markRead(alice, one, 99), 3)
-        yield* append(store, line(Keys.between(alice, bob), alice, "an answer moves it"))
+        yield* append(store, line(Keys.keyBetween(alice, bob), alice, "an answer moves it"))
         assert.strictEqual(
           (yield* store.conversations(alice, 10)).find(({ conversation }) => conversation === one)?.read,
           4

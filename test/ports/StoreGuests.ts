@@ -87,7 +87,7 @@ export const guestSuite = (open: OpenStore) => {
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         const key = Keys.withGuest(bob, "CAROL")
         const { conversation } = stored(yield* append(store, hello(key)))
-        yield* append(store, line(Keys.between(alice, bob), alice, "hi"))
+        yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi"))
         yield* TestClock.adjust("50 minutes")
         yield* append(store, hello(key))
         yield* TestClock.adjust("20 minutes")
@@ -126,7 +126,7 @@ export const guestSuite = (open: OpenStore) => {
         }))
         const tags = (yield* store.append(guests)).map(({ _tag }) => _tag)
         assert.deepStrictEqual(tags, [...Array.from({ length: 10 }, () => "Stored"), "Full"])
-        assert.strictEqual((yield* append(store, line(Keys.between(alice, bob), alice, "hi")))._tag, "Stored")
+        assert.strictEqual((yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi")))._tag, "Stored")
         while ((yield* store.retain([])).hasMore);
         assert.strictEqual((yield* append(store, { ...hello(key), isLive: true }))._tag, "Stored")
         yield* balanced(store)

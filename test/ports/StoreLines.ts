@@ -24,7 +24,7 @@ const exportedAccount = (id: AccountId, name: string): StoreRecord => ({
 const ten = (store: StoreService) =>
   Effect.gen(function* () {
     const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-    const key = Keys.between(alice, bob)
+    const key = Keys.keyBetween(alice, bob)
     let conversation = 0 as ConversationId
     for (let seq = 1; seq <= 10; seq++) {
       yield* TestClock.adjust("1 second")
@@ -40,7 +40,7 @@ export const lineSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const direct = Keys.between(alice, bob)
+        const direct = Keys.keyBetween(alice, bob)
         const guest = Keys.withGuest(alice, "GUEST")
         yield* TestClock.adjust("1 hour")
         const first = (yield* store.append([
@@ -70,9 +70,9 @@ export const lineSuite = (open: OpenStore) => {
           .join("")
           .replace("\n", "")
         const lines = [
-          line(Keys.between(alice, bob), alice, every, { author: "\xc3\xa9", to: "carol+#ops", isAuto: true }),
-          line(Keys.between(alice, bob), bob, ""),
-          line(Keys.between(alice, bob), bob, "x".repeat(100_000), { author: "a".repeat(128) })
+          line(Keys.keyBetween(alice, bob), alice, every, { author: "\xc3\xa9", to: "carol+#ops", isAuto: true }),
+          line(Keys.keyBetween(alice, bob), bob, ""),
+          line(Keys.keyBetween(alice, bob), bob, "x".repeat(100_000), { author: "a".repeat(128) })
         ]
         const { conversation } = stored((yield* store.append(lines))[0])
         const page = yield* store.page({ conversation, reader: alice, limit: 10 })
@@ -95,7 +95,7 @@ export const lineSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const texts: Array<string> = []
         for (const count of [1, 15, 16, 17, 50]) {
           // Among them are some with the same text and several recipients.
@@ -123,7 +123,7 @@ export const lineSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const alice = yield* register(store, "alice")
-        const { conversation } = stored(yield* append(store, line(Keys.between(alice, alice), alice, "note")))
+        const { conversation } = stored(yield* append(store, line(Keys.keyBetween(alice, alice), alice, "note")))
         yield* device(store, alice)
         assert.strictEqual((yield* balanced(store)).waiting, 1)
         yield* store.saveCursors([{ account: alice, device: "main", conversation, seq: 1 }])
@@ -136,9 +136,9 @@ export const lineSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        assert.isUndefined(yield* store.find(Keys.between(alice, bob)))
-        const { conversation } = stored(yield* append(store, line(Keys.between(alice, bob), alice, "hi")))
-        assert.strictEqual(yield* store.find(Keys.between(bob, alice)), conversation)
+        assert.isUndefined(yield* store.find(Keys.keyBetween(alice, bob)))
+        const { conversation } = stored(yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi")))
+        assert.strictEqual(yield* store.find(Keys.keyBetween(bob, alice)), conversation)
         assert.isUndefined(yield* store.find(Keys.withGuest(alice, "BOB")))
       })
     )
@@ -150,7 +150,7 @@ export const lineSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         for (const name of ["main", "phone"]) yield* device(store, alice, name)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const once = { device: "main", label: "1" }
         const [first, same] = yield* store.append([line(key, alice, "hi", { once }), line(key, alice, "hi", { once })])
         const again = yield* append(store, line(key, alice, "hi", { once }))
@@ -164,7 +164,10 @@ export const lineSuite = (open: OpenStore) => {
         assert.strictEqual((yield* append(store, line(key, alice, "ho", { once })))._tag, "LabelUsed")
         const other = { device: "phone", label: "1" }
         assert.strictEqual(stored(yield* append(store, line(key, alice, "ho", { once: other }))).seq, 2)
-        assert.strictEqual(stored(yield* append(store, line(Keys.between(alice, alice), alice, "ho", { once }))).seq, 1)
+        assert.strictEqual(
+          stored(yield* append(store, line(Keys.keyBetween(alice, alice), alice, "ho", { once }))).seq,
+          1
+        )
         assert.strictEqual((yield* balanced(store)).stored, 3)
       })
     )
@@ -174,7 +177,7 @@ export const lineSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         for (const name of ["main", "phone"]) yield* device(store, alice, name)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const { conversation } = stored(
           yield* append(store, line(key, alice, "one", { once: { device: "main", label: "1" } }))
         )
@@ -197,10 +200,10 @@ export const lineSuite = (open: OpenStore) => {
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, alice, "phone")
         const once = { device: "phone", label: "1" }
-        yield* append(store, line(Keys.between(alice, bob), alice, "hi", { once }))
+        yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi", { once }))
         assert.isTrue(yield* store.accounts.forget(alice, "phone"))
         yield* device(store, alice, "phone")
-        const again = stored(yield* append(store, line(Keys.between(alice, bob), alice, "other", { once })))
+        const again = stored(yield* append(store, line(Keys.keyBetween(alice, bob), alice, "other", { once })))
         assert.deepStrictEqual([again.seq, again.again], [2, false])
       })
     )
@@ -211,10 +214,10 @@ export const lineSuite = (open: OpenStore) => {
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, alice, "phone")
         const once = { device: "phone", label: "1" }
-        yield* append(store, line(Keys.between(alice, bob), alice, "hi", { once }))
+        yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi", { once }))
         yield* TestClock.adjust("2 hours")
         yield* store.retain([])
-        const again = stored(yield* append(store, line(Keys.between(alice, bob), alice, "other", { once })))
+        const again = stored(yield* append(store, line(Keys.keyBetween(alice, bob), alice, "other", { once })))
         assert.deepStrictEqual([again.seq, again.again], [2, false])
       })
     )
@@ -224,7 +227,7 @@ export const lineSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, alice, "phone")
-        const hi = line(Keys.between(alice, bob), alice, "hi", { once: { device: "phone", label: "1" } })
+        const hi = line(Keys.keyBetween(alice, bob), alice, "hi", { once: { device: "phone", label: "1" } })
         assert.strictEqual((yield* append(store, hi))._tag, "Stored")
         yield* store.accounts.forget(alice, "phone")
         assert.strictEqual((yield* append(store, hi))._tag, "Removed")
@@ -264,7 +267,7 @@ export const lineSuite = (open: OpenStore) => {
         const carol = yield* register(store, "carol")
         const by = (one: PageRequest["conversation"], reader: AccountId) =>
           store.page({ conversation: one, reader, before: 5, limit: 3 })
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         assert.deepStrictEqual(yield* by(key, bob), yield* by(conversation, bob))
         assert.deepStrictEqual(
           (yield* by(key, bob)).lines.map(({ text }) => text),
@@ -272,7 +275,7 @@ export const lineSuite = (open: OpenStore) => {
         )
         const nothing = { lines: [], first: 1, last: 0, hasMore: false }
         assert.deepStrictEqual(yield* by(key, carol), nothing)
-        assert.deepStrictEqual(yield* by(Keys.between(alice, carol), alice), nothing)
+        assert.deepStrictEqual(yield* by(Keys.keyBetween(alice, carol), alice), nothing)
         assert.deepStrictEqual(yield* by(Keys.withGuest(alice, "GUEST"), alice), nothing)
         assert.deepStrictEqual(yield* by(Keys.ofRoom((conversation + 1) as ConversationId), alice), nothing)
       })
@@ -294,7 +297,7 @@ export const lineSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const results = yield* store.append(["aaaa", "bbbbbb", "c", "d"].map((text) => line(key, alice, text)))
         const { conversation } = stored(results[0])
         const read = (maxBytes: number) => store.page({ conversation, reader: bob, limit: 10, after: 0, maxBytes })

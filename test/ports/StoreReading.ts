@@ -228,7 +228,7 @@ class Schedule {
     yield* TestClock.adjust(random.between(0, 2000))
     const [to, by] = [random.pick(this.present).id, random.pick(this.present).id]
     const isGuest = random.chance(0.4)
-    const direct = isGuest ? Keys.withGuest(to, random.pick(["ONE", "TWO"])) : Keys.between(to, by)
+    const direct = isGuest ? Keys.withGuest(to, random.pick(["ONE", "TWO"])) : Keys.keyBetween(to, by)
     const inRoom = rooms.length > 0 && random.chance(0.6) ? [random.pick(rooms).key] : []
     const keys = inRoom.length > 0 && random.chance(0.5) ? inRoom : [direct, ...inRoom]
     const lines = Array.from({ length: random.between(1, 4) }, () => {
@@ -376,7 +376,7 @@ class Schedule {
   /** Enough lines of others that those before are in the index. */
   private readonly index = Effect.gen(this, function* () {
     if (this.others === undefined) this.others = yield* register(this.store, "others")
-    const key = Keys.between(this.others, this.others)
+    const key = Keys.keyBetween(this.others, this.others)
     const lines = Array.from({ length: 600 }, () => line(key, this.others, "text of others", { isLive: true }))
     yield* this.store.append(lines)
     yield* this.store.append(lines)

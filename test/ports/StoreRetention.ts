@@ -26,7 +26,7 @@ export const retentionSuite = (open: OpenStore) => {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, bob)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const guest = Keys.withGuest(bob, "GUEST")
         const results = yield* store.append([...numbered(key, alice, 3), ...numbered(guest, undefined, 2)])
         const { conversation } = stored(results[0])
@@ -63,9 +63,9 @@ export const retentionSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        yield* store.append(numbered(Keys.between(alice, bob), alice, 2))
+        yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 2))
         yield* TestClock.adjust("40 minutes")
-        yield* store.append(numbered(Keys.between(alice, bob), alice, 3))
+        yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 3))
         yield* TestClock.adjust("30 minutes")
         yield* store.retain([])
         const notified = yield* store.returns.pending(alice)
@@ -83,7 +83,7 @@ export const retentionSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         yield* TestClock.setTime(5000)
         const { conversation } = stored((yield* store.append(numbered(key, alice, 3)))[0])
         yield* TestClock.adjust("2 hours")
@@ -100,7 +100,7 @@ export const retentionSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        yield* store.append(numbered(Keys.between(alice, bob), alice, 450))
+        yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 450))
         yield* TestClock.adjust("2 hours")
         const steps = yield* Effect.replicateEffect(store.retain([]), 4)
         assert.deepStrictEqual(
@@ -123,9 +123,9 @@ export const retentionSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const results = yield* store.append(numbered(Keys.between(alice, bob), alice, 990, { isLive: true }))
-        yield* store.append(numbered(Keys.between(alice, bob), alice, 990, { isLive: true }))
-        yield* store.append(numbered(Keys.between(alice, alice), alice, 5))
+        const results = yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 990, { isLive: true }))
+        yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 990, { isLive: true }))
+        yield* store.append(numbered(Keys.keyBetween(alice, alice), alice, 5))
         const { conversation } = stored(results[0])
         yield* TestClock.adjust("2 hours")
         const held = [{ conversation, after: 0 }]
@@ -145,8 +145,8 @@ export const retentionSuite = (open: OpenStore) => {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         const results = yield* store.append([
-          ...numbered(Keys.between(alice, bob), alice, 5),
-          ...numbered(Keys.between(alice, alice), alice, 2)
+          ...numbered(Keys.keyBetween(alice, bob), alice, 5),
+          ...numbered(Keys.keyBetween(alice, alice), alice, 2)
         ])
         const { conversation } = stored(results[0])
         yield* TestClock.adjust("2 hours")
@@ -160,7 +160,7 @@ export const retentionSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keepLines: 3 })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const { conversation } = stored((yield* store.append(numbered(Keys.between(alice, bob), alice, 5)))[0])
+        const { conversation } = stored((yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 5)))[0])
         assert.strictEqual((yield* store.retain([])).removed, 2)
         assert.strictEqual((yield* store.page({ conversation, reader: bob, limit: 9 })).first, 3)
         assert.strictEqual((yield* balanced(store)).expired, 2)
@@ -175,9 +175,9 @@ export const retentionSuite = (open: OpenStore) => {
         yield* device(store, bob)
         const lines = (key: ConversationKey, count: number) =>
           Array.from({ length: count }, () => sized(line(key, alice, ""), 200))
-        const large = stored((yield* store.append(lines(Keys.between(alice, bob), 10)))[0]).conversation
-        const small = stored((yield* store.append(lines(Keys.between(alice, alice), 4)))[0]).conversation
-        const unread = stored((yield* store.append(lines(Keys.between(alice, carol), 20)))[0]).conversation
+        const large = stored((yield* store.append(lines(Keys.keyBetween(alice, bob), 10)))[0]).conversation
+        const small = stored((yield* store.append(lines(Keys.keyBetween(alice, alice), 4)))[0]).conversation
+        const unread = stored((yield* store.append(lines(Keys.keyBetween(alice, carol), 20)))[0]).conversation
         yield* device(store, alice)
         yield* store.saveCursors([
           { account: bob, device: "main", conversation: large, seq: 10 },
@@ -208,7 +208,7 @@ export const retentionSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        yield* append(store, line(Keys.between(alice, bob), alice, "hi"))
+        yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi"))
         yield* TestClock.adjust("2 hours")
         yield* store.retain([])
         assert.strictEqual((yield* store.returns.pending(alice)).length, 1)
@@ -226,13 +226,13 @@ export const retentionSuite = (open: OpenStore) => {
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         const carol = yield* register(store, "carol")
         yield* store.append([
-          ...numbered(Keys.between(alice, bob), alice, 2),
-          line(Keys.between(bob, carol), carol, "hi")
+          ...numbered(Keys.keyBetween(alice, bob), alice, 2),
+          line(Keys.keyBetween(bob, carol), carol, "hi")
         ])
         yield* expire(store)
         yield* store.returns.told(yield* store.returns.pending(carol))
         assert.strictEqual((yield* balanced(store)).dead, 0)
-        yield* store.append(numbered(Keys.between(alice, bob), alice, 3))
+        yield* store.append(numbered(Keys.keyBetween(alice, bob), alice, 3))
         yield* store.accounts.remove(alice)
         assert.strictEqual((yield* balanced(store)).dead, 2, "those that had expired")
         yield* expire(store)

@@ -39,7 +39,7 @@ export const roomLineSuite = (open: OpenStore) => {
       assert.deepStrictEqual(yield* store.waiting(bob, "main"), [])
       assert.strictEqual((yield* balanced(store)).given, 0)
       // Nor does what is in rooms count for what may be unread of an account.
-      const direct = line(Keys.between(alice, bob), alice, "hi")
+      const direct = line(Keys.keyBetween(alice, bob), alice, "hi")
       assert.strictEqual((yield* append(store, direct))._tag, "Stored")
       assert.deepStrictEqual(yield* store.check, [])
       assert.strictEqual(yield* store.find(Keys.ofRoom(room.id)), room.id)
@@ -51,7 +51,7 @@ export const roomLineSuite = (open: OpenStore) => {
     Effect.gen(function* () {
       const store = yield* open(defaults)
       const [alice, bob] = yield* three(store)
-      const direct = yield* append(store, line(Keys.between(alice, bob), alice, "hi"))
+      const direct = yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi"))
       assert(direct._tag === "Stored")
       for (const id of [direct.conversation, (direct.conversation + 100) as ConversationId]) {
         assert.deepStrictEqual(seqs(yield* store.append(lines({ id }, alice, 1))), ["Removed"])
@@ -153,7 +153,7 @@ export const roomLineSuite = (open: OpenStore) => {
     Effect.gen(function* () {
       const store = yield* open(defaults)
       const [alice, bob] = yield* three(store)
-      for (const key of [Keys.between(alice, bob), Keys.withGuest(bob, "GUEST")]) {
+      for (const key of [Keys.keyBetween(alice, bob), Keys.withGuest(bob, "GUEST")]) {
         const account = key.kind === "guest" ? undefined : alice
         const result = yield* append(store, line(key, account, "secret"))
         assert(result._tag === "Stored")
@@ -199,7 +199,7 @@ export const roomLineSuite = (open: OpenStore) => {
       yield* store.append(lines(room, alice, 5))
       while ((yield* store.retain([])).hasMore);
       assert.deepStrictEqual(yield* readable(store, room, alice), [3, 4, 5])
-      const direct = yield* store.append([1, 2, 3].map(() => line(Keys.between(alice, bob), alice, "x".repeat(500))))
+      const direct = yield* store.append([1, 2, 3].map(() => line(Keys.keyBetween(alice, bob), alice, "x".repeat(500))))
       assert(direct[0]?._tag === "Stored")
       const { bytes } = yield* store.statistics
       yield* store.configure({ ...defaults, keepBytes: bytes - 1 })
@@ -248,10 +248,10 @@ export const roomLineSuite = (open: OpenStore) => {
       const [room, other] = [yield* create(store, "ops", alice), yield* create(store, "dev", alice)]
       const text = "d\xc3\xa9j\xc3\xa0 vu ".repeat(50)
       const each = [
-        line(Keys.between(alice, bob), alice, text, { to: "#ops+carol+#dev" }),
+        line(Keys.keyBetween(alice, bob), alice, text, { to: "#ops+carol+#dev" }),
         line(Keys.ofRoom(room.id), alice, text, { to: "bob+carol+#dev" }),
         line(Keys.ofRoom(other.id), bob, "something else", { to: "bob" }),
-        line(Keys.between(alice, carol), alice, text, { to: "bob+#ops+#dev" }),
+        line(Keys.keyBetween(alice, carol), alice, text, { to: "bob+#ops+#dev" }),
         line(Keys.ofRoom(other.id), alice, text, { to: "bob+carol+#ops" }),
         line(Keys.ofRoom(other.id), alice, text)
       ]
@@ -296,7 +296,7 @@ export const roomLineSuite = (open: OpenStore) => {
       const [alice, bob] = yield* three(store)
       const room = yield* create(store, "ops", alice)
       yield* device(store, alice)
-      const keys = [Keys.ofRoom(room.id), Keys.between(alice, bob)]
+      const keys = [Keys.ofRoom(room.id), Keys.keyBetween(alice, bob)]
       const once = { device: "main", label: "1" }
       const each = (text: string) => keys.map((key) => line(key, alice, text, { once, to: "others" }))
       assert.deepStrictEqual(seqs(yield* store.append(each("to both"))), [1, 1])

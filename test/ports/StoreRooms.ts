@@ -260,7 +260,7 @@ export const roomSuite = (open: OpenStore) => {
       const text = "both ".repeat(100)
       yield* from.append([
         line(Keys.ofRoom(room.id), alice, text, { to: "bob" }),
-        line(Keys.between(alice, bob), alice, text, { to: "#\xc3\xb6ps" }),
+        line(Keys.keyBetween(alice, bob), alice, text, { to: "#\xc3\xb6ps" }),
         ...lines(room, undefined, 3)
       ])
       yield* from.saveCursors([{ account: bob, device: "main", conversation: room.id, seq: 2 }])

@@ -39,7 +39,7 @@ export const indexAll = (store: StoreService) =>
 const indexed = (store: StoreService) =>
   Effect.gen(function* () {
     const [one, other] = [yield* register(store, "others1"), yield* register(store, "others2")]
-    const key = Keys.between(one, other)
+    const key = Keys.keyBetween(one, other)
     const lines = Array.from({ length: 700 }, (_, index) => line(key, one, `filler ${index}`, { isLive: true }))
     yield* store.append(lines)
     yield* store.append(lines)
@@ -97,10 +97,10 @@ export const searchSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         const carol = yield* register(store, "carol")
-        const [direct, guest] = [Keys.between(alice, bob), Keys.withGuest(alice, "GUEST")]
+        const [direct, guest] = [Keys.keyBetween(alice, bob), Keys.withGuest(alice, "GUEST")]
         yield* store.append([
           line(direct, alice, "the red house"),
-          line(Keys.between(bob, carol), bob, "a red house of others"),
+          line(Keys.keyBetween(bob, carol), bob, "a red house of others"),
           line(guest, undefined, "house: red", { isAuto: true, to: "carol" }),
           line(direct, bob, "the green house"),
           line(direct, bob, "House, RED")
@@ -142,7 +142,7 @@ export const searchSuite = (open: OpenStore) => {
         ]
         assert(opsRoom !== undefined && devRoom !== undefined)
         const [ops, dev] = [opsRoom.id, devRoom.id]
-        const direct = Keys.between(alice, bob)
+        const direct = Keys.keyBetween(alice, bob)
         yield* store.append([
           line(Keys.ofRoom(ops), alice, "news of ops"),
           line(Keys.ofRoom(dev), alice, "news of dev"),
@@ -182,7 +182,7 @@ export const searchSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const alice = yield* register(store, "alice")
-        const key = Keys.between(alice, alice)
+        const key = Keys.keyBetween(alice, alice)
         yield* store.append(words.map(({ text }) => line(key, alice, Wire.encode(text), { isLive: true })))
         const check = Effect.forEach(words, ({ found, missed, text }) =>
           Effect.gen(function* () {
@@ -204,7 +204,7 @@ export const searchSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open(defaults)
         const alice = yield* register(store, "alice")
-        const key = Keys.between(alice, alice)
+        const key = Keys.keyBetween(alice, alice)
         const many = Array.from({ length: 1000 }, (_, index) => `word${index}`)
         const long = "x".repeat(60_000)
         yield* append(store, line(key, alice, `${many.join(" ")} end`))
@@ -229,7 +229,7 @@ export const searchSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keepLines: 100_000 })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const add = (from: number) =>
           store.append(
             Array.from({ length: 500 }, (_, index) => {
@@ -269,7 +269,7 @@ export const searchSuite = (open: OpenStore) => {
       Effect.gen(function* () {
         const store = yield* open({ ...defaults, keepLines: 10 })
         const alice = yield* register(store, "alice")
-        const key = Keys.between(alice, alice)
+        const key = Keys.keyBetween(alice, alice)
         for (let batch = 0; batch < 12; batch++) {
           yield* store.append(Array.from({ length: 1000 }, () => line(key, alice, `batch ${batch}`, { isLive: true })))
         }
@@ -293,7 +293,7 @@ export const searchSuite = (open: OpenStore) => {
         Effect.gen(function* () {
           const store = yield* open({ ...defaults, keepLines: 100_000 })
           const alice = yield* register(store, "alice")
-          const key = Keys.between(alice, alice)
+          const key = Keys.keyBetween(alice, alice)
           const count = { stored: 0 }
           const write = Effect.gen(function* () {
             const lines = Array.from({ length: 100 }, (_, index) => line(key, alice, `line ${index}`, { isLive: true }))

@@ -156,7 +156,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         yield* one.store.configure(limits)
         const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
         yield* device(one.store, bob)
-        yield* one.store.append(numbered(Keys.between(alice, bob), alice, 3))
+        yield* one.store.append(numbered(Keys.keyBetween(alice, bob), alice, 3))
         yield* TestClock.adjust("2 hours")
         const nothing = { removed: 0, undelivered: [], senders: [], hasMore: false }
         assert.deepStrictEqual(yield* other.store.retain([]), nothing, "before anybody was asked")
@@ -166,7 +166,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         assert.isFalse(yield* other.sharing.keepsOrder)
         assert.deepStrictEqual(yield* other.store.retain([]), nothing)
         assert.strictEqual((yield* one.store.retain([])).removed, 3)
-        yield* append(one.store, line(Keys.between(alice, bob), alice, "again"))
+        yield* append(one.store, line(Keys.keyBetween(alice, bob), alice, "again"))
         yield* one.end
         assert.isTrue(yield* other.sharing.keepsOrder)
         assert.deepInclude(yield* expire(other.store), { removed: 1, senders: [alice] })
@@ -182,12 +182,12 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         yield* device(one.store, bob)
         yield* one.store.append([
           ...numbered({ kind: "guest", account: bob, likeness: "GUEST" }, undefined, 2),
-          line(Keys.between(alice, bob), alice, "one"),
-          line(Keys.between(alice, bob), bob, "to alice"),
-          line(Keys.between(alice, bob), alice, "two")
+          line(Keys.keyBetween(alice, bob), alice, "one"),
+          line(Keys.keyBetween(alice, bob), bob, "to alice"),
+          line(Keys.keyBetween(alice, bob), alice, "two")
         ])
         const guest = yield* one.store.find({ kind: "guest", account: bob, likeness: "GUEST" })
-        const direct = yield* one.store.find(Keys.between(alice, bob))
+        const direct = yield* one.store.find(Keys.keyBetween(alice, bob))
         assert(guest !== undefined && direct !== undefined)
         const from = yield* one.sharing.latest
         assert.isTrue(yield* one.sharing.keepsOrder)
@@ -201,7 +201,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         assert.deepStrictEqual(yield* logged(other.sharing, from), [
           { by: one.sharing.server, change: { _tag: "LinesReturned", returns } }
         ])
-        yield* append(other.store, line(Keys.between(alice, bob), alice, "three"))
+        yield* append(other.store, line(Keys.keyBetween(alice, bob), alice, "three"))
         const next = yield* one.sharing.latest
         yield* other.store.accounts.remove(bob)
         assert.deepStrictEqual(
@@ -231,7 +231,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
       Effect.gen(function* () {
         const [one, other] = yield* two(make, { ...defaults, keep: "1 hour" })
         const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
-        yield* one.store.append(numbered(Keys.between(alice, bob), alice, 3))
+        yield* one.store.append(numbered(Keys.keyBetween(alice, bob), alice, 3))
         yield* TestClock.adjust("2 hours")
         assert.isTrue(yield* one.sharing.keepsOrder)
         const since = yield* one.sharing.latest
@@ -291,7 +291,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
         yield* openDevice(one, alice, "web")
         yield* openDevice(other, alice, "web", { takeFrom: one.sharing.server, others: [one.sharing.server] })
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const labelled = (label: number) =>
           line(key, alice, `text ${label}`, { once: { device: "web", label: `${label}` } })
         // Both servers are asked to store all of them, in different orders: as after an answer that was lost.
@@ -324,7 +324,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
         const [one, other] = yield* two(make, { ...defaults, unreadLines: 3 })
         const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
         yield* openDevice(other, bob, "web")
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         const { conversation } = stored(yield* append(one.store, line(key, alice, "1")))
         yield* append(other.store, line(key, alice, "2"))
         yield* append(one.store, line(key, alice, "3"))

@@ -13,7 +13,7 @@ export const sharedDevices = (make: MakeShared) => {
       const [alice, bob] = [yield* register(one.store, "alice"), yield* register(one.store, "bob")]
       const cursor = ({ store }: Shared) => Effect.map(store.waiting(bob, "web"), ([first]) => first?.cursor)
       assert.strictEqual((yield* openDevice(one, bob, "web"))._tag, "Opened")
-      const [first] = yield* one.store.append(numbered(Keys.between(alice, bob), alice, 9))
+      const [first] = yield* one.store.append(numbered(Keys.keyBetween(alice, bob), alice, 9))
       const { conversation } = stored(first)
       const move = ({ store }: Shared, seq: number) =>
         store.saveCursors([{ account: bob, device: "web", conversation, seq }])
@@ -32,7 +32,7 @@ export const sharedDevices = (make: MakeShared) => {
         { by: other.sharing.server, change: { _tag: "DeviceTaken", account: bob, device: "web" } }
       ])
       yield* one.store.append(
-        [line(Keys.between(alice, bob), alice, "more")],
+        [line(Keys.keyBetween(alice, bob), alice, "more")],
         [{ account: bob, device: "web", conversation, seq: 8 }]
       )
       yield* move(other, 3)

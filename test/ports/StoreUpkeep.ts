@@ -14,8 +14,8 @@ export const upkeepSuite = (open: OpenStore) => {
         const store = yield* open(defaults)
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
         yield* device(store, bob)
-        const abc = line(Keys.between(alice, bob), alice, "abc", { to: "carol" })
-        const de = line(Keys.between(bob, bob), bob, "de", { once: { device: "main", label: "k1" } })
+        const abc = line(Keys.keyBetween(alice, bob), alice, "abc", { to: "carol" })
+        const de = line(Keys.keyBetween(bob, bob), bob, "de", { once: { device: "main", label: "k1" } })
         yield* store.append([abc, de])
         yield* TestClock.adjust("3 seconds")
         const { diskBytes, ...statistics } = yield* store.statistics
@@ -44,7 +44,7 @@ export const upkeepSuite = (open: OpenStore) => {
         const [alice, bob] = [yield* register(from, "alice"), yield* register(from, "bob")]
         yield* device(from, bob, "phone")
         yield* from.accounts.setToken(bob, "phone", new Uint8Array(32).fill(7))
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         yield* append(from, line(key, alice, "expires"))
         yield* TestClock.adjust("2 hours")
         yield* append(from, line(Keys.withGuest(alice, "GUEST"), undefined, "expires"))

@@ -229,7 +229,7 @@ describe("Reply", () => {
       FatalReply.kicked
     ]
     for (const { reason } of [...refusals, FatalReply.banned(undefined)]) {
-      assert.include(CloseReason.all, reason)
+      assert.include(CloseReason.closeReasons, reason)
     }
   })
 

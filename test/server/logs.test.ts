@@ -195,7 +195,7 @@ const causes: Record<CloseReason.CloseReason, Effect.Effect<SocketServer, Transp
 }
 
 describe("the log and the metrics", () => {
-  for (const reason of CloseReason.all) {
+  for (const reason of CloseReason.closeReasons) {
     it.scopedLive(`record once that a connection ended as ${reason}`, () =>
       Effect.gen(function* () {
         const server = yield* causes[reason]

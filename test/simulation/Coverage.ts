@@ -1,5 +1,5 @@
 import * as Fate from "../../src/protocol/Fate.js"
-import { all as reasons } from "../../src/protocol/CloseReason.js"
+import { closeReasons as reasons } from "../../src/protocol/CloseReason.js"
 import type { History, Wire } from "./History.js"
 import { hasLastLine } from "./OperatorChecks.js"
 import { bannedUntil, isAddressOf, isNameOf } from "./OperatorModel.js"

@@ -1,4 +1,4 @@
-import { all, isExpulsion, type CloseReason } from "../../src/protocol/CloseReason.js"
+import { closeReasons, isExpulsion, type CloseReason } from "../../src/protocol/CloseReason.js"
 import { uncounted } from "../support/Uncounted.js"
 import * as AckModel from "./AckModel.js"
 import * as OperatorModel from "./OperatorModel.js"
@@ -104,7 +104,7 @@ const session = (
   log: LogLine | undefined,
   expulsion: ProtocolModel.Span | undefined
 ): Omit<ObservedConnection, "hasLoggedIn"> => {
-  const reason = all.find((one) => one === log?.fields["reason"])
+  const reason = closeReasons.find((one) => one === log?.fields["reason"])
   const login = lines.find(({ meaning }) => meaning.is === "login")
   const asked = login?.meaning.is === "login" ? login.meaning.name : undefined
   const logged = log?.fields["name"]

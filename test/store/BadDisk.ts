@@ -21,7 +21,7 @@ const [fault, folder = "", thread = ""] = process.argv.slice(2)
 const limits = { keep: "30 days", keepBytes: 1e9, keepLines: 1e6, unreadLines: 1e6, unreadBytes: 1e9 } as const
 
 const [alice, bob] = [1 as AccountId, 2 as AccountId]
-const key = Keys.between(alice, bob)
+const key = Keys.keyBetween(alice, bob)
 
 const line = (text: string) => ({
   conversation: key,

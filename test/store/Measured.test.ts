@@ -22,7 +22,7 @@ it.scoped("the metrics of a store have its totals, its state, and the size of it
     const store = yield* Measured.make({ ...(yield* MemoryStore.make(defaults)), state: () => state })
     const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
     const before = [...StoreMetrics.batches.counts]
-    yield* store.append([1, 2].map((number) => line(Keys.between(alice, bob), alice, `line ${number}`)))
+    yield* store.append([1, 2].map((number) => line(Keys.keyBetween(alice, bob), alice, `line ${number}`)))
     yield* store.saveCursors([])
     yield* store.rooms.create({ name: "#ops", likeness: "OPS", owner: alice })
     assert.deepStrictEqual(

@@ -88,7 +88,7 @@ withPostgres((database) => {
         const options = { url: database.url, limits: defaults, schema: database.newSchema(), driver: file }
         const store = yield* Postgres.make(options)
         const alice = yield* register(store, "alice")
-        const key = Keys.between(alice, alice)
+        const key = Keys.keyBetween(alice, alice)
         assert.strictEqual((yield* Effect.flip(append(store, line(key, alice, "one")))).reason, "unavailable")
         const again = Effect.retry(append(store, line(key, alice, "two")), {
           schedule: Schedule.spaced("20 millis"),
@@ -103,7 +103,7 @@ withPostgres((database) => {
         const own = yield* PostgresServer.make()
         const store = yield* Postgres.make({ url: own.url, limits: defaults, driver: PostgresServer.driver })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         let count = 0
         for (let round = 0; round < 3; round++) {
           const writing = yield* Effect.fork(
@@ -131,7 +131,7 @@ withPostgres((database) => {
         const options = { url: database.url, limits: defaults, schema: database.newSchema() }
         const store = yield* Postgres.make({ ...options, driver: yield* failingDriver("committed") })
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         for (let round = 1; round <= 3; round++) {
           const appended = yield* append(store, line(key, alice, "hi", { isLive: true }))
           assert.deepInclude(appended, { _tag: "Stored", seq: round, again: false })
@@ -150,7 +150,7 @@ withPostgres((database) => {
           })
         )
         const store = yield* Postgres.make({ ...options, driver: yield* failingDriver("lost") })
-        const one = line(Keys.between(alice, bob), alice, "hi", { isLive: true })
+        const one = line(Keys.keyBetween(alice, bob), alice, "hi", { isLive: true })
         assert.strictEqual((yield* Effect.flip(append(store, one))).reason, "unavailable")
         assert.strictEqual((yield* balanced(store)).stored, 0)
       })
@@ -180,7 +180,7 @@ withPostgres((database) => {
               const store = yield* database.open(schema, isShared)
               const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
               for (let number = 1; number <= 9; number++) {
-                yield* append(store, line(Keys.between(alice, bob), alice, `word ${number}`))
+                yield* append(store, line(Keys.keyBetween(alice, bob), alice, `word ${number}`))
               }
             })
           )
@@ -195,7 +195,7 @@ withPostgres((database) => {
           )
           const store = yield* database.open(schema, isShared)
           const reader = 1 as AccountId
-          const page = yield* store.page({ conversation: Keys.between(reader, 2 as AccountId), reader, limit: 100 })
+          const page = yield* store.page({ conversation: Keys.keyBetween(reader, 2 as AccountId), reader, limit: 100 })
           const damaged = [
             { first: 3, last: 4 },
             { first: 9, last: 9 }
@@ -217,7 +217,7 @@ withPostgres((database) => {
             const store = yield* database.open(schema)
             const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
             for (let number = 1; number <= 9; number++) {
-              yield* append(store, line(Keys.between(alice, bob), alice, `word ${number}`))
+              yield* append(store, line(Keys.keyBetween(alice, bob), alice, `word ${number}`))
             }
           })
         )
@@ -233,7 +233,7 @@ withPostgres((database) => {
         )
         const store = yield* database.open(schema)
         const reader = 1 as AccountId
-        const page = yield* store.page({ conversation: Keys.between(reader, 2 as AccountId), reader, limit: 100 })
+        const page = yield* store.page({ conversation: Keys.keyBetween(reader, 2 as AccountId), reader, limit: 100 })
         assert.deepStrictEqual([page.lines.map(({ seq }) => seq), page.last], [[1, 2, 5, 6, 7, 8], 9])
         const faults = yield* store.check
         const it = "conversation 1 (alice and bob)"
@@ -242,7 +242,7 @@ withPostgres((database) => {
           [`lines 3 to 4 of ${it} cannot be read`, `lines 9 to 9 of ${it} cannot be read`]
         )
         assert.notInclude(faults, `${it} cannot be read`)
-        const refused = yield* Effect.flip(append(store, line(Keys.between(reader, 2 as AccountId), reader, "more")))
+        const refused = yield* Effect.flip(append(store, line(Keys.keyBetween(reader, 2 as AccountId), reader, "more")))
         assert.strictEqual(refused.reason, "damaged")
       })
     )

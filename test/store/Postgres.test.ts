@@ -35,7 +35,7 @@ withPostgres((database) => {
           Effect.gen(function* () {
             const store = yield* database.open("kept")
             const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-            yield* append(store, line(Keys.between(alice, bob), alice, "hi"))
+            yield* append(store, line(Keys.keyBetween(alice, bob), alice, "hi"))
             return store.log
           })
         )
@@ -120,7 +120,7 @@ withPostgres((database) => {
       Effect.gen(function* () {
         const store = yield* database.open("hurt")
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         yield* store.append(["one", "two", "three", "four", "five"].map((text) => line(key, alice, text)))
         yield* database.executing("hurt")("update line set crc = crc + 1 where seq in (2, 3)")
         const records = yield* Stream.runCollect(store.exported)
@@ -146,7 +146,7 @@ withPostgres((database) => {
           ] as const) {
             const store = yield* database.open(schema)
             const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-            yield* append(store, line(Keys.between(alice, bob), alice, "one"))
+            yield* append(store, line(Keys.keyBetween(alice, bob), alice, "one"))
             yield* database.executing(schema)(sql)
             assert.isAbove((yield* store.check).length, 0)
             const records = Chunk.toReadonlyArray(yield* Stream.runCollect(store.exported))
@@ -167,7 +167,7 @@ withPostgres((database) => {
       Effect.gen(function* () {
         const store = yield* database.open("hurt_end")
         const [alice, bob] = [yield* register(store, "alice"), yield* register(store, "bob")]
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         yield* store.append(["one", "two", "three", "four", "five"].map((text) => line(key, alice, text)))
         yield* database.executing("hurt_end")("update line set crc = crc + 1 where seq > 3")
         const rescued = yield* database.open("rescued_end")
@@ -186,7 +186,7 @@ withPostgres((database) => {
       Effect.gen(function* () {
         const { content, schema, verify } = StoreWithoutRooms
         const connection = new PostgresConnection.PostgresConnection(
-          PostgresConnection.driver(PostgresServer.driver),
+          PostgresConnection.postgresDriver(PostgresServer.driver),
           database.url,
           "old"
         )
@@ -212,7 +212,7 @@ withPostgres((database) => {
         const stores = [first, second]
         const [alice, bob] = [yield* register(first, "alice"), yield* register(first, "bob")]
         yield* device(first, bob)
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         yield* Effect.forEach(
           stores,
           (store) =>
@@ -242,7 +242,7 @@ withPostgres((database) => {
           "in-use",
           "another process uses the store in this database"
         ])
-        const key = Keys.between(alice, bob)
+        const key = Keys.keyBetween(alice, bob)
         assert.strictEqual(stored(yield* append(store, line(key, alice, "one"))).seq, 1, "it continues")
         // As long as the other one is about to end, as after a kill.
         const second = yield* Effect.fork(database.open("single"))

@@ -45,7 +45,7 @@ class Database {
   executing(schema: string) {
     return (...statements: ReadonlyArray<string>) =>
       Effect.promise(async () => {
-        const driver = PostgresConnection.driver(PostgresServer.driver)
+        const driver = PostgresConnection.postgresDriver(PostgresServer.driver)
         const connection = new PostgresConnection.PostgresConnection(driver, this.url, schema)
         await connection.open()
         for (const statement of statements) await connection.execute(statement)

@@ -121,7 +121,7 @@ describe("rooms in SQL", () => {
     const [one, two, three] = accounts as [AccountId, AccountId, AccountId]
     const rooms = ["red", "blue"].map((name) => store.createRoom(name, accounts))
     const [red, blue] = rooms as [ConversationId, ConversationId]
-    const direct = Keys.between(one, two)
+    const direct = Keys.keyBetween(one, two)
     store.call(
       "append",
       [
@@ -168,7 +168,7 @@ describe("rooms in SQL", () => {
       const store = new CountedStore()
       const [one, two] = store.register(2) as [AccountId, AccountId]
       const room = store.createRoom("red", [one, two])
-      const lines = [line(Keys.ofRoom(room), one, "hi", "a"), line(Keys.between(one, two), one, "hi", "#red")]
+      const lines = [line(Keys.ofRoom(room), one, "hi", "a"), line(Keys.keyBetween(one, two), one, "hi", "#red")]
       store.call("append", lines, [])
       assert.deepStrictEqual(store.call("check"), [])
       store.select(damage)

@@ -227,7 +227,7 @@ describe("the file of a store in SQLite", () => {
           yield* fill(store)
           for (let batch = 0; batch < 40; batch++) {
             yield* store.append(
-              Array.from({ length: 500 }, () => line(Keys.between(alice, alice), alice, text, { isLive: true }))
+              Array.from({ length: 500 }, () => line(Keys.keyBetween(alice, alice), alice, text, { isLive: true }))
             )
           }
           yield* store.configure({ ...defaults, keepBytes: 1000 })

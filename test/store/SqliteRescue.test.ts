@@ -29,12 +29,12 @@ const fill = (store: StoreService) =>
     }
     const lines: Array<Keys.NewLine> = []
     for (let number = 1; number < count; number++) {
-      const key = Keys.between(of(number), of(number + 1))
+      const key = Keys.keyBetween(of(number), of(number + 1))
       for (const text of ["one", "two"]) lines.push(line(key, of(number), text))
     }
     for (let from = 0; from < lines.length; from += 500) yield* store.append(lines.slice(from, from + 500))
     for (let number = 2; number <= count; number++) {
-      const conversation = yield* store.find(Keys.between(of(number - 1), of(number)))
+      const conversation = yield* store.find(Keys.keyBetween(of(number - 1), of(number)))
       assert.isDefined(conversation)
       yield* store.saveCursors([{ account: of(number), device: "main", conversation, seq: 1 }])
     }
@@ -138,7 +138,7 @@ describe("an export of a store with a damaged page", () => {
         const id = yield* register(rescued, "somebody")
         assert.strictEqual(id, count + 1)
         assert.lengthOf(yield* rescued.conversations(id, 9), 0)
-        const key = Keys.between(of(1), of(2))
+        const key = Keys.keyBetween(of(1), of(2))
         yield* append(rescued, line(key, of(1), "more"))
         assert.deepStrictEqual(yield* rescued.check, [])
         if (what === "members") {
@@ -213,8 +213,8 @@ describe("a store whose devices are gone, and their places are not", () => {
         yield* register(store, "alice")
         yield* register(store, "bob")
         yield* device(store, of(2))
-        yield* append(store, line(Keys.between(of(1), of(2)), of(1), "one"))
-        const conversation = yield* store.find(Keys.between(of(1), of(2)))
+        yield* append(store, line(Keys.keyBetween(of(1), of(2)), of(1), "one"))
+        const conversation = yield* store.find(Keys.keyBetween(of(1), of(2)))
         assert.isDefined(conversation)
         yield* store.saveCursors([{ account: of(2), device: "main", conversation, seq: 1 }])
       })
@@ -266,7 +266,7 @@ describe("an account that is lost, and that only", () => {
       }),
     "had a conversation": (store: StoreService) =>
       Effect.gen(function* () {
-        yield* append(store, line(Keys.between(alice, bob), alice, "one"))
+        yield* append(store, line(Keys.keyBetween(alice, bob), alice, "one"))
         yield* store.accounts.remove(bob)
       })
   }
@@ -302,7 +302,7 @@ describe("an account that is lost, and that only", () => {
 
 describe("rows that are gone without a trace, as in a page of zeros, which Postgres takes for an empty one", () => {
   const [alice, bob, carol] = [of(1), of(2), of(3)]
-  const key = Keys.between(bob, carol)
+  const key = Keys.keyBetween(bob, carol)
 
   const without = (sql: string) =>
     Effect.gen(function* () {
@@ -310,7 +310,7 @@ describe("rows that are gone without a trace, as in a page of zeros, which Postg
       yield* using(path, (store) =>
         Effect.gen(function* () {
           for (const name of ["alice", "bob", "carol"]) yield* register(store, name)
-          yield* append(store, line(Keys.between(alice, bob), alice, "one"))
+          yield* append(store, line(Keys.keyBetween(alice, bob), alice, "one"))
           yield* append(store, line(key, bob, "two"))
           yield* store.accounts.remove(alice) // its places in conversations are gone, as they should
         })

@@ -36,7 +36,7 @@ for (;;) {
     const account = ((index % 10) + 1) as AccountId
     const body = Buffer.from(`${stored + index}`.padEnd(Math.floor(Math.random() * 500), " "))
     const once = { device: "main", label: `${stored + index}` }
-    const key = Keys.between(account, (((index + count) % 10) + 1) as AccountId)
+    const key = Keys.keyBetween(account, (((index + count) % 10) + 1) as AccountId)
     return { conversation: key, account, author: "a", body, isAuto: false, to: "", isLive: false, once }
   })
   const results = engine.call("append", moment(), [lines, []])

@@ -38,7 +38,7 @@ const rowOf = (path: string, sql: string): ReadonlyArray<number> => {
 }
 
 const alice = 1 as AccountId
-const key = Keys.between(alice, alice)
+const key = Keys.keyBetween(alice, alice)
 
 const store = (store: StoreService, from: number, count: number) =>
   store.append(Array.from({ length: count }, (_, index) => line(key, alice, `line ${from + index}`, { isLive: true })))
@@ -111,7 +111,7 @@ describe("the index of a store in a file", () => {
           yield* register(one, "alice")
           const bob = yield* register(one, "bob")
           // A quiet conversation, whose only line is among the first ones.
-          yield* append(one, line(Keys.between(alice, bob), bob, "precious"))
+          yield* append(one, line(Keys.keyBetween(alice, bob), bob, "precious"))
           for (let from = 1; from < 14_000; from += 1000) yield* store(one, from, 1000)
           yield* indexAll(one)
           yield* one.configure({ ...limits, keepLines: 100 })
@@ -136,7 +136,7 @@ describe("the index of a store in a file", () => {
         Effect.gen(function* () {
           yield* register(one, "alice")
           const bob = yield* register(one, "bob")
-          yield* append(one, line(Keys.between(alice, bob), bob, "old", { isLive: true }))
+          yield* append(one, line(Keys.keyBetween(alice, bob), bob, "old", { isLive: true }))
           yield* store(one, 1, 1000)
           yield* store(one, 1001, 100)
           yield* indexAll(one)

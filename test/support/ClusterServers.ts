@@ -24,7 +24,7 @@ export const startNode = (
       admission: chat.admission(options.admission ?? Admission.open),
       features: [...(options.features ?? []), chat.feature],
       gate: chat.listen,
-      reachability: chat.probe(options.reachability ?? Reachability.unknown)
+      reachability: chat.probe(options.reachability ?? Reachability.unknownProbe)
     })
     yield* settle
     return { ...server, counts: chat.counts }

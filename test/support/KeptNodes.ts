@@ -81,7 +81,7 @@ export const startKeptNode = (
       admission: chat.admission(admission),
       features: [conversations.feature, feature, chat.feature],
       gate: chat.listen,
-      reachability: chat.probe(Reachability.unknown)
+      reachability: chat.probe(Reachability.unknownProbe)
     })
     yield* settle
     return { ...server, accounts, rooms: rooms.operations, counts: chat.counts, others }

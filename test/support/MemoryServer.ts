@@ -186,7 +186,7 @@ export const startMemoryServer = (
     const server = yield* Server.make(options).pipe(
       Effect.provideService(Endpoints, [options.gate?.(chat.listen) ?? chat.listen]),
       Effect.provideService(Descriptors.Descriptors, options.descriptors ?? Descriptors.unlimited),
-      Effect.provideService(Reachability.Reachability, options.reachability ?? Reachability.unknown),
+      Effect.provideService(Reachability.Reachability, options.reachability ?? Reachability.unknownProbe),
       Effect.orDie
     )
     yield* Effect.addFinalizer(() =>

@@ -58,14 +58,14 @@ export interface SocketServerOptions extends Partial<Server.StandaloneOptions> {
  */
 export const startSocketServer = ({
   descriptors = Descriptors.unlimited,
-  reachability = Reachability.unknown,
+  reachability = Reachability.unknownProbe,
   listen,
   ...options
 }: SocketServerOptions = {}): Effect.Effect<SocketServer, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     const before = openHandles()
     const opened = metric("achat_connections_opened_total")
-    const closedBefore = new Map(CloseReason.all.map((reason) => [reason, closedFor(reason)]))
+    const closedBefore = new Map(CloseReason.closeReasons.map((reason) => [reason, closedFor(reason)]))
     const closings = (reason: CloseReason.CloseReason) => closedFor(reason) - (closedBefore.get(reason) ?? 0)
     const journal = makeJournal()
 
@@ -88,7 +88,7 @@ export const startSocketServer = ({
           Fate.all.reduce((sum, fate) => sum + ledger[fate], 0)
         )
         assert.deepEqual(yield* server.names, [], "names left at the end")
-        const ended = CloseReason.all.reduce((sum, one) => sum + closings(one), 0)
+        const ended = CloseReason.closeReasons.reduce((sum, one) => sum + closings(one), 0)
         assert.equal(ended, metric("achat_connections_opened_total") - opened, "every opened connection was closed")
         yield* eventually(() => openHandles() <= before, "sockets left open at the end")
       })

@@ -39,7 +39,7 @@ export const reader = `
   }`
 
 export const [alice, bob] = [1 as AccountId, 2 as AccountId]
-export const key = Keys.between(alice, bob)
+export const key = Keys.keyBetween(alice, bob)
 
 export const text = "z".repeat(300)
 

@@ -48,7 +48,7 @@ export const content = (blob: (bytes: Buffer) => string): ReadonlyArray<string> 
 export const verify = (store: StoreService) =>
   Effect.gen(function* () {
     assert.strictEqual(store.log, "abc")
-    const [key, guest] = [Keys.between(alice, bob), Keys.withGuest(bob, "CAROL")]
+    const [key, guest] = [Keys.keyBetween(alice, bob), Keys.withGuest(bob, "CAROL")]
     const conversation = yield* store.find(key)
     assert.isDefined(conversation)
     const { lines } = yield* store.page({ conversation, reader: bob, after: 0, limit: 9 })

@@ -13,6 +13,7 @@ import * as ConnectFlags from "./ConnectFlags.js"
 import * as Reading from "./Reading.js"
 import * as ConversationFlags from "./ConversationFlags.js"
 import * as Secrets from "./Secrets.js"
+import * as PastReply from "../../protocol/PastReply.js"
 
 export const settings = {
   ...ConnectFlags.settings,
@@ -59,7 +60,7 @@ export const command = Command.make(settings, parameters, (line) =>
           )
         // The end of a conversation is read backwards, and printed once it is known.
         if (since === undefined && most < everything) {
-          const lines = Stream.take(pagesOf(load, range, Math.min(most, Requests.maxPageLines)), most)
+          const lines = Stream.take(pagesOf(load, range, Math.min(most, PastReply.maxPageLines)), most)
           return yield* Effect.flatMap(Stream.runCollect(lines), (all) => show(Chunk.toReadonlyArray(all).toReversed()))
         }
         const forward = since === undefined ? { ...range, after: 0 } : range

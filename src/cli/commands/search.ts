@@ -9,6 +9,7 @@ import * as ConnectFlags from "./ConnectFlags.js"
 import * as Reading from "./Reading.js"
 import * as ConversationFlags from "./ConversationFlags.js"
 import * as Secrets from "./Secrets.js"
+import * as PastReply from "../../protocol/PastReply.js"
 
 export const settings = {
   ...ConnectFlags.settings,
@@ -19,7 +20,7 @@ export const settings = {
     about: "Print at most this number of lines, the newest",
     default: 20,
     min: 1,
-    max: Requests.maxPageLines
+    max: PastReply.maxPageLines
   })
 }
 

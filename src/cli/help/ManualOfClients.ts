@@ -1,4 +1,4 @@
-import { accounts, interrupted, reconnects, unreachable, type ManualPage } from "./ManualPage.js"
+import { accountsOption, interrupted, reconnects, unreachable, type ManualPage } from "./ManualPage.js"
 
 /** Pages of the commands that write messages, or receive them. */
 
@@ -25,7 +25,7 @@ export const connect: ManualPage = {
       "other. In a room, only lines that mention you ring, and none in a muted one; what you mute stays muted for " +
       "your name on this server. A line to a room gets the mark of a stored one, and no other: the server does " +
       "not report who has received it. `bob: hi` writes to bob alone, also in a room.",
-    accounts,
+    accountsOption,
     "At a terminal the client asks for the password that it needs. /register makes an account of your name and " +
       "/password changes its password: both ask for it, and show and keep nothing of it. /token, /devices and " +
       "/forget manage your devices.",
@@ -101,7 +101,7 @@ export const send: ManualPage = {
       "outcome is unknown, as after a lost connection, is sent again only from an account and to an account, with " +
       "a label by which the server stores it once; any other ends the command with status 3. With --wait-for, the " +
       "lines wait for a recipient that is absent.",
-    accounts,
+    accountsOption,
     "Without --login the name is made from the user and the machine, with a suffix if it is taken. A name from the " +
       "environment gets a suffix, too. Only a client that is present takes the name: several `a-chat send` may use " +
       "one name at once. They are not announced and not listed by `a-chat who`, and messages to that name are " +
@@ -156,7 +156,7 @@ export const ask: ManualPage = {
     "An `a-chat exec` answers the question, unless --auto marks it as one from a program. In the program of an " +
       "`a-chat exec` that is the default: bots that ask each other for each question would never end.",
     "For the server and the sender, the answer counts as received once the output has taken it.",
-    accounts
+    accountsOption
   ],
   statuses: [
     ["0", "Every recipient answered, or with --any one of them."],
@@ -214,7 +214,7 @@ export const listen: ManualPage = {
       "kept, is reported in a line on standard error, with --json also as an object with `gap`, `first` and " +
       "`last`, and makes the status 1.",
     reconnects,
-    accounts
+    accountsOption
   ],
   statuses: [
     [
@@ -280,7 +280,7 @@ export const exec: ManualPage = {
       "follow are not answered for 4 s, which ends a loop. One line on standard error says so, and the sender is " +
       "notified once a minute at most. For a bot that gets its work from scripts, use --rate off.",
     reconnects,
-    accounts
+    accountsOption
   ],
   statuses: [
     ["1", "The server does not let the login be in a room."],

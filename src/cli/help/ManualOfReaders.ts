@@ -1,4 +1,4 @@
-import { accounts, interrupted, reading, unreachable, type ManualPage } from "./ManualPage.js"
+import { accountsOption, interrupted, reading, unreachable, type ManualPage } from "./ManualPage.js"
 
 /** Pages of the commands that ask a server and end. */
 
@@ -14,7 +14,7 @@ export const history: ManualPage = {
       "`seq`, and where they apply `guest`, `auto` and `to`, as in `a-chat listen`.",
     reading,
     "A room's name needs quotes in a shell, where # begins a comment.",
-    accounts
+    accountsOption
   ],
   statuses: [
     ["0", "The lines were printed; there may be none."],
@@ -41,7 +41,7 @@ export const search: ManualPage = {
       "one of them; a guest has to name a room. Each line is `2026-11-27T08:00:00.000Z #ops alice: hi`, without " +
       "the room where --in names it. With --json it is an object as in `a-chat history`.",
     reading,
-    accounts
+    accountsOption
   ],
   statuses: [
     ["0", "Some lines were found."],

@@ -14,7 +14,7 @@ export const unreachable = [
   "A flag is wrong, there was no connection, or the output cannot be written; one line on standard error says why."
 ] as const
 
-export const accounts =
+export const accountsOption =
   "Where the login's account takes a password, it comes from --password-file, --password-command or the variable " +
   "ACHAT_PASSWORD; at a terminal, the command asks if it has none. There is no flag for it, because others can see " +
   "the flags of a program. The command then fetches a token for the device, and keeps it in " +

@@ -1,26 +1,26 @@
-import { ask, connect, exec, listen, send } from "./ManualOfClients.js"
-import { account, config, control, hook, nodes, serve, store } from "./ManualOfOperators.js"
-import { history, ping, search, who } from "./ManualOfReaders.js"
+import * as ManualOfClients from "./ManualOfClients.js"
+import * as ManualOfOperators from "./ManualOfOperators.js"
+import * as ManualOfReaders from "./ManualOfReaders.js"
 import type { ManualPage } from "./ManualPage.js"
 
 /** The text of the manual: a page for each command. A test runs every example. */
 export const manualPages = {
-  serve,
-  connect,
-  send,
-  ask,
-  listen,
-  exec,
-  history,
-  search,
-  who,
-  ping,
-  config,
-  control,
-  store,
-  account,
-  hook,
-  nodes
+  serve: ManualOfOperators.serve,
+  connect: ManualOfClients.connect,
+  send: ManualOfClients.send,
+  ask: ManualOfClients.ask,
+  listen: ManualOfClients.listen,
+  exec: ManualOfClients.exec,
+  history: ManualOfReaders.history,
+  search: ManualOfReaders.search,
+  who: ManualOfReaders.who,
+  ping: ManualOfReaders.ping,
+  config: ManualOfOperators.config,
+  control: ManualOfOperators.control,
+  store: ManualOfOperators.store,
+  account: ManualOfOperators.account,
+  hook: ManualOfOperators.hook,
+  nodes: ManualOfOperators.nodes
 } satisfies Record<string, ManualPage>
 
 export type CommandName = keyof typeof manualPages

@@ -180,7 +180,7 @@ export class ReadConversation {
   private past({ at, conversation, from, guest, seq, text, to }: PastReports.PastLine): NumberedLine {
     const isOwn = from === this.chat.me
     const state = isOwn ? { state: "stored" as const } : {}
-    const key = keyOf(conversation, seq, at)
+    const key = keyOfLine(conversation, seq, at)
     return { key, kind: "message", from, isOwn, text, at, seq, isGuest: guest, to, ...state }
   }
 
@@ -190,4 +190,4 @@ export class ReadConversation {
 }
 
 /** The key of a kept line. Its number can mean another line once the name has passed to another user. */
-export const keyOf = (conversation: string, seq: number, at: number): string => `${conversation} ${seq} ${at}`
+export const keyOfLine = (conversation: string, seq: number, at: number): string => `${conversation} ${seq} ${at}`

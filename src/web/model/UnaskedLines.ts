@@ -5,7 +5,7 @@ import * as RoomReports from "../../client/RoomReports.js"
 import type { ChatState } from "./ChatState.js"
 import type { Refused } from "./PageConnection.js"
 import type { Conversation, Interest } from "./Conversation.js"
-import { keyOf, type ReadConversation } from "./ReadConversation.js"
+import { keyOfLine, type ReadConversation } from "./ReadConversation.js"
 import type { UserRooms } from "./UserRooms.js"
 import type { PageSending } from "./PageSending.js"
 import type { NumberedLine, ShownLine } from "./Timeline.js"
@@ -38,7 +38,7 @@ export class UnaskedLines {
     const line = { kind: "message" as const, from, isOwn: from === chat.me, text, isGuest: guest, to }
     if (seq !== undefined && at !== undefined) {
       if (room === undefined) one.change({ isWithGuest: guest === true })
-      return this.takeKept(one, { ...line, key: keyOf(one.name, seq, at), seq, at })
+      return this.takeKept(one, { ...line, key: keyOfLine(one.name, seq, at), seq, at })
     }
     const shown: ShownLine = { ...line, key: chat.nextKey(), at: chat.now() }
     chat.addUnkept(one, shown)
@@ -87,7 +87,7 @@ export class UnaskedLines {
 
   /** Another device of the account has sent a line. */
   private takeCopy({ at, conversation, seq, text }: PastReports.CopyReport) {
-    const key = keyOf(conversation, seq, at)
+    const key = keyOfLine(conversation, seq, at)
     const own = { kind: "message", from: this.chat.me, isOwn: true, state: "stored" } as const
     this.takeKept(this.chat.at(conversation), { ...own, key, text, seq, at })
   }

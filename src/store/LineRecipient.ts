@@ -1,0 +1,20 @@
+import type { AccountId } from "../ports/StoreAccounts.js"
+import type { ConversationKey, DirectKey } from "../ports/StoreLines.js"
+
+/** Whom the lines of a conversation are for, in every store. */
+
+/** The author whose lines are not for a member: itself, or nobody in a conversation with itself. */
+export const ownAuthor = (key: ConversationKey, account: AccountId): number =>
+  key.kind === "accounts" && key.accounts[0] === key.accounts[1] ? -1 : account
+
+/** The account that a line of this author is for. */
+export const recipientOf = (key: DirectKey, author: AccountId | undefined): AccountId =>
+  key.kind === "guest" ? key.account : key.accounts[0] === author ? key.accounts[1] : key.accounts[0]
+
+/**
+ * Whether a line of this author is for this member, and otherwise returns: in no room.
+ *
+ * @param author the account of a line; 0 or undefined for a guest
+ */
+export const isOwed = (key: ConversationKey, author: number | undefined, account: AccountId): boolean =>
+  key.kind !== "room" && author !== ownAuthor(key, account)
