@@ -325,6 +325,60 @@ export const mutants = [
     test: receipts
   },
   {
+    name: "lines wait for a store that does not answer, however long",
+    file: "conversations/StoreWriter.ts",
+    search: "this.isOverdue || unanswered < checks",
+    replace: "this.isOverdue || unanswered < 1_000 * checks",
+    test: trouble
+  },
+  {
+    name: "lines wait behind a batch that a store has which does not answer",
+    file: "conversations/StoreWriter.ts",
+    search: "for (const { recipient } of this.work) recipient.stuck()\n",
+    replace: "",
+    test: trouble
+  },
+  {
+    name: "nothing is stored after the store has not answered once",
+    file: "conversations/StoreWriter.ts",
+    search: "this.isOverdue = false\n    this.isFree",
+    replace: "this.isFree",
+    also: {
+      file: "conversations/StoreWriter.ts",
+      search: "this.isOverdue = false\n    let index",
+      replace: "let index"
+    },
+    test: trouble
+  },
+  {
+    name: "a store that answers slowly counts as one that does not answer",
+    file: "conversations/StoreWriter.ts",
+    search: "this.underWay === seen ? unanswered + 1 : 0",
+    replace: "unanswered + 1",
+    test: trouble
+  },
+  {
+    name: "an outbox whose store does not answer takes lines again because it has room",
+    file: "chat/Outbox.ts",
+    search: "!this.isSurrendered && !this.stuck",
+    replace: "!this.isSurrendered",
+    test: trouble
+  },
+  {
+    name: "a client leaves a room only once lines are stored that have returned",
+    file: "rooms/RoomInlet.ts",
+    search: "this.settledLines += outbox.lines - (outbox.inHand?.lines ?? 0)\n",
+    replace: "",
+    test: trouble
+  },
+  {
+    name: "lines that wait for the store at the end return as if their recipient had left",
+    file: "chat/Lifecycle.ts",
+    search: 'if (jamReason === "unavailable") this',
+    replace: 'if (jamReason === "unavailable" && unwritten.length === 0) this',
+    test: trouble
+  },
+  {
     name: "lines that the store refused are reported as stored",
     file: "conversations/StoreWriter.ts",
     search: 'const unavailable: LineOutcome = { _tag: "Returned", reason: "unavailable" }',

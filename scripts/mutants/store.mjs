@@ -20,6 +20,20 @@ export const mutants = [
     test: "test/conversations/pause.test.ts"
   },
   {
+    name: "a store that does not answer is shown as one that works",
+    file: "store/Measured.ts",
+    search: 'isLate && store.state() === "ok"',
+    replace: 'isLate && store.state() !== "ok"',
+    test: "test/store/Measured.test.ts"
+  },
+  {
+    name: "a store that has answered late is shown as one that does not answer, for ever",
+    file: "store/Measured.ts",
+    search: "unanswered.delete(request)",
+    replace: "undefined",
+    test: "test/store/Measured.test.ts"
+  },
+  {
     name: "a damaged text is delivered",
     file: "store/SqlLines.ts",
     search: "Checksum.ofLine({ ...line, conversation }) === line.crc",

@@ -93,7 +93,7 @@ const routes = ({ cluster, rooms, server, version }: AdminOptions, process: Proc
     HttpRouter.makeRoute(
       "GET",
       "/metrics",
-      Effect.map(Effect.zipRight(server.measure, published(cluster)), () =>
+      Effect.map(Effect.all([server.measure, published(cluster), StoreMetrics.refresh], { discard: true }), () =>
         HttpServerResponse.text(
           Prometheus.render([
             buildInfo(version),

@@ -98,6 +98,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
       },
       settled,
       settledEach: (outbox, batch, outcomes) => settledEach(outbox, batch, outcomes),
+      stuck: (outbox) => lifecycle.stuck(outbox),
       handedOn: (outbox, batch) => linesElsewhere.handedOn(outbox, batch),
       cameBack: (outbox, lines, outcome) => linesElsewhere.cameBack(outbox, lines, outcome),
       recall: (outbox, outcome) => linesElsewhere.recall(outbox, outcome),

@@ -60,6 +60,11 @@ export interface FeatureContext {
   readonly settled: (outbox: Outbox<Peer>, batch: Batch<Peer>, fate: Delivered) => void
   /** The same, in the broker's turn, where the lines of a batch have met different fates. */
   readonly settledEach: SettledEach
+  /**
+   * Called by a writer in the broker's turn: the fate of its batch in hand takes too long. Until that is decided, lines
+   * return as `jamReason` says, those that wait behind the batch included.
+   */
+  readonly stuck: (outbox: Outbox<Peer>) => void
   /** For writers that hand lines on, in the broker's turn. */
   readonly handedOn: HandedOn["handedOn"]
   readonly cameBack: HandedOn["cameBack"]

@@ -235,7 +235,19 @@ export class Lifecycle {
 
   /** Returns to their senders the lines of an outbox whose writer is not a socket, and ignores its later reports. */
   surrender(outbox: Outbox<Peer>, reason: CloseReason) {
-    this.returnBatches(outbox.name, outbox.surrender(reason), reason, [])
+    const { jamReason, name } = outbox
+    const unwritten = outbox.surrender(reason)
+    // Nobody has disconnected if it is the store that does not take them.
+    if (jamReason === "unavailable") this.return(name, unwritten, jamReason)
+    else this.returnBatches(name, unwritten, reason, [])
+  }
+
+  /** See `FeatureContext.stuck`. */
+  stuck(outbox: Outbox<Peer>) {
+    outbox.stick()
+    this.return(outbox.name, outbox.retract(), outbox.jamReason)
+    outbox.makeRoom()
+    this.broker.hasRoom(outbox) // also if the batch in hand fills it: its senders have nothing to wait for
   }
 
   /** Returns lines of a connection that ended: those that were not written, and those that were not acknowledged. */

@@ -36,6 +36,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   /** Changed only by `Names.setForm`, because routes depend on it. */
   form: LineForm.LineForm = LineForm.plain
   private jammed = false
+  private stuck = false
   private touched = false
   private broken = false
   private endReason: CloseReason | undefined = undefined
@@ -98,7 +99,13 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   }
 
   unjam() {
-    if (!this.isSurrendered) this.jammed = false
+    if (!this.isSurrendered && !this.stuck) this.jammed = false
+  }
+
+  /** Jams the outbox until the fate of the batch in hand is decided, however much room there is. */
+  stick() {
+    this.stuck = true
+    this.jammed = true
   }
 
   /**
@@ -183,6 +190,10 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   taken(batch: Batch<Sender>): boolean {
     this.handed = undefined
     if (this.isSurrendered) return false // it was counted as gone then
+    if (this.stuck) {
+      this.stuck = false
+      this.jammed = false
+    }
     this.uncount(batch)
     return this.makeRoom()
   }

@@ -178,6 +178,8 @@ class Conversations {
       inTurn,
       atEnd,
       failed,
+      holdTime: () => broker.options.current.holdTimeout,
+      overdue: trouble.overdue,
       surviving,
       works: Effect.zipRight(
         Effect.sync(() => this.indexing.changed()),
@@ -291,6 +293,7 @@ class Conversations {
     Effect.all(
       [
         this.writer.run,
+        this.writer.watch,
         this.opening.run,
         this.pager.run,
         this.receipts.run,

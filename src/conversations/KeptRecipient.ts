@@ -36,6 +36,8 @@ export interface KeptRecipient {
   readonly stored: (lines: ReadonlyArray<KeptLine>) => void
   /** The fates of all lines of a batch are decided. */
   readonly settled: (batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
+  /** The store has had lines of a batch for too long: those behind it return, until their fates are decided. */
+  readonly stuck: () => void
   /** Why lines return that the store does not take, because the recipient is gone. */
   readonly goneReason: UndeliveredReason
 }

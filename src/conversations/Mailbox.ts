@@ -23,6 +23,7 @@ interface MailboxOwner {
   /** Whether a device of the account at another server gets lines as they are stored. */
   readonly isLiveElsewhere: (account: AccountId) => boolean
   readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void
+  readonly wasStuck: (inlet: Outbox<Peer>) => void
   readonly wasSettled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
 }
 
@@ -129,6 +130,10 @@ export class Mailbox implements KeptRecipient {
 
   settled(batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) {
     this.owner.wasSettled(this, batch, outcomes)
+  }
+
+  stuck() {
+    this.owner.wasStuck(this.inlet)
   }
 
   /**

@@ -20,7 +20,7 @@ export class Mailboxes {
   private readonly idle = new Set<Mailbox>()
 
   constructor(
-    private readonly broker: Pick<FeatureContext, "changed" | "discard" | "outbox" | "settledEach">,
+    private readonly broker: Pick<FeatureContext, "changed" | "discard" | "outbox" | "settledEach" | "stuck">,
     private readonly writer: Pick<StoreWriter, "take">,
     /** A line has been stored. */
     private readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void,
@@ -50,6 +50,7 @@ export class Mailboxes {
       return inlet
     },
     wasStored: (mailbox: Mailbox, kept: KeptLine) => this.wasStored(mailbox, kept),
+    wasStuck: (inlet: Outbox<Peer>) => this.broker.stuck(inlet),
     wasSettled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => {
       this.broker.settledEach(mailbox.inlet, batch, outcomes)
       this.await(mailbox, mailbox.inlet)

@@ -43,6 +43,11 @@ export class StoreTrouble {
   readonly atStart = (state: StoreState): Effect.Effect<void> =>
     state === "ok" ? Effect.void : this.log(notWorking, { reason: state, message: atStart[state] })
 
+  /** Logs that a store has not answered for so long that lines return which wait for it. */
+  get overdue(): Effect.Effect<void> {
+    return this.log(notWorking, { reason: "unavailable", message: "the store has not answered for the hold time" })
+  }
+
   /** Logs that lines cannot be read, and are passed over. */
   readonly unreadable = (error: StoreError): Effect.Effect<void> =>
     this.log("the store is damaged; lines that cannot be read are left out, and reported to devices as gaps", error)

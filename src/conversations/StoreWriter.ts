@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -40,6 +41,9 @@ interface Pending {
 const fewLines = 16
 const pauseMillis = 2
 
+/** How often it is checked in the hold time whether the store has answered. */
+const checks = 8
+
 interface Collaborators {
   readonly store: StoreService
   readonly cursors: Cursors
@@ -49,6 +53,10 @@ interface Collaborators {
   readonly atEnd: FeatureContext["atEnd"]
   /** Reports a failure, and waits before the next transaction. Meanwhile, the inlets hold their senders. */
   readonly failed: (error: StoreError) => Effect.Effect<void>
+  /** How long lines wait for a store that does not answer. */
+  readonly holdTime: () => Duration.Duration
+  /** Reports that the store has not answered for that long. */
+  readonly overdue: Effect.Effect<void>
   /** Reports that the store works, if it did not before. */
   readonly works: Effect.Effect<void>
   /** Reports a defect in a step, and then waits as well. */
@@ -69,6 +77,12 @@ export class StoreWriter {
   private isBusy = false
   /** When the next transaction may begin. */
   private pauseEnd = -Infinity
+  /** While a transaction is under way, its number; other steps count if no other server is waited for in them. */
+  private underWay: number | undefined = undefined
+  private begun = 0
+  /** The store has not answered for the hold time: what it does not have in its hands returns, until it answers. */
+  private isOverdue = false
+  private readonly isWatched = Effect.unsafeMakeLatch(false)
   private readonly isFree = Effect.unsafeMakeLatch(true)
   private readonly hasWork = Effect.unsafeMakeLatch(false)
   private fork: ((transaction: Effect.Effect<void>) => unknown) | undefined = undefined
@@ -81,7 +95,7 @@ export class StoreWriter {
   take(recipient: KeptRecipient, batch: Batch<Peer>) {
     const work: Work = { recipient, batch, lines: linesOf(recipient, batch), outcomes: [], handed: 0 }
     this.work.push(work)
-    if (this.hasGivenUp) this.settle(work)
+    if (this.isReturning) this.settle(work)
     else this.startSoon()
   }
 
@@ -111,7 +125,9 @@ export class StoreWriter {
   /** Runs `step` while no line is in the hands of the store that a device will be given. */
   between<A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> {
     const begin: Effect.Effect<void> = Effect.suspend(() =>
-      this.isBusy ? Effect.zipRight(this.isFree.await, begin) : Effect.sync(() => this.begin())
+      this.isBusy
+        ? Effect.zipRight(this.isFree.await, begin)
+        : Effect.sync(() => this.begin(this.broker.store.sharing === undefined))
     )
     const end = this.broker.inTurn(() => this.end())
     return Effect.acquireUseRelease(
@@ -160,23 +176,62 @@ export class StoreWriter {
   }
 
   /**
+   * Returns what waits for a store that does not answer, for ever. Counts checks instead of reading a clock, because a
+   * process that was stopped has not waited.
+   */
+  get watch(): Effect.Effect<never> {
+    let seen: number | undefined = undefined
+    let unanswered = 0
+    const check = (): boolean => {
+      if (this.underWay === undefined) this.isWatched.unsafeClose()
+      unanswered = this.underWay === seen ? unanswered + 1 : 0
+      seen = this.underWay
+      if (seen === undefined || this.isOverdue || unanswered < checks) return false
+      this.returnWaiting()
+      return true
+    }
+    const pause = Effect.suspend(() => Effect.sleep(Duration.times(this.broker.holdTime(), 1 / checks)))
+    const step = Effect.flatMap(this.broker.inTurn(check), (isOverdue) =>
+      isOverdue ? this.broker.overdue : Effect.void
+    )
+    return Effect.forever(Effect.zipRight(Effect.zipRight(this.isWatched.await, pause), step))
+  }
+
+  /** In the broker's turn. */
+  private returnWaiting() {
+    this.isOverdue = true
+    for (const work of this.work.slice()) this.settle(work) // it removes them
+    for (const { recipient } of this.work) recipient.stuck()
+  }
+
+  /** Lines that the store does not have return, instead of waiting for it. */
+  private get isReturning(): boolean {
+    return this.hasGivenUp || this.isOverdue
+  }
+
+  /**
    * Starts the next transaction, unless one is under way. In a fiber of its own, which runs at once until it has to
    * wait.
    */
   private start() {
     if (this.isBusy || this.fork === undefined || !(this.isDue || this.hasWaiting)) return
-    this.begin()
+    this.begin(true)
     this.fork(this.transaction())
   }
 
-  private begin() {
+  private begin(isStoreAlone: boolean) {
     this.isBusy = true
     this.isFree.unsafeClose()
+    if (!isStoreAlone) return
+    this.underWay = this.begun += 1
+    this.isWatched.unsafeOpen()
   }
 
   /** In the broker's turn: the next transaction may follow. */
   private end() {
     this.isBusy = false
+    this.underWay = undefined
+    this.isOverdue = false
     this.isFree.unsafeOpen()
     if (this.isDue || this.hasWaiting) this.startSoon()
   }
@@ -260,6 +315,7 @@ export class StoreWriter {
 
   /** The store has answered, or has failed: nothing of the transaction was stored then. */
   private answered(parts: ReadonlyArray<Part>, answers: ReadonlyArray<StoreLines.Appended> | undefined) {
+    this.isOverdue = false
     let index = 0
     for (const { lines, work } of parts) {
       const { outcomes, recipient } = work
@@ -281,7 +337,7 @@ export class StoreWriter {
   /** Reports the fates of a batch, once all of its lines have one. */
   private settle(work: Work) {
     const { batch, lines, outcomes, recipient } = work
-    if (this.hasGivenUp && outcomes.length === work.handed) {
+    if (this.isReturning && outcomes.length === work.handed) {
       while (outcomes.length < lines.length) outcomes.push(unavailable)
       work.handed = lines.length
     }

@@ -71,6 +71,12 @@ export class RoomInlet implements KeptRecipient {
     this.discardIfOver()
   }
 
+  stuck() {
+    const { host, outbox } = this
+    this.settledLines += outbox.lines - (outbox.inHand?.lines ?? 0)
+    host.broker.stuck(outbox)
+  }
+
   /** Waits until the fates of the lines that are here now are decided. */
   get flushed(): Effect.Effect<void> {
     return Effect.suspend(() => {

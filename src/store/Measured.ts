@@ -9,6 +9,9 @@ import * as StoreMetrics from "../telemetry/StoreMetrics.js"
 /** How often the totals are read from the store. */
 const interval = Duration.seconds(10)
 
+/** A store that has not answered for so long is shown as unavailable. Senders are held no longer than this by default. */
+const maxAnswerMillis = 2_000
+
 const states: ReadonlyArray<StoreState> = ["ok", "full", "damaged", "unavailable"]
 
 /** The same store, with metrics, until the scope closes. */
@@ -20,20 +23,32 @@ const measured = (store: StoreService, time: Time.Time): Effect.Effect<StoreServ
     onFailure: () => Effect.void, // the state says so
     onSuccess: (statistics) => Effect.sync(() => StoreMetrics.publish(statistics))
   })
-  const publishState = Effect.sync(() => StoreMetrics.publishState(store.state(), states))
+  /** When each of the lines that the store has in its hands was handed to it. */
+  const unanswered = new Set<{ readonly since: number }>()
+  const state = (): StoreState => {
+    const [oldest] = unanswered
+    const isLate = oldest !== undefined && time.now() - oldest.since >= maxAnswerMillis
+    return isLate && store.state() === "ok" ? "unavailable" : store.state()
+  }
+  const publishState = () => StoreMetrics.publishState(state(), states)
   const append: StoreService["append"] = (lines, cursors) =>
     Effect.suspend(() => {
-      const start = time.now()
-      return Effect.map(store.append(lines, cursors), (answer) => {
-        if (lines.length === 0) return answer
-        StoreMetrics.commits.record((time.now() - start) / 1000, 1)
-        StoreMetrics.batches.record(lines.length, 1)
-        return answer
-      })
+      const request = { since: time.now() }
+      unanswered.add(request)
+      return Effect.ensuring(
+        Effect.map(store.append(lines, cursors), (answer) => {
+          if (lines.length === 0) return answer
+          StoreMetrics.commits.record((time.now() - request.since) / 1000, 1)
+          StoreMetrics.batches.record(lines.length, 1)
+          return answer
+        }),
+        Effect.sync(() => unanswered.delete(request))
+      )
     })
-  return Effect.zipRight(publish, publishState).pipe(
+  return publish.pipe(
     Effect.repeat(Schedule.spaced(interval)),
     Effect.forkScoped,
-    Effect.as({ ...store, append })
+    Effect.zipRight(StoreMetrics.observed(publishState)),
+    Effect.as({ ...store, append, state })
   )
 }

@@ -1,4 +1,6 @@
+import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
 import { Histogram } from "./Histogram.js"
 
 /** The metrics of a store. They exist only in a server that has one. */
@@ -79,13 +81,30 @@ export const publish = (now: StoreGauges) => {
 }
 
 let isUsed = false
+let observe: () => void = () => {}
 
 /** Whether this process has a store. */
 export const hasStore = (): boolean => isUsed
 
+/** Until the scope closes, `publish` is called at once, and before the metrics are read. */
+export const observed = (publish: () => void): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      isUsed = true
+      observe = publish
+      publish()
+    }),
+    () =>
+      Effect.sync(() => {
+        if (observe === publish) observe = () => {}
+      })
+  )
+
+/** The metrics that follow the store from moment to moment are up to date then. */
+export const refresh: Effect.Effect<void> = Effect.sync(() => observe())
+
 /** @param all every state that there is */
 export const publishState = (state: string, all: ReadonlyArray<string>) => {
-  isUsed = true
   roomEnds.unsafeUpdate(0, [])
   for (const one of all) Metric.tagged(states, "state", one).unsafeUpdate(one === state ? 1 : 0, [])
 }

@@ -6,7 +6,10 @@ import * as TestContext from "effect/TestContext"
 import type { StoreService, StoreState } from "../../src/ports/Store.js"
 import { slow } from "../support/SlowStore.js"
 import { login, messages, passes, seen, startConversations } from "../support/Conversations.js"
+import { startRooms } from "../support/Rooms.js"
 import { settle } from "../support/Turns.js"
+
+const at = (label: string) => `@${label}`
 
 describe("a store that does not work", () => {
   it.scoped("returns lines to accounts, while guests write to each other, and recovers", () =>
@@ -69,16 +72,106 @@ describe("a store that does not work", () => {
       const carol = yield* join("carol")
       carol.say("bob: in its hands")
       yield* settle
-      carol.say("/hello", ...Array.from({ length: 20 }, (_, line) => `@l${line} bob: ${line}`), "/ping after")
+      const labels = Array.from({ length: 20 }, (_, line) => `l${line}`)
+      carol.say("/hello", ...labels.map((label) => `@${label} bob: ${label}`), "/ping after")
       yield* settle
       assert.isFalse(carol.received.includes("* pong: after"), "held")
       yield* passes(3_000)
       assert.isTrue(carol.received.includes("* pong: after"), "held no longer")
       const returned = carol.received.filter((line) => line.includes("reason=unavailable"))
-      assert.isAtLeast(returned.length, 3)
+      assert.deepStrictEqual(returned.map((line) => line.split(" ")[2]).toSorted(), labels.map(at).toSorted())
       assert.strictEqual((yield* server.ledger).stored, 0)
       state.isStuck = false
-      yield* seen(carol, "* stored @l15")
+      yield* passes(100)
+      carol.say("@later bob: later")
+      yield* seen(carol, "* stored @later")
+      assert.strictEqual((yield* server.ledger).stored, 2)
+    })
+  )
+
+  it.scoped("that does not answer returns a line that waits, and then each at once, until it answers", () =>
+    Effect.gen(function* () {
+      const state = { isStuck: false }
+      const { accounts, connect, join, server } = yield* startRooms({
+        server: { holdTimeout: Duration.seconds(2) },
+        store: slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+      })
+      const [carol, dave] = [yield* join("carol"), yield* join("dave")]
+      yield* connect // it does not log in, so that full outboxes are looked for all the time
+      dave.say("/hello", "/join #ops")
+      yield* seen(dave, "* room #ops")
+      carol.say("/hello", "@first bob: first")
+      yield* seen(carol, "* stored @first")
+      state.isStuck = true
+      carol.say("@in bob: in its hands")
+      yield* settle
+      carol.say("@wait bob: waits")
+      dave.say("@room #ops: to a room")
+      yield* passes(1_900)
+      const unavailable = () => [...carol.received, ...dave.received].filter((line) => line.includes("=unavailable"))
+      assert.deepStrictEqual(unavailable(), [])
+      yield* passes(600)
+      assert.lengthOf(yield* seen(carol, "! undelivered @wait bob reason=unavailable retry=1000"), 1)
+      carol.say("@next bob: at once")
+      assert.lengthOf(yield* seen(carol, "! undelivered @next bob reason=unavailable retry=1000"), 1)
+      assert.lengthOf(yield* seen(dave, "! undelivered @room #ops reason=unavailable retry=1000"), 1)
+      yield* passes(1_000)
+      carol.say("@more bob: still at once")
+      assert.lengthOf(yield* seen(carol, "! undelivered @more bob reason=unavailable retry=1000"), 1)
+      assert.strictEqual((yield* server.ledger).inFlight, 1)
+      state.isStuck = false
+      assert.lengthOf(yield* seen(carol, "* stored @in"), 1)
+      carol.say("@last bob: last")
+      assert.lengthOf(yield* seen(carol, "* stored @last"), 1)
+      const bob = yield* connect
+      bob.say(...login("bob"))
+      yield* passes(100)
+      assert.deepStrictEqual(
+        messages(bob).map((line) => line.slice("from carol: ".length)),
+        ["first", "in its hands", "last"]
+      )
+      assert.strictEqual((yield* accounts.store.statistics).stored, 3)
+    }).pipe(Effect.orDie)
+  )
+
+  it.scoped("that does not answer does not keep a client in a room for longer than the lines in its hands", () =>
+    Effect.gen(function* () {
+      const state = { isStuck: false }
+      const { join, server } = yield* startRooms({
+        server: { holdTimeout: Duration.seconds(2) },
+        store: slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+      })
+      const [carol, dave] = [yield* join("carol"), yield* join("dave")]
+      dave.say("/hello", "/join #ops")
+      carol.say("/hello", "/join #ops")
+      yield* seen(carol, "* room #ops")
+      state.isStuck = true
+      carol.say("@in #ops: in its hands")
+      yield* settle
+      carol.say("@wait #ops: waits")
+      yield* settle
+      carol.say("/leave #ops")
+      yield* passes(2_500)
+      assert.lengthOf(yield* seen(carol, "! undelivered @wait #ops reason=unavailable retry=1000"), 1)
+      state.isStuck = false
+      assert.lengthOf(yield* seen(carol, "* left #ops carol"), 1)
+      assert.deepStrictEqual(messages(dave), ["from carol #ops: in its hands"])
+      const { inFlight, returned, stored } = yield* server.ledger
+      assert.deepStrictEqual([stored, returned, inFlight], [1, 1, 0])
+    })
+  )
+
+  it.scoped("that answers slowly keeps no line from being stored", () =>
+    Effect.gen(function* () {
+      const { join, server } = yield* startConversations(
+        { holdTimeout: Duration.millis(400), outboxLines: 16 },
+        slow({ delay: () => 5, fails: () => false })
+      )
+      const carol = yield* join("carol")
+      carol.say("/hello", ...Array.from({ length: 200 }, (_, line) => `@l${line} bob: ${line}`))
+      yield* passes(2_000)
+      const { inFlight, returned, stored } = yield* server.ledger
+      assert.deepStrictEqual([stored, returned, inFlight], [200, 0, 0])
     })
   )
 })
@@ -124,6 +217,33 @@ describe("a shutdown", () => {
       const { cutOff, ledger } = yield* drained
       assert.deepStrictEqual([cutOff, ledger.stored, ledger.returned, ledger.inFlight], [2, 0, 3, 0])
     })
+  )
+
+  it.scoped(
+    "returns what waits for a store that does not answer as unavailable, not as if the recipient had left",
+    () =>
+      Effect.gen(function* () {
+        const state = { isStuck: false }
+        const { join, server } = yield* startConversations(
+          { grace: Duration.millis(300) },
+          slow({ delay: () => 0, fails: () => false, isStuck: () => state.isStuck })
+        )
+        state.isStuck = true
+        const carol = yield* join("carol")
+        carol.say("/hello", "@a bob: one")
+        yield* settle
+        carol.say("@b bob: two")
+        yield* settle
+        const drained = yield* Effect.fork(server.drain)
+        yield* passes(500)
+        assert.deepStrictEqual(yield* seen(carol, "! undelivered"), [
+          "! undelivered @b bob reason=unavailable retry=1000: the server cannot store or deliver lines at the moment"
+        ])
+        state.isStuck = false
+        carol.socket.end()
+        yield* passes(2_000)
+        assert.strictEqual((yield* drained).ledger.returned, 1)
+      })
   )
 
   it.live("saves how far the devices were given their lines", () =>
