@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { Courtier, Pretender, Talker, account } from "./clients.mjs"
 import { kinds } from "./fault-kinds.mjs"
+import { describeStates, statesOf } from "./fault-states.mjs"
 import { keeping } from "./kept.mjs"
 import { metrics, readiness } from "./processes.mjs"
 
@@ -75,6 +76,8 @@ export const round = async (kind, { database, nodes, servers }, options) => {
   for (const talker of talkers) talker.isResting = true
   kept?.rest(true)
   await wait(() => talkers.every(({ open }) => open.size === 0), 30_000, "lines without an outcome")
+  // Before anything else changes it.
+  const states = problems.length > 0 || options.verbose ? await statesOf(nodes, servers) : undefined
   // First, since accounts send again what returned, which is in flight meanwhile.
   if (kept !== undefined) {
     await wait(kept.isComplete, 60_000, "kept lines that not everybody was given")
@@ -103,6 +106,10 @@ export const round = async (kind, { database, nodes, servers }, options) => {
   )
   for (const problem of problems.slice(0, 10)) console.log(`         ${problem}`)
   if (problems.length > 10) console.log(`         and ${problems.length - 10} more`)
+  if (states !== undefined) {
+    writeFileSync(join(tmpdir(), `achat-faults-${number}-states.json`), JSON.stringify(states, undefined, 2))
+    for (const line of describeStates(states)) console.log(`         ${line}`)
+  }
   if (problems.length > 0 || options.verbose) showLogs(nodes, servers, number)
   return { kind, took, counts, reasons, given: reign.given, kept: store?.counts, problems }
 }

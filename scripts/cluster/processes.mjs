@@ -91,20 +91,20 @@ export const natsServers = async (count, folder, machines = []) => {
   const places = []
   for (let i = 0; i < count; i++) {
     const { host = "127.0.0.1", within = [] } = machines[i] ?? {}
-    places.push({ host, within, port: await freePort(), route: await freePort() })
+    places.push({ host, within, port: await freePort(), route: await freePort(), monitor: await freePort() })
   }
   const routes = places.map(({ host, route }) => `nats://${host}:${route}`).join(",")
-  return places.map(({ host, port, route, within }, at) => {
+  return places.map(({ host, monitor, port, route, within }, at) => {
     const data = join(folder, `nats-${at + 1}`)
     mkdirSync(data, { recursive: true })
     const cluster = ["--cluster_name", "chat", "--cluster", `nats://${host}:${route}`, "--routes", routes]
-    const args = ["-a", host, "-p", String(port), "-js", "-sd", data, "-n", `nats-${at + 1}`]
+    const args = ["-a", host, "-p", String(port), "-m", String(monitor), "-js", "-sd", data, "-n", `nats-${at + 1}`]
     const server = new Process(
       `nats-${at + 1}`,
       [...within, natsServer, ...args, ...(count > 1 ? cluster : [])],
       async () => server.log.includes("Server is ready") && answers({ host, port })
     )
-    return Object.assign(server, { data, port, url: `nats://${host}:${port}` })
+    return Object.assign(server, { data, host, monitor, port, url: `nats://${host}:${port}` })
   })
 }
 

@@ -4,7 +4,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { Cluster, type ClusterService, type ClusterUnavailable, type Link } from "../ports/Cluster.js"
 import * as Time from "../ports/Time.js"
-import type { FrameCounts, NodesState } from "../telemetry/ClusterMetrics.js"
+import type { FrameCounts, LinkNumbers, NodesState } from "../telemetry/ClusterMetrics.js"
 import * as Claim from "./Claim.js"
 import { Claims } from "./Claims.js"
 import * as Frame from "./Frame.js"
@@ -188,7 +188,9 @@ class ConnectedNodes<Content> implements VisibleNodes {
         name: peer.name,
         incarnation: peer.incarnation,
         silentMillis: this.time.now() - peer.heardAt,
+        unheardMillis: this.time.now() - peer.grantedAt,
         inFlightBytes: link?.inFlight ?? 0,
+        ...(link?.numbers ?? noNumbers),
         ...(link?.counts ?? noFrames)
       }
     })
@@ -397,6 +399,8 @@ class ConnectedNodes<Content> implements VisibleNodes {
 const sweepTerms = 2
 
 const noFrames: FrameCounts = { resent: 0, repeated: 0, gaps: 0 }
+
+const noNumbers: LinkNumbers = { sent: 0, acknowledged: 0, taken: 0, early: 0 }
 
 const sumOf = (a: FrameCounts, b: FrameCounts): FrameCounts => ({
   resent: a.resent + b.resent,

@@ -1,3 +1,4 @@
+import type { LinkNumbers } from "../telemetry/ClusterMetrics.js"
 import * as Frame from "./Frame.js"
 
 /** What a link does in the world. */
@@ -84,6 +85,10 @@ export class NodeLink<Content> {
   /** The bytes that are not acknowledged. */
   get inFlight(): number {
     return this.bytes
+  }
+
+  get numbers(): LinkNumbers {
+    return { sent: this.last, acknowledged: this.acknowledged, taken: this.taken, early: this.early.size }
   }
 
   /** False if the window is used up: `hasRoom` follows. */

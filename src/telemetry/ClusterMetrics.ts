@@ -13,12 +13,24 @@ export interface FrameCounts {
   readonly gaps: number
 }
 
+/** Numbers of contents between two nodes, each from 1 on since they met. */
+export interface LinkNumbers {
+  /** The last one that was sent, and the last one that the other node has acknowledged. */
+  readonly sent: number
+  readonly acknowledged: number
+  /** The last one that was taken from the other node, and how many came before an earlier one. */
+  readonly taken: number
+  readonly early: number
+}
+
 /** Another node, as this one sees it. Its counts begin when the two met. */
-export interface OtherNodeState extends FrameCounts {
+export interface OtherNodeState extends FrameCounts, LinkNumbers {
   readonly name: string
   readonly incarnation: string
   /** Since this node last heard it. */
   readonly silentMillis: number
+  /** Since this node has sent the last heartbeat that it has heard; before there was one, since the two met. */
+  readonly unheardMillis: number
   /** Bytes sent to it that it has not acknowledged. */
   readonly inFlightBytes: number
 }
@@ -87,6 +99,10 @@ const window = gauge(
   "Bytes sent to another node that it has not acknowledged; at most --cluster-window and a frame"
 )
 const silence = gauge("achat_cluster_silence_seconds", "Since this node last heard another one")
+const unheard = gauge(
+  "achat_cluster_unheard_seconds",
+  "Since this node sent the last heartbeat that another one has heard"
+)
 const queued = gauge("achat_cluster_foreign_lines", "Lines of other nodes that wait for clients of this one")
 
 const totals = {
@@ -128,5 +144,6 @@ export const publish = (state: ClusterState) => {
   for (const name of known) {
     Metric.tagged(window, "node", name).unsafeUpdate(present.get(name)?.inFlightBytes ?? 0, [])
     Metric.tagged(silence, "node", name).unsafeUpdate((present.get(name)?.silentMillis ?? 0) / 1000, [])
+    Metric.tagged(unheard, "node", name).unsafeUpdate((present.get(name)?.unheardMillis ?? 0) / 1000, [])
   }
 }

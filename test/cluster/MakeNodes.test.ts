@@ -6,7 +6,10 @@ import * as Scope from "effect/Scope"
 import { assert } from "vitest"
 import { seededRandom } from "../../scripts/random.mjs"
 import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
-import { content, join, term, until } from "./Cluster.js"
+import { content, join, term, type TestNode, until } from "./Cluster.js"
+
+const numbers = ({ nodes }: TestNode) =>
+  nodes.inspect().others.map(({ acknowledged, early, sent, taken }) => ({ acknowledged, early, sent, taken }))
 
 describe("MakeNodes", () => {
   it.scopedLive("brings contents to another node, each once and in order", () =>
@@ -36,6 +39,8 @@ describe("MakeNodes", () => {
       const inFlight = () => a.nodes.inspect().others.map(({ inFlightBytes }) => inFlightBytes)
       assert.deepStrictEqual(inFlight(), [content("one").length])
       yield* until(() => b.told.includes("received a one") && inFlight().join() === "0")
+      assert.deepStrictEqual(numbers(a), [{ acknowledged: 1, early: 0, sent: 1, taken: 0 }])
+      assert.deepStrictEqual(numbers(b), [{ acknowledged: 0, early: 0, sent: 0, taken: 1 }])
     })
   )
 

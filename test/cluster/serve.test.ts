@@ -66,6 +66,7 @@ describe.skipIf(NatsServers.missing)("a-chat serve --cluster", () => {
       ]) {
         assert.include(text, `\n${line}\n`)
       }
+      assert.match(text, /\nachat_cluster_unheard_seconds\{node="b"\} [01]\./u)
       assert.nestedPropertyVal(JSON.parse((yield* a.get("/nodes")).text), "cluster.node", "a")
       yield* b.server.kill("SIGTERM")
       assert.strictEqual(yield* b.server.exited, 0)
