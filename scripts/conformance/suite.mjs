@@ -162,6 +162,12 @@ export const timed = async (times, attempt) => {
   }
 }
 
+/**
+ * Runs what a client does that is refused as soon as it has connected. A server has no second for such a client: over
+ * TLS, one that is slower with its handshake is closed without a word, and tries again.
+ */
+export const asRefused = (part) => timed(Array(8).fill(1_000), (_, stopwatch) => stopwatch.within(part))
+
 /** How many clients were dealt over the nodes. */
 let dealt = 0
 

@@ -1,7 +1,7 @@
 // PROTOCOL.md, section 4: no silent loss, and recipients that do not read. Imported, not run.
 import { equal, hold } from "../client.mjs"
 import { flood, inOrder, refused, untilStalled } from "../flood.mjs"
-import { fresh, section } from "../suite.mjs"
+import { asRefused, fresh, section } from "../suite.mjs"
 
 const { all, check } = section("promises", "4. Delivery: no silent loss", ["answers"])
 
@@ -212,9 +212,8 @@ check(
     deaf.pause()
     flood(server, alice, `${deaf.name}:`)
     await untilStalled(t, alice, bob) // until then, the kernel takes from the queue, and there is room again
-    for (let more = 0; more < 110; more++) await server.connect()
-    const late = await server.connect()
-    const refusal = await late.line()
+    for (let more = 0; more < 110; more++) await asRefused(() => server.connect())
+    const refusal = await asRefused(async () => (await server.connect()).line())
     hold(/^! full retry=\d+ fatal: /u.test(refusal), "! full retry=MS fatal: …", refusal)
     const busy = new RegExp(`^! undelivered ${deaf.name} reason=busy `, "u")
     while (!busy.test(await alice.line("! undelivered … reason=busy", t.patience)));

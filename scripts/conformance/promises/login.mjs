@@ -1,6 +1,6 @@
 // PROTOCOL.md, section 2: the login and its names. Imported, not run.
 import { equal, Failure, hold, same } from "../client.mjs"
-import { fresh, section, timed } from "../suite.mjs"
+import { asRefused, fresh, section, timed } from "../suite.mjs"
 
 const { all, check } = section("promises", "2. Login", ["answers"])
 
@@ -352,8 +352,7 @@ for (const [what, ...flags] of [
       const server = await t.serve(...flags)
       const [alice] = await whenThereIsRoom(server, "alice")
       const [bob] = await whenThereIsRoom(server, "bob")
-      const third = await server.connect()
-      await third.ends(/^! full retry=\d+ fatal: /u)
+      await asRefused(async () => (await server.connect()).ends(/^! full retry=\d+ fatal: /u))
       bob.send("/quit")
       await bob.ends(/^\* bye /u)
       alice.send(`${alice.name}: still here`)
@@ -376,11 +375,13 @@ check(
     let retry
     // The exact number is not checked: the suite itself has connected before.
     for (let tries = 0; retry === undefined && tries < 1000; tries++) {
-      const client = await server.connect()
-      client.send("/ping")
-      const line = await client.line()
-      if (line === "* pong: ") client.shut()
-      else [, retry] = /^! full retry=(\d+) fatal: /u.exec(line) ?? []
+      retry = await asRefused(async () => {
+        const client = await server.connect()
+        client.send("/ping")
+        const line = await client.line()
+        if (line === "* pong: ") client.shut()
+        return /^! full retry=(\d+) fatal: /u.exec(line)?.[1]
+      })
     }
     hold(Number(retry) <= 1000, "a refusal, and a place every second", `retry=${retry}`)
     // The promise itself is about a time to wait.
