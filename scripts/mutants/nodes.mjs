@@ -311,6 +311,20 @@ export const mutants = [
     test: "test/cluster/NodeLink.test.ts"
   },
   {
+    name: "the memory of a frame is used again while its first copy may be on its way out",
+    file: link,
+    search: "      if (!wasRepeated) this.actions.arrived(frame)\n",
+    replace: "      this.actions.arrived(frame)\n",
+    test: "test/cluster/NodeLink.test.ts"
+  },
+  {
+    name: "a node acknowledges much of the window only once",
+    file: link,
+    search: "    this.isPrompt = false\n",
+    replace: "",
+    test: "test/cluster/NodeLink.test.ts"
+  },
+  {
     name: "nobody asks when nothing is acknowledged",
     file: link,
     search: "    if (this.unacknowledged.length > 0 && this.options.now()",
@@ -362,8 +376,8 @@ export const mutants = [
   {
     name: "a node waits with its acknowledgement although much of the window is used",
     file: link,
-    search: "    if (this.owedBytes >= ",
-    replace: "    if (this.owedBytes < 0 && this.owedBytes >= ",
+    search: "    if (this.owedBytes < ",
+    replace: "    if (this.owedBytes >= 0 || this.owedBytes < ",
     test: "test/cluster/NodeLink.test.ts"
   },
   {

@@ -242,6 +242,7 @@ class Chat {
     const traffic = new NodeTraffic(node, {
       flushSoon: () => this.broker.atEnd(this.flush),
       maxContentBytes: () => this.nodes?.maxContentBytes ?? 0,
+      frame: (bytes) => this.nodes?.frame(bytes) ?? Buffer.allocUnsafe(bytes),
       send: (content) => this.nodes?.send(node, content) === true
     })
     this.traffic.set(node, traffic)

@@ -53,8 +53,13 @@ const awaited = " @"
  * Writes a content behind the bytes that `Nodes.send` fills in: the length of its head, the head, and the text of all
  * pieces. The head has one line for each report (`<bob 3 written 1 disconnected`) and for each piece (`>bob 3 57`:
  * lines and bytes; ` @` follows if the outcomes are awaited), and first `?` for `hasLost`. No name has a space.
+ *
+ * @param frame memory for so many bytes
  */
-export const encode = ({ hasLost = false, pieces, reports }: Content): Uint8Array => {
+export const encode = (
+  { hasLost = false, pieces, reports }: Content,
+  frame: (bytes: number) => Uint8Array = Buffer.allocUnsafe
+): Uint8Array => {
   let head = hasLost ? "?\n" : ""
   let textBytes = 0
   for (const { fates, name } of reports) head += `<${name} ${fates.map((fate) => fate.join(" ")).join(" ")}\n`
@@ -63,7 +68,8 @@ export const encode = ({ hasLost = false, pieces, reports }: Content): Uint8Arra
     textBytes += piece.text.length
   }
   let at = headerBytes + lengthBytes + head.length
-  const content = Buffer.allocUnsafe(at + textBytes)
+  const { buffer, byteLength, byteOffset } = frame(at + textBytes)
+  const content = Buffer.from(buffer, byteOffset, byteLength)
   content.writeUInt32LE(head.length, headerBytes)
   content.write(head, headerBytes + lengthBytes, "latin1")
   // Piece by piece: together, V8 would first copy them into one string.

@@ -8,6 +8,7 @@ import type { FrameCounts, LinkNumbers, NodesState } from "../telemetry/ClusterM
 import * as Claim from "./Claim.js"
 import { Claims } from "./Claims.js"
 import * as Frame from "./Frame.js"
+import { FramePool } from "./FramePool.js"
 import * as Incarnation from "./Incarnation.js"
 import { type Ask, Membership } from "./Membership.js"
 import { NamesElsewhere } from "./NamesElsewhere.js"
@@ -61,6 +62,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
   private readonly elsewhere: NamesElsewhere
   private readonly sweep: Sweep
   private readonly links = new Map<OtherNode, NodeLink<Content>>()
+  private readonly frames = new FramePool()
   /** The counts of links that have ended. */
   private ended: FrameCounts = noFrames
   /** Links that owe an acknowledgement. */
@@ -172,6 +174,8 @@ class ConnectedNodes<Content> implements VisibleNodes {
       })
     })
 
+  readonly frame = (bytes: number) => this.frames.take(bytes)
+
   readonly send = (node: OtherNode, content: Uint8Array): boolean => this.links.get(node)?.send(content) ?? true
 
   readonly inspect = (): NodesState => ({
@@ -225,7 +229,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
     const { directory } = this.cluster
     yield* Effect.addFinalizer(() => Effect.sync(() => (this.isClosed = true)))
     this.link = yield* this.cluster.link({
-      frame: this.frame,
+      frame: this.took,
       up: () => this.report(this.up)
     })
     yield* this.takeLease
@@ -306,7 +310,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
   }
 
   /** Outside of the broker's turn. */
-  private readonly frame = (frame: Uint8Array) => {
+  private readonly took = (frame: Uint8Array) => {
     const header = Frame.read(frame)
     if (header === undefined) return
     if (header.kind === Frame.Kind.heartbeat) {
@@ -334,7 +338,9 @@ class ConnectedNodes<Content> implements VisibleNodes {
         transmit: (frame) => this.link.send(peer.name, frame),
         received: (content) => events.received(peer, content),
         hasRoom: () => events.hasRoom(peer),
-        owesAck: () => this.owe(link)
+        owesAck: () => this.owe(link),
+        owesMuch: () => this.report(() => link.acknowledge()),
+        arrived: (frame) => this.frames.give(frame)
       }
     )
     if (this.membership.isSuspended) link.silence()

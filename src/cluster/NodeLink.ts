@@ -9,6 +9,10 @@ export interface NodeLinkActions<Content> {
   readonly hasRoom: () => void
   /** Something is to be acknowledged: calls `acknowledge` after `acknowledgeAfter`. */
   readonly owesAck: () => void
+  /** So much is to be acknowledged that the other node would soon have to wait: calls `acknowledge` in the next turn. */
+  readonly owesMuch: () => void
+  /** What was sent in this frame has arrived; neither this node nor the engine reads it any more. */
+  readonly arrived: (frame: Uint8Array) => void
 }
 
 export interface NodeLinkOptions {
@@ -23,6 +27,8 @@ export interface NodeLinkOptions {
 interface Sent {
   readonly number: number
   readonly frame: Uint8Array
+  /** Nobody knows which of the copies has arrived: the first one may still be on its way out. */
+  wasRepeated: boolean
 }
 
 /** A frame of the other node. */
@@ -72,6 +78,8 @@ export class NodeLink<Content> {
   /** While this node is suspended, it says nothing. */
   private isSilent = false
   private isOwing = false
+  /** `acknowledge` follows in the next turn. */
+  private isPrompt = false
   /** The bytes that were taken since this node last said what it has. */
   private owedBytes = 0
   /** How many frames were sent again, and how many came twice or too early. */
@@ -99,7 +107,7 @@ export class NodeLink<Content> {
     }
     if (this.unacknowledged.length === 0) this.movedAt = this.options.now()
     this.last += 1
-    const sent = { number: this.last, frame: content }
+    const sent = { number: this.last, frame: content, wasRepeated: false }
     this.unacknowledged.push(sent)
     this.bytes += content.length
     this.transmit(sent)
@@ -124,6 +132,7 @@ export class NodeLink<Content> {
 
   /** Sends an acknowledgement, unless a content took it along. */
   acknowledge() {
+    this.isPrompt = false
     if (!this.isOwing) return
     this.isOwing = false
     this.owedBytes = 0
@@ -147,9 +156,10 @@ export class NodeLink<Content> {
     this.acknowledged = ack
     this.movedAt = this.options.now()
     let count = 0
-    for (const { frame, number } of this.unacknowledged) {
+    for (const { frame, number, wasRepeated } of this.unacknowledged) {
       if (number > ack) break
       this.bytes -= frame.length
+      if (!wasRepeated) this.actions.arrived(frame)
       count += 1
     }
     this.unacknowledged.splice(0, count)
@@ -175,7 +185,9 @@ export class NodeLink<Content> {
       this.owedBytes += next.bytes
     }
     this.owe()
-    if (this.owedBytes >= this.options.windowBytes * promptPart) this.acknowledge()
+    if (this.owedBytes < this.options.windowBytes * promptPart || this.isPrompt) return
+    this.isPrompt = true
+    this.actions.owesMuch() // a content at the end of this turn nearly always takes the acknowledgement along
   }
 
   private owe() {
@@ -202,6 +214,7 @@ export class NodeLink<Content> {
     for (const sent of this.unacknowledged) {
       if (end > 0 && sent.number >= end) return
       this.counts.resent += 1
+      sent.wasRepeated = true
       // A copy: the first one may still be on its way out.
       this.transmit({ ...sent, frame: sent.frame.slice() })
     }

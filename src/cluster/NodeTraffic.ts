@@ -60,6 +60,8 @@ export class NodeTraffic {
       readonly flushSoon: () => void
       /** The largest content that can be sent. */
       readonly maxContentBytes: () => number
+      /** Memory for a content of so many bytes. */
+      readonly frame: (bytes: number) => Uint8Array
       /** False, and nothing is sent, until `hasRoom`. */
       readonly send: (content: Uint8Array) => boolean
     }
@@ -93,7 +95,7 @@ export class NodeTraffic {
       const { hasLost } = this
       const { pieces, reports, sent } = this.next()
       if (!hasLost && pieces.length === 0 && reports.length === 0) return
-      if (!this.actions.send(Contents.encode({ hasLost, reports, pieces }))) {
+      if (!this.actions.send(Contents.encode({ hasLost, reports, pieces }, this.actions.frame))) {
         this.mustWait = true
         return
       }

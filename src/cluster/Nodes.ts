@@ -84,6 +84,8 @@ export interface Nodes {
   readonly alike: (likeness: string) => string | undefined
   /** The largest content that can be sent, in bytes. */
   readonly maxContentBytes: number
+  /** Memory for a content of so many bytes, which is used again after `send` has taken it and it has arrived. */
+  readonly frame: (bytes: number) => Uint8Array
   /**
    * Sends a content, whose first `headerBytes` are free. It is sent again until it has arrived, or the node is lost.
    * False, and nothing is sent, while so many bytes are unacknowledged that the window is used up: `hasRoom` follows.

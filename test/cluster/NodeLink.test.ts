@@ -13,6 +13,7 @@ const ends = (windowBytes = 1_000) => {
     /** The arrays themselves. */
     const written: Array<Uint8Array> = []
     const told: Array<string> = []
+    const arrived: Array<Uint8Array> = []
     const link = new NodeLink<Uint8Array>(
       { self, other, windowBytes, now: () => time.now },
       {
@@ -22,7 +23,9 @@ const ends = (windowBytes = 1_000) => {
         },
         received: (content) => void told.push(Buffer.from(content).toString()),
         hasRoom: () => void told.push("hasRoom"),
-        owesAck: () => void told.push("owesAck")
+        owesAck: () => void told.push("owesAck"),
+        owesMuch: () => void told.push("owesMuch"),
+        arrived: (frame) => arrived.push(frame)
       }
     )
     /** What was sent since the last call: such as `content 1 ack 0`. */
@@ -39,7 +42,7 @@ const ends = (windowBytes = 1_000) => {
       }
     }
     const send = (...texts: ReadonlyArray<string>) => texts.map((text) => link.send(content(text)))
-    return { link, told, written, flush, take, send }
+    return { link, arrived, told, written, flush, take, send }
   }
   return {
     time,
@@ -61,7 +64,7 @@ describe("NodeLink", () => {
     b.take(one, one, three)
     b.take(two)
     assert.deepStrictEqual(
-      b.told.filter((one) => one !== "owesAck"),
+      b.told.filter((one) => !one.startsWith("owes")),
       ["one", "two", "three"]
     )
     b.link.acknowledge()
@@ -96,16 +99,35 @@ describe("NodeLink", () => {
     assert.deepStrictEqual(shown(b.flush()), ["content 1 ack 1"])
   })
 
-  it("acknowledges an eighth of the window at once, since the other node would soon have to wait", () => {
+  it("acknowledges an eighth of the window in the next turn, since the other node would soon have to wait", () => {
     const { a, b } = ends(16 * content("one").length)
     a.send("one")
     b.take(...a.flush())
-    assert.deepStrictEqual([b.told, shown(b.flush())], [["one", "owesAck"], []])
+    assert.deepStrictEqual(b.told.splice(0), ["one", "owesAck"])
     a.send("two", "six")
     b.take(...a.flush())
-    assert.deepStrictEqual(shown(b.flush()), ["ack 0 ack 2"])
+    assert.deepStrictEqual([b.told.splice(0), shown(b.flush())], [["two", "owesMuch", "six"], []])
     b.link.acknowledge()
     assert.deepStrictEqual(shown(b.flush()), ["ack 0 ack 3"])
+    a.send("ten", "two")
+    b.take(...a.flush())
+    assert.deepStrictEqual(b.told, ["ten", "owesAck", "two", "owesMuch"])
+  })
+
+  it("tells which frames nobody needs any more: those that have arrived, and of which there is one copy", () => {
+    const { a, b } = ends()
+    a.send("one", "two", "three")
+    const [one, , three] = a.flush()
+    if (one === undefined || three === undefined) return assert.fail()
+    b.take(one, three)
+    assert.deepStrictEqual(a.arrived, [])
+    a.take(...b.flush())
+    const [first] = a.written
+    assert.deepStrictEqual(a.arrived, [first])
+    b.take(...a.flush())
+    b.link.acknowledge()
+    a.take(...b.flush())
+    assert.deepStrictEqual(a.arrived, [first, a.written[2]])
   })
 
   it("has a window, and tells when it has room", () => {
@@ -154,7 +176,7 @@ describe("NodeLink", () => {
     a.take(...b.flush())
     b.take(...a.flush())
     assert.deepStrictEqual(
-      b.told.filter((one) => one !== "owesAck"),
+      b.told.filter((one) => !one.startsWith("owes")),
       ["one", "two"]
     )
     b.flush()

@@ -22,6 +22,7 @@ const start = (most = Infinity) => {
   const traffic = new NodeTraffic(node, {
     flushSoon: () => {},
     maxContentBytes: () => state.maxContentBytes,
+    frame: (bytes) => new Uint8Array(bytes),
     send: (content) => {
       if (contents.length >= state.most) return false
       assert.isAtMost(content.length, state.maxContentBytes)

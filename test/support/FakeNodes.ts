@@ -78,6 +78,7 @@ export class FakeCluster {
 export class FakeNode implements Nodes {
   as: OtherNode
   readonly maxContentBytes = 1_048_576
+  readonly frame = (bytes: number) => new Uint8Array(bytes)
   private suspended = false
   /** The contents that other nodes have sent and that this node has not got. */
   private readonly inbox: Array<{ readonly from: FakeNode; readonly content: Uint8Array }> = []
