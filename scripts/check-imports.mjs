@@ -40,7 +40,8 @@ const allowed = {
   "cli/help": "cli cli/settings protocol",
   "cli/log": "chat client telemetry",
   "cli/serve":
-    "cli cli/log cli/settings accounts admin chat client cluster conversations http ports protocol rooms store telemetry transport",
+    "cli cli/log cli/settings accounts admin chat client cluster conversations http ports protocol rooms store " +
+    "telemetry transport",
   "cli/settings": "cli process protocol transport",
   index: "chat client transport ports protocol telemetry",
   launcher: "",

@@ -65,7 +65,8 @@ for (const file of [...filesOf(source), ...filesOf(join(root, "test"))]) {
       if (!/^[a-z]/.test(name) || conventional.has(name) || !repeated.get(name)?.includes(from)) continue
       const others = repeated.get(name).filter((path) => path !== from)
       faults.push(
-        `${relative(root, file)} imports ${name} of ${from}, which is also a name in ${others.join(", ")}: import the namespace`
+        `${relative(root, file)} imports ${name} of ${from}, which is also a name in ${others.join(", ")}: import ` +
+          `the namespace`
       )
     }
   }

@@ -16,8 +16,8 @@ export const freePort = async () => {
 
 /**
  * Keeps a port from the other scripts and tests until this process ends. A server takes a second to start on a busy
- * machine, and who started another one would meanwhile talk to that. UDP has port numbers of its own, so the one that is
- * bound here stands for the port, and the kernel frees it however this process ends.
+ * machine, and who started another one would meanwhile talk to that. UDP has port numbers of its own, so the one that
+ * is bound here stands for the port, and the kernel frees it however this process ends.
  */
 const reserve = (port) =>
   new Promise((resolve) => {

@@ -24,7 +24,9 @@ const group = (figure, servers, top) => {
     const { median } = figure.servers[name]
     const length = Math.max(1, ((width - labels - room) * median) / longest)
     const y = top + i * (bar + between)
-    const number = `<text class="number" x="${(labels + length + 5).toFixed(1)}" y="${y + 9}">${quantity(median)} ${figure.unit}</text>`
+    const number =
+      `<text class="number" x="${(labels + length + 5).toFixed(1)}" y="${y + 9}">${quantity(median)} ` +
+      `${figure.unit}</text>`
     return `<rect class="${name}" x="${labels}" y="${y}" width="${length.toFixed(1)}" height="${bar}" rx="2"/>${number}`
   })
   const middle = top + (servers.length * (bar + between)) / 2 + 3
@@ -53,9 +55,14 @@ export const chart = ({ servers, figures, machine, quick }) => {
   }
   const legend = servers.map((name, i) => {
     const x = labels + i * 110
-    return `<rect class="${name}" x="${x}" y="17" width="11" height="11" rx="2"/><text x="${x + 17}" y="27">${titles[name]}</text>`
+    return (
+      `<rect class="${name}" x="${x}" y="17" width="11" height="11" rx="2"/><text x="${x + 17}" ` +
+      `y="27">${titles[name]}</text>`
+    )
   })
-  const where = `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.date}${quick ? "; quick runs, rough figures" : ""}`
+  const where =
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ` +
+    `${machine.date}${quick ? "; quick runs, rough figures" : ""}`
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top + 24}" width="${width}" role="img">
   <title>a-chat compared, on one core</title>
   <style>${style}

@@ -307,7 +307,9 @@ const rows = [
   })),
   ...[0, 1000, 10000].map((others) => ({
     id: `others-${others}`,
-    title: `mesh of 100, window 20, ${others === 0 ? "alone" : `next to ${thousands(others)} idle clients`}: CPU of a message`,
+    title:
+      `mesh of 100, window 20, ${others === 0 ? "alone" : `next to ${thousands(others)} idle clients`}: CPU of ` +
+      `a message`,
     kind: "traffic",
     shape: "mesh",
     peers: 100,
@@ -320,7 +322,9 @@ const rows = [
     {
       ...login(others),
       id: `greeted-${others}`,
-      title: `a login next to ${thousands(others)} clients, ${thousands(Math.min(others, 1000))} of them with \`/hello\`: CPU`,
+      title:
+        `a login next to ${thousands(others)} clients, ${thousands(Math.min(others, 1000))} of them with ` +
+        `\`/hello\`: CPU`,
       greeted: Math.min(others, 1000),
       servers: ["a-chat"] // nothing of the kind in the others
     }

@@ -9,20 +9,21 @@
 // One of these measures another table:
 //   --aged               all loads on the same processes, which are old: they have had messages of each kind, 20,000
 //                        connections that came and went, and half a minute of rest
-//   --growth             many connections: what a message, a login and a connection cost next to 10 and to 15,000 others
-//   --costs              a-chat's own configurations: TCP, a Unix socket, the PROXY protocol, --admin with a scrape every
-//                        second, clients that acknowledge, and TLS; and plain Node over TLS
+//   --growth             many connections: what a message, a login and a connection cost next to 10 and to 15,000
+//                        others
+//   --costs              a-chat's own configurations: TCP, a Unix socket, the PROXY protocol, --admin with a scrape
+//                        every second, clients that acknowledge, and TLS; and plain Node over TLS
 //   --clients            a-chat's commands: send, listen, exec
 //   --web                WebSocket next to TCP, and next to a relay with the package ws; requests and streams over HTTP
-//   --store              a server with a store: guests next to a server without one, lines to accounts, and looking back
-//                        at a million lines
+//   --store              a server with a store: guests next to a server without one, lines to accounts, and looking
+//                        back at a million lines
 //
 //   --cluster            several nodes on this machine: what a line, a login and a lost node cost, next to NATS alone
 //
 //   --against DIR        a-chat against the build in another checkout, and no other server: what did a change cost?
 //   --json FILE          write all figures of all runs, and the machine
-//   --figures FILE,FILE  do not measure: take the figures of these files, of rows that were measured one after the other
-//                        with --only and --json, at the same commit
+//   --figures FILE,FILE  do not measure: take the figures of these files, of rows that were measured one after the
+//                        other with --only and --json, at the same commit
 //   --svg FILE           draw the medians
 //   --update-docs        write the medians into BENCHMARKS.md, and the chart of the first table next to this file
 //

@@ -1,7 +1,7 @@
 // Lines from one process to another over NATS and nothing else, as nodes exchange them:
-// `node scripts/bench/nats-pair.mjs URL DRIVER BATCH WINDOW MILLISECONDS`. Each message has BATCH lines of 64 bytes, and
-// each is answered; at most WINDOW messages are on their way. Prints one line of JSON: lines a second, CPU of each line
-// in both processes, and the time until the answer.
+// `node scripts/bench/nats-pair.mjs URL DRIVER BATCH WINDOW MILLISECONDS`. Each message has BATCH lines of 64 bytes,
+// and each is answered; at most WINDOW messages are on their way. Prints one line of JSON: lines a second, CPU of each
+// line in both processes, and the time until the answer.
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { createRequire } from "node:module"

@@ -32,7 +32,8 @@ process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 
 const built = path("../../dist")
 /** The program that is measured. */
-export const program = join(folder, "dist/main.js") // a copy, so that a build in the meantime does not change what is measured
+// a copy, so that a build in the meantime does not change what is measured
+export const program = join(folder, "dist/main.js")
 export const isBuilt = existsSync(join(built, "main.js"))
 if (isBuilt) {
   cpSync(built, dirname(program), { recursive: true })

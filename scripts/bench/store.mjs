@@ -1,9 +1,9 @@
 // Measures the store in SQLite: `node scripts/bench/store.mjs [--seconds N] [--folder DIRECTORY]`.
 //
-//   commits    lines of a guest to accounts, in transactions of 1, 10, 100 and 1000 lines, next to appending the same bytes
-//              in the same batches to a file and flushing it (`ratio`). The goes alternate, because disks vary.
-//   thread     50,000 lines a second through the store's thread: how busy the event loop is and how late, and how long a
-//              line waits until it is stored
+//   commits    lines of a guest to accounts, in transactions of 1, 10, 100 and 1000 lines, next to appending the same
+//              bytes in the same batches to a file and flushing it (`ratio`). The goes alternate, because disks vary.
+//   thread     50,000 lines a second through the store's thread: how busy the event loop is and how late, and how long
+//              a line waits until it is stored
 //   catch-up   10,000 waiting lines, read page by page
 //   history    the last 50 lines of a conversation among 1,000,000 lines in 1000 conversations; with --million
 import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs"
@@ -108,7 +108,8 @@ const commits = async () => {
       `commits of ${size}`.padEnd(18),
       `ratio ${median(ratios).toFixed(2)}`,
       `(${ratios.map((ratio) => ratio.toFixed(2)).join(" ")})`,
-      `${Math.round(median(goes.map(({ stored }) => stored)))} lines/s, raw ${Math.round(median(goes.map(({ raw }) => raw)))};`,
+      `${Math.round(median(goes.map(({ stored }) => stored)))} lines/s, raw ` +
+        `${Math.round(median(goes.map(({ raw }) => raw)))};`,
       `p50 ${quantile(times, 0.5).toFixed(2)} ms, p99 ${quantile(times, 0.99).toFixed(2)} ms`
     )
   }
@@ -175,7 +176,8 @@ const inThread = (perSecond) =>
     console.log(
       `thread at ${perSecond}/s`.padEnd(18),
       `stored ${Math.round((waits.length / (performance.now() - start)) * 1000)}/s;`,
-      `event loop ${(utilization * 100).toFixed(0)} % busy, late p99 ${(delay.percentile(99) / 1e6 - 1).toFixed(1)} ms;`,
+      `event loop ${(utilization * 100).toFixed(0)} % busy, late p99 ${(delay.percentile(99) / 1e6 - 1).toFixed(1)} ` +
+        `ms;`,
       `stored after p50 ${quantile(waits, 0.5).toFixed(1)} ms, p99 ${quantile(waits, 0.99).toFixed(1)} ms`
     )
     await flushing

@@ -178,7 +178,8 @@ export class Pretender extends Client {
     const later = this.reign.find(({ at, who }) => who !== this && at > this.since && at < sentAt)
     if (later === undefined) return
     this.reign.faults.push(
-      `${line} came to the owner before: ${place(this, this.since)}, now ${now()}, and then ${place(later.who, later.at)}`
+      `${line} came to the owner before: ${place(this, this.since)}, now ${now()}, and then ` +
+        `${place(later.who, later.at)}`
     )
   }
 }

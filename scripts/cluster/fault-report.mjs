@@ -33,6 +33,7 @@ export const table = ({ commit, machine, nats, results, term }) => {
     line(["---", ...columns.map(() => "---:")]),
     ...rows,
     "",
-    `Term ${term} s; ${date}, commit ${commit}: ${cpu}, ${cores} cores, ${memory}, ${kernel}, Node ${node}, nats-server ${nats}.`
+    `Term ${term} s; ${date}, commit ${commit}: ${cpu}, ${cores} cores, ${memory}, ${kernel}, Node ${node}, ` +
+      `nats-server ${nats}.`
   ].join("\n")
 }

@@ -98,8 +98,10 @@ export const round = async (kind, { database, nodes, servers }, options) => {
   await setTimeout(300)
   const line = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`)
   console.log(
-    `${problems.length === 0 ? "ok    " : "FAILED"} ${number} ${kind} of ${/^(?:nats|engine)/u.test(kind) ? server.name : node.name}: ` +
-      `${took.toFixed(1)} s; ${counts.sent} sent, ${counts.received} came; ${line.join(", ")}; the king got ${reign.given}` +
+    `${problems.length === 0 ? "ok    " : "FAILED"} ${number} ${kind} of ` +
+      `${/^(?:nats|engine)/u.test(kind) ? server.name : node.name}: ` +
+      `${took.toFixed(1)} s; ${counts.sent} sent, ${counts.received} came; ${line.join(", ")}; the king got ` +
+      `${reign.given}` +
       (store === undefined
         ? ""
         : `; ${store.counts.stored} kept, given ${store.counts.given} times, and ${store.counts.again} again`)

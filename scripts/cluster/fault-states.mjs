@@ -1,4 +1,4 @@
-// What the nodes and the NATS servers of a cluster know of each other, to be kept when a round fails. Imported, not run.
+// What the nodes and the NATS servers of a cluster know of each other, kept when a round fails. Imported, not run.
 import { execFile } from "node:child_process"
 import { execPath } from "node:process"
 import { promisify } from "node:util"
@@ -49,7 +49,8 @@ const describeServer = ({ error, jetStream, name }) => {
   const streams = (jetStream.account_details ?? []).flatMap(({ stream_detail }) => stream_detail ?? [])
   return streams.map(({ cluster, consumer_detail: consumers = [], name: stream, state }) => {
     const waiting = consumers.filter(({ num_pending }) => num_pending > 0).map(describeConsumer)
-    return `${name} ${stream}: last ${state.last_seq}, leader ${cluster?.leader}; not all delivered: ${waiting.join(", ")}`
+    const last = `last ${state.last_seq}, leader ${cluster?.leader}`
+    return `${name} ${stream}: ${last}; not all delivered: ${waiting.join(", ")}`
   })
 }
 

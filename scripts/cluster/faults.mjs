@@ -15,8 +15,8 @@
 // Three nodes and the NATS servers that a kind needs run on this machine, with the first `nats-server` in PATH; clients
 // at all nodes write numbered lines to each other. Each round causes a fault, waits until everything is well again and
 // quiet, and accounts for every line: none lost or doubled, none out of order, none both returned and received unless
-// the reason says that it may have arrived; the ledgers of all nodes close; and nothing comes to the owner of a name that
-// another client has had since.
+// the reason says that it may have arrived; the ledgers of all nodes close; and nothing comes to the owner of a name
+// that another client has had since.
 //
 // The kinds are in fault-kinds.mjs. Those of machines need network namespaces, and those of clocks need libfaketime.
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -164,6 +164,7 @@ const sum = (of) => results.reduce((total, result) => total + of(result), 0)
 const failed = results.filter(({ problems }) => problems.length > 0).length
 console.log(
   `${results.length} rounds, ${failed} failed: ${sum(({ counts }) => counts.sent)} lines sent, ` +
-    `${sum(({ counts }) => counts.received)} received, ${sum(({ reasons }) => reasons["node-lost"] ?? 0)} returned as node-lost`
+    `${sum(({ counts }) => counts.received)} received, ${sum(({ reasons }) => reasons["node-lost"] ?? 0)} returned ` +
+    `as node-lost`
 )
 process.exitCode = failed === 0 ? 0 : 1

@@ -3,7 +3,8 @@
 //
 //   --clients N     clients, in pairs of a sender and a recipient (default 120)
 //   --rounds N      how often to restart each node (default 2)
-//   --seconds N     between two restarts (default 12: a client that was connected for 10 s does not wait longer and longer)
+//   --seconds N     between two restarts (default 12: a client that was connected for 10 s does not wait longer
+//                   and longer)
 //   --json FILE     write all figures
 //   --update-docs   write the figures into OPERATING.md
 //
@@ -102,7 +103,8 @@ const pair = (number) =>
       )
     )
     const sender = yield* client(`from-${number}`, number % nodes.length, book.offline)
-    yield* Effect.forkScoped(Stream.runDrain(sender.received)) // what is not read is not acknowledged, and holds a drain
+    // what is not read is not acknowledged, and holds a drain
+    yield* Effect.forkScoped(Stream.runDrain(sender.received))
     const taken = []
     for (let line = 1; !book.isOver; line++) {
       const [fate] = yield* sender.deliver([to], String(line))
@@ -212,7 +214,8 @@ if (values["update-docs"]) {
   const { cores, cpu, date, kernel, memory, node: version } = measured.machine
   const table = ["| | |", "| --- | ---: |", ...rows.map(([title, figure]) => `| ${title} | ${figure} |`)].join("\n")
   const about =
-    `${clients} clients of the library in pairs, three nodes, each restarted ${rounds} times; ${date}, commit ${measured.commit}: ` +
+    `${clients} clients of the library in pairs, three nodes, each restarted ${rounds} times; ${date}, commit ` +
+    `${measured.commit}: ` +
     `${cpu}, ${cores} cores, ${memory}, ${kernel}, Node ${version}.`
   replace("rolling", `${table}\n\n${about}`)
 }

@@ -8,9 +8,10 @@
 //   --ca FILE            certificate authorities to trust (default: those that Node trusts)
 //   --websocket          over WebSocket: the port is that of `--web`; needs the package `ws`
 //   --anyway             also runs the checks that WebSocket cannot pass
-//   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for checks that need small limits,
-//                        signals or exit statuses; without --port and --unix, all checks use such servers
-//   --group GROUP        only `original` (what the tutorial's server does), `promises` (PROTOCOL.md) or `rooms` (its sections 11 and 12)
+//   --command COMMAND    starts servers with COMMAND and the flags of `a-chat serve`, for checks that need small
+//                        limits, signals or exit statuses; without --port and --unix, all checks use such servers
+//   --group GROUP        only `original` (what the tutorial's server does), `promises` (PROTOCOL.md) or `rooms` (its
+//                        sections 11 and 12)
 //   --only TEXT          only checks whose name contains TEXT; repeatable
 //   --patience SECONDS   how long to wait for anything that must happen (default 5)
 //   --verbose            shows the sentence that each check proves
@@ -140,7 +141,8 @@ const obstacle = (limits) => {
 }
 
 const options = readOptions()
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130)) // kills the servers that it started
+// kills the servers that it started
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130))
 const checks = all.filter(
   ({ group, name }) => group === (options.group ?? group) && (options.only?.some((text) => name.includes(text)) ?? true)
 )

@@ -72,7 +72,8 @@ export const mutants = [
     name: "senders are not released by an acknowledgement",
     file: "chat/Lifecycle.ts",
     search:
-      "this.broker.settleLater(peer)\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)\n    this.finishIfSettled(peer)",
+      "this.broker.settleLater(peer)\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)\n    " +
+      "this.finishIfSettled(peer)",
     replace: "this.broker.settleLater(peer)\n    this.finishIfSettled(peer)",
     test: unacknowledged
   },
@@ -137,7 +138,8 @@ export const mutants = [
     name: "the senders of a client that leaves stay held",
     file: "chat/Lifecycle.ts",
     search:
-      "    // Nothing else would release the senders: there may be nothing left to write.\n    if (outbox.makeRoom()) this.broker.hasRoom(outbox)",
+      "    // Nothing else would release the senders: there may be nothing left to write.\n    if " +
+      "(outbox.makeRoom()) this.broker.hasRoom(outbox)",
     replace: "",
     test: unacknowledged
   },
@@ -227,7 +229,8 @@ export const mutants = [
     file: "chat/Routing.ts",
     search: "if (this.isAcknowledgement(peer, rest)) return undefined",
     replace:
-      "if ((peer.rate === undefined || this.mayPass(peer, label)) && this.isAcknowledgement(peer, rest)) return undefined",
+      "if ((peer.rate === undefined || this.mayPass(peer, label)) && this.isAcknowledgement(peer, rest)) return " +
+      "undefined",
     test
   },
   {

@@ -29,7 +29,8 @@ export const mutants = [
     name: "a block is accepted after the shutdown began",
     file: "chat/Routing.ts",
     search:
-      "if (peer.isShutOut || !peer.phase.isHeard || outbox.isQueueFull || outbox.isOwed || isLimited(peer)) return false",
+      "if (peer.isShutOut || !peer.phase.isHeard || outbox.isQueueFull || outbox.isOwed || isLimited(peer)) return " +
+      "false",
     replace: "if (outbox.isQueueFull || outbox.isOwed || isLimited(peer)) return false"
   },
   {

@@ -231,7 +231,8 @@ export const mutants = [
     file: "client/Listening.ts",
     search: "const isFree = write(lines, (error) => {",
     replace:
-      'acknowledgement.add(messages)\n      const isFree = write(lines, () => {\n        const error = lines === "" ? undefined : new Error()',
+      'acknowledgement.add(messages)\n      const isFree = write(lines, () => {\n        const error = lines === "" ' +
+      "? undefined : new Error()",
     test: "test/client/acknowledgement-output.test.ts"
   },
   {

@@ -48,7 +48,8 @@ export const mutants = [
     file: "conversations/Feed.ts",
     search: "this.window.add(conversation, key, 1, seq, shown.length, false)",
     replace:
-      "this.window.add(conversation, key, 1, seq, shown.length, false); if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)",
+      "this.window.add(conversation, key, 1, seq, shown.length, false); if (this.device !== undefined) " +
+      "this.broker.cursors.moved(this.device, conversation, key, seq)",
     test: delivery
   },
   {
@@ -287,7 +288,8 @@ export const mutants = [
     file: "conversations/StoreWriter.ts",
     search: "Effect.exit(append), (answer) => {",
     replace:
-      'Effect.exit(Effect.as(Effect.fork(append), lines.map((_, at) => ({ _tag: "Stored" as const, conversation: 1 as never, seq: at + 1, at: 0, again: false })))), (answer) => {',
+      'Effect.exit(Effect.as(Effect.fork(append), lines.map((_, at) => ({ _tag: "Stored" as const, conversation: 1 ' +
+      "as never, seq: at + 1, at: 0, again: false })))), (answer) => {",
     store: true
   },
   {
@@ -451,7 +453,8 @@ export const mutants = [
     file: "conversations/Feed.ts",
     search: '    Metrics.refused("gap")\n',
     replace:
-      '    Metrics.refused("gap")\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, last)\n',
+      '    Metrics.refused("gap")\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, ' +
+      "conversation, key, last)\n",
     store: true
   },
   {

@@ -229,7 +229,8 @@ export const mutants = [
     name: "a request that could not be sent uses up its key",
     file: "http/Routes.ts",
     search:
-      "      Effect.zipRight(\n        ChatSession.enterRooms(session, recipients, mayJoin),\n        // After the login",
+      "      Effect.zipRight(\n        ChatSession.enterRooms(session, recipients, mayJoin),\n        // After the " +
+      "login",
     replace:
       "      Effect.zipRight(\n" +
       "        Effect.zipRight(\n" +
@@ -328,7 +329,8 @@ export const mutants = [
     name: "the description of the door does not know damaged lines",
     file: "http/OpenApi.ts",
     search:
-      '    damaged: { ...list(object({ first: number, last: number })), description: "Lines that the server cannot read" },\n',
+      '    damaged: { ...list(object({ first: number, last: number })), description: "Lines that the server cannot ' +
+      'read" },\n',
     replace: "",
     test: "test/http/OpenApi.test.ts"
   }

@@ -9,7 +9,8 @@ export const mutants = [
       file: "chat/Connection.ts",
       search: 'this.peer.outbox.break("connection-lost")',
       replace:
-        'this.peer.outbox.break("connection-lost"); this.broker.leave(this.peer, { reason: "connection-lost", unfinished: undefined, queued: [] })'
+        'this.peer.outbox.break("connection-lost"); this.broker.leave(this.peer, { reason: "connection-lost", ' +
+        "unfinished: undefined, queued: [] })"
     }
   },
   {

@@ -167,9 +167,11 @@ export const mutants = [
     name: "lines are removed while other servers store and give",
     file: "conversations/Holding.ts",
     search:
-      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server, `held ${from}`)\n    }\n  }',
+      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server, `held ${from}`)\n  ' +
+      "  }\n  }",
     replace:
-      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server, `held ${from}`)\n    }\n    this.done(server, number)\n  }',
+      '      this.part.send(["held", number, held.slice(from, end), end >= held.length], server, `held ${from}`)\n  ' +
+      "  }\n    this.done(server, number)\n  }",
     test: retention
   },
   {

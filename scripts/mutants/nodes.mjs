@@ -148,7 +148,8 @@ export const mutants = [
     file: membership,
     search: "    if (lease?.isAlive !== true) return this.beReborn(entry, lease?.incarnation)\n",
     replace:
-      "    if (lease?.isAlive !== true) {\n      this.revision = entry?.revision ?? 0\n      return this.renew()\n    }\n",
+      "    if (lease?.isAlive !== true) {\n      this.revision = entry?.revision ?? 0\n      return this.renew()\n  " +
+      "  }\n",
     nodes
   },
   {

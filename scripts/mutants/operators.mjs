@@ -129,7 +129,8 @@ export const mutants = [
     file: "chat/Outbox.ts",
     search: "this.uncount(batch)\n      this.reported(batch.returns)",
     replace:
-      "this.bounds.budget.used += batch.text.length + 48 * batch.lines; this.uncount(batch); this.reported(batch.returns)",
+      "this.bounds.budget.used += batch.text.length + 48 * batch.lines; this.uncount(batch); " +
+      "this.reported(batch.returns)",
     test: kicks
   },
   {
@@ -248,7 +249,8 @@ export const mutants = [
     file: "chat/Names.ts",
     search: "    const connections = this.connections.get(likeness)\n    if (connections === undefined)",
     replace:
-      "    const connections = this.connections.get(likeness)\n    if (peer.isSendOnly) return\n    if (connections === undefined)",
+      "    const connections = this.connections.get(likeness)\n    if (peer.isSendOnly) return\n    if (connections " +
+      "=== undefined)",
     test: "test/accounts/devices.test.ts"
   },
   {

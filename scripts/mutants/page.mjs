@@ -148,7 +148,8 @@ export const mutants = [
     file: "web/model/PageOutbox.ts",
     search: "this.underWay.clear()\n  }\n\n  /**\n   * A new connection",
     replace:
-      "this.underWay.clear()\n    this.update((line) => ({ ...line, label: line.label + 1 }))\n  }\n\n  /**\n   * A new connection",
+      "this.underWay.clear()\n    this.update((line) => ({ ...line, label: line.label + 1 }))\n  }\n\n  /**\n   * A " +
+      "new connection",
     test: "test/web/Chat.test.ts"
   },
   {

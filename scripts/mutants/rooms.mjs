@@ -71,7 +71,8 @@ export const mutants = [
     file: "conversations/FeedWindow.ts",
     search: "    this.lines += lines\n    this.bytes += bytes\n",
     replace:
-      "    this.lines += lines\n    this.bytes += bytes\n    if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)\n",
+      "    this.lines += lines\n    this.bytes += bytes\n    if (this.device !== undefined) " +
+      "this.broker.cursors.moved(this.device, conversation, key, seq)\n",
     test: "test/faults/kills.test.ts",
     build: true
   },

@@ -42,7 +42,8 @@ export const mutants = [
     name: "two servers have one device",
     file: "store/SqlAccounts.ts",
     search:
-      'if (owner !== null && !isAway && owner !== takeFrom && others.includes(owner)) return { _tag: "Elsewhere", owner }',
+      'if (owner !== null && !isAway && owner !== takeFrom && others.includes(owner)) return { _tag: "Elsewhere", ' +
+      "owner }",
     replace: "",
     test: suite
   },

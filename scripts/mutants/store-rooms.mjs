@@ -111,7 +111,8 @@ export const mutants = [
     file: rooms,
     search: "const isInvited = yield* withdraw(id, account)",
     replace:
-      'const isInvited = (yield* row("select account from invitation where conversation = ? and account = ?", id, account)) !== undefined',
+      'const isInvited = (yield* row("select account from invitation where conversation = ? and account = ?", id, ' +
+      "account)) !== undefined",
     test: suite
   },
   {
@@ -119,7 +120,8 @@ export const mutants = [
     file: rooms,
     search: "if ((yield* state.member(head, account)) === undefined) {\n    const isInvited",
     replace:
-      "if ((yield* state.member(head, account)) !== undefined) yield* removeMember(state, head, account)\n  {\n    const isInvited",
+      "if ((yield* state.member(head, account)) !== undefined) yield* removeMember(state, head, account)\n  {\n    " +
+      "const isInvited",
     test: suite
   },
   {
@@ -188,7 +190,8 @@ export const mutants = [
     name: "rooms fill the store beyond every bound",
     file: "store/SqlAppend.ts",
     search:
-      'if ((yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }\n    if (account !== undefined) yield*',
+      'if ((yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }\n    if (account !== ' +
+      "undefined) yield*",
     replace: "if (account !== undefined) yield*",
     test: suite
   },

@@ -187,9 +187,11 @@ export const mutants = [
     name: "a row is wrapped within an escape",
     file: "terminal/Cells.ts",
     search:
-      "else cells.push({ text: escape as Display.SafeText, columns: escape.length, length: character.length }) // ASCII",
+      "else cells.push({ text: escape as Display.SafeText, columns: escape.length, length: character.length }) // " +
+      "ASCII",
     replace:
-      "else [...escape].forEach((one, at) => cells.push({ text: one as Display.SafeText, columns: 1, length: at === 0 ? character.length : 0 }))",
+      "else [...escape].forEach((one, at) => cells.push({ text: one as Display.SafeText, columns: 1, length: at === " +
+      "0 ? character.length : 0 }))",
     test: "test/terminal/Wrap.test.ts"
   },
   {

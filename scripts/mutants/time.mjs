@@ -79,7 +79,8 @@ export const mutants = [
     file: "chat/HostLimits.ts",
     search: "this.isLimited(host) ? this.find(subscriber(host)).lines : undefined",
     replace:
-      "this.isLimited(host) ? TokenBucket.configured(undefined, this.limits.current.ratePerAddress, this.limits.current.burstPerAddress, this.now()) : undefined"
+      "this.isLimited(host) ? TokenBucket.configured(undefined, this.limits.current.ratePerAddress, " +
+      "this.limits.current.burstPerAddress, this.now()) : undefined"
   },
   {
     name: "a first line that is too long does not count against the rate",

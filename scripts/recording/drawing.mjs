@@ -4,11 +4,14 @@ const [advance, height] = [7.2, 16] // of a cell, for a font of 12 px
 const [margin, padding, gap, heading] = [12, 10, 12, 30]
 
 const style = `
-    svg { font: 12px system-ui, sans-serif; } .cells { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-    .page { fill: #ffffff; } .screen { fill: #f6f8fa; stroke: #d1d9e0; } text { fill: #1f2328; } .cursor { fill: #1f2328; opacity: 0.5; }
+    svg { font: 12px system-ui, sans-serif; }
+    .cells { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+    .page { fill: #ffffff; } .screen { fill: #f6f8fa; stroke: #d1d9e0; }
+    text { fill: #1f2328; } .cursor { fill: #1f2328; opacity: 0.5; }
     .bold { font-weight: 600; } .dim { opacity: 0.6; } .colour1 { fill: #cf222e; } .colour2 { fill: #1a7f37; }
     @media (prefers-color-scheme: dark) {
-      .page { fill: #0d1117; } .screen { fill: #151b23; stroke: #3d444d; } text { fill: #e6edf3; } .cursor { fill: #e6edf3; }
+      .page { fill: #0d1117; } .screen { fill: #151b23; stroke: #3d444d; }
+      text { fill: #e6edf3; } .cursor { fill: #e6edf3; }
       .colour1 { fill: #ff7b72; } .colour2 { fill: #3fb950; }
     }`
 
@@ -59,7 +62,8 @@ export const draw = (scenes, size, about) => {
       "</g>"
     ]
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${total.toFixed(0)} ${bottom}" width="${total.toFixed(0)}" role="img">
+  const full = total.toFixed(0)
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${full} ${bottom}" width="${full}" role="img">
   <title>${about}</title>
   <style>${style}
   </style>

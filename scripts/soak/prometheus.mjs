@@ -120,7 +120,9 @@ export const faultsOf = (seen, { ledger, totals }) => {
 const millis = (seconds) => `${(1000 * seconds).toFixed(1)} ms`
 
 export const summary = (seen) => [
-  `Prometheus: ${seen.scrapes} scrapes in ${seen.seconds} s of ${seen.series} series, p99 ${millis(seen.scrapeP99)}; up at each: ${seen.up === 1}`,
-  `  unaccounted ${seen.least} to ${seen.most}, ${seen.resets} resets, ${seen.accepted} pairs accepted, at most ${seen.fastest.toFixed(0)} per second`,
+  `Prometheus: ${seen.scrapes} scrapes in ${seen.seconds} s of ${seen.series} series, p99 ` +
+    `${millis(seen.scrapeP99)}; up at each: ${seen.up === 1}`,
+  `  unaccounted ${seen.least} to ${seen.most}, ${seen.resets} resets, ${seen.accepted} pairs accepted, at most ` +
+    `${seen.fastest.toFixed(0)} per second`,
   `  delay of the event loop p99 ${millis(seen.loopP99)}, delivery p99 ${millis(seen.deliveryP99)}`
 ]

@@ -112,8 +112,10 @@ export const table = ({
     "",
     ...crews.map(({ sent, title }) => line(title, [String(sent)])),
     "",
-    `pairs: ${totals.sent} sent, ${totals.received} received, ${totals.written} reported as written, ${totals.returned} returned`,
-    `the server's ledger: ${ledger.accepted} = ${ledger.written} written + ${ledger.received} received + ${ledger.returned} returned + ${ledger.dead} dead`,
+    `pairs: ${totals.sent} sent, ${totals.received} received, ${totals.written} reported as written, ` +
+      `${totals.returned} returned`,
+    `the server's ledger: ${ledger.accepted} = ${ledger.written} written + ${ledger.received} received + ` +
+      `${ledger.returned} returned + ${ledger.dead} dead`,
     ...(seen === undefined ? [] : Prometheus.summary(seen)),
     ...faults.map((fault) => `FAULT  ${fault}`),
     ...(faultCount > faults.length ? [`… and ${faultCount} faults in all`] : []),

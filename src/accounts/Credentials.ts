@@ -41,7 +41,9 @@ export const parsePassword = (text: string): string | undefined => {
 }
 
 /** What is wrong with a text that is no password. */
-export const passwordRule = `a password has ${minPasswordLength} to ${maxPasswordLength} characters, no control characters, and does not start with ${tokenPrefix}`
+export const passwordRule =
+  `a password has ${minPasswordLength} to ${maxPasswordLength} characters, no control ` +
+  `characters, and does not start with ${tokenPrefix}`
 
 /** The cost of a hash (RFC 7914): 2 to the power of `ln` rounds over blocks of `r`, `p` times. */
 export interface Cost {

@@ -70,7 +70,8 @@ export class Takeover {
     return Effect.scoped(
       Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) => {
         this.fork = fork
-        return Effect.async<never>(() => {}) // `Effect.never` keeps the process of a simulated server that crashes alive
+        // `Effect.never` keeps the process of a simulated server that crashes alive
+        return Effect.async<never>(() => {})
       })
     )
   }

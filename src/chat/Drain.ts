@@ -66,7 +66,8 @@ export class Drain {
     const { grace, returnAfter } = options.current
     this.begun = true
     this.started.unsafeOpen()
-    notices.announceClosing(Duration.toMillis(grace), Duration.toMillis(returnAfter)) // before the first line is refused
+    // before the first line is refused
+    notices.announceClosing(Duration.toMillis(grace), Duration.toMillis(returnAfter))
     for (const peer of lifecycle.peers) {
       peer.inbox.close()
       input.readLater(peer)

@@ -176,7 +176,8 @@ export const limits = {
   /** A labelled line has one outcome for each recipient. Outcomes may exceed the bounds of the sender's queue. */
   maxOutcomes: count("max-outcomes", {
     about:
-      "Outcomes of labelled lines to others that one client waits for; beyond it, the client is held until half have arrived",
+      "Outcomes of labelled lines to others that one client waits for; beyond it, the client is held until half " +
+      "have arrived",
     default: 65_536,
     min: 1,
     max: 10_000_000,

@@ -66,11 +66,14 @@ const shown = (): RegExp =>
       `${afterEmoji}\\u200d(?=\\p{Extended_Pictographic})`,
       `${notAfterInvisible}(?:(?<=${joining}\\p{M}{0,8})[\\u200c\\u200d]|[\\u200c\\u200d](?=${joining}))`,
       // Joined forms without a ligature (Unicode, 23.2).
-      `(?<=${joining}\\p{M}{0,8}\\u200d)\\u200c(?=\\u200d${joining})|(?<=${joining}\\p{M}{0,8}\\u200d\\u200c)\\u200d(?=${joining})`,
+      `(?<=${joining}\\p{M}{0,8}\\u200d)\\u200c(?=\\u200d${joining})|` +
+        `(?<=${joining}\\p{M}{0,8}\\u200d\\u200c)\\u200d(?=${joining})`,
       `${notAfterInvisible}(?:(?<=${unspaced}\\p{M}{0,8})[\\u200b\\u2060]|[\\u200b\\u2060](?=${unspaced}))`,
       // Variation selectors, one for each character: emoji or text, standardized forms, and forms of ideographs.
       "(?<=\\p{Emoji}\\p{Emoji_Modifier}?)[\\ufe0e\\ufe0f]",
-      `(?<=[0\\p{Script=Han}\\p{Script=Myanmar}\\p{Script=Phags_Pa}\\p{Script=Manichaean}\\p{Script=Egyptian_Hieroglyphs}]|(?![\\p{ASCII}\\p{White_Space}\\p{Default_Ignorable_Code_Point}])\\p{Script=Common})[\\ufe00-\\ufe0d]`,
+      `(?<=[0\\p{Script=Han}\\p{Script=Myanmar}\\p{Script=Phags_Pa}\\p{Script=Manichaean}` +
+        `\\p{Script=Egyptian_Hieroglyphs}]|` +
+        `(?![\\p{ASCII}\\p{White_Space}\\p{Default_Ignorable_Code_Point}])\\p{Script=Common})[\\ufe00-\\ufe0d]`,
       "(?<=\\p{Unified_Ideograph})[\\u{e0100}-\\u{e01ef}]",
       `${notAfterInvisible}(?<=\\p{Script=Mongolian})[\\u180b-\\u180f]`,
       // It preserves the order of Hebrew points.

@@ -258,7 +258,8 @@ export const connect = <R>(
           : SubscriptionRef.set(state, { _tag: "Waiting", cause: event.cause, delay: event.delay })
     }).pipe(
       Effect.raceFirst(Deferred.await(left)),
-      Effect.catchTags({ ConnectionGone: Effect.die, Unsendable: Effect.die }), // reconnecting is on; the login was checked
+      // reconnecting is on; the login was checked
+      Effect.catchTags({ ConnectionGone: Effect.die, Unsendable: Effect.die }),
       Effect.tapErrorCause((cause) => (Cause.isDie(cause) ? Deferred.failCause(first, cause) : Effect.void)),
       Effect.onExit((exit) => finish(Exit.isFailure(exit) ? failureOf(exit.cause) : undefined)),
       Effect.ignore, // `finish` has passed it on

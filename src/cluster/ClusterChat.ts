@@ -28,7 +28,9 @@ import * as ServerMessages from "./ServerMessages.js"
 import { ServersOfStore } from "./ServersOfStore.js"
 import * as Unavailable from "./Unavailable.js"
 
-/** A content as it was read: lines with their reports, or messages of the servers; undefined if those cannot be read. */
+/**
+ * A content as it was read: lines with their reports, or messages of the servers; undefined if those cannot be read.
+ */
 export type ChatContent =
   { readonly lines: ReadContent } | { readonly messages: ReadonlyArray<ServerMessages.PartMessage> | undefined }
 
@@ -129,7 +131,9 @@ class Chat {
   unreadable = 0
   private nodes: Nodes | undefined = undefined
   private isSuspended = false
-  /** Since this node has joined, or was taken for lost: whether everything was done that must be done before it resumes. */
+  /**
+   * Since this node has joined, or was taken for lost: whether everything was done that must be done before it resumes.
+   */
   private isSettled = false
   private isSettling = false
   private fork: (effect: Effect.Effect<void>) => unknown = () => {}

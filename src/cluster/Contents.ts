@@ -40,8 +40,8 @@ export interface ReadContent extends Content {
 }
 
 /**
- * About the most bytes of lines in one content; a line that is longer has a content for itself. With four times as much,
- * the other node begins that much later, and the CPU's caches hold less of it (benchmark: nodes-1000, a sixth).
+ * About the most bytes of lines in one content; a line that is longer has a content for itself. With four times as
+ * much, the other node begins that much later, and the CPU's caches hold less of it (benchmark: nodes-1000, a sixth).
  */
 export const maxTextBytes = 65_536
 

@@ -26,7 +26,9 @@ export interface ForeignLedger {
  */
 export const reportAfter = 5
 
-/** When this part of a client's bounds is delivered and not reported, nothing waits: half of what a node sends ahead. */
+/**
+ * When this part of a client's bounds is delivered and not reported, nothing waits: half of what a node sends ahead.
+ */
 const promptPart = 1 / 8
 
 interface Collaborators {

@@ -13,7 +13,8 @@ export { headerBytes }
  *   18  a number: of the content, of the last content sent (probe), of the first content after the missing ones
  *       (resume), of the heartbeat; otherwise 0
  *   26  the number of the last content that the sender has taken from the receiver
- *   34  of a heartbeat: how many bytes the name of the sender has, at the end of the frame; 0: none, of an earlier build
+ *   34  of a heartbeat: how many bytes the name of the sender has, at the end of the frame; 0: none, of an earlier
+ *       build
  *
  * Numbers are doubles, big-endian, and count from 1.
  */
@@ -81,8 +82,8 @@ export const read = (frame: Uint8Array): Header | undefined => {
 }
 
 /**
- * A heartbeat: the incarnations that the sender knows, for each the number of its last heartbeat it has heard, or 0, and
- * the name of the sender.
+ * A heartbeat: the incarnations that the sender knows, for each the number of its last heartbeat it has heard, or 0,
+ * and the name of the sender.
  */
 export const heartbeat = (
   from: string,

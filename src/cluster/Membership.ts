@@ -223,8 +223,8 @@ export class Membership {
   }
 
   /**
-   * Reads the lease of a node that is heard and no peer. If it was taken for lost and its lease is alive all the same, it
-   * is buried again; if it has another incarnation than this node knows, it appears.
+   * Reads the lease of a node that is heard and no peer. If it was taken for lost and its lease is alive all the same,
+   * it is buried again; if it has another incarnation than this node knows, it appears.
    */
   private identify(name: string) {
     const isMember = this.state === "active" || this.state === "suspended"

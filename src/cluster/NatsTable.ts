@@ -10,7 +10,10 @@ import { codes, isRefused, type NatsJetStream } from "./NatsJetStream.js"
  */
 const markerMillis = 60_000
 
-/** Markers that are known, and those that wait to be deleted. Those beyond stay until a server reads the table from its start. */
+/**
+ * Markers that are known, and those that wait to be deleted. Those beyond stay until a server reads the table from its
+ * start.
+ */
 const maxMarkers = 100_000
 
 /** How many markers are deleted at once. */

@@ -14,8 +14,8 @@ const checkEvery = 6
 
 /**
  * A watch of a table. It begins anew, with every entry, after each connection, when the engine ends it, when anything
- * it delivered was lost, when its heartbeats stop because the server that had it is gone, and when that one goes on with
- * the heartbeats and falls behind the leader of the stream.
+ * it delivered was lost, when its heartbeats stop because the server that had it is gone, and when that one goes on
+ * with the heartbeats and falls behind the leader of the stream.
  */
 export class NatsWatch {
   private isClosed = false
@@ -140,8 +140,8 @@ export class NatsWatch {
   }
 
   /**
-   * The copy of the stream at the server that delivers may stand still while that of its leader goes on: nats-server 2.9
-   * does so after partitions. The last messages may also have been deleted before the watch came to them.
+   * The copy of the stream at the server that delivers may stand still while that of its leader goes on: nats-server
+   * 2.9 does so after partitions. The last messages may also have been deleted before the watch came to them.
    */
   private async check(start: Start): Promise<void> {
     const { sequence } = start

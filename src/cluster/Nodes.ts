@@ -16,7 +16,9 @@ export interface NodesEvents<Content> {
   readonly read: (content: Uint8Array) => Content
   /** Another node can be written to, and may claim names, from now on. */
   readonly appeared: (node: OtherNode) => void
-  /** A content of this node: each exactly once, in the order in which it was sent. It is acknowledged when this returns. */
+  /**
+   * A content of this node: each exactly once, in the order in which it was sent. It is acknowledged when this returns.
+   */
   readonly received: (node: OtherNode, content: Content) => void
   /** `Nodes.send` to this node takes contents again. */
   readonly hasRoom: (node: OtherNode) => void

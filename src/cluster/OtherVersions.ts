@@ -62,7 +62,8 @@ export const refuse = (
 const otherVersion = ({ key, lease }: Seen) =>
   new ClusterUnavailable({
     reason:
-      `the node ${key} speaks version ${lease.version} of the protocol between nodes, and this program speaks version ` +
+      `the node ${key} speaks version ${lease.version} of the protocol between nodes, and this program speaks ` +
+      `version ` +
       `${protocolVersion}: stop all nodes of the other version first, or use another --cluster-name`
   })
 

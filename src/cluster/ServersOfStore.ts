@@ -32,7 +32,9 @@ interface Traffic {
   mustWait: boolean
 }
 
-/** The part of the introductions: the first message between two nodes, which has the id of its server, and the answer. */
+/**
+ * The part of the introductions: the first message between two nodes, which has the id of its server, and the answer.
+ */
 const introduction = ""
 
 /** A server that starts or comes back waits for so long at most until it and each of the others know each other. */
@@ -60,8 +62,8 @@ const dropFirst = (texts: Map<string, string>, count: number) => {
 }
 
 /**
- * The servers that use the store of this one: the nodes that have introduced themselves. Messages of a turn to a node are
- * one content. They wait while the node takes none, and of those about the same thing only the last one does.
+ * The servers that use the store of this one: the nodes that have introduced themselves. Messages of a turn to a node
+ * are one content. They wait while the node takes none, and of those about the same thing only the last one does.
  */
 export class ServersOfStore implements OtherServers {
   private readonly parts = new Map<string, OtherServersEvents>()
@@ -134,9 +136,9 @@ export class ServersOfStore implements OtherServers {
   }
 
   /**
-   * Before it knows the others, this server would take their devices as if they were lost, and they those of this one. If it
-   * uses another store than those that were there first, or they use none, it does not resume at all: what is an account
-   * here would be a guest there.
+   * Before it knows the others, this server would take their devices as if they were lost, and they those of this one.
+   * If it uses another store than those that were there first, or they use none, it does not resume at all: what is an
+   * account here would be a guest there.
    */
   private get introductions(): Effect.Effect<void> {
     return Effect.suspend(() => {

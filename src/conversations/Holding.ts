@@ -88,8 +88,8 @@ export class Holding {
   }
 
   /**
-   * Another server may be about to remove lines, in the belief that this one stands still, or is lost: it does not once this
-   * server goes on. On a full or damaged disk, nobody removes anything.
+   * Another server may be about to remove lines, in the belief that this one stands still, or is lost: it does not once
+   * this server goes on. On a full or damaged disk, nobody removes anything.
    */
   private readonly goOn: Effect.Effect<void> = Effect.suspend(() => {
     const { failed, sharing } = this.broker

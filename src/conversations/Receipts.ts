@@ -51,8 +51,8 @@ const minPruned = 4_096
 const askedPairs = 100
 
 /**
- * The store is asked once more after this time: a server that comes back may not have saved yet how far its devices were
- * given their lines.
+ * The store is asked once more after this time: a server that comes back may not have saved yet how far its devices
+ * were given their lines.
  */
 const secondCheck = "10 seconds"
 
@@ -77,7 +77,9 @@ export class Receipts {
   private readonly senders = new Map<ConversationId, Set<Peer>>()
   private readonly conversationsOf = new Map<Peer, Set<ConversationId>>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
-  /** What clients here want a receipt of, up to this line, and none has come. Only if other servers give lines as well. */
+  /**
+   * What clients here want a receipt of, up to this line, and none has come. Only if other servers give lines as well.
+   */
   private readonly awaited = new Map<string, Receipt>()
   private pruneAt = minPruned
   private readonly mustCheck = Effect.unsafeMakeLatch(false)

@@ -33,10 +33,10 @@ interface Pending {
 }
 
 /**
- * If lines have come while a transaction of more lines than this was under way, many clients write at once: then the next
- * one begins no sooner than `pauseMillis` after it began. Each transaction costs the event loop as much as a hundred
- * lines, because it wakes the store's thread and all recipients (benchmark: outcomes). Postgres has `commit_delay` and
- * `commit_siblings` for the same.
+ * If lines have come while a transaction of more lines than this was under way, many clients write at once: then the
+ * next one begins no sooner than `pauseMillis` after it began. Each transaction costs the event loop as much as a
+ * hundred lines, because it wakes the store's thread and all recipients (benchmark: outcomes). Postgres has
+ * `commit_delay` and `commit_siblings` for the same.
  */
 const fewLines = 16
 const pauseMillis = 2

@@ -100,7 +100,9 @@ const places = "/send/NAME, /listen, /history/NAME, /who, /hook/ID and /openapi.
 const otherSite = new HttpRefusal.HttpRefusal({
   status: 403,
   code: "other-site",
-  text: "pages of this site may not use the server; see --web-origin (without HTTPS, browsers do not say which site it is)"
+  text:
+    "pages of this site may not use the server; see --web-origin (without HTTPS, browsers do not say which site " +
+    "it is)"
 })
 
 const notAllowed = (name: string, method: string) =>

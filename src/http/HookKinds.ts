@@ -36,6 +36,8 @@ const noCommit = /^0+$/u
 
 const pull = "{repository.full_name}: {sender.login}"
 const pullEnd = "pull request #{number}, {pull_request.title} {pull_request.html_url}"
+const pullTitle = "#{pull_request.number}, {pull_request.title}"
+const issue = "#{issue.number}, {issue.title}"
 const merge = "{project.path_with_namespace}: {user.username}"
 const mergeEnd = "merge request !{object_attributes.iid}, {object_attributes.title} {object_attributes.url}"
 const issueEnd = "issue #{object_attributes.iid}, {object_attributes.title} {object_attributes.url}"
@@ -74,11 +76,11 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
       "pull_request.ready_for_review": `${pull} asks for a review of ${pullEnd}`,
       "pull_request.merged": `${pull} merged ${pullEnd}`,
       "pull_request.closed": `${pull} closed ${pullEnd}`,
-      "issues.opened": `${pull} opened issue #{issue.number}, {issue.title} {issue.html_url}`,
-      "issues.closed": `${pull} closed issue #{issue.number}, {issue.title} {issue.html_url}`,
-      "issues.reopened": `${pull} reopened issue #{issue.number}, {issue.title} {issue.html_url}`,
-      "issue_comment.created": `${pull} commented on #{issue.number}, {issue.title}: {comment.body:first} {comment.html_url}`,
-      "pull_request_review.submitted": `${pull} reviewed #{pull_request.number}, {pull_request.title}: {review.state} {review.html_url}`,
+      "issues.opened": `${pull} opened issue ${issue} {issue.html_url}`,
+      "issues.closed": `${pull} closed issue ${issue} {issue.html_url}`,
+      "issues.reopened": `${pull} reopened issue ${issue} {issue.html_url}`,
+      "issue_comment.created": `${pull} commented on ${issue}: {comment.body:first} {comment.html_url}`,
+      "pull_request_review.submitted": `${pull} reviewed ${pullTitle}: {review.state} {review.html_url}`,
       "release.published":
         "{repository.full_name}: {sender.login} released {release.name|release.tag_name} {release.html_url}",
       "workflow_run.failure":
@@ -116,7 +118,9 @@ export const kinds: Readonly<Record<HookKind, Kind>> = {
       "issue.open": `${merge} opened ${issueEnd}`,
       "issue.reopen": `${merge} reopened ${issueEnd}`,
       "issue.close": `${merge} closed ${issueEnd}`,
-      note: `${merge} commented on {merge_request.title|issue.title|commit.title}: {object_attributes.note:first} {object_attributes.url}`,
+      note:
+        `${merge} commented on {merge_request.title|issue.title|commit.title}: {object_attributes.note:first} ` +
+        `{object_attributes.url}`,
       "pipeline.success": pipelineEnd,
       "pipeline.failed": pipelineEnd,
       "pipeline.canceled": pipelineEnd,

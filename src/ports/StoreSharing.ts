@@ -96,12 +96,13 @@ export interface StoreSharing {
    */
   readonly keepsOrder: Effect.Effect<boolean>
   /**
-   * Has steps of retention that were begun before do nothing, if they have not been done (`since` of `StoreUpkeep.retain`).
+   * Has steps of retention that were begun before do nothing, if they have not been done (`since` of
+   * `StoreUpkeep.retain`).
    */
   readonly goOn: Effect.Effect<void, StoreError>
   /**
-   * For each of these pairs, the last line of the conversation that any device of the account was given, by whatever server;
-   * 0 if none was, or there is no such conversation any more.
+   * For each of these pairs, the last line of the conversation that any device of the account was given, by whatever
+   * server; 0 if none was, or there is no such conversation any more.
    */
   readonly given: (
     of: ReadonlyArray<{ readonly conversation: ConversationId; readonly account: AccountId }>

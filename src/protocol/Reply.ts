@@ -78,7 +78,8 @@ export type Refusal = (label: string | undefined, count?: number) => string
 export const refusal =
   (code: (typeof refusals)[number], params: string, text: string): Refusal =>
   (label, count = 1) =>
-    `! ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}${count === 1 ? "" : ` count=${count}`}: ${text}\n`
+    `! ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}` +
+    `${count === 1 ? "" : ` count=${count}`}: ${text}\n`
 
 /** Whether two refusals of unlabelled lines can be one, with `count`. Only `retry` may differ. */
 export const isSameRefusal = (one: string, other: string): boolean =>
@@ -243,7 +244,9 @@ export const refused = (
 ): Refusal =>
   refusal(
     "refused",
-    `${command} reason=${reason}${like === undefined ? "" : ` like=${Name.show(like)}`}${retryMillis === undefined ? "" : ` retry=${retryMillis}`}`,
+    `${command} ` +
+      `reason=${reason}${like === undefined ? "" : ` like=${Name.show(like)}`}` +
+      `${retryMillis === undefined ? "" : ` retry=${retryMillis}`}`,
     text
   )
 

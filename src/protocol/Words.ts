@@ -16,7 +16,8 @@ const unspaced = ["Han", "Hira", "Kana", "Bopo", "Hang", "Thai", "Laoo", "Khmr",
 /** Made when it is first needed, since V8 takes a millisecond to read it (benchmark: start-up). */
 const makeAny = () =>
   new RegExp(
-    `(?=[${unspaced}])[\\p{L}\\p{N}]\\p{M}*|(?:(?![${unspaced}])[\\p{L}\\p{N}\\p{M}])+|\\p{Extended_Pictographic}|\\p{RI}`,
+    `(?=[${unspaced}])[\\p{L}\\p{N}]\\p{M}*|(?:(?![${unspaced}])[\\p{L}\\p{N}\\p{M}])+|` +
+      `\\p{Extended_Pictographic}|\\p{RI}`,
     "gu"
   )
 

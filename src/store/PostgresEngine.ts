@@ -186,7 +186,8 @@ export class PostgresEngine {
     try {
       await connection.execute("begin")
       const [row] = await connection.execute(
-        `select pg_current_xact_id()::text as id from (select pg_advisory_xact_lock(${PostgresSchema.lockNumber})) as locked`
+        `select pg_current_xact_id()::text as id from (select pg_advisory_xact_lock(${PostgresSchema.lockNumber})) ` +
+          `as locked`
       )
       await this.drive(connection, this.derived.refresh())
       const result = await this.drive(connection, sql())

@@ -193,7 +193,8 @@ function* checkConversation(state: SqlState, id: ConversationId, found: Found, f
   reportUnreadable(expected - 1)
 }
 
-const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc from ${linesWithText}`
+const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.size, l.crc
+  from ${linesWithText}`
 
 /**
  * The lines from a number on, before another one. In the place of a line that cannot be read is its number; those in

@@ -247,7 +247,8 @@ function* lines(state: SqlState, position: ExportPosition, running: number): Sql
   return { records, next: { ...next, id: end, oneByOneTo: isAgainTogether ? undefined : oneByOneTo } }
 }
 
-const selectLine = `select l.id, l.conversation, l.seq, l.at, l.ran, l.account, l.author, l.flags, l.recipients, ${text},
+const selectLine = `select l.id, l.conversation, l.seq, l.at, l.ran, l.account, l.author, l.flags, l.recipients,
+  ${text},
                            l.crc, l.device, l.label from ${linesWithText}`
 
 const exportedLines = 500

@@ -81,7 +81,8 @@ export function* remember(announced: number): Sql<void> {
   yield* rememberEnds()
   const gaps = yield* rows<NumberGap>(
     `select conversation, before + 1 as first, seq - 1 as last from (
-       select l.conversation, l.seq, lag(l.seq, 1, c.first - 1) over (partition by l.conversation order by l.seq) as before
+       select l.conversation, l.seq,
+         lag(l.seq, 1, c.first - 1) over (partition by l.conversation order by l.seq) as before
        from line l join conversation c on c.id = l.conversation
      ) as line_after where seq > before + 1`
   )

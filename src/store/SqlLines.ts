@@ -115,7 +115,8 @@ function* linesBetween(
   return { lines, end: lines.length < limit ? undefined : lines.at(-1)?.seq }
 }
 
-const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc, l.device from ${linesWithText}`
+const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipients, ${text}, l.crc, l.device
+  from ${linesWithText}`
 
 const isIntact = (line: LineRow | Unreadable, conversation: ConversationId): boolean =>
   line.crc !== undefined && Checksum.ofLine({ ...line, conversation }) === line.crc

@@ -80,7 +80,8 @@ export function* rows<Row extends { readonly [Column in keyof Row]: SqlValue }>(
   sql: string,
   ...values: ReadonlyArray<SqlValue>
 ): Sql<ReadonlyArray<Row>> {
-  return (yield { sql, values }) as ReadonlyArray<SqlRow> as ReadonlyArray<Row> // the columns are in the text of the query
+  // the columns are in the text of the query
+  return (yield { sql, values }) as ReadonlyArray<SqlRow> as ReadonlyArray<Row>
 }
 
 /** The first row of a query. */

@@ -26,7 +26,8 @@ interface RoomRow {
 /** `StoreRooms.all`. */
 export function* all(): Sql<ReadonlyArray<StoredRoom>> {
   const found = yield* rows<RoomRow>(
-    `select r.conversation as id, r.name, c.likeness, r.topic, r.topic_by as "topicBy", r.owner, r.locked, r.slow, c.first,
+    `select r.conversation as id, r.name, c.likeness, r.topic, r.topic_by as "topicBy",
+        r.owner, r.locked, r.slow, c.first,
             (select max(l.seq) from line l where l.conversation = r.conversation) as last,
             (select max(g.last) from gap g where g.conversation = r.conversation) as missing
      from room r join conversation c on c.id = r.conversation order by r.conversation`
@@ -197,7 +198,8 @@ export function* end(state: SqlState, id: ConversationId, ifEmpty = false): Sql<
   if (head === undefined || (ifEmpty && (yield* hasMembers(id)))) return false
   yield* run(
     `delete from cursor where (account, device, conversation) in
-       (select m.account, d.name, m.conversation from member m join device d on d.account = m.account where m.conversation = ?)`,
+       (select m.account, d.name, m.conversation from member m join device d on d.account = m.account
+         where m.conversation = ?)`,
     id
   )
   yield* run("delete from member where conversation = ?", id)
@@ -224,7 +226,8 @@ export function* check(): Sql<ReadonlyArray<StoreFault>> {
     roomKind
   )
   const owners = yield* rows<{ id: number }>(
-    `select r.conversation as id from room r left join member m on m.conversation = r.conversation and m.account = r.owner
+    `select r.conversation as id from room r
+      left join member m on m.conversation = r.conversation and m.account = r.owner
      where r.owner <> 0 and m.account is null order by r.conversation`
   )
   return [

@@ -37,7 +37,8 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     `create table line (
        id integer primary key, conversation integer not null, seq integer not null, at integer not null,
        ran integer not null, account integer not null, author text not null, flags integer not null,
-       recipients text not null, body blob not null, size integer not null, crc integer not null, device text, label text
+       recipients text not null, body blob not null, size integer not null, crc integer not null,
+        device text, label text
      )`,
     // With the columns that are counted when a cursor moves, so that the texts are not read.
     "create unique index line_seq on line (conversation, seq, account, size)",

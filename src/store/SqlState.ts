@@ -157,7 +157,8 @@ export class SqlState {
   private *measureLines(above: number, upTo: number): Sql<void> {
     if (above >= upTo) return
     for (const { conversation, ...size } of yield* rows<Size & { readonly conversation: ConversationId }>(
-      "select conversation, count(*) as lines, sum(size) as bytes from line where id > ? and id <= ? group by conversation",
+      "select conversation, count(*) as lines, sum(size) as bytes from line where id > ? and id <= ? group by " +
+        "conversation",
       above,
       upTo
     )) {

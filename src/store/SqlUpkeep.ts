@@ -166,7 +166,8 @@ class Step {
     if (head?.key.kind !== "guest") return false
     const { account } = head.key
     const behind = yield* row(
-      `select 1 as found from device d left join cursor r on r.account = d.account and r.device = d.name and r.conversation = ?
+      `select 1 as found from device d
+        left join cursor r on r.account = d.account and r.device = d.name and r.conversation = ?
        where d.account = ? and coalesce(r.seq, ?) < ? limit 1`,
       id,
       account,
@@ -269,7 +270,8 @@ function* measure(state: SqlState): Sql<boolean> {
     state.measured,
     last.id
   )) {
-    state.sizes.set(conversation, { lines: Number(size.lines), bytes: Number(size.bytes) }) // Postgres' sum has another type
+    // Postgres' sum has another type
+    state.sizes.set(conversation, { lines: Number(size.lines), bytes: Number(size.bytes) })
   }
   for (const { id, kind } of found) if (kind === guestKind && !state.sizes.has(id)) state.empty.add(id)
   state.measured = last.id

@@ -5,9 +5,9 @@ import type { LineRow } from "./SqlQuery.js"
 const usualPages = 1000
 
 /**
- * The same while transactions are large. More commits then share a move, and pages that each of them changes, like those
- * of the index, are moved once (benchmark: commits of 1000, an eighth less time). The move takes some 20 ms, which is
- * too long for the lines that wait for it when the store has time to spare.
+ * The same while transactions are large. More commits then share a move, and pages that each of them changes, like
+ * those of the index, are moved once (benchmark: commits of 1000, an eighth less time). The move takes some 20 ms,
+ * which is too long for the lines that wait for it when the store has time to spare.
  */
 const pagesUnderLoad = 4000
 

@@ -67,7 +67,8 @@ const texts: ReadonlyArray<readonly [text: string, code: number]> = [
 /** The primary result code of an error, 0 for another one. */
 export const resultCodeOf = (error: unknown): number => {
   if (!(error instanceof Error)) return 0
-  if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff // the rest is the extended code
+  // the rest is the extended code
+  if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff
   // The package's `all` leaves the code out if a query fails after its first row.
   return texts.find(([text]) => error.message.includes(text))?.[1] ?? 0
 }

@@ -60,7 +60,9 @@ const insertLine = `insert into line (${lineColumns.join(", ")}) values (${param
  * Without `or fail`, SQLite copies each page before a statement of several rows changes it, so that it can undo the
  * statement alone. Here a failure rolls back the whole transaction.
  */
-const insertLines = `insert or fail into line (${lineColumns.join(", ")}) values ${Array(linesAtOnce).fill(`(${parameters})`).join(", ")}`
+const insertLines =
+  `insert or fail into line (${lineColumns.join(", ")}) values ` +
+  `${Array(linesAtOnce).fill(`(${parameters})`).join(", ")}`
 
 /** The columns of lines that have nothing in the others. */
 const plainColumns = ["id", "conversation", "seq", "at", "ran", "account", "author", "body", "size", "crc"] as const

@@ -63,7 +63,8 @@ export class WordBlock {
     post(this.conversations, conversation, offset)
     const hashes = new Set(words.map(hashOf))
     if (hashes.size > maxWords) for (const words of this.words) post(words, everyWord, offset)
-    else for (const hash of hashes) post(this.words[hash % parts] as Postings, hash, offset) // there are `parts` of them
+    // there are `parts` of them
+    else for (const hash of hashes) post(this.words[hash % parts] as Postings, hash, offset)
   }
 
   /** The rows of the finished block. None if there are no lines. */

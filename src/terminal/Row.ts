@@ -42,7 +42,8 @@ export const safe = (row: Row, display: Display.Display): SafeRow =>
 export const render = (row: SafeRow, display: Display.Display): string => {
   let rendered = ""
   for (const { ink, text } of row) {
-    const code = ink === undefined || text.trim() === "" ? "" : codeOf(ink, display) // the colour of white space is invisible
+    // the colour of white space is invisible
+    const code = ink === undefined || text.trim() === "" ? "" : codeOf(ink, display)
     rendered += code === "" ? text : `\x1b[${code}m${text}${reset}`
   }
   return rendered

@@ -1,4 +1,6 @@
-/** Time for which a crowd is only accepted: some ten thousand clients. The limit of connections holds for them as well. */
+/**
+ * Time for which a crowd is only accepted: some ten thousand clients. The limit of connections holds for them as well.
+ */
 const maxMillis = 500
 
 /** How many are admitted in one turn. Their logins take the server less than a millisecond. */
@@ -10,7 +12,9 @@ const crowdedAfter = 4
 export interface AcceptedCrowdOptions<Socket> {
   /** Called for each socket, in the order of their accepts: at once, unless a crowd arrives. */
   readonly admit: (socket: Socket) => void
-  /** Has a socket wait: it reports nothing until `release`. False if that is impossible: then it is admitted at once. */
+  /**
+   * Has a socket wait: it reports nothing until `release`. False if that is impossible: then it is admitted at once.
+   */
   readonly hold: (socket: Socket) => boolean
   /** Called before a socket that has waited is admitted. */
   readonly release: (socket: Socket) => void

@@ -101,7 +101,9 @@ export const internals: ReadonlyArray<Internal> = [
     path: ["_listen2"],
     of: "TCP server",
     type: "function",
-    why: "listens on an IP address; `listen` first loads what other addresses and the worker processes of `cluster` need",
+    why:
+      "listens on an IP address; `listen` first loads what other addresses and the worker processes of `cluster` " +
+      "need",
     without: "a server listens 2.5 ms later (benchmark: start-up)"
   }
 ]

@@ -55,7 +55,8 @@ describe("the record of a password", () => {
   it.effect("is scrypt of RFC 7914", () =>
     Effect.gen(function* () {
       const hash =
-        "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640"
+        "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e773" +
+        "76634b3731622eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640"
       const record = `$scrypt$ln=10,r=8,p=16$TmFDbA$${Buffer.from(hash, "hex").toString("base64").replace(/=+$/u, "")}`
       assert.isTrue(yield* Credentials.verify("password", record))
     })

@@ -81,7 +81,8 @@ describe("ConnectionList", () => {
 
   it("describes the mistake in a query", () => {
     const sort =
-      "sort: must be one of name, remote, since, idle, lines-in, lines-out, bytes-in, bytes-out, queue-lines, queue-bytes, unacknowledged"
+      "sort: must be one of name, remote, since, idle, lines-in, lines-out, bytes-in, bytes-out, queue-lines, " +
+      "queue-bytes, unacknowledged"
     const limit = "limit: must be a whole number from 0 to 100000"
     const mistakes: ReadonlyArray<readonly [Record<string, string | ReadonlyArray<string>>, string]> = [
       [{ sort: "size" }, sort],

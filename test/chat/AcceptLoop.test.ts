@@ -182,7 +182,8 @@ describe("a shortage of descriptors", () => {
       for (const listener of [own, inherited]) yield* acceptLoop.listen(() => Effect.succeed(listener))
       yield* pass(2_000)
       assert.deepStrictEqual(logged.toSorted(), [
-        "fd://a: out of file descriptors: the operating system drops connections; raise the limit (ulimit -n, LimitNOFILE=)",
+        "fd://a: out of file descriptors: the operating system drops connections; raise the limit (ulimit -n, " +
+          "LimitNOFILE=)",
         "unix:/s: out of file descriptors: accepting pauses; raise the limit (ulimit -n, LimitNOFILE=)"
       ])
     })

@@ -65,18 +65,22 @@ describe("Backlog", () => {
     assert.strictEqual(shown(backlog.nextQueued()), "Read leaving")
   })
 
-  it("serves events and waiting clients in turn, each in order, so that a login waits for one flood and not for all", () => {
-    const backlog = new Backlog()
-    for (let number = 0; number < 4; number++) backlog.continueLater(peer(`flooder${number}`))
-    assert.strictEqual(shown(backlog.nextQueued()), "Continue flooder0")
-    backlog.add(left("alice"))
-    backlog.add(read(peer("alice", "Login")))
-    assert.deepStrictEqual(
-      drained(() => backlog.nextQueued()),
-      ["Left alice", "Continue flooder1", "Read alice", "Continue flooder2", "Continue flooder3"]
-    )
-    assert.isFalse(backlog.hasQueue)
-  })
+  it(
+    "serves events and waiting clients in turn, each in order, so that a login waits for one flood and not for " +
+      "all",
+    () => {
+      const backlog = new Backlog()
+      for (let number = 0; number < 4; number++) backlog.continueLater(peer(`flooder${number}`))
+      assert.strictEqual(shown(backlog.nextQueued()), "Continue flooder0")
+      backlog.add(left("alice"))
+      backlog.add(read(peer("alice", "Login")))
+      assert.deepStrictEqual(
+        drained(() => backlog.nextQueued()),
+        ["Left alice", "Continue flooder1", "Read alice", "Continue flooder2", "Continue flooder3"]
+      )
+      assert.isFalse(backlog.hasQueue)
+    }
+  )
 
   it("keeps nothing that was taken, although a flood never leaves it empty", () => {
     const backlog = new Backlog()

@@ -67,7 +67,8 @@ const anyLine: FastCheck.Arbitrary<Line> = FastCheck.record({
   text: FastCheck.constantFrom("", "a", "from a: hi", "0123456789"),
   sender: FastCheck.constantFrom("alice", "bob", "carol", undefined),
   label: FastCheck.constantFrom(undefined, undefined, "k1", "k2")
-}).map((line) => (line.sender === undefined ? { ...line, label: undefined } : line)) // the server's own lines have no labels
+  // the server's own lines have no labels
+}).map((line) => (line.sender === undefined ? { ...line, label: undefined } : line))
 
 const returnsOf = (lines: ReadonlyArray<Line>) => lines.filter(({ sender }) => sender === undefined).length
 

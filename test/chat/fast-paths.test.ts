@@ -27,7 +27,8 @@ const script = (seed: number): ReadonlyArray<string> => {
     const head = random.pick(heads)
     for (let run = random.below(12); run >= 0; run--) {
       lines.push(
-        `${head}${lines.length}${random.chance(0.2) ? ` ${random.pick(texts)}` : ""}${random.pick(["\n", "\n", "\r\n"])}`
+        `${head}${lines.length}${random.chance(0.2) ? ` ${random.pick(texts)}` : ""}` +
+          `${random.pick(["\n", "\n", "\r\n"])}`
       )
     }
     if (random.chance(0.2)) lines.push(random.pick(["/ping a\n", "no colon\n", "bob: \x07\n", "bob: \xff\n"]))

@@ -154,7 +154,8 @@ describe("a recipient that does not read", () => {
 
 describe("a client that does not read the answers to its own lines", () => {
   it.scoped(
-    "is not read from, is not released by the hold timeout, and is closed at the stall timeout; other clients do not notice",
+    "is not read from, is not released by the hold timeout, and is closed at the stall timeout; other clients do " +
+      "not notice",
     () =>
       Effect.gen(function* () {
         const { broker, join, reasons } = yield* startMemoryBroker(shortTimeouts)

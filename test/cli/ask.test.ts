@@ -60,7 +60,8 @@ describe.concurrent("a-chat ask", () => {
   it.scopedLive("marks the question as a program's in the program of a bot, and no other bot answers it", () =>
     Effect.gen(function* () {
       const { ask, port } = yield* withBot("echo yes")
-      const program = `read -r text; "${process.execPath}" "${Program.main}" ask bot "$text" --timeout 2s; echo "status $?"`
+      const main = `"${process.execPath}" "${Program.main}"`
+      const program = `read -r text; ${main} ask bot "$text" --timeout 2s; echo "status $?"`
       yield* Program.start(["exec", "--port", port, "--login", "asker", "--", "sh", "-c", program])
       assert.deepStrictEqual(yield* ask("asker", "hi", "--wait-for", "10s", "--timeout", "20s"), {
         status: 0,

@@ -50,7 +50,8 @@ describe("dist/main.js", () => {
     const check = `
       const { readFileSync } = require("node:fs")
       const cachedData = readFileSync("${file}").subarray(0, -64)
-      const script = new (require("node:vm").Script)(readFileSync("program.cjs", "utf8"), { filename: "program.cjs", cachedData })
+      const script = new (require("node:vm").Script)(readFileSync("program.cjs", "utf8"),
+        { filename: "program.cjs", cachedData })
       console.log(script.cachedDataRejected)`
     assert.strictEqual(execFileSync(process.execPath, ["-e", check], { cwd: dist, encoding: "utf8" }), "false\n")
   })

@@ -40,7 +40,8 @@ const isHere = (client: WireClient.WireClient, device: string) =>
   }).pipe(Effect.repeat({ until: (is) => is }))
 
 it.scopedLive(
-  "a-chat connect --seq gives a script in a pipe the numbers of all kept lines, also of those that waited for its device",
+  "a-chat connect --seq gives a script in a pipe the numbers of all kept lines, also of those that waited for its " +
+    "device",
   () =>
     Effect.gen(function* () {
       const { connect, environment, home, main } = yield* start

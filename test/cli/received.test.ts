@@ -75,7 +75,8 @@ describe.concurrent("a message is received once the program has passed it on:", 
       const sent = yield* Effect.fork(outcomes(repeated("x".repeat(50_000), 15)))
       yield* alice.until("the first outcome", () => alice.lines.find((line) => line.startsWith("* received @0 ")))
       yield* alice.send("/ping all\n")
-      yield* alice.until("the pong", () => alice.lines.find((line) => line === "* pong: all")) // the server has all lines
+      // the server has all lines
+      yield* alice.until("the pong", () => alice.lines.find((line) => line === "* pong: all"))
       yield* bob.kill("SIGKILL")
       const found = yield* Fiber.join(sent)
       const received = found.filter((outcome) => outcome === "received").length

@@ -35,7 +35,8 @@ describe("a-chat send", () => {
         status: 1,
         output: "",
         errors:
-          "a-chat: carol: offline: no recipient of that name is online\na-chat: dave: offline: no recipient of that name is online\n"
+          "a-chat: carol: offline: no recipient of that name is online\na-chat: dave: offline: no recipient of that " +
+          "name is online\n"
       })
       yield* bob.receives(/^from alice: hi$/mu)
       const refused = yield* send("bob", "a\x01b")

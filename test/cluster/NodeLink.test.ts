@@ -192,7 +192,7 @@ describe("NodeLink", () => {
     assert.isEmpty(a.flush())
   })
 
-  it("is silent while its node is suspended, keeps what it is given, and then asks what is missing on both sides", () => {
+  it("is silent while its node is suspended, keeps what it is given, and then asks for what is missing", () => {
     const { a } = ends()
     a.send("one")
     a.flush()

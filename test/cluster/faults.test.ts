@@ -29,8 +29,10 @@ describe("a node that is lost", () => {
       assert.sameMembers(replies(alice), [
         "! undelivered @1 bob reason=node-lost: the server that had the line was lost; the line may have arrived",
         "! undelivered bob reason=node-lost count=2: the server that had the line was lost; the line may have arrived",
-        "! undelivered @2 bob reason=disconnected: disconnected before the line was written, or before it was acknowledged",
-        "! undelivered bob reason=disconnected count=1: disconnected before the line was written, or before it was acknowledged"
+        "! undelivered @2 bob reason=disconnected: disconnected before the line was written, or before it was " +
+          "acknowledged",
+        "! undelivered bob reason=disconnected count=1: disconnected before the line was written, or before it was " +
+          "acknowledged"
       ])
       assert.strictEqual(a.counts().inDoubt, 3)
       alice.say("bob: later")

@@ -87,7 +87,8 @@ describe("lines to a client at another node", () => {
       assert.deepStrictEqual(
         replies(alice).filter((line) => line.includes("last")),
         [
-          "! undelivered last reason=unavailable retry=1000 count=2: the server cannot store or deliver lines at the moment"
+          "! undelivered last reason=unavailable retry=1000 count=2: the server cannot store or deliver lines at " +
+            "the moment"
         ]
       )
       const offline = replies(alice).flatMap((line) =>
@@ -176,8 +177,10 @@ describe("lines to a client at another node", () => {
       bob.socket.destroy()
       yield* settle
       assert.sameMembers(replies(alice).slice(2), [
-        "! undelivered @3 bob reason=disconnected: disconnected before the line was written, or before it was acknowledged",
-        "! undelivered bob reason=disconnected count=1: disconnected before the line was written, or before it was acknowledged"
+        "! undelivered @3 bob reason=disconnected: disconnected before the line was written, or before it was " +
+          "acknowledged",
+        "! undelivered bob reason=disconnected count=1: disconnected before the line was written, or before it was " +
+          "acknowledged"
       ])
       const { received, returned } = yield* a.server.ledger
       assert.deepStrictEqual({ received, returned }, { received: 2, returned: 2 })

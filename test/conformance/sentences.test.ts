@@ -80,7 +80,8 @@ const unproved: Record<string, string> = {
   "A device that logs in at another node replaces its connection there,":
     "test/cluster/kept-devices.test.ts: replaces the connection there, and goes on where that was",
   "If that node does not answer, which may take 10 s to find out,":
-    "test/cluster/kept-devices.test.ts: need not wait for a node that is lost, and is refused where one does not answer",
+    "test/cluster/kept-devices.test.ts: need not wait for a node that is lost, and is refused where one does not " +
+    "answer",
   "What one node changes about accounts and rooms,":
     "test/cluster/kept-rooms.test.ts: is found and entered on each, and lists the members of all",
   "The ledger with a line is that of its sender's node.":
@@ -88,14 +89,16 @@ const unproved: Record<string, string> = {
   "If a node is lost, the others know that": "test/cluster/faults.test.ts: may have delivered what it was sent",
   "Then the names of its guests are free,": "as above",
   "Lines to accounts and rooms are stored meanwhile,":
-    "test/cluster/kept-anything.test.ts; test/cluster/kept-devices.test.ts: leaves with the node that has its last device",
+    "test/cluster/kept-anything.test.ts; test/cluster/kept-devices.test.ts: leaves with the node that has its last " +
+    "device",
   "| `node-lost` |": "as above; test/cluster/leaving.test.ts: return as lost when their sender's node stops",
   "| `unavailable` | with `retry`: this node cannot reach": "test/cluster/faults.test.ts: writes no message",
   "A node that cannot reach the others might be taken for lost.":
     "test/cluster/three-nodes.test.ts: go on as two while one is cut off",
   "Before that can happen, it stops": "as above",
   "Connections stay, and what waits":
-    "test/cluster/faults.test.ts: writes no message, and goes on where it stood; keeps the connections of clients that read",
+    "test/cluster/faults.test.ts: writes no message, and goes on where it stood; keeps the connections of clients " +
+    "that read",
   "When the node reaches the others again": "as above",
   "A room in which only guests of a lost node":
     "test/cluster/kept-rooms.test.ts: loses the guests of a node that is lost, and ends where nobody is left",

@@ -111,7 +111,8 @@ const run = (seed: number) =>
     yield* turnsUntil(
       () => writers.flatMap(outcomesOf).length >= lines,
       () =>
-        `the outcomes of ${lines} lines; there are ${writers.flatMap(outcomesOf).length} ${JSON.stringify(writers.map((w) => w.received.slice(-2)))}`
+        `the outcomes of ${lines} lines; there are ${writers.flatMap(outcomesOf).length} ` +
+        `${JSON.stringify(writers.map((w) => w.received.slice(-2)))}`
     )
     const context = `seed ${seed}`
     assert.lengthOf(writers.flatMap(outcomesOf), lines, `${context}: one outcome each`)

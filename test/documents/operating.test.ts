@@ -180,7 +180,8 @@ describe("Watching in OPERATING", () => {
         const { fiber, level: found, message: _, timestamp, ...own } = event ?? {}
         for (const common of [fiber, timestamp]) assert.isString(common, message)
         assert.strictEqual(found, level?.toUpperCase(), message)
-        const shown = quoted(fields).filter((field) => !["cutOff", "error", "list"].includes(field)) // only after a failure
+        // only after a failure
+        const shown = quoted(fields).filter((field) => !["cutOff", "error", "list"].includes(field))
         assert.deepStrictEqual(shown.toSorted(), Object.keys(own).toSorted(), message)
       }
     })

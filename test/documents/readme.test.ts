@@ -241,7 +241,8 @@ describe("The scripts and bots in README", () => {
       assert.strictEqual(yield* run(line("the build is done")), "")
       yield* run(line("seq 1000000 |").replace("1000000", "50000")) // the million is for a person to watch
       const lastOf =
-        "until tail -n 1 messages.json | grep 50000; do sleep 0.05; done; head -n 1 messages.json; wc -l < messages.json"
+        "until tail -n 1 messages.json | grep 50000; do sleep 0.05; done; head -n 1 messages.json; wc -l < " +
+        "messages.json"
       const [last = "", first = "", count] = (yield* run(lastOf)).trim().split("\n")
       assert.hasAllKeys(JSON.parse(last), ["from", "text", "at"])
       assert.include(first, '"text":"the build is done"')

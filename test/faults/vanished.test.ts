@@ -95,7 +95,8 @@ const listening = (port: string) => [
 
 /** Reads nothing for a time, and then everything. */
 const pausing = netcat(
-  `socket.pause().on("data", (bytes) => console.log(bytes.length)); setTimeout(() => socket.resume(), ${3 * stallMillis})`
+  `socket.pause().on("data", (bytes) => console.log(bytes.length)); setTimeout(() => socket.resume(), ` +
+    `${3 * stallMillis})`
 )
 
 /** More than a receive buffer, less than a send buffer, so that the server's kernel takes all of it. */

@@ -175,7 +175,8 @@ describe("a full server", () => {
       const there = yield* open(port, "/listen?from=y")
       away.break()
       assert.strictEqual((yield* open(port, "/listen?from=z")).status, 503)
-      yield* Effect.async<void>((resume) => void setTimeout(() => resume(Effect.void), 1200)) // the clock of a test stands still
+      // the clock of a test stands still
+      yield* Effect.async<void>((resume) => void setTimeout(() => resume(Effect.void), 1200))
       assert.strictEqual((yield* open(port, "/listen?from=z")).status, 200)
       assert.strictEqual((yield* open(port, "/listen?from=w")).status, 503)
       assert.isFalse(there.hasEnded())

@@ -109,7 +109,9 @@ describe.skipIf(!has("dpkg-deb"))("The package for Debian", () => {
       EmptyRoot.make(system, ["cat", "rm"])
       const database = join(system, "var/lib/dpkg")
       for (const part of ["info", "updates", "triggers"]) mkdirSync(join(database, part), { recursive: true })
-      const node = `Package: nodejs\nStatus: install ok installed\nMaintainer: -\nArchitecture: all\nVersion: ${process.versions.node}\nDescription: -\n`
+      const node =
+        `Package: nodejs\nStatus: install ok installed\nMaintainer: -\nArchitecture: all\nVersion: ` +
+        `${process.versions.node}\nDescription: -\n`
       writeFileSync(join(database, "status"), node)
       const dpkg = (...args: ReadonlyArray<string>) => {
         const [file = "", ...rest] = ["dpkg", "--force-not-root", "--log=/dev/null", `--root=${system}`, ...args]

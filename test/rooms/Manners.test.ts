@@ -11,7 +11,7 @@ const times = (count: number, each: (index: number) => void) => {
 }
 
 describe("slow mode", () => {
-  it("remembers as many writers as its limit says, and beyond it forgets the one that has not written for longest", () => {
+  it("remembers up to its limit of writers, and then forgets the one that has not written for longest", () => {
     const { clock, manners } = start()
     assert.strictEqual(manners.write("first", 60_000), 0)
     clock.now = 1_000

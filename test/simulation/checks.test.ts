@@ -277,7 +277,8 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     title:
-      "a client that was disconnected just before the server was killed was not refused, although its end is not logged",
+      "a client that was disconnected just before the server was killed was not refused, although its end is not " +
+      "logged",
     setting: {
       maxConnections: 50,
       stallTimeout: 3000,

@@ -17,7 +17,8 @@ import type { Violation } from "./Checks.js"
 /** Bundled and started by scripts/simulate.mjs, which documents its options. */
 
 const usage =
-  "usage: npm run simulate -- [--store | --nodes | --send | --terminal | --real] [--seconds N | --schedules N] [--seed S] [--replay SPEC]"
+  "usage: npm run simulate -- [--store | --nodes | --send | --terminal | --real] [--seconds N | --schedules N] " +
+  "[--seed S] [--replay SPEC]"
 
 const misuse = (): never => {
   console.error(usage)

@@ -24,7 +24,8 @@ class CountedStore {
     const connection = connect(":memory:")
     for (const statement of migrations.flat()) connection.exec(statement)
     connection.exec(
-      "insert into meta (id, log, commits, clean, running, stored, given, expired, lines, bytes) values (1, '', 0, 1, 0, 0, 0, 0, 0, 0)"
+      "insert into meta (id, log, commits, clean, running, stored, given, expired, lines, bytes) values (1, '', 0, " +
+        "1, 0, 0, 0, 0, 0, 0)"
     )
     return connection
   })()

@@ -213,7 +213,8 @@ describe("the file of a store in SQLite", () => {
         assert.strictEqual(error.reason, "no-driver")
         assert.strictEqual(
           error.message,
-          "a store needs Node 22.13 or later, or the package @photostructure/sqlite, which is not installed beside the program"
+          "a store needs Node 22.13 or later, or the package @photostructure/sqlite, which is not installed beside " +
+            "the program"
         )
         assert.isFalse(existsSync(path))
       })

@@ -64,7 +64,8 @@ const writeEarlier = (path: string) => {
     const content = { conversation: 1, seq, at: 0, account: 1, author: "alice", flags: 0, recipients: "", body }
     connection.exec(
       `insert into line (id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc)
-       values (${seq}, 1, ${seq}, 0, 0, 1, 'alice', 0, '', x'${body.toString("hex")}', 110, ${Checksum.ofLine(content)})`
+       values (${seq}, 1, ${seq}, 0, 0, 1, 'alice', 0, '', x'${body.toString("hex")}', 110,
+           ${Checksum.ofLine(content)})`
     )
   }
   connection.exec(`pragma application_id = 22428; pragma user_version = ${earlier}`)

@@ -94,7 +94,8 @@ export const faultTest = (
       const at = (part: number) => trips[Math.max(0, Math.min(Math.floor(trips.length * part), trips.length - 2))] ?? 0
       const [median, p99, worst] = [at(0.5), at(0.99), trips.at(-1) ?? 0]
       const figures = [
-        `bystander: median ${median.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms of ${trips.length}`,
+        `bystander: median ${median.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms of ` +
+          `${trips.length}`,
         `memory: ${resident} MB, peak ${peak} MB`,
         `ledger: ${own.accepted} = ${own.written} + ${own.received} + ${own.returned} + ${own.dead}`
       ]

@@ -41,7 +41,9 @@ export const events: ReadonlyArray<HookEvent> = [
       repository,
       sender
     },
-    line: "acme/widgets: mona pushed 2 commits to main: Make widgets faster https://github.com/acme/widgets/compare/a1...b2"
+    line:
+      "acme/widgets: mona pushed 2 commits to main: Make widgets faster " +
+      "https://github.com/acme/widgets/compare/a1...b2"
   },
   {
     kind: "github",

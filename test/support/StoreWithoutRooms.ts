@@ -38,7 +38,8 @@ export const content = (blob: (bytes: Buffer) => string): ReadonlyArray<string> 
   "insert into cursor values (2, 'main', 1, 1)",
   ...stored.map((line, index) => {
     const { account, at, author, body, conversation, flags, recipients, seq } = line
-    const common = `${index + 1}, ${conversation}, ${seq}, ${at}, ${at}, ${account}, '${author}', ${flags}, '${recipients}'`
+    const place = `${index + 1}, ${conversation}, ${seq}, ${at}, ${at}`
+    const common = `${place}, ${account}, '${author}', ${flags}, '${recipients}'`
     const label = index === 0 ? "'main', 'k1'" : "null, null"
     return `insert into line values (${common}, ${blob(body)}, ${size(line)}, ${Checksum.ofLine(line)}, ${label})`
   })

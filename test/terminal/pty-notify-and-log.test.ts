@@ -97,7 +97,9 @@ describe.skipIf(Pty.missing !== undefined)(atTerminal, { concurrent: true }, () 
       const folder = yield* home
       const disk = Path.join(folder, "disk")
       yield* Effect.promise(() => Fs.mkdir(disk))
-      const mount = `mount -t tmpfs -o size=16k,mode=700 none ${disk} && head -c 16384 /dev/zero > ${disk}/filler && exec "$0" "$@"`
+      const mount =
+        `mount -t tmpfs -o size=16k,mode=700 none ${disk} && head -c 16384 /dev/zero > ${disk}/filler ` +
+        `&& exec "$0" "$@"`
       const alice = yield* Pty.start(
         ["connect", "--port", server.port, "--login", "alice", "--log-dir", disk],
         { HOME: folder },

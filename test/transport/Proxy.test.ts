@@ -130,7 +130,9 @@ describe("behind a proxy", () => {
         LogLevel.Debug
       )
       // Another process connects and sends a reset while this one waits for its end, and accepts nothing.
-      const script = `const socket = require("net").connect(${server.address.port}, "127.0.0.1", () => socket.resetAndDestroy())`
+      const script =
+        `const socket = require("net").connect(${server.address.port}, "127.0.0.1", () => ` +
+        `socket.resetAndDestroy())`
       spawnSync(process.execPath, ["-e", script])
       const { level } = yield* server.logged("the broken connection", ({ message }) => message.startsWith("refused "))
       assert.strictEqual(level, "DEBUG")

@@ -104,7 +104,9 @@ export class Firefox {
   /** Waits until an expression is true in the page. */
   async until(expression: string): Promise<void> {
     const end = Date.now() + patience
-    const look = `const look = () => ((${expression}) || Date.now() > ${end} ? done(!!(${expression})) : setTimeout(look, 20))`
+    const look =
+      `const look = () => ((${expression}) || Date.now() > ${end} ? done(!!(${expression})) : ` +
+      `setTimeout(look, 20))`
     const isSo = await this.value(`new Promise((done) => { ${look}; look() })`)
     if (isSo !== true)
       throw new Error(`not seen: ${expression}\n${String(await this.value("document.body.innerText"))}`)

@@ -189,7 +189,7 @@ describe("a page of a user who logs out", () => {
     assert.isUndefined(browser.read("a-chat.token.alice"))
   })
 
-  it("does not continue as a guest who has logged out in another tab, and leaves alone what was written since", async () => {
+  it("does not continue as a guest who has logged out in another tab, and keeps what was written since", async () => {
     const server = new PlayedServer()
     const [tab, browser] = [memory(), memory()]
     const first = pageOf(server, { tab, browser })

@@ -69,7 +69,7 @@ describe.skipIf(!B.isInstalled)("what the page says to those who look elsewhere"
     await server?.stop()
   })
 
-  it("notifies of direct lines and mentions once the user has asked for it, and counts in the title and the icon", async () => {
+  it("notifies of direct lines and mentions at the user's request, and counts in the title and the icon", async () => {
     const page = await browsers.open(server.web)
     await page.addInitScript(remember)
     await page.reload()

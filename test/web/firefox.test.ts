@@ -17,7 +17,7 @@ describe("the page in Firefox", () => {
     await server?.stop()
   }, 60_000)
 
-  it("talks with one in Chromium, and loses and repeats nothing when the server is killed and comes back", async (context) => {
+  it("talks with one in Chromium, without a lost or repeated line when the server is killed", async (context) => {
     if (firefox === undefined || chromium === undefined || server === undefined) {
       return context.skip("Firefox or Chromium is not installed (packages firefox-esr, chromium)")
     }

@@ -54,7 +54,8 @@ const facts = async (client) => {
 check(
   "a name with an account takes a secret, and so do names that look the same",
   [
-    "The name of an account belongs to its owner: only a client that proves to be the owner can log in under it, and nobody can log in under a name that looks the same.",
+    "The name of an account belongs to its owner: only a client that proves to be the owner can log in under it, " +
+      "and nobody can log in under a name that looks the same.",
     "A client without an account is a guest.",
     "NAME, or one that looks the same, belongs to an account;",
     "| `alice: SECRET` | the device `main` of the account `alice` |",
@@ -81,7 +82,8 @@ check(
   [
     "A server may have accounts (`--accounts`).",
     "All of this is off unless `* hello` has `accounts=open`, `accounts=closed` or `accounts=required`.",
-    "It then also has `store=memory` or `store=disk`, which says whether accounts outlive the server; `log=ID`, which changes when the server has begun from nothing; and, for a client of an account, `device=NAME`.",
+    "It then also has `store=memory` or `store=disk`, which says whether accounts outlive the server; `log=ID`, " +
+      "which changes when the server has begun from nothing; and, for a client of an account, `device=NAME`.",
     "a device or a secret where the server has no accounts; a device of a name without an account"
   ],
   async (t) => {
@@ -163,8 +165,10 @@ check(
 check(
   "wrong passwords make an address wait",
   [
-    "After five wrong passwords for one account from one address, each further one makes that address wait longer: 1 s at first, 5 min at most.",
-    "Nor does an address from which the account's password was right before, nor a client with a token or a certificate.",
+    "After five wrong passwords for one account from one address, each further one makes that address wait longer: " +
+      "1 s at first, 5 min at most.",
+    "Nor does an address from which the account's password was right before, nor a client with a token or a " +
+      "certificate.",
     "too many wrong passwords for this account from this address, or too many logins with passwords at once"
   ],
   async (t) => {
@@ -200,8 +204,10 @@ check(
   "several devices are present at once under one name",
   [
     "Several devices of an account can be present at once.",
-    "They have one name: a message to it reaches all of them, `* joined` announces the first of them, and `* left` the last.",
-    "If a device logs in again, its earlier connection ends with `! logged-out reason=replaced fatal: …`; lines that the server had read from it are still delivered.",
+    "They have one name: a message to it reaches all of them, `* joined` announces the first of them, and `* left` " +
+      "the last.",
+    "If a device logs in again, its earlier connection ends with `! logged-out reason=replaced fatal: …`; lines " +
+      "that the server had read from it are still delivered.",
     "the device has logged in again",
     "A client that only sends replaces nobody."
   ],
@@ -235,7 +241,8 @@ check(
     "the device was forgotten, by itself or by another one",
     "the account's other clients are logged out, and its N tokens still work",
     "the device is gone with its token, and its clients are logged out",
-    "`* device NAME [here=yes] [token=yes] seen=MS: …` for each device, then `* end devices count=N: …`; `seen` is since 1970"
+    "`* device NAME [here=yes] [token=yes] seen=MS: …` for each device, then `* end devices count=N: …`; `seen` is " +
+      "since 1970"
   ],
   async (t) => {
     const server = await open(t)

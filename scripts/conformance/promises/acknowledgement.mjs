@@ -37,13 +37,16 @@ const returned = ({ name }, label, reason) => new RegExp(`^! undelivered @${labe
 check(
   "a message to a client that acknowledges is received when it is acknowledged",
   [
-    "A client that sent `/hello ack` acknowledges what it has processed, so that its senders learn more than that a kernel took their lines.",
-    "`/ack N` means: of the messages (`from` lines) after the first `* hello` whose `on=` has `ack`, the first N are processed.",
+    "A client that sent `/hello ack` acknowledges what it has processed, so that its senders learn more than that a " +
+      "kernel took their lines.",
+    "`/ack N` means: of the messages (`from` lines) after the first `* hello` whose `on=` has `ack`, the first N " +
+      "are processed.",
     "A pair for such a client is received when it is acknowledged, and not when it is written.",
     "_received_: a recipient with `ack` has acknowledged it",
     "these recipients have acknowledged it",
     "lines to this client are received once it has acknowledged them",
-    "A client acknowledges soon and seldom: about 50 ms after it has processed a message, or after 1,000 of them, or after 256 KiB.",
+    "A client acknowledges soon and seldom: about 50 ms after it has processed a message, or after 1,000 of them, " +
+      "or after 256 KiB.",
     "If it waited until its queue is full, its senders would be held."
   ],
   async (t) => {
@@ -120,7 +123,8 @@ check(
   "a client that reads but does not acknowledge holds its senders, and is then jammed",
   [
     "Messages that are written but not acknowledged keep counting against the bounds of the queue.",
-    "So a client that reads but does not process holds its senders, and is jammed when it has acknowledged nothing for 2 s."
+    "So a client that reads but does not process holds its senders, and is jammed when it has acknowledged nothing " +
+      "for 2 s."
   ],
   async (t) => {
     const server = await t.serve("--outbox-lines", "16", "--hold-timeout", "300ms", "--stall-timeout", "60s")
@@ -139,7 +143,8 @@ check(
 check(
   "a client that acknowledges nothing is closed as unreachable",
   [
-    "A client that has sent no valid `/ack` for 30 s (`--stall-timeout`), while messages waited for that, is closed as unreachable.",
+    "A client that has sent no valid `/ack` for 30 s (`--stall-timeout`), while messages waited for that, is closed " +
+      "as unreachable.",
     "Everything that it has not acknowledged is returned as `unreachable`.",
     "the recipient was closed as unreachable (section 4); with `ack`, it may have read the N lines"
   ],
@@ -192,7 +197,8 @@ check(
 check(
   "what is not acknowledged when the connection ends is returned",
   [
-    "If the connection ends in another way, everything that was written but not acknowledged is returned as `disconnected`.",
+    "If the connection ends in another way, everything that was written but not acknowledged is returned as " +
+      "`disconnected`.",
     "The client may have read what is returned: only the acknowledgement is missing.",
     "the recipient left before N lines were written to it, or, with `ack`, acknowledged",
     "returned: not written, or not acknowledged"
@@ -213,8 +219,10 @@ check(
 check(
   "two clients that flood each other get everything, although their acknowledgements are behind their floods",
   [
-    "While the server does not read from a client because another client's queue is full, the client's unacknowledged messages do not count, and its time stands still.",
-    "A client that waits for outcomes also acknowledges before it sends more, because its outcomes may depend on clients that wait for its acknowledgements."
+    "While the server does not read from a client because another client's queue is full, the client's " +
+      "unacknowledged messages do not count, and its time stands still.",
+    "A client that waits for outcomes also acknowledges before it sends more, because its outcomes may depend on " +
+      "clients that wait for its acknowledgements."
   ],
   async (t) => {
     const server = await t.serve("--outbox-lines", "100", "--hold-timeout", "60s", "--stall-timeout", "60s")
@@ -241,7 +249,8 @@ check(
 
 check(
   "after /quit a client may still acknowledge, and is gone when it has",
-  "After `/quit`, a client with `ack` may still acknowledge: its connection ends when it has acknowledged everything, or nothing for 5 s.",
+  "After `/quit`, a client with `ack` may still acknowledge: its connection ends when it has acknowledged " +
+    "everything, or nothing for 5 s.",
   async (t) => {
     const [alice, bob] = await pair(t)
     await sendTo(alice, bob, ["a", "b"])

@@ -211,7 +211,8 @@ check(
   "clients that only send share a name, and no other client has it",
   [
     "Several clients that only send may have one name at once.",
-    "A login is refused as `login-in-use` if the name is not the same but looks so, or if one of the two clients only sends and the other does not: nobody can pose as a client that is present."
+    "A login is refused as `login-in-use` if the name is not the same but looks so, or if one of the two clients " +
+      "only sends and the other does not: nobody can pose as a client that is present."
   ],
   async (t) => {
     const [bob] = await t.login("bob")
@@ -300,7 +301,8 @@ check(
 
 check(
   "many joins and leaves are each reported once",
-  "When many clients come and go, notices are collected for up to a quarter of a second, and may come after a `/who` that shows the same.",
+  "When many clients come and go, notices are collected for up to a quarter of a second, and may come after a " +
+    "`/who` that shows the same.",
   async (t) => {
     const [alice] = await t.greet("alice")
     const many = await t.login(...Array(30).fill("bob"))
@@ -365,7 +367,8 @@ check("without /hello a client gets no notices", "After `/hello` the client also
 
 check(
   "/hello after the login does not affect messages",
-  "A client that does not know whether the server is an original a-chat sends `/hello` after its login, where an original server ignores it, and labels only after the `* hello`.",
+  "A client that does not know whether the server is an original a-chat sends `/hello` after its login, where an " +
+    "original server ignores it, and labels only after the `* hello`.",
   async (t) => {
     const [alice, bob] = [...(await t.greet("alice")), ...(await t.login("bob"))]
     alice.send(`${bob.name}: hi`)

@@ -202,7 +202,8 @@ check(
 
 check(
   "a server whose memory is used up refuses newcomers, and those that are there go on",
-  "When nothing is left, new connections are answered `! full`, and a full queue whose socket takes nothing is jammed at once.",
+  "When nothing is left, new connections are answered `! full`, and a full queue whose socket takes nothing is " +
+    "jammed at once.",
   async (t) => {
     // An idle connection counts as 10 KiB.
     const long = ["--hold-timeout", "10m", "--stall-timeout", "10m", "--login-timeout", "10m"]

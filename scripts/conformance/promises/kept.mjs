@@ -86,11 +86,15 @@ check(
 check(
   "a conversation is a log with numbers and times",
   [
-    "What two accounts write to each other is one _conversation_, and so is what one guest writes to an account, and what an account writes to itself.",
-    "Its lines have numbers without holes, `seq` = 1, 2, 3, …, and times, `at`, in milliseconds since 1970, which never decrease.",
-    "A device that is connected and reads gets the lines after its place, in order; there is no order between conversations.",
+    "What two accounts write to each other is one _conversation_, and so is what one guest writes to an account, " +
+      "and what an account writes to itself.",
+    "Its lines have numbers without holes, `seq` = 1, 2, 3, …, and times, `at`, in milliseconds since 1970, which " +
+      "never decrease.",
+    "A device that is connected and reads gets the lines after its place, in order; there is no order between " +
+      "conversations.",
     "| `seq` | kept lines have numbers and times, and outcomes as well: `from alice seq=17 at=1764151201123: hi` |",
-    "With `seq`, a line that a guest sent has `guest=yes` before its number, and a labelled line has one outcome for each account:"
+    "With `seq`, a line that a guest sent has `guest=yes` before its number, and a labelled line has one outcome " +
+      "for each account:"
   ],
   async (t) => {
     const server = await start(t, "alice", "bob")
@@ -130,7 +134,8 @@ check(
   "a device is given a line again until it has acknowledged it",
   [
     "Each device has a place in each conversation, up to which it was given the lines.",
-    "Its place follows what the kernel took for it or, with `ack`, what it has acknowledged: with `ack`, a line is given again until it was acknowledged, over any break or crash, and `seq` shows what comes again."
+    "Its place follows what the kernel took for it or, with `ack`, what it has acknowledged: with `ack`, a line is " +
+      "given again until it was acknowledged, over any break or crash, and `seq` shows what comes again."
   ],
   async (t) => {
     const server = await start(t, "bob")
@@ -150,7 +155,8 @@ check(
 check(
   "one's other devices, and oneself",
   [
-    "A device skips what the account's other devices sent, unless it said `copies`; what an account writes to itself goes to all of its devices.",
+    "A device skips what the account's other devices sent, unless it said `copies`; what an account writes to " +
+      "itself goes to all of its devices.",
     "| `copies` | this device gets what the account's other devices send: `* sent bob seq=N at=MS: text` |"
   ],
   async (t) => {
@@ -170,8 +176,10 @@ check(
   "a line with a label is stored once",
   [
     "| `once` | a line of this device is stored once, however often it is sent with its label |",
-    "With `once`, the outcome of a line that had been stored before has `again=yes`, and its numbers are those of the first time.",
-    "The same label with another text is refused, `! label-used @k1 bob: …`, for each recipient that has a line with this label, and is not stored there."
+    "With `once`, the outcome of a line that had been stored before has `again=yes`, and its numbers are those of " +
+      "the first time.",
+    "The same label with another text is refused, `! label-used @k1 bob: …`, for each recipient that has a line " +
+      "with this label, and is not stored there."
   ],
   async (t) => {
     const server = await start(t, "alice", "bob", "dana")
@@ -221,7 +229,8 @@ check(
 check(
   "a client that only sends learns it, too, also when it sends a line again",
   [
-    "With `receipts`, a client that only sends learns how far the lines of its connection were given, also those that it has sent again."
+    "With `receipts`, a client that only sends learns how far the lines of its connection were given, also those " +
+      "that it has sent again."
   ],
   async (t) => {
     const server = await start(t, "alice", "bob")
@@ -260,7 +269,9 @@ check(
   "an account that reads nothing fills up, and holds nobody",
   [
     "A device that reads slowly holds nobody: it gets the lines when its queue has room.",
-    "| `full` | 1,000 lines of this conversation wait for the account, none of which any of its devices was given, or 16 MiB of all its conversations (4 MiB of guests' lines), where a line counts its text and 100 bytes; or the line is a guest's, and far too much is kept |",
+    "| `full` | 1,000 lines of this conversation wait for the account, none of which any of its devices was given, " +
+      "or 16 MiB of all its conversations (4 MiB of guests' lines), where a line counts its text and 100 bytes; or " +
+      "the line is a guest's, and far too much is kept |",
     "Lines to an account return for these reasons, besides those of section 3:"
   ],
   async (t) => {

@@ -177,7 +177,8 @@ check(
 )
 
 const unlabelled =
-  "An `@` that is not followed by a label, or that comes before `/hello`, gets `! bad-line` without a label; before the login it is a bad login."
+  "An `@` that is not followed by a label, or that comes before `/hello`, gets `! bad-line` without a label; before " +
+  "the login it is a bad login."
 
 check("a label before /hello is a bad line", unlabelled, async (t) => {
   const [alice, bob] = await t.login("alice", "bob")

@@ -135,7 +135,8 @@ check(
 
 check(
   "a client that comes back is not ahead of the lines of its broken connection",
-  "When a client comes back under its name, its lines come after those that the server had read from its last connection.",
+  "When a client comes back under its name, its lines come after those that the server had read from its last " +
+    "connection.",
   async (t) => {
     const [bob] = await t.login("bob")
     const name = fresh("alice")
@@ -168,7 +169,8 @@ for (const [how, needs] of [
 ]) {
   check(
     `a new client keeps the name of a client that left by ${how}`,
-    "A name becomes free once, when the broker has seen the connection's writer end: the end of an older connection never removes a newer client with the same name.",
+    "A name becomes free once, when the broker has seen the connection's writer end: the end of an older connection " +
+      "never removes a newer client with the same name.",
     async (t) => {
       const [bob] = await t.login("bob")
       const name = fresh("alice")
@@ -242,10 +244,12 @@ check(
   "a client that the operator disconnects gets a last line, and its queue returns",
   [
     "The operator can disconnect a client.",
-    "Its last line is then `! kicked fatal: …`, or `! banned [retry=MS] fatal: …` if its name or address is now banned;",
+    "Its last line is then `! kicked fatal: …`, or `! banned [retry=MS] fatal: …` if its name or address is now " +
+      "banned;",
     "Lines for it that the server has not begun to write are returned to their senders as `disconnected`.",
     "`! banned [retry=MS] fatal: …`",
-    "the operator has banned the name, one that looks the same, or the client's address; with `retry`, until the ban ends"
+    "the operator has banned the name, one that looks the same, or the client's address; with `retry`, until the " +
+      "ban ends"
   ],
   async (t) => {
     const { remove, request, server } = await controlled(t)

@@ -141,7 +141,8 @@ check(
   "a name that could not be a login is cut, and then escaped as %XX",
   [
     "Names in params are in NFC.",
-    "A name of more than 32 code points is cut to 32, with `…` for the rest; then each byte that no name may contain is shown as `%XX`.",
+    "A name of more than 32 code points is cut to 32, with `…` for the rest; then each byte that no name may " +
+      "contain is shown as `%XX`.",
     "So `@k1 a b: hi` gets `! undelivered @k1 a%20b reason=offline: …`."
   ],
   async (t) => {

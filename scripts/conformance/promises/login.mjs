@@ -7,10 +7,12 @@ const { all, check } = section("promises", "2. Login", ["answers"])
 export { all as login }
 
 const form =
-  "A name has 1 to 32 code points: Unicode letters, marks, digits (Nd), `_`, `-` and `.`, starting with a letter, a digit or `_`."
+  "A name has 1 to 32 code points: Unicode letters, marks, digits (Nd), `_`, `-` and `.`, starting with a letter, a " +
+  "digit or `_`."
 
 const isFree =
-  "After refusing a login with `fatal` the server closes the connection and ignores everything that follows: the next line of a script is not taken for another login."
+  "After refusing a login with `fatal` the server closes the connection and ignores everything that follows: the " +
+  "next line of a script is not taken for another login."
 
 /** The name that the server derives from a login line. */
 const nameOf = async (t, line) => {
@@ -65,7 +67,8 @@ check("a label without a login is refused", "lines without a label that have not
 
 check(
   "telnet's commands before the login are skipped",
-  "So are telnet's commands (RFC 854) at the start of a line before the login, of which the first byte is 255; where that byte comes later, the text of the refusal says so.",
+  "So are telnet's commands (RFC 854) at the start of a line before the login, of which the first byte is 255; " +
+    "where that byte comes later, the text of the refusal says so.",
   async (t) => {
     const [bob] = await t.login("bob")
     const negotiation = Buffer.from([255, 251, 31, 255, 253, 3, 255, 241, 255, 250, 24, 0, 255, 255, 120, 255, 240])
@@ -393,7 +396,8 @@ check(
 
 check(
   "clients on the server's own machine have no limits per address",
-  "Limits per address do not apply to Unix sockets, nor to clients on the server's own machine unless `--limit-loopback` is set.",
+  "Limits per address do not apply to Unix sockets, nor to clients on the server's own machine unless " +
+    "`--limit-loopback` is set.",
   async (t) => {
     const connections = ["--max-connections-per-address", "1", "--connects-per-address", "1"]
     const server = await t.serve(...connections, "--rate-per-address", "1", "--burst-per-address", "1")

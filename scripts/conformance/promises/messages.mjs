@@ -103,7 +103,8 @@ check(
 
 check(
   "two recipients get two senders' messages in the same order",
-  "Two messages that both go to the same two recipients reach them in the same order, unless one of the senders was held (section 4).",
+  "Two messages that both go to the same two recipients reach them in the same order, unless one of the senders was " +
+    "held (section 4).",
   async (t) => {
     const [alice, bob, carol, dave] = await t.login("alice", "bob", "carol", "dave")
     for (let turn = 0; turn < 300; turn++) {
@@ -136,7 +137,8 @@ check(
   "a name that only looks the same is absent, and the present one is suggested",
   [
     "no client with that name is present",
-    "If a present name looks the same as an absent one (section 2), `like=` has it, and the text suggests it: `Bob: hi` gets `! undelivered Bob reason=offline like=bob: …` while `bob` is present.",
+    "If a present name looks the same as an absent one (section 2), `like=` has it, and the text suggests it: `Bob: " +
+      "hi` gets `! undelivered Bob reason=offline like=bob: …` while `bob` is present.",
     "The line is still returned, since the two names may mean two people."
   ],
   async (t) => {
@@ -147,7 +149,8 @@ check(
     await alice.answered(
       new RegExp(`^! undelivered ${upper} reason=offline like=${alice.name}: .*${alice.name}`, "u"),
       new RegExp(
-        `^! undelivered ${nobody}, ${wide.normalize()}, ${upper} reason=offline like=${eva.name}\\+${alice.name}: .*${eva.name}`,
+        `^! undelivered ${nobody}, ${wide.normalize()}, ${upper} reason=offline like=${eva.name}\\+${alice.name}: ` +
+          `.*${eva.name}`,
         "u"
       )
     )
@@ -223,7 +226,8 @@ check(
 
 check(
   "a control character that is white space may end a text",
-  "White space is dropped before the check for control characters, so a control character that counts as white space (U+0085, a second CR) may end a text.",
+  "White space is dropped before the check for control characters, so a control character that counts as white " +
+    "space (U+0085, a second CR) may end a text.",
   (t) => arrives(t, ": hi\u0085\r\r", "hi")
 )
 
@@ -248,8 +252,10 @@ check("an unknown command is reported by name", "`! unknown-command NAME: …`",
 check(
   "equal failures may share one reply, which counts them",
   [
-    "Consecutive lines that get the same reply of this table may get it together, once; its last parameter is then `count=N`, the number of these lines.",
-    "Two `undelivered` replies are the same if they are about the same recipients and the same reason, `offline` or `busy`."
+    "Consecutive lines that get the same reply of this table may get it together, once; its last parameter is then " +
+      "`count=N`, the number of these lines.",
+    "Two `undelivered` replies are the same if they are about the same recipients and the same reason, `offline` or " +
+      "`busy`."
   ],
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
@@ -279,7 +285,8 @@ check(
 
 check(
   "equal mistakes may share one reply, which counts them",
-  "Consecutive lines that get the same reply of this table may get it together, once; its last parameter is then `count=N`, the number of these lines.",
+  "Consecutive lines that get the same reply of this table may get it together, once; its last parameter is then " +
+    "`count=N`, the number of these lines.",
   async (t) => {
     const [alice, bob] = await t.login("alice", "bob")
     const runs = [
@@ -369,7 +376,9 @@ check(
   [
     "over the rate of the client or of its address, where one is set",
     "lines per second from one address",
-    "Limits that are set and that concern the client follow `max-name`: `rate` (lines per second) and, for its address, `address-connections`, `address-connects` (per minute), `address-rate` (lines per second) and `address-burst` (lines)."
+    "Limits that are set and that concern the client follow `max-name`: `rate` (lines per second) and, for its " +
+      "address, `address-connections`, `address-connects` (per minute), `address-rate` (lines per second) and " +
+      "`address-burst` (lines)."
   ],
   async (t) => {
     const connections = ["--max-connections-per-address", "60", "--connects-per-address", "7000"]

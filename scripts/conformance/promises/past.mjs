@@ -16,17 +16,21 @@ const found = async (client, words) =>
 check(
   "looking back at a room",
   [
-    "What is kept can be read again. An account can read its direct conversations, as far back as its own creation. A client in a room can read all that is kept of the room, including what was written before it joined.",
+    "What is kept can be read again. An account can read its direct conversations, as far back as its own creation. " +
+      "A client in a room can read all that is kept of the room, including what was written before it joined.",
     "NAME is that of the room, with its `#`, or the other name of a direct conversation.",
     "`* hello` has `max-history=N`, the greatest number of lines of a page (100).",
-    "| `/history NAME [after=SEQ] [before=SEQ] [since=MS] [until=MS] [limit=N]` | `* past NAME AUTHOR [guest=yes] seq=SEQ at=MS: text` for each line, oldest first; then `* end history NAME [first=SEQ last=SEQ] [more=yes]: …` |",
+    "| `/history NAME [after=SEQ] [before=SEQ] [since=MS] [until=MS] [limit=N]` | `* past NAME AUTHOR [guest=yes] " +
+      "seq=SEQ at=MS: text` for each line, oldest first; then `* end history NAME [first=SEQ last=SEQ] [more=yes]: " +
+      "…` |",
     "A page has the first lines after the number `after`, or stored at the time `since` or later.",
     "Without these it has the last lines, those before `before` or stored until `until`.",
     "with `more=yes`, there are more in the same direction.",
     "`first` and `last` are the numbers of its first and its last line.",
     "A conversation that has never had a line is an empty page, whatever its name.",
     "Guests have no direct conversations and no read marks: commands about these are refused to them as `guest`.",
-    "Commands that read a room are refused like other commands about rooms (section 11), and those for a page of more than `max-history` lines as `limit`."
+    "Commands that read a room are refused like other commands about rooms (section 11), and those for a page of " +
+      "more than `max-history` lines as `limit`."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -66,18 +70,23 @@ check(
 check(
   "searches",
   [
-    "| `/search [in=NAME] [limit=N] TEXT` | `* past NAME AUTHOR [guest=yes] seq=SEQ at=MS: text` for each of the latest lines that have all words of TEXT, newest first; then `* end search count=N: …` |",
-    "A search covers the conversation `in`; without `in`, it covers all that the client may read, which for a guest is the rooms that it is in.",
+    "| `/search [in=NAME] [limit=N] TEXT` | `* past NAME AUTHOR [guest=yes] seq=SEQ at=MS: text` for each of the " +
+      "latest lines that have all words of TEXT, newest first; then `* end search count=N: …` |",
+    "A search covers the conversation `in`; without `in`, it covers all that the client may read, which for a guest " +
+      "is the rooms that it is in.",
     "It finds at most `limit` lines, 20 if that is not given, and fewer if they have more than 262,144 bytes.",
     "Parameters come before TEXT.",
     "There are no operators: all of TEXT is text.",
     "A word is a run of letters, marks and digits.",
     "It is found as a whole, whatever its case and accents: `cafe` finds `CAFÉ`, and `strasse` finds `Straße`.",
-    "Each character of a script that is written without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, and also Korean) is a word, and so is each emoji, whatever its skin tone.",
-    "Words of TEXT without a blank between them, such as those of `10.0.0.1`, `don't` or `東京`, are found only where they follow each other;",
+    "Each character of a script that is written without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, " +
+      "Burmese, and also Korean) is a word, and so is each emoji, whatever its skin tone.",
+    "Words of TEXT without a blank between them, such as those of `10.0.0.1`, `don't` or `東京`, are found only where " +
+      "they follow each other;",
     "so any part of a Chinese text can be found.",
     "A client may search 4 times a second (`--search-rate`, in `* hello` as `search-rate`).",
-    "Further searches are refused as `limit` with `retry`, those for more than `max-history` lines as `limit`, and those without a word as `no-words`."
+    "Further searches are refused as `limit` with `retry`, those for more than `max-history` lines as `limit`, and " +
+      "those without a word as `no-words`."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"], "--search-rate", "1000")
@@ -147,13 +156,17 @@ check(
 check(
   "conversations and read marks",
   [
-    "| `/conversations` | `* conversation NAME [guest=yes] last=SEQ read=SEQ at=MS: …` for the latest 1,000, newest first, where `guest=yes` is one with a guest, and `at=0` one of which no line is kept any more; then `* end conversations count=N: …` |",
-    "| `/read NAME SEQ`, `/read NAME at=MS` | `* read NAME seq=SEQ: …`: how far the account has read, which never goes back |",
+    "| `/conversations` | `* conversation NAME [guest=yes] last=SEQ read=SEQ at=MS: …` for the latest 1,000, newest " +
+      "first, where `guest=yes` is one with a guest, and `at=0` one of which no line is kept any more; then `* end " +
+      "conversations count=N: …` |",
+    "| `/read NAME SEQ`, `/read NAME at=MS` | `* read NAME seq=SEQ: …`: how far the account has read, which never " +
+      "goes back |",
     "A read mark belongs to the account, whichever of its devices sets it, and nobody else is told of it.",
     "Its other devices get `* read NAME seq=SEQ: …` after `copies`.",
     "Sending a line to a conversation moves the mark there as well.",
     "`at=MS` stands for the last line stored by that time.",
-    "The words of section 10 apply to rooms as well, except for `receipts`: with `seq`, members get `from carol #ops guest=yes seq=3 at=MS: hi`, and with `copies` the sender's other devices get `* sent #ops seq=3 at=MS: hi`."
+    "The words of section 10 apply to rooms as well, except for `receipts`: with `seq`, members get `from carol " +
+      "#ops guest=yes seq=3 at=MS: hi`, and with `copies` the sender's other devices get `* sent #ops seq=3 at=MS: hi`."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])

@@ -15,7 +15,8 @@ check(
     "It is stored like a line to an account (section 10), and then given to the members.",
     "They get `from alice #ops: done`; the client that sent it does not.",
     "a message as well, to a room: `#ops: hi` (section 11)",
-    "| `/join #ROOM` | `* room #ROOM members=N last=SEQ [locked=yes] [owner=NAME]: TOPIC`; creates the room if it does not exist |",
+    "| `/join #ROOM` | `* room #ROOM members=N last=SEQ [locked=yes] [owner=NAME]: TOPIC`; creates the room if it " +
+      "does not exist |",
     "The account that creates a room owns it.",
     "Each member gets the lines that are stored after it joined, and all members get them in the same order."
   ],
@@ -46,8 +47,10 @@ check(
     "A guest is one while it is connected and has no account; it joins again after each login.",
     "A guest that registers stays in its rooms, where its account is a member from then on.",
     "A device of an account has a place in a room as in any conversation: when it connects, it gets what it missed.",
-    "| `/members #ROOM` | `* members #ROOM N here=M: alice, bob, …`, the M present ones first, in as many lines as it takes; then `* end members #ROOM: …` |",
-    "| `/rooms` | the same as for `/join`, with `in=yes` where the client is in it, for each room that it is in or may enter; then `* end rooms count=N: …` |"
+    "| `/members #ROOM` | `* members #ROOM N here=M: alice, bob, …`, the M present ones first, in as many lines as " +
+      "it takes; then `* end members #ROOM: …` |",
+    "| `/rooms` | the same as for `/join`, with `in=yes` where the client is in it, for each room that it is in or " +
+      "may enter; then `* end rooms count=N: …` |"
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -90,11 +93,13 @@ check(
 check(
   "rooms without a store, and who may write to them",
   [
-    "Then `* hello` has `rooms=open`, `rooms=accounts` or `rooms=operator`, which says who may create rooms, and `store` and `log` (section 9).",
+    "Then `* hello` has `rooms=open`, `rooms=accounts` or `rooms=operator`, which says who may create rooms, and " +
+      "`store` and `log` (section 9).",
     "A server has rooms unless `--rooms` is `off`.",
     "A room that a guest has created has no owner.",
     "The name of a room is `#` and a valid name (section 2).",
-    "A message reaches a room by its exact name, and no room can be created whose name looks the same as that of another.",
+    "A message reaches a room by its exact name, and no room can be created whose name looks the same as that of " +
+      "another.",
     "| `no-room` | there is no such room, or it is locked and the sender is not in it |",
     "| `not-member` | the sender is not in the room |",
     "| `looks-like` | `/join`, and the name looks the same as that of the room `like` |",
@@ -131,7 +136,9 @@ check(
   [
     "| `policy` | not allowed: the room is locked, only the operator creates rooms; the text says why |",
     "| `guest` | `/join`, and only accounts create rooms |",
-    "| `limit` | too many rooms of the client (`--max-rooms-per-client`, 100; in `* hello` as `max-rooms`) or of the server (`--max-rooms`, 10,000), too many members (`--max-room-members`, 10,000), more than 1,000 who are silenced at the same time, or a topic of more than `max-topic` code points (300) |",
+    "| `limit` | too many rooms of the client (`--max-rooms-per-client`, 100; in `* hello` as `max-rooms`) or of " +
+      "the server (`--max-rooms`, 10,000), too many members (`--max-room-members`, 10,000), more than 1,000 who are " +
+      "silenced at the same time, or a topic of more than `max-topic` code points (300) |",
     "With these words, a command about rooms is refused (section 9):"
   ],
   async (t) => {
@@ -161,7 +168,8 @@ check(
   "leaving, and the end of a room",
   [
     "| `/leave #ROOM` | `* left #ROOM NAME: …`, after the client's own lines to the room are stored |",
-    "The numbers of a room's lines start at 1 and never start again: when its last member has left, the room and its lines are gone, and a later room of that name continues with higher numbers.",
+    "The numbers of a room's lines start at 1 and never start again: when its last member has left, the room and " +
+      "its lines are gone, and a later room of that name continues with higher numbers.",
     "If the owner leaves, the account that has been a member longest is the next owner.",
     "A member that has left or was removed gets nothing more."
   ],
@@ -190,8 +198,10 @@ check(
 check(
   "the topic, and notices",
   [
-    "| `/topic #ROOM [TEXT]` | `* topic #ROOM [NAME]: TEXT`: what the room is about, and who has said so; with TEXT, a member sets it |",
-    "Members that have sent `/hello` get notices: `* joined #ROOM NAME [guest=yes]: …`, `* left #ROOM NAME [by=NAME]: …`, and the lines that answer `/topic` and the commands of owners, but not that of `/invite`.",
+    "| `/topic #ROOM [TEXT]` | `* topic #ROOM [NAME]: TEXT`: what the room is about, and who has said so; with " +
+      "TEXT, a member sets it |",
+    "Members that have sent `/hello` get notices: `* joined #ROOM NAME [guest=yes]: …`, `* left #ROOM NAME " +
+      "[by=NAME]: …`, and the lines that answer `/topic` and the commands of owners, but not that of `/invite`.",
     "Notices are collected and dropped like others (section 6), and no connection gets one about what it did itself.",
     "A member that is removed is told as well, and so are the other devices of an account that leaves."
   ],
@@ -227,11 +237,14 @@ check(
   "a locked room",
   [
     "| `/invite #ROOM NAME` | `* invited #ROOM NAME by=OWNER: …`: the account can join while the room is locked |",
-    "| `/lock #ROOM` | `* locked #ROOM OWNER: …`: the room is for its members and for invited accounts, and its guests are removed |",
+    "| `/lock #ROOM` | `* locked #ROOM OWNER: …`: the room is for its members and for invited accounts, and its " +
+      "guests are removed |",
     "| `/unlock #ROOM` | `* unlocked #ROOM OWNER: …` |",
-    "For all who are neither in it nor invited, a locked room does not exist: it is not in `/rooms`, lines to it return as `no-room`, and no message lists it among its recipients.",
+    "For all who are neither in it nor invited, a locked room does not exist: it is not in `/rooms`, lines to it " +
+      "return as `no-room`, and no message lists it among its recipients.",
     "Only `/join` says that the name is taken.",
-    "An account that is invited gets `* invited #ROOM OWNER: …` on those of its devices that have sent `/hello`, and the room is in its `/rooms`."
+    "An account that is invited gets `* invited #ROOM OWNER: …` on those of its devices that have sent `/hello`, " +
+      "and the room is in its `/rooms`."
   ],
   async (t) => {
     const server = await start(t, ["alice", "bob"])
@@ -264,11 +277,14 @@ check(
 check(
   "owners remove, silence and slow down members, and pass the room on",
   [
-    "| `/remove #ROOM NAME` | `* left #ROOM NAME by=OWNER: …`: the member is no longer in the room, or the account no longer invited |",
+    "| `/remove #ROOM NAME` | `* left #ROOM NAME by=OWNER: …`: the member is no longer in the room, or the account " +
+      "no longer invited |",
     "| `/owner #ROOM NAME` | `* owner #ROOM NAME: …`: the account, a member, is the owner from now on |",
-    "| `/silence #ROOM NAME TIME` | `* silenced #ROOM NAME by=OWNER until=MS: …`: the member may not write for a time such as `30s`, `10m`, `2h` or `1d` |",
+    "| `/silence #ROOM NAME TIME` | `* silenced #ROOM NAME by=OWNER until=MS: …`: the member may not write for a " +
+      "time such as `30s`, `10m`, `2h` or `1d` |",
     "| `/unsilence #ROOM NAME` | `* unsilenced #ROOM NAME by=OWNER: …` |",
-    "| `/slow #ROOM TIME` | `* slow #ROOM OWNER millis=N: …`: each member but the owner may write a line only so often; `off` ends it |",
+    "| `/slow #ROOM TIME` | `* slow #ROOM OWNER millis=N: …`: each member but the owner may write a line only so " +
+      "often; `off` ends it |",
     "Only the owner may use the commands from `/invite` on.",
     "A member that was removed may join again if the room is not locked.",
     "| `silenced` | with `retry`: the sender was silenced |",

@@ -56,7 +56,8 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
 
 check(
   "clients get different times to reconnect",
-  "`return` is the time from the end of the connection to the best time to reconnect, in milliseconds; it differs from client to client, so that they do not all return at once.",
+  "`return` is the time from the end of the connection to the best time to reconnect, in milliseconds; it differs " +
+    "from client to client, so that they do not all return at once.",
   async (t) => {
     const server = await t.serve("--return-after", "3s")
     const clients = []
@@ -83,7 +84,8 @@ const returnTime = async (client) => {
 check(
   "at shutdown accepted lines are delivered, and new ones refused",
   [
-    "the server stops listening, refuses new lines with `! closing`, except for `/ack`, delivers everything that it has accepted, and closes in order",
+    "the server stops listening, refuses new lines with `! closing`, except for `/ack`, delivers everything that it " +
+      "has accepted, and closes in order",
     "the line came after the server began to shut down, and was not accepted",
     "| `! closing [retry=MS fatal]: …` | the server is shutting down |"
   ],

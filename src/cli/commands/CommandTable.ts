@@ -29,7 +29,8 @@ const table = {
 /** The modules of commands. */
 export type Loaded = { readonly [Name in CommandName]?: Awaited<ReturnType<(typeof table)[Name]["load"]>> }
 
-export const names = Object.keys(table) as unknown as Arr.NonEmptyReadonlyArray<CommandName> // the keys of a constant are its only ones
+// the keys of a constant are its only ones
+export const names = Object.keys(table) as unknown as Arr.NonEmptyReadonlyArray<CommandName>
 
 export const isName = (name: string | undefined): name is CommandName =>
   name !== undefined && Object.hasOwn(table, name)

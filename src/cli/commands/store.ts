@@ -98,7 +98,10 @@ const resultOf = (faults: ReadonlyArray<StoreFault>, statistics: Option.Option<S
   if (faults.length > 0 || Option.isNone(statistics)) return faults.map((fault) => `${Escape.show(fault)}\n`).join("")
   const { accounts, conversations, expired, given, lines, stored, waiting } = statistics.value
   const content = `${accounts} accounts, ${conversations} conversations, ${lines} lines`
-  return `no faults; ${content}; ${stored} direct lines stored = ${given} given + ${waiting} waiting + ${expired} expired\n`
+  return (
+    `no faults; ${content}; ${stored} direct lines stored = ${given} given + ${waiting} waiting + ${expired} ` +
+    `expired\n`
+  )
 }
 
 const backup = (file: string) => (store: StoreService) => store.backup(file)

@@ -144,7 +144,8 @@ export const ask: ManualPage = {
     "Each message is a line, and nothing marks the end of an answer. So --lines says how many lines to wait for, and " +
       "with --quiet the answer ends when no other line has come for that time. An answer of `a-chat exec` has as " +
       "many lines as its program prints. What comes after the answer returns to its sender.",
-    "Several recipients are asked at once, and each of them has to answer; with --any the first complete answer is enough.",
+    "Several recipients are asked at once, and each of them has to answer; with --any the first complete answer is " +
+      "enough.",
     "--timeout bounds everything from the connection to the answer. --retry and --wait-for send the question again " +
       "as `a-chat send` does, until then.",
     "Without a text, the input is the question: one line. An argument such as `--retires` before the text is a " +

@@ -46,7 +46,8 @@ export const config: ManualPage = {
     ["0", "All settings are valid."],
     [
       "2",
-      "Some settings are invalid: each mistake is a line on standard error, with its place. Or the output cannot be written."
+      "Some settings are invalid: each mistake is a line on standard error, with its place. Or the output cannot be " +
+        "written."
     ]
   ],
   examples: [
@@ -74,7 +75,8 @@ export const control: ManualPage = {
       "lines. After `room`, everything that owners do works without its slash, such as `room silence #ROOM NAME " +
       "10m`. `account` and `hook` do what the commands of these names do.",
     "Bans survive a reload and end with the server. With --json the answer is one object: `ok` is true or false, and " +
-      "`error` says what is wrong. `list` has `bans` and `connections`, with the fields of /connections on the admin port."
+      "`error` says what is wrong. `list` has `bans` and `connections`, with the fields of /connections on the " +
+      "admin port."
   ],
   statuses: [
     ["0", "The server did it."],
@@ -107,7 +109,8 @@ export const store: ManualPage = {
     ["0", "It is done; with check, there are no faults."],
     [
       "1",
-      "check found faults, which it has printed; copy or export left out what is damaged, and named it; or the server refused the backup."
+      "check found faults, which it has printed; copy or export left out what is damaged, and named it; or the " +
+        "server refused the backup."
     ],
     [
       "2",
@@ -186,7 +189,8 @@ export const hook: ManualPage = {
     ],
     [
       "Any program that sends JSON:",
-      "a-chat hook add deploys --kind custom --room '#ops' --template '{app} {version} is on {host}' --socket ./control.sock"
+      "a-chat hook add deploys --kind custom --room '#ops' --template '{app} {version} is on {host}' --socket " +
+        "./control.sock"
     ],
     ["All webhooks:", "a-chat hook list --socket ./control.sock"]
   ]

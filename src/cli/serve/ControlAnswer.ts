@@ -157,9 +157,12 @@ const nodeTable = (cluster: ClusterState) => {
   ])
   const lines = [
     `may write: ${isSuspended ? "no" : `yes, for the last ${seconds(grantMillis)}`}`,
-    `names elsewhere: ${names}; asked for: ${claims.yours} got, ${claims.taken} taken, ${claims.unavailable} without an answer`,
-    `lines from other nodes: ${foreign.received} came, ${foreign.delivered} delivered, ${foreign.returned} returned, ${queued} waiting`,
-    `lines to other nodes that returned and may have arrived: ${inDoubt}; frames of theirs that were not readable: ${unreadable}`
+    `names elsewhere: ${names}; asked for: ${claims.yours} got, ${claims.taken} taken, ${claims.unavailable} ` +
+      `without an answer`,
+    `lines from other nodes: ${foreign.received} came, ${foreign.delivered} delivered, ${foreign.returned} ` +
+      `returned, ${queued} waiting`,
+    `lines to other nodes that returned and may have arrived: ${inDoubt}; frames of theirs that were not readable: ` +
+      `${unreadable}`
   ]
   const header = ["NODE", "STATE", "INCARNATION", "SILENT FOR", "WINDOW USED", "SENT AGAIN"]
   return Escape.show(`${table([header, self, ...rows])}\n${lines.join("\n")}\n`)

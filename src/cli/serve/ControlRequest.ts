@@ -108,7 +108,8 @@ const parseAccount = (text: string): Either.Either<ControlRequest, string> => {
   }
   if (verb === "list" && name === "") return Either.right({ _tag: "ListAccounts" })
   return Either.left(
-    "write account add NAME PASSWORD, account password NAME PASSWORD, account remove NAME, account free NAME or account list"
+    "write account add NAME PASSWORD, account password NAME PASSWORD, account remove NAME, account free NAME or " +
+      "account list"
   )
 }
 

@@ -164,7 +164,8 @@ export const openStopped = (target: string): Effect.Effect<StoreService, ExitSta
 const isOpenToOthers = (target: string): boolean => isFile(target) && FileMode.isOpenToOthers(target)
 
 const openToOthers =
-  "others can read the file of the store, and only its owner can change that: chmod 600, or chown to the user of the server"
+  "others can read the file of the store, and only its owner can change that: chmod 600, or chown to the user of " +
+  "the server"
 
 /** How long a server that starts waits for its database, and how often it tries, in milliseconds. */
 const patience = { longest: 30_000, between: 500 }

@@ -83,7 +83,8 @@ const find = (
 const unclaimedMessage = (socket: Inherited.InheritedSocket) => {
   const { text } = Inherited.address(socket)
   return (
-    `systemd passed the socket ${text}, but no listener uses it; add --listen ${text}, or leave out --listen, --host, ` +
+    `systemd passed the socket ${text}, but no listener uses it; add --listen ${text}, or leave out --listen, ` +
+    `--host, ` +
     "--port and --unix"
   )
 }
@@ -91,4 +92,5 @@ const unclaimedMessage = (socket: Inherited.InheritedSocket) => {
 const missingMessage = (sockets: Sockets) =>
   sockets.length === 0
     ? "no socket was passed; start the server through a .socket unit, or with systemd-socket-activate"
-    : `no socket was passed under that name, only ${sockets.map(({ name }) => name).join(", ")}; see FileDescriptorName=`
+    : `no socket was passed under that name, only ${sockets.map(({ name }) => name).join(", ")}; see ` +
+      `FileDescriptorName=`

@@ -150,7 +150,8 @@ export class Page {
       const stage = this.stage.peek()
       if (stage._tag !== "Login" || stage.isBusy || stage.why !== undefined) return
       const why =
-        `You are logged out, but the server has not confirmed that it has forgotten this browser, the device ${device}. ` +
+        `You are logged out, but the server has not confirmed that it has forgotten this browser, the device ` +
+        `${device}. ` +
         `To make sure, log in with your password and write “/forget ${device}”.`
       this.stage.value = { ...stage, why }
     })

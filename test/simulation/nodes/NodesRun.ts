@@ -11,7 +11,8 @@ export const run = (schedule: NodesSchedule, kept: ReadonlyArray<number>): Nodes
 /** A run in readable form. */
 export const story = ({ schedule, story }: NodesHistory, kept: ReadonlyArray<number>): string =>
   [
-    `to replay it: npm run simulate -- --nodes --replay ${Replay.showPlaces(schedule.seed, schedule.acts.length, kept)}`,
+    `to replay it: npm run simulate -- --nodes --replay ` +
+      `${Replay.showPlaces(schedule.seed, schedule.acts.length, kept)}`,
     `setting ${JSON.stringify(schedule.setting)}`,
     ...story
   ].join("\n")

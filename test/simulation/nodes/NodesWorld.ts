@@ -291,8 +291,8 @@ export class NodesWorld {
   }
 
   /**
-   * The watches of a node fall silent. That of the names starts again after some time, as the adapter has it; that of the
-   * leases only with the next connection: those who live are heard.
+   * The watches of a node fall silent. That of the names starts again after some time, as the adapter has it; that of
+   * the leases only with the next connection: those who live are heard.
    */
   private stall(number: number, millis: number) {
     const node = this.node(number)

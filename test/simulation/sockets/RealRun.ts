@@ -22,7 +22,8 @@ const story = (history: RealHistory): string => {
     `ledger ${JSON.stringify(ledger)}`,
     ...clients.map(
       ({ ending, error, isOrderly, lines, name, sent, transport, words }) =>
-        `${name} over ${transport.is}, ${error}, words ${words}: sent ${sent.length}, got ${lines.length} lines, left by ${ending}, orderly ${isOrderly}`
+        `${name} over ${transport.is}, ${error}, words ${words}: sent ${sent.length}, got ${lines.length} lines, ` +
+        `left by ${ending}, orderly ${isOrderly}`
     ),
     ...violations.slice(0, 20).map(({ detail, rule }) => `BROKEN ${rule}: ${detail}`)
   ].join("\n")

@@ -47,7 +47,8 @@ const checkProcess = ({ defects, ledgers, leftOver, sittings }: StoreHistory, re
 export const story = (history: StoreHistory, kept: ReadonlyArray<number>): string => {
   const { ends, schedule, sittings, store } = history
   return [
-    `to replay it: npm run simulate -- --store --replay ${Replay.showPlaces(schedule.seed, schedule.acts.length, kept)}`,
+    `to replay it: npm run simulate -- --store --replay ` +
+      `${Replay.showPlaces(schedule.seed, schedule.acts.length, kept)}`,
     `setting ${JSON.stringify(schedule.setting)}`,
     ...kept.map((place) => `step ${place} ${JSON.stringify(schedule.acts[place])}`),
     ...sittings.flatMap(({ client, life, socket, words }) => [
