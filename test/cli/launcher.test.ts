@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { execFile, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import {
-  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -14,9 +13,10 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import * as Program from "../support/Program.js"
 
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url))
 
@@ -24,15 +24,11 @@ const program = readFileSync(join(dist, "program.cjs"), "utf8")
 
 const cache = (folder: string) => join(folder, "program.cache")
 
-/** Without the temporary folders of other tests and builds, which begin with a dot. */
-const copyDist = (folder: string) =>
-  cpSync(dist, folder, { recursive: true, filter: (from) => !basename(from).startsWith(".") })
-
 /** The output of the program in a modified copy of dist/. */
 const versionAfter = (change: (folder: string) => void): string => {
   const folder = mkdtempSync(join(tmpdir(), "a-chat-launcher-"))
   try {
-    copyDist(folder)
+    Program.copyBuilt(folder)
     change(folder)
     return execFileSync(process.execPath, [join(folder, "main.js"), "--version"], { encoding: "utf8" }).trim()
   } finally {
@@ -82,7 +78,7 @@ const serveWith = async (thread: string, args: ReadonlyArray<string>, environmen
   const root = mkdtempSync(join(tmpdir(), "a-chat-thread-"))
   const folder = join(root, "dist")
   try {
-    copyDist(folder)
+    Program.copyBuilt(folder)
     symlinkSync(fileURLToPath(new URL("../../node_modules", import.meta.url)), join(root, "node_modules"))
     renameSync(join(folder, "store-thread.cjs"), join(folder, "thread.cjs"))
     writeFileSync(join(folder, "store-thread.cjs"), thread)
@@ -147,7 +143,7 @@ describe("A build", () => {
     const root = mkdtempSync(join(tmpdir(), "a-chat-build-"))
     const folder = join(root, "dist")
     try {
-      copyDist(folder)
+      Program.copyBuilt(folder)
       writeFileSync(join(root, "package.json"), `{ "type": "module" }`)
       writeFileSync(join(folder, "stale.js"), "")
       const before = statSync(join(folder, "main.js")).ino

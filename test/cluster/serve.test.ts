@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as NatsServers from "../support/NatsServers.js"
 import * as Program from "../support/Program.js"
@@ -147,7 +147,7 @@ describe("a-chat serve", () => {
     Effect.gen(function* () {
       const folder = join(yield* temporaryFolder, "dist")
       mkdirSync(folder)
-      cpSync(dirname(Program.main), folder, { recursive: true, filter: (path) => !path.includes(".build-") })
+      Program.copyBuilt(folder)
       rmSync(join(folder, "nats.cjs"))
       const through = ["sh", "-c", 'node=$1; shift 2; exec "$node" "$0/main.js" "$@"', folder]
       yield* Program.startServer([], { through })

@@ -1,12 +1,24 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
+import { cpSync, readdirSync } from "node:fs"
+import { dirname, join } from "node:path"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import * as InProcess from "./InProcess.js"
 
 /** The program's script. */
 export const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
+
+/**
+ * Copies dist/ into a folder, without the temporary folders of other tests and builds, which begin with a dot. Node
+ * looks at each file before it asks a filter, and one of theirs may be gone by then.
+ */
+export const copyBuilt = (folder: string): void => {
+  const built = dirname(main)
+  const names = readdirSync(built).filter((name) => !name.startsWith("."))
+  for (const name of names) cpSync(join(built, name), join(folder, name), { recursive: true })
+}
 
 /** The built program as a child process; `npm test` builds it first. */
 export interface Program {
