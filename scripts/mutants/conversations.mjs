@@ -360,6 +360,13 @@ export const mutants = [
     test: trouble
   },
   {
+    name: "the pause after a failure of the store is taken for a store that does not answer",
+    file: "conversations/StoreWriter.ts",
+    search: "    this.underWay = undefined // after",
+    replace: "    // after",
+    test: trouble
+  },
+  {
     name: "an outbox whose store does not answer takes lines again because it has room",
     file: "chat/Outbox.ts",
     search: "!this.isSurrendered && !this.stuck",

@@ -315,6 +315,7 @@ export class StoreWriter {
 
   /** The store has answered, or has failed: nothing of the transaction was stored then. */
   private answered(parts: ReadonlyArray<Part>, answers: ReadonlyArray<StoreLines.Appended> | undefined) {
+    this.underWay = undefined // after a failure, a pause follows in which the store is not waited for
     this.isOverdue = false
     let index = 0
     for (const { lines, work } of parts) {

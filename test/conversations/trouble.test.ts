@@ -161,6 +161,26 @@ describe("a store that does not work", () => {
     })
   )
 
+  it.scoped("that fails is not one that does not answer: lines wait for the next attempt", () =>
+    Effect.gen(function* () {
+      const state = { fails: false }
+      const { join } = yield* startConversations(
+        { holdTimeout: Duration.millis(200) },
+        slow({ delay: () => 0, fails: () => state.fails })
+      )
+      state.fails = true
+      const carol = yield* join("carol")
+      carol.say("/hello", "@a bob: one")
+      yield* seen(carol, "! undelivered @a bob reason=unavailable")
+      carol.say("@b bob: two")
+      yield* passes(700)
+      assert.isFalse(carol.received.some((line) => line.includes("@b")))
+      state.fails = false
+      yield* passes(700)
+      assert.lengthOf(yield* seen(carol, "* stored @b bob"), 1)
+    })
+  )
+
   it.scoped("that answers slowly keeps no line from being stored", () =>
     Effect.gen(function* () {
       const { join, server } = yield* startConversations(
