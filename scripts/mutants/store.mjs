@@ -4,7 +4,25 @@ const file = "test/store/Sqlite.test.ts"
 const damage = "test/store/SqliteDamage.test.ts"
 const copies = "test/store/SqliteDamage-copies.test.ts"
 
+const stuckDisk = "test/cli/stuck-disk.test.ts"
+
 export const mutants = [
+  {
+    name: "a server whose disk stands still never ends",
+    file: "cli/ExitStatus.ts",
+    search: 'isHanging ? killed("SIGKILL", failed) : ',
+    replace: "",
+    test: stuckDisk,
+    build: true
+  },
+  {
+    name: "a second signal waits for a disk that stands still",
+    file: "cli/ExitStatus.ts",
+    search: "return hasStoreThread ? killed(signal, status) : process.exit(status)",
+    replace: "process.exit(status)",
+    test: stuckDisk,
+    build: true
+  },
   {
     name: "the next transaction never waits for more lines",
     file: "conversations/StoreWriter.ts",

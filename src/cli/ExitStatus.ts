@@ -58,6 +58,30 @@ let isEnding = false
 /** Whether the program is ending. A further signal would then end it without waiting for anything. */
 export const hasEnded = (): boolean => isEnding
 
+/** Whether the program has a thread that may be in a call of the kernel which does not return. */
+let hasStoreThread = false
+
+/** From now on, a second signal does not wait for a thread. */
+export const startsThread = (): void => {
+  hasStoreThread = true
+}
+
+/** Such a thread was left behind. */
+let isHanging = false
+
+/** The program has to end although one of its threads hangs. */
+export const hangs = (why: string): void => {
+  isHanging = true
+  say(`killed: ${why}`)
+}
+
+/** `process.exit` would wait for the threads, for ever if one of them hangs. */
+const killed = (signal: NodeJS.Signals, status: number | undefined) => {
+  process.emit("exit", status ?? 0)
+  process.removeAllListeners(signal) // so that the signal ends the program again
+  process.kill(process.pid, signal)
+}
+
 /** The first error of standard output. */
 let outputError: NodeJS.ErrnoException | undefined = undefined
 
@@ -96,7 +120,7 @@ export const watchSignals = Effect.sync(() => {
       const isEcho = performance.now() - signalledAt < echoMillis
       signalledAt = performance.now()
       if (isEcho) return
-      if (isEnding) process.exit(status)
+      if (isEnding) return hasStoreThread ? killed(signal, status) : process.exit(status)
       isEnding = true
       process.exitCode = status
     })
@@ -109,7 +133,7 @@ export const watchSignals = Effect.sync(() => {
 /** How long a stuck reader may delay the exit: of standard error always, of standard output only after a signal. */
 const readerDeadlineMillis = 1000
 
-const exit = () => process.exit(process.exitCode)
+const exit = () => (isHanging ? killed("SIGKILL", failed) : process.exit(process.exitCode))
 
 /**
  * Reports output that could not be written, for example because the disk is full, for any command. A reader that has

@@ -16,9 +16,14 @@ export interface SqliteOptions {
   readonly started?: Worker | undefined
   /** Disk space to keep for when the disk is full. By default 16 MiB. */
   readonly reserveBytes?: number | undefined
+  /** Called if the thread does not end: the kernel does not return from a call, as when a disk stands still. */
+  readonly hangs?: (() => void) | undefined
 }
 
 const reserveBytes = 16 * 1024 * 1024
+
+/** How long a thread may take to end. The end of a large log is copied into the file then. */
+const closeMillis = 5_000
 
 /** How long a thread that could not open the file is not followed by another one. */
 const retryMillis = 500
@@ -89,13 +94,22 @@ export class StoreThread {
     })
   }
 
-  /** Ends the thread after everything that was asked, but for a backup, which fails. */
+  /** Ends the thread after everything that was asked, but for a backup, which fails. A thread that hangs is left. */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
     this.isClosed = true
     clearTimeout(this.retry)
     this.decide(undefined) // the sender never learns it
-    if (this.current === undefined) return resume(Effect.void)
-    this.current.close(() => resume(Effect.void))
+    const run = this.current
+    if (run === undefined) return resume(Effect.void)
+    const deadline = setTimeout(() => {
+      run.abandon()
+      this.options.hangs?.()
+      resume(Effect.void)
+    }, closeMillis)
+    run.close(() => {
+      clearTimeout(deadline)
+      resume(Effect.void)
+    })
   })
 
   private restart(): boolean {
@@ -199,6 +213,11 @@ class Run {
     if (this.hasEnded) return closed()
     this.closing.push(closed)
     this.worker.postMessage({ ask: "close" } satisfies ToThread)
+  }
+
+  /** The process need not wait for the thread. */
+  abandon() {
+    this.worker.unref()
   }
 
   private receive(message: FromThread) {

@@ -4,6 +4,7 @@
 // SHADOW   a folder that gets what a power cut could not take from FOLDER: `SHADOW/=NAME` is the content of a file when it
 //          was last flushed, and `SHADOW/@NAME` exists if the folder was flushed while it had that file
 // DELAY    how many milliseconds each flush in FOLDER takes longer
+// STUCK    the path of a file: while it exists, flushes in FOLDER do not return
 // FAILING  the path of a file: while it exists, flushes in FOLDER fail with EIO, and so does nothing else
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -74,6 +75,8 @@ static int flush(int descriptor, const char *function) {
     errno = EIO;
     return -1;
   }
+  const char *stuck = getenv("STUCK");
+  while (stuck != NULL && access(stuck, F_OK) == 0) usleep(20000);
   if (delay != NULL) usleep(1000 * atoi(delay));
   int result = original(descriptor);
   if (result == 0) flushed(path, folder);

@@ -94,7 +94,15 @@ export const startThread = (target: string | undefined): Effect.Effect<Worker | 
   return Effect.acquireRelease(start, end) // its store has ended it before
 }
 
-const end = (worker: Worker | undefined) => Effect.promise(async () => worker?.terminate())
+let isHanging = false
+
+/** To terminate a thread that hangs would take as long, and abort the program when the disk answers after all. */
+const end = (worker: Worker | undefined) => Effect.promise(async () => (isHanging ? undefined : worker?.terminate()))
+
+const hangs = () => {
+  isHanging = true
+  ExitStatus.hangs("the disk of the store does not answer")
+}
 
 /** The driver of Postgres, from the same place. */
 const driver = () => fileURLToPath(new URL("pg.cjs", import.meta.url))
@@ -134,9 +142,10 @@ export const open = (
       const text = `--store takes a file, postgres://… or memory; ${scheme}:// is none of them`
       return yield* ExitStatus.misused(text)
     }
+    ExitStatus.startsThread()
     const Sqlite = yield* Effect.promise(() => import("../../store/Sqlite.js"))
     return yield* Effect.mapError(
-      Sqlite.make({ path: target, limits, reserveBytes, thread: thread(), started }),
+      Sqlite.make({ path: target, limits, reserveBytes, thread: thread(), started, hangs }),
       ExitStatus.asMisuse
     )
   })
