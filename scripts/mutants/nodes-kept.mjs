@@ -392,6 +392,13 @@ export const mutants = [
     test: stores
   },
   {
+    name: "a message about the same takes the place of the old one, before others that were sent in between",
+    file: "cluster/ServersOfStore.ts",
+    search: "texts.delete(about) // it becomes the last\n",
+    replace: "\n",
+    test: "test/ports/OtherServers.test.ts"
+  },
+  {
     name: "messages about the same thing pile up for a server that takes nothing",
     file: "cluster/ServersOfStore.ts",
     search: "const about = key === undefined ?",

@@ -4,7 +4,7 @@ import type { Admission } from "../chat/Admission.js"
 import type { Device } from "../chat/Device.js"
 import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
 import { LiveSource, type Live } from "../chat/Live.js"
-import { alone, type OtherServers } from "../ports/OtherServers.js"
+import { alone, OtherServers } from "../ports/OtherServers.js"
 import { Store } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
@@ -30,8 +30,6 @@ export interface AccountsOptions extends Omit<VerificationOptions, "time"> {
   readonly removed?: (returns: ReadonlyArray<Undelivered>, account: AccountId) => void
   /** See `Registering`. By default a guest has nothing elsewhere. */
   readonly registering?: Registering
-  /** The other servers that use the same store, by default none. */
-  readonly others?: OtherServers
 }
 
 /** Accounts for a server, which takes `admission` and `feature`. */
@@ -54,21 +52,22 @@ export interface Accounts {
 const seenInterval = Duration.hours(1)
 
 /** Loads all accounts. Fails if the store does not answer. */
-export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreError, Store> =>
+export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreError, Store | OtherServers> =>
   Effect.gen(function* () {
     const store = yield* Store
+    const others = yield* OtherServers
     const time = Time.of(yield* Effect.clock)
     const { removed, settings } = options
     const since = store.sharing === undefined ? 0 : yield* store.sharing.latest
     const takeOnly: Registering = (_guest, _account, take) => context.broker().inTurn(take)
     let broker: FeatureContext | undefined = undefined
     const index = new AccountIndex(yield* store.accounts.all, yield* store.accounts.freed)
-    const devicesElsewhere = new DevicesElsewhere(options.others ?? alone)
+    const devicesElsewhere = new DevicesElsewhere(others)
     const departures = new Departures({
       store,
       isInUse: (device) => takeover.isInUse(device),
       failed: unknownDevices,
-      isRepeated: options.others !== undefined && options.others !== alone
+      isRepeated: others !== alone
     })
     const takeover = new Takeover({
       index,

@@ -1,6 +1,12 @@
 import type { Device } from "../chat/Device.js"
 import type { FeatureContext } from "../chat/Feature.js"
-import { alone, type DeviceId, type ServerMessage, type OtherServer, type OtherServers } from "../ports/OtherServers.js"
+import {
+  alone,
+  type DeviceId,
+  type ServerMessage,
+  type OtherServer,
+  type OtherServersService
+} from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 
 /** A device that is connected to this server or to another one, as the servers report it to each other. */
@@ -64,7 +70,7 @@ export class DevicesElsewhere {
   private broker: Pick<FeatureContext, "atEnd" | "elsewhere"> | undefined = undefined
   private readonly part
 
-  constructor(readonly others: OtherServers) {
+  constructor(readonly others: OtherServersService) {
     this.part = others.part("devices", {
       appeared: (server) => this.appeared(server),
       received: (server, message) => this.received(server, message),

@@ -10,7 +10,7 @@ import type { Feature, FeatureContext, MakeFeature } from "../chat/Feature.js"
 import { likenessOf } from "../chat/Names.js"
 import type { ReachabilityProbe } from "../ports/Reachability.js"
 import type { Listen } from "../ports/Transport.js"
-import type { OtherServers } from "../ports/OtherServers.js"
+import type { OtherServersService } from "../ports/OtherServers.js"
 import * as Name from "../protocol/Name.js"
 import { Cluster, type ClusterService, type ClusterUnavailable } from "../ports/Cluster.js"
 import * as Contents from "./Contents.js"
@@ -81,7 +81,7 @@ export interface ClusterChat {
    * @param log the id of the log of the store
    * @param self the id of this server, of which no other one is the same
    */
-  readonly servers: (self: string, log: string) => OtherServers
+  readonly servers: (self: string, log: string) => OtherServersService
 }
 
 export const make = (join: JoinNodes): ClusterChat => {

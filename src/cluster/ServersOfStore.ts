@@ -1,7 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { ServerMessage, OtherServer, OtherServers, OtherServersEvents } from "../ports/OtherServers.js"
+import type { ServerMessage, OtherServer, OtherServersService, OtherServersEvents } from "../ports/OtherServers.js"
 import type { Nodes } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import * as ServerMessages from "./ServerMessages.js"
@@ -65,7 +65,7 @@ const dropFirst = (texts: Map<string, string>, count: number) => {
  * The servers that use the store of this one: the nodes that have introduced themselves. Messages of a turn to a node
  * are one content. They wait while the node takes none, and of those about the same thing only the last one does.
  */
-export class ServersOfStore implements OtherServers {
+export class ServersOfStore implements OtherServersService {
   private readonly parts = new Map<string, OtherServersEvents>()
   private readonly settlements: Array<Effect.Effect<void>> = []
   private readonly traffic = new Map<OtherNode, Traffic>()
@@ -97,7 +97,7 @@ export class ServersOfStore implements OtherServers {
     return Array.from(this.traffic.values(), ({ server }) => server ?? []).flat()
   }
 
-  readonly part: OtherServers["part"] = (name, events) => {
+  readonly part: OtherServersService["part"] = (name, events) => {
     this.parts.set(name, events)
     return {
       send: (message, to, key) => this.send({ part: name, message }, to, key),
@@ -105,11 +105,11 @@ export class ServersOfStore implements OtherServers {
     }
   }
 
-  readonly beforeResuming: OtherServers["beforeResuming"] = (settle) => {
+  readonly beforeResuming: OtherServersService["beforeResuming"] = (settle) => {
     this.settlements.push(settle)
   }
 
-  readonly during: OtherServers["during"] = (run) =>
+  readonly during: OtherServersService["during"] = (run) =>
     Effect.suspend(() => {
       const hasEnded = Effect.unsafeMakeLatch(false)
       this.underWay.add(hasEnded)

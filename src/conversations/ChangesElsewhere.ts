@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import type { OtherServersService, OtherServersPart } from "../ports/OtherServers.js"
 import type { StoreService } from "../ports/Store.js"
 import type { OpenedDevice } from "../ports/StoreAccounts.js"
 import type { StoreError } from "../ports/StoreError.js"
@@ -21,7 +21,7 @@ const pollInterval = Duration.seconds(1)
 
 interface Collaborators {
   readonly sharing: StoreSharing
-  readonly others: OtherServers
+  readonly others: OtherServersService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /** In the broker's turn: takes a change of another server into memory. One that is there already changes nothing. */
   readonly take: (change: StoreChange) => void

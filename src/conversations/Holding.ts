@@ -4,7 +4,7 @@ import {
   alone as noOthers,
   type ServerMessage,
   type OtherServer,
-  type OtherServers,
+  type OtherServersService,
   type OtherServersPart
 } from "../ports/OtherServers.js"
 import type { StoreError } from "../ports/StoreError.js"
@@ -26,7 +26,7 @@ export const slowest = (outboxes: Iterable<Held>): Held => {
 }
 
 interface Collaborators {
-  readonly others: OtherServers
+  readonly others: OtherServersService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /** Runs `step` while no line passes from the store to an outbox of this server. */
   readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>

@@ -4,7 +4,7 @@ import {
   alone,
   type ServerMessage,
   type OtherServer,
-  type OtherServers,
+  type OtherServersService,
   type OtherServersPart
 } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
@@ -33,7 +33,7 @@ interface Receipt extends Given {
 }
 
 interface Collaborators {
-  readonly others: OtherServers
+  readonly others: OtherServersService
   /** Undefined if no other server uses the store. */
   readonly sharing: Pick<StoreSharing, "given"> | undefined
   /** Reports a failure, and asks again after a while. */

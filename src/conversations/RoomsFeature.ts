@@ -4,7 +4,7 @@ import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
 import type { Batch } from "../chat/Batch.js"
 import type { Feature, FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
-import type { OtherServer, OtherServers } from "../ports/OtherServers.js"
+import type { OtherServer, OtherServersService } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { StoreError } from "../ports/StoreError.js"
@@ -58,7 +58,7 @@ export interface RoomsHost {
   /** Has a client that is in a room given the lines that another server has stored. */
   readonly announced: (feed: Feed, room: ConversationId, last: number) => void
   /** The other servers that use the same store. */
-  readonly others: OtherServers
+  readonly others: OtherServersService
   /** The devices that are connected to them. */
   readonly devicesElsewhere: DevicesElsewhere
   /**

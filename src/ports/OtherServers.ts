@@ -1,4 +1,6 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { AccountId } from "./StoreAccounts.js"
 
 /** Another server of the same chat, which uses the same store. */
@@ -30,9 +32,9 @@ export interface OtherServersEvents {
 
 /**
  * The other servers that use the same store, as far as accounts, conversations and rooms have to know of them. Every
- * member but the effects is for the broker's turn. A server that is alone has `alone`.
+ * member but the effects is for the broker's turn.
  */
-export interface OtherServers {
+export interface OtherServersService {
   /** The id of this server. */
   readonly self: string
   /** Those that can be written to. */
@@ -56,6 +58,7 @@ export interface OtherServers {
   readonly during: <A, E, R>(run: (all: ReadonlyArray<OtherServer>) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
+/** One part of this server, as it writes to the same part of the others. */
 export interface OtherServersPart {
   /**
    * Sends a message at the end of the turn: to one server, by default to all that are known now. Messages wait in
@@ -72,14 +75,23 @@ export interface OtherServersPart {
   readonly mustWait: (server: OtherServer) => boolean
 }
 
-/** A server that is alone. */
-export const alone: OtherServers = {
+/**
+ * The port to the other servers that use the same store. `ServersOfStore` reaches them through the cluster; a server
+ * that is alone has `none`.
+ */
+export class OtherServers extends Context.Tag("a-chat/OtherServers")<OtherServers, OtherServersService>() {}
+
+/** The servers next to one that is alone. */
+export const alone: OtherServersService = {
   self: "",
   all: [],
   part: () => ({ send: () => {}, mustWait: () => false }),
   beforeResuming: () => {},
   during: (run) => Effect.suspend(() => run([]))
 }
+
+/** `alone`, as a layer. */
+export const none: Layer.Layer<OtherServers> = Layer.succeed(OtherServers, alone)
 
 /** A device of an account, as the store identifies it. */
 export interface DeviceId {

@@ -40,8 +40,7 @@ export interface ReachabilityProbe {
   /**
    * Returns what the operating system reports about those of the sockets that have unacknowledged bytes. May take some
    * time, during which it must not block the event loop. It never fails: sockets about which nothing could be learned
-   * are
-   * `unknown`. Those that are left out have no unacknowledged bytes, or are gone.
+   * are `unknown`. Those that are left out have no unacknowledged bytes, or are gone.
    */
   readonly check: (sockets: ReadonlyArray<Socket>) => Effect.Effect<ReadonlyMap<Socket, Finding>>
 }

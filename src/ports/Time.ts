@@ -4,6 +4,9 @@ import * as Effect from "effect/Effect"
 /**
  * The two clocks of a program, in milliseconds. They must not be mixed: an administrator or NTP may set the wall clock
  * at any moment, and a deadline or a rate that followed it would then expire immediately, or an hour late.
+ *
+ * Not a port: both are read from Effect's `Clock`, which is one, with a layer for tests. This is its form for code that
+ * is not an effect, such as the broker's turn.
  */
 export interface Time {
   /** The monotonic clock, for every deadline and measurement. */

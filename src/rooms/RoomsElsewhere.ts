@@ -1,5 +1,5 @@
 import { Peer } from "../chat/Peer.js"
-import type { ServerMessage, OtherServer, OtherServers, OtherServersPart } from "../ports/OtherServers.js"
+import type { ServerMessage, OtherServer, OtherServersService, OtherServersPart } from "../ports/OtherServers.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import { GuestElsewhere, isVisible, type Room } from "./Room.js"
 import type { RoomIndex } from "./RoomIndex.js"
@@ -7,7 +7,7 @@ import type { RoomMembership } from "./RoomMembership.js"
 import type { RoomNotices } from "./RoomNotices.js"
 
 interface Collaborators {
-  readonly others: OtherServers
+  readonly others: OtherServersService
   readonly index: RoomIndex
   readonly membership: () => Pick<RoomMembership, "enter" | "exit">
   readonly notices: Pick<RoomNotices, "tell">

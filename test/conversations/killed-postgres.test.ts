@@ -10,6 +10,7 @@ import * as AccountsSettings from "../../src/accounts/AccountsSettings.js"
 import { LiveSource } from "../../src/chat/Live.js"
 import * as Server from "../../src/chat/Server.js"
 import * as Conversations from "../../src/conversations/Conversations.js"
+import * as OtherServers from "../../src/ports/OtherServers.js"
 import { Store } from "../../src/ports/Store.js"
 import * as Postgres from "../../src/store/Postgres.js"
 import * as Tcp from "../../src/transport/Tcp.js"
@@ -106,7 +107,8 @@ describe.skipIf(PostgresServer.missing !== undefined || process.platform !== "li
           const prepared = Conversations.prepare(store)
           const settings = new LiveSource(AccountsSettings.defaults)
           const accounts = yield* Accounts.make({ settings, cost: cheap }).pipe(
-            Effect.provideService(Store, prepared.store)
+            Effect.provideService(Store, prepared.store),
+            Effect.provide(OtherServers.none)
           )
           const { feature } = Conversations.make(prepared, accounts.index)
           const server = yield* Server.start({

@@ -7,6 +7,7 @@ import * as Credentials from "../../src/accounts/Credentials.js"
 import type { Extensions } from "../../src/chat/BrokerState.js"
 import { LiveSource } from "../../src/chat/Live.js"
 import { likenessOf } from "../../src/chat/Names.js"
+import * as OtherServers from "../../src/ports/OtherServers.js"
 import { Store, type StoreService } from "../../src/ports/Store.js"
 import * as Wire from "../../src/protocol/Wire.js"
 import type { Socket } from "../../src/ports/Transport.js"
@@ -70,7 +71,7 @@ export const startAccounts = (
       removed,
       threads,
       ...(registering === undefined ? {} : { registering })
-    }).pipe(Effect.provideService(Store, store))
+    }).pipe(Effect.provideService(Store, store), Effect.provide(OtherServers.none))
     return { accounts, store, settings: live, admission: accounts.admission, features: [accounts.feature] }
   }).pipe(Effect.orDie)
 

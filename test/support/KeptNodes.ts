@@ -8,7 +8,7 @@ import { likenessOf } from "../../src/chat/Names.js"
 import type { ServerHandle } from "../../src/chat/Server.js"
 import * as ClusterChat from "../../src/cluster/ClusterChat.js"
 import * as Conversations from "../../src/conversations/Conversations.js"
-import type { OtherServers } from "../../src/ports/OtherServers.js"
+import { OtherServers, type OtherServersService } from "../../src/ports/OtherServers.js"
 import * as Reachability from "../../src/ports/Reachability.js"
 import { Store, type StoreService } from "../../src/ports/Store.js"
 import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
@@ -36,7 +36,7 @@ export interface KeptNode extends MemoryServer {
   readonly rooms: RoomOperations
   readonly counts: () => ClusterChat.ClusterCounts
   /** As the parts of this server see the others. */
-  readonly others: OtherServers
+  readonly others: OtherServersService
 }
 
 export interface KeptNodesOptions {
@@ -45,6 +45,8 @@ export interface KeptNodesOptions {
   /** Accounts besides alice and bob. */
   readonly accounts?: ReadonlyArray<string>
   readonly limits?: Partial<StoreLimits>
+  /** Called before a node starts: registers parts of the test. */
+  readonly register?: (others: OtherServersService) => void
   /** Replaces parts of the store of one node. */
   readonly store?: (store: StoreService, node: string) => StoreService
 }
@@ -54,20 +56,20 @@ export const startKeptNode = (
   join: ClusterChat.JoinNodes,
   store: StoreService,
   self: string,
-  { rooms: settings = {}, server: options = {} }: KeptNodesOptions = {}
+  { register, rooms: settings = {}, server: options = {} }: KeptNodesOptions = {}
 ): Effect.Effect<KeptNode, never, Scope.Scope> =>
   Effect.gen(function* () {
     const chat = ClusterChat.make(join)
     const others = chat.servers(self, store.log)
+    register?.(others)
     const prepared = Conversations.prepare(store)
     const accounts = yield* Accounts.make({
       settings: new LiveSource(AccountsSettings.defaults),
       cost: cheap,
       threads: 1,
       removed: (toGuests, account) => conversations.removed(toGuests, account),
-      registering: (guest, account, take) => conversations.registering(guest, account, take),
-      others
-    }).pipe(Effect.provideService(Store, prepared.store))
+      registering: (guest, account, take) => conversations.registering(guest, account, take)
+    }).pipe(Effect.provideService(Store, prepared.store), Effect.provideService(OtherServers, others))
     const { admission, devicesElsewhere, feature, index } = accounts
     const rooms = yield* Rooms.make({
       store: prepared.store,

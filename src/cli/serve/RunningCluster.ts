@@ -9,7 +9,7 @@ import type { ServerOptions } from "../../chat/Server.js"
 import type { NodesHost } from "../../cluster/ClusterChat.js"
 import type { VisibleNodes } from "../../cluster/MakeNodes.js"
 import type * as Nats from "../../cluster/Nats.js"
-import { alone as noServers, type OtherServers } from "../../ports/OtherServers.js"
+import { alone as noServers, type OtherServersService } from "../../ports/OtherServers.js"
 import type { ReachabilityProbe } from "../../ports/Reachability.js"
 import type { Listen } from "../../ports/Transport.js"
 import type { ClusterState } from "../../telemetry/ClusterMetrics.js"
@@ -33,7 +33,7 @@ export interface ClusterParts {
    * @param self the id of this server
    * @param log the id of the log of the store
    */
-  readonly servers: (self: string, log: string) => OtherServers
+  readonly servers: (self: string, log: string) => OtherServersService
   readonly listen: (listen: Listen) => Listen
   readonly probe: (probe: ReachabilityProbe) => ReachabilityProbe
   readonly state: Effect.Effect<ClusterState> | undefined

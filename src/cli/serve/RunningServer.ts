@@ -7,7 +7,7 @@ import type { RoomOperations } from "../../rooms/RoomOperations.js"
 import type { RoomsSettings } from "../../rooms/RoomsSettings.js"
 import type { LiveSource } from "../../chat/Live.js"
 import * as Server from "../../chat/Server.js"
-import { alone } from "../../ports/OtherServers.js"
+import { alone, OtherServers } from "../../ports/OtherServers.js"
 import { Store, type StoreService } from "../../ports/Store.js"
 import type { TransportError } from "../../ports/Transport.js"
 import type { StoreLimits } from "../../ports/StoreUpkeep.js"
@@ -114,9 +114,12 @@ const withAccounts = (
       settings,
       derive: yield* HashThreads.make({ file: hashThread(), most: Verification.defaultThreads }),
       removed: (toGuests, account) => conversations.removed(toGuests, account),
-      registering: (guest, account, take) => conversations.registering(guest, account, take),
-      others: store.sharing === undefined ? alone : cluster.servers(store.sharing.server, store.log)
-    }).pipe(Effect.provideService(Store, prepared.store), Effect.mapError(ExitStatus.asMisuse))
+      registering: (guest, account, take) => conversations.registering(guest, account, take)
+    }).pipe(
+      Effect.provideService(Store, prepared.store),
+      Effect.provideService(OtherServers, store.sharing ? cluster.servers(store.sharing.server, store.log) : alone),
+      Effect.mapError(ExitStatus.asMisuse)
+    )
     const { devicesElsewhere, index } = accounts
     const made =
       rooms.current.mode === "off"

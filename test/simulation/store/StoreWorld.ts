@@ -17,6 +17,7 @@ import { Endpoints } from "../../../src/ports/Endpoints.js"
 import * as Memory from "../../../src/ports/Memory.js"
 import * as Rooms from "../../../src/rooms/Rooms.js"
 import * as RoomsSettings from "../../../src/rooms/RoomsSettings.js"
+import * as OtherServers from "../../../src/ports/OtherServers.js"
 import { Store } from "../../../src/ports/Store.js"
 import type { Listen, ListenerEvents } from "../../../src/ports/Transport.js"
 import { withinLoop } from "../clients/Globals.js"
@@ -142,7 +143,7 @@ export class StoreWorld {
         threads: 1,
         removed: (toGuests, account) => conversations.removed(toGuests, account),
         registering: (guest, account, take) => conversations.registering(guest, account, take)
-      }).pipe(Effect.provideService(Store, prepared.store))
+      }).pipe(Effect.provideService(Store, prepared.store), Effect.provide(OtherServers.none))
       const rooms = yield* Rooms.make({
         store: prepared.store,
         accounts: index,
