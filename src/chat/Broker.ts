@@ -229,6 +229,7 @@ const left = (
   if (peer.hold !== undefined) input.routeRest(peer)
   lifecycle.rememberOrphan(peer)
   inspector.left(peer, departure.reason, time.wall())
+  departure.handled?.()
 }
 
 /** Runs each question in a separate fiber; these fibers end with the scope. */

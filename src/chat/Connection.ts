@@ -169,8 +169,11 @@ const depart = (peer: Peer, { broker, log }: Surroundings): CloseReason => {
     taken: inHand.isOffered ? inHand.text.length - socket.untaken() : 0
   }
   Metrics.closed(reason)
-  broker.leave(peer, { reason, unfinished, queued: outbox.leftOver() })
-  log(farewell(peer, reason, broker.time))
+  const say = () => log(farewell(peer, reason, broker.time))
+  // The login may be in what was read last, and the log would not have the name.
+  const handled = peer.inbox.announced ? say : undefined
+  broker.leave(peer, { reason, unfinished, queued: outbox.leftOver(), handled })
+  if (handled === undefined) say()
   return reason
 }
 

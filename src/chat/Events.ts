@@ -18,6 +18,8 @@ export interface WriterEnd {
   readonly unfinished: { readonly batch: Batch<Peer>; readonly taken: number } | undefined
   /** The batches not yet started. */
   readonly queued: ReadonlyArray<Batch<Peer>>
+  /** Called once the broker has freed the name. */
+  readonly handled: (() => void) | undefined
 }
 
 /** What readers, writers, questions, timers and the server report to the broker. */

@@ -10,7 +10,7 @@ const read = (of: Peer): Event => ({ _tag: "Read", peer: of })
 const left = (name: string): Event => ({
   _tag: "Left",
   peer: peer(name),
-  departure: { reason: "left", unfinished: undefined, queued: [] }
+  departure: { reason: "left", unfinished: undefined, queued: [], handled: undefined }
 })
 
 /** What an event is about, or its tag. */

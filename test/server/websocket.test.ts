@@ -142,8 +142,11 @@ describe("a WebSocket", () => {
       const server = yield* start()
       const bob = yield* server.join("bob")
       const stream = yield* open(server)
+      // In one read of the server.
+      stream.below.cork()
       stream.write("alice\nbob: whole\nbob: half")
       stream.end()
+      stream.below.uncork()
       yield* bob.expect("from alice: whole")
       assert.strictEqual((yield* server.farewell("alice"))["reason"], "connection-lost")
       yield* bob.barrier
