@@ -139,7 +139,7 @@ export default defineConfig({
     minWorkers: workers,
     sequence: { sequencer: LongFirst },
     maxConcurrency: 4, // of `describe.concurrent`
-    testTimeout: 30_000,
-    hookTimeout: 30_000
+    testTimeout: 60_000, // longer than the helpers wait, so that their error says what did not happen
+    hookTimeout: 60_000
   }
 })

@@ -6,6 +6,7 @@ import * as Scope from "effect/Scope"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import * as Exit from "effect/Exit"
+import { eventually } from "../support/Eventually.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 import * as WireClient from "../support/WireClient.js"
@@ -72,8 +73,12 @@ const eventIn = (block: string): Event | undefined => {
 }
 
 /** Listens as an `EventSource` does: it comes back with the id of the last event. */
-const listen = async (url: string, signal: AbortSignal, isComplete: (events: ReadonlyArray<Event>) => boolean) => {
-  const events: Array<Event> = []
+const listen = async (
+  url: string,
+  signal: AbortSignal,
+  events: Array<Event>,
+  isComplete: (events: ReadonlyArray<Event>) => boolean
+) => {
   let last: string | undefined
   while (!isComplete(events) && !signal.aborted) {
     try {
@@ -96,7 +101,6 @@ const listen = async (url: string, signal: AbortSignal, isComplete: (events: Rea
     }
     await pause(50)
   }
-  return events
 }
 
 describe("GET /listen of a server that is killed again and again", () => {
@@ -108,14 +112,17 @@ describe("GET /listen of a server that is killed again and again", () => {
         const address = { host: "127.0.0.1", port: server.chat, text: "", isEncrypted: false, isLocal: true }
         for (const name of ["alice", "bob"]) yield* WireClient.register(address, name, password)
         const hasLast = (events: ReadonlyArray<Event>) => events.some(({ text }) => text === `line ${lines}`)
-        const listening = yield* Effect.fork(Effect.promise((signal) => listen(server.url, signal, hasLast)))
+        const events: Array<Event> = []
+        const listening = yield* Effect.fork(Effect.promise((signal) => listen(server.url, signal, events, hasLast)))
         const sending = yield* Effect.fork(Effect.promise((signal) => sendAll(server.url, signal)))
         for (let kill = 0; kill < kills; kill++) {
-          yield* Effect.sleep(`${400 + 150 * kill} millis`)
+          const before = events.length
+          yield* eventually(() => events.length > before + 5, "lines between two kills")
+          yield* Effect.sleep(`${50 * kill} millis`)
           yield* server.killed
         }
         yield* Fiber.join(sending)
-        const events = yield* Fiber.join(listening)
+        yield* Fiber.join(listening)
 
         assert.deepStrictEqual(
           [...new Set(events.map(({ text }) => text))],

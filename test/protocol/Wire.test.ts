@@ -3,6 +3,7 @@ import * as FastCheck from "effect/FastCheck"
 import { assert } from "vitest"
 import * as Wire from "../../src/protocol/Wire.js"
 import { anyBytes, anyText } from "../support/Arbitraries.js"
+import { cpuMillis } from "../support/CpuTime.js"
 
 /** The White_Space property of Unicode 15, which includes U+0085, but not U+FEFF and U+200B. */
 const whiteSpace = "\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
@@ -82,12 +83,13 @@ describe("Wire", () => {
     })
 
     it("takes linear time", () => {
-      const start = performance.now()
-      for (const space of [" ", "\u00a0", "\u3000"]) {
-        assert.strictEqual(Wire.trim(Wire.encode(space.repeat(1_000_000))), "")
-        assert.strictEqual(Wire.trim(Wire.encode(`${space.repeat(500_000)}a${space.repeat(500_000)}`)), "a")
-      }
-      assert.isBelow(performance.now() - start, 2_000)
+      const millis = cpuMillis(() => {
+        for (const space of [" ", "\u00a0", "\u3000"]) {
+          assert.strictEqual(Wire.trim(Wire.encode(space.repeat(1_000_000))), "")
+          assert.strictEqual(Wire.trim(Wire.encode(`${space.repeat(500_000)}a${space.repeat(500_000)}`)), "a")
+        }
+      })
+      assert.isBelow(millis, 2_000)
     })
   })
 

@@ -11,7 +11,7 @@ import { uncounted } from "./Uncounted.js"
 import * as WebSocketStream from "./WebSocketStream.js"
 
 /** How long an expected event may take, in milliseconds. Only a failing test waits this long. */
-const patience = 10_000
+const patience = 30_000
 
 /** How the server's stream ended: in order, or with the error that broke it. */
 export type Ending = NonNullable<LineClient["ending"]>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Completion from "../../src/terminal/Completion.js"
 import { fastestOfThree } from "../support/FastestOfThree.js"
+import { cpuMillis } from "../support/CpuTime.js"
 
 const names = ["bob", "Bella", "carol", "élan"]
 
@@ -107,8 +108,7 @@ describe("Completion", () => {
   })
 
   it("is fast for a long line of commas", () => {
-    const start = performance.now()
-    assert.deepStrictEqual(tabs(`${"a, ".repeat(10_000)}b c x|`), [])
-    assert.isBelow(performance.now() - start, 500)
+    const millis = cpuMillis(() => assert.deepStrictEqual(tabs(`${"a, ".repeat(10_000)}b c x|`), []))
+    assert.isBelow(millis, 500)
   })
 })
