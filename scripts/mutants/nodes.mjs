@@ -492,6 +492,13 @@ export const mutants = [
     test: "test/cluster/Claims.test.ts"
   },
   {
+    name: "a release is over although the directory has another claim of this node by now",
+    file: claims,
+    search: "if (known === undefined || !(yield* remove(known))) {",
+    replace: "if (known !== undefined) yield* remove(known)\n        else {",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
     name: "a release that fails is forgotten",
     file: claims,
     search: "        if (isCalledOff()) return\n        this.news.delete(likeness)\n",
@@ -499,8 +506,8 @@ export const mutants = [
       "        if (isCalledOff()) return\n        this.news.delete(likeness)\n        this.pending.delete(likeness)\n",
     also: {
       file: claims,
-      search: "        if (isCalledOff()) return\n        if (entry !== undefined",
-      replace: "        if (entry !== undefined"
+      search: "          if (isCalledOff()) return\n          if (revision !== undefined",
+      replace: "          if (revision !== undefined"
     },
     test: "test/cluster/Claims.test.ts"
   },

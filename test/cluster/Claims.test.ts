@@ -218,6 +218,43 @@ describe("Claims", () => {
     })
   )
 
+  it.effect("releases a name that it has claimed in one request", () =>
+    Effect.gen(function* () {
+      const { claims, entry, state, work } = world()
+      yield* claims.claim("bob", "bob")
+      claims.release("bob")
+      state.requests = 0
+      yield* work
+      assert.deepStrictEqual([entry(), state.requests, claims.hasWork], [undefined, 1, false])
+    })
+  )
+
+  it.effect("releases a name of which the directory has another claim of this node by now", () =>
+    Effect.gen(function* () {
+      const { claims, entry, put, work } = world()
+      yield* claims.claim("bob", "bob")
+      put({ node: "a", incarnation: mine, name: "Bob" })
+      claims.release("bob")
+      yield* work
+      assert.deepStrictEqual([entry(), claims.hasWork], [undefined, false])
+    })
+  )
+
+  it.effect("does not remove the claim of a name that was released and claimed again", () =>
+    Effect.gen(function* () {
+      const { claims, entry, state, work } = world()
+      yield* claims.claim("bob", "bob")
+      claims.release("bob")
+      yield* claims.claim("bob", "bob")
+      yield* work
+      assert.strictEqual(entry(), `a ${mine} bob`)
+      claims.release("bob")
+      state.requests = 0
+      yield* work
+      assert.deepStrictEqual([entry(), state.requests], [undefined, 1])
+    })
+  )
+
   it.effect("leaves a name alone that another node has taken before the release", () =>
     Effect.gen(function* () {
       const { claims, entry, put, work } = world()
