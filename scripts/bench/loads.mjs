@@ -518,7 +518,7 @@ const rows = [
     id: "serving",
     title: "`serve`: from its start until it listens",
     kind: "serving",
-    servers: ["a-chat", "a-chat-store"],
+    servers: ["a-chat", "a-chat-earlier", "a-chat-store"],
     figures: [{ key: "milliseconds", unit: "ms", better: "less" }]
   }
 ]
