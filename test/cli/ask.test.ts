@@ -51,8 +51,8 @@ describe.concurrent("a-chat ask", () => {
     Effect.gen(function* () {
       const { ask } = yield* withBot('read -r text; echo "you said $text"')
       const expected = { status: 0, output: "you said what is up?\n", errors: "" }
-      assert.deepStrictEqual(yield* ask("bot", "what is", "up?", "--timeout", "5s"), expected)
-      assert.deepStrictEqual(yield* ask("--timeout=5s", "bot", "what is up?"), expected)
+      assert.deepStrictEqual(yield* ask("bot", "what is", "up?", "--timeout", "30s"), expected)
+      assert.deepStrictEqual(yield* ask("--timeout=30s", "bot", "what is up?"), expected)
       assert.strictEqual((yield* ask("bot", "--", "--any")).output, "you said --any\n")
     })
   )
@@ -87,11 +87,11 @@ describe.concurrent("a-chat ask", () => {
       const { ask } = yield* withBot("read -r text; seq 5")
       assert.deepStrictEqual(yield* ask("bot", "count"), { status: 0, output: "1\n", errors: "" })
       assert.deepStrictEqual(yield* ask("bot", "count", "--lines", "3"), { status: 0, output: "1\n2\n3\n", errors: "" })
-      const tooFew = yield* ask("bot", "count", "--lines", "6", "--timeout", "2s")
+      const tooFew = yield* ask("bot", "count", "--lines", "6", "--timeout", "5s")
       assert.deepStrictEqual(tooFew, {
         status: 4,
         output: "1\n2\n3\n4\n5\n",
-        errors: "a-chat: no complete answer from bot within 2 s\n"
+        errors: "a-chat: no complete answer from bot within 5 s\n"
       })
     })
   )
@@ -100,8 +100,8 @@ describe.concurrent("a-chat ask", () => {
     Effect.gen(function* () {
       const { ask } = yield* withBot("read -r text; seq 3; sleep 0.1; echo 4")
       const all = { status: 0, output: "1\n2\n3\n4\n", errors: "" }
-      assert.deepStrictEqual(yield* ask("bot", "count", "--quiet", "1s"), all)
-      const two = yield* ask("bot", "count", "--quiet", "10s", "--lines", "2")
+      assert.deepStrictEqual(yield* ask("bot", "count", "--quiet", "3s"), all)
+      const two = yield* ask("bot", "count", "--quiet", "30s", "--lines", "2")
       assert.deepStrictEqual(two, { status: 0, output: "1\n2\n", errors: "" })
     })
   )
