@@ -11,7 +11,7 @@ import { ProvenDevice } from "./ProvenDevice.js"
 
 /**
  * Changes of accounts, by their owners and by the operator: first in the store, and then in the broker's turn. What the
- * store did stays done, even if whoever asked for it has left.
+ * store did stays done, even if the client that asked for it has left.
  */
 
 /** The name, or one that looks the same, belongs to this account. */

@@ -181,7 +181,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
 
   // The writer's side.
 
-  /** Whether the fate of this batch is still the writer's to tell. */
+  /** Whether the writer still has to report the fate of this batch. */
   awaits(batch: Batch<Sender>): boolean {
     return !this.broken || this.handed === batch
   }

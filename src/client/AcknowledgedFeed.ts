@@ -27,7 +27,7 @@ export interface GivenLine {
   readonly processed: () => void
 }
 
-/** Where the lines of a feed come from. It loses none if whoever waits is interrupted. */
+/** Where the lines of a feed come from. It loses none if the waiting fiber is interrupted. */
 export interface FeedSource {
   /** The lines that have come, which are taken; undefined if there are none yet; or the end. */
   readonly poll: () => ReadonlyArray<GivenLine> | Exit.Exit<void, TransportError> | undefined

@@ -66,7 +66,7 @@ export interface ClusterCounts {
   readonly unreadable: number
 }
 
-/** One chat over several nodes: the parts of a server that make it so. All of them have to be used. */
+/** One chat over several nodes: the parts that a server needs for it, all of them. */
 export interface ClusterChat {
   readonly feature: MakeFeature
   /** Lets in whom the other one lets in, under names that no other node has. */

@@ -11,7 +11,7 @@ export interface RoutedLines {
   readonly isAwaited?: true
 }
 
-/** What has become of lines: so many of them, and their fate or the reason for which they return. */
+/** What became of lines: how many they are, and their fate or the reason for which they return. */
 export type Fates = ReadonlyArray<readonly [lines: number, word: string]>
 
 /** The fates of the first lines to a recipient that have not been reported yet. */
@@ -54,7 +54,7 @@ const awaited = " @"
  * pieces. The head has one line for each report (`<bob 3 written 1 disconnected`) and for each piece (`>bob 3 57`:
  * lines and bytes; ` @` follows if the outcomes are awaited), and first `?` for `hasLost`. No name has a space.
  *
- * @param frame memory for so many bytes
+ * @param frame allocates memory of this size
  */
 export const encode = (
   { hasLost = false, pieces, reports }: Content,

@@ -120,7 +120,7 @@ export const heardOf = (frame: Uint8Array, incarnation: string): number | undefi
 
 const nameBytes = (heartbeat: Uint8Array) => heartbeat[at.end] ?? 0
 
-/** The name of the sender of a heartbeat; empty if that does not tell. */
+/** The name of the sender of a heartbeat; empty if the heartbeat does not contain it. */
 export const nameIn = (heartbeat: Uint8Array): string => {
   const buffer = bufferOf(heartbeat)
   return buffer.toString("latin1", buffer.length - nameBytes(buffer))

@@ -41,7 +41,7 @@ export class LocalNames {
 
   constructor(private readonly cluster: Collaborators) {}
 
-  /** Lets those in whom `inner` lets in, unless another node has their name. */
+  /** Admits the clients that `inner` admits, unless another node has their name. */
   private admit(inner: Admission, claim: Claim, decision: LoginDecision): LoginDecision | Effect.Effect<LoginDecision> {
     const { broker, isOpen, nodes } = this.cluster
     // The name of an account is nobody else's, by the store that all nodes have in common.

@@ -42,7 +42,7 @@ export interface MembershipEvents {
   readonly reborn: () => void
   /** A node that speaks another version of the protocol has a lease: it is none of the peers. */
   readonly otherVersion: (name: string, version: number) => void
-  /** Another process has taken the name of this node: it stays suspended for ever. */
+  /** Another process has taken the name of this node, which stays suspended for good. */
   readonly replaced: () => void
 }
 
@@ -174,7 +174,7 @@ export class Membership {
   }
 
   /**
-   * After a sleep, no clock of this process can tell how old grants and renewals are; nor those that were asked for
+   * After a sleep, no clock of this process shows how old grants and renewals are; nor those that were asked for
    * before.
    */
   private noticeSleep() {
@@ -360,7 +360,7 @@ export class Membership {
     this.resume()
   }
 
-  /** An entry of the table of nodes, as the directory or its watch tells it. */
+  /** An entry of the table of nodes, as read from the directory or reported by its watch. */
   learnt({ key, revision, value }: Entry) {
     const lease = Incarnation.parseLease(value)
     if (lease === undefined) return

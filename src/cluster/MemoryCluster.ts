@@ -71,9 +71,9 @@ interface Watcher {
   readonly events: TableEvents
   /** The losses of the tables when it started last. */
   losses: number
-  /** What it will be told, in order. */
+  /** What it will be notified of, in order. */
   waiting: Array<Notice>
-  /** It is told nothing more until it starts again. */
+  /** It is notified of nothing more until it starts again. */
   isStalled: boolean
 }
 
@@ -92,7 +92,7 @@ export class MemoryCluster {
   private readonly members = new Map<string, Member>()
   private readonly cuts = new Set<string>()
   private isUp = true
-  /** How often the engine went down: what was on its way then is lost. */
+  /** How often the engine went down: each time, it loses what is on its way. */
   private life = 0
 
   constructor(private readonly options: MemoryClusterOptions & Required<Pick<MemoryClusterOptions, "after">>) {}
@@ -203,8 +203,8 @@ export class MemoryCluster {
   }
 
   /**
-   * The watches of a table at a node are told nothing more until they start again: with the next connection, or by
-   * `restart`.
+   * The watches of a table at a node are notified of nothing more until they start again: with the next connection, or
+   * by `restart`.
    */
   stall(node: string, table: Table) {
     for (const watcher of this.watchersOf(node, table)) {
@@ -350,7 +350,7 @@ export class MemoryCluster {
       }
   }
 
-  /** Whatever the delays, a watcher is told everything in order. */
+  /** Whatever the delays, a watcher is notified of everything in order. */
   private tell(member: Member, watcher: Watcher, notice: Notice) {
     const { waiting } = watcher
     waiting.push(notice)

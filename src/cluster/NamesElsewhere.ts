@@ -22,7 +22,7 @@ interface Known extends Claim.NameClaim {
   readonly revision: number
 }
 
-/** The names of other nodes, by what the watch of the directory tells. */
+/** The names of other nodes, as the watch of the directory reports them. */
 export class NamesElsewhere {
   /** By key. With those of nodes that this node does not know yet. */
   private readonly known = new Map<string, Known>()
@@ -30,17 +30,17 @@ export class NamesElsewhere {
   private readonly keys = new Map<string, Set<string>>()
   /** By name. */
   private readonly present = new Map<string, PeerNode>()
-  /** The keys that the watch has not told again since it started again. */
+  /** The keys that the watch has not reported since it was restarted. */
   private stale: Set<string> | undefined = undefined
   /** The keys that the engine has lost, and for how many ticks they are still kept. */
   private readonly missing = new Map<string, number>()
   /** The watch that starts again does so because the engine has lost its entries. */
   private isEmptied = false
-  /** The keys of this node that it has told since. */
+  /** The keys of this node that it has reported since. */
   private readonly own = new Set<string>()
   /**
-   * The watch has told everything up to this revision: what an older reading has is no news, or was removed since. A
-   * watch that starts again does not tell its entries in the order of their revisions.
+   * The watch has reported everything up to this revision: what an older answer contains is known, or was removed
+   * since. A restarted watch does not report its entries in the order of their revisions.
    */
   private toldUpTo = 0
   private latest = 0
@@ -111,7 +111,7 @@ export class NamesElsewhere {
   found(entry: Entry) {
     if (entry.revision <= this.toldUpTo) return
     const { key } = entry
-    // The watch that starts again has told a later state already, or has not come to it: it may be without the entry.
+    // The restarted watch has reported a later state already, or has not reached it: the entry may be gone in it.
     const isUntold = this.stale !== undefined && (this.stale.has(key) || !this.known.has(key))
     this.take(entry, false)
     if (isUntold) this.stale?.add(key)

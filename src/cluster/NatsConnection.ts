@@ -127,7 +127,7 @@ export class NatsConnection {
     return this.client?.info?.cluster !== undefined
   }
 
-  /** Adds a user; it learns of the connection that there is already. */
+  /** Adds a user, which is notified of an existing connection at once. */
   use(user: ConnectionUser): () => void {
     this.users.add(user)
     if (this.isUp) user.up()

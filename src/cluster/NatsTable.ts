@@ -5,7 +5,7 @@ import { NatsExactWrites } from "./NatsExactWrites.js"
 import { codes, isRefused, type NatsJetStream } from "./NatsJetStream.js"
 
 /**
- * How long a marker of a removed entry stays: every watch has seen it by then, or has been found broken and started
+ * How long a marker of a removed entry stays: by its end every watch has seen it, or has been found broken and started
  * again.
  */
 const markerMillis = 60_000
@@ -45,7 +45,9 @@ export class NatsTable {
   /** The number of the marker of a removed entry, by key. */
   private readonly markerOf = new Map<string, number>()
   private isDeleting = false
-  /** Since when the stream has no leader, as far as this node knows, and which stream, if the servers tell. */
+  /**
+   * Since when the stream has no leader, as far as this node knows, and which stream it is, if the servers report that.
+   */
   private leaderless: { readonly since: number; readonly subject: string | undefined } | undefined
   /** How often the stream was found to be without the entries that it had. */
   losses = 0
@@ -74,7 +76,7 @@ export class NatsTable {
   async get(key: string): Promise<Entry | undefined> {
     const prefix = await this.found()
     const message = await this.asking(() => this.jetStream.lastMessage(this.stream, prefix + key))
-    // A stream that was made anew has no such subject either.
+    // A stream that was created again has no such subject either.
     if (message === undefined && (await this.foundAgain()) !== prefix) throw new Error("the directory was lost")
     const revision = message === undefined ? 0 : this.revisionOf(message.sequence)
     const own = this.own.get(key)

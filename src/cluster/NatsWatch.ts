@@ -9,7 +9,7 @@ const retryMillis = 500
 /** A watch without a message or heartbeat for this number of heartbeats is started again. */
 const missedHeartbeats = 4
 
-/** So often, in heartbeats, a watch is compared with the leader of its stream. */
+/** After this many heartbeats, a watch is compared with the leader of its stream. */
 const checkEvery = 6
 
 /**
@@ -180,7 +180,10 @@ interface Start {
   silentTicks: number
   /** How often it came since the watch is current. */
   ticks: number
-  /** The number of the last message of the stream when that was asked for last: to be told by the next time. */
+  /**
+   * The number of the last message of the stream when that was asked for last: what a watch must have reported by the
+   * next time.
+   */
   due: number
   end: () => void
 }

@@ -9,7 +9,9 @@ export interface NodeLinkActions<Content> {
   readonly hasRoom: () => void
   /** Something is to be acknowledged: calls `acknowledge` after `acknowledgeAfter`. */
   readonly owesAck: () => void
-  /** So much is to be acknowledged that the other node would soon have to wait: calls `acknowledge` in the next turn. */
+  /**
+   * So much is to be acknowledged that the other node would soon have to wait: calls `acknowledge` in the next turn.
+   */
   readonly owesMuch: () => void
   /** What was sent in this frame has arrived; neither this node nor the engine reads it any more. */
   readonly arrived: (frame: Uint8Array) => void

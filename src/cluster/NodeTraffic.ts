@@ -34,7 +34,7 @@ const fateBytes = 24
 /** More than the head of a content with one piece takes, with what `Nodes.send` fills in. */
 const oneHeadBytes = 1_024
 
-/** How many of the first items have about this many bytes together; at least one. */
+/** The number of first items that together have about this many bytes; at least one. */
 const countWithin = <A>(bytes: number, items: ReadonlyArray<A>, bytesOf: (item: A) => number): number => {
   let left = bytes
   let count = 0
@@ -60,7 +60,7 @@ export class NodeTraffic {
       readonly flushSoon: () => void
       /** The largest content that can be sent. */
       readonly maxContentBytes: () => number
-      /** Memory for a content of so many bytes. */
+      /** Memory for a content of this size. */
       readonly frame: (bytes: number) => Uint8Array
       /** False, and nothing is sent, until `hasRoom`. */
       readonly send: (content: Uint8Array) => boolean

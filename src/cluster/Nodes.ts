@@ -7,7 +7,7 @@ import type { OtherNode } from "./OtherNode.js"
  */
 export const headerBytes = 64
 
-/** What the chat is told about the other nodes: in order, and but for `read` in the broker's turn. */
+/** What the chat learns about the other nodes: in order, and in the broker's turn except for `read`. */
 export interface NodesEvents<Content> {
   /**
    * Reads a content, without its first `headerBytes`, as soon as it comes. The array is only valid until this returns.
@@ -86,11 +86,11 @@ export interface Nodes {
   readonly alike: (likeness: string) => string | undefined
   /** The largest content that can be sent, in bytes. */
   readonly maxContentBytes: number
-  /** Memory for a content of so many bytes, which is used again after `send` has taken it and it has arrived. */
+  /** Memory for a content of this size, which is reused after `send` has taken the content and it has arrived. */
   readonly frame: (bytes: number) => Uint8Array
   /**
    * Sends a content, whose first `headerBytes` are free. It is sent again until it has arrived, or the node is lost.
-   * False, and nothing is sent, while so many bytes are unacknowledged that the window is used up: `hasRoom` follows.
+   * False, and nothing is sent, while unacknowledged bytes fill the window: `hasRoom` follows.
    */
   readonly send: (node: OtherNode, content: Uint8Array) => boolean
 }

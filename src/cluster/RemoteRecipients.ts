@@ -188,7 +188,7 @@ export class RemoteRecipients implements Resolver {
 
   /** A recipient may have nothing to do from now on. */
   private rest(recipient: RemoteRecipient) {
-    // It may be the second of two of this name: this one was forgotten.
+    // A second recipient of this name may have taken its place: then this one is forgotten already.
     if (this.byName.get(recipient.name) !== recipient) return
     this.idle.delete(recipient) // it becomes the last
     this.idle.add(recipient)

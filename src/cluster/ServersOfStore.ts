@@ -37,7 +37,7 @@ interface Traffic {
  */
 const introduction = ""
 
-/** A server that starts or comes back waits for so long at most until it and each of the others know each other. */
+/** The longest time for which a server that starts or comes back waits until it and all others know each other. */
 const introductionTime = Duration.seconds(10)
 
 const logUnknown = (nodes: ReadonlyArray<OtherNode>) =>

@@ -14,9 +14,9 @@ export interface StrangersOptions {
 }
 
 /**
- * Nodes that are heard and are none of the peers: new ones, of which the watch of the leases has yet to tell, and those
- * that were taken for lost. A watch may fall silent although its engine answers: of three NATS servers (2.9.22) one
- * that had discarded its log after a partition was seen to deliver nothing new for more than half a minute, with
+ * Nodes that are heard and are none of the peers: new ones, which the watch of the leases has not reported yet, and
+ * those that were taken for lost. A watch may fall silent although its engine answers: of three NATS servers (2.9.22)
+ * one that had discarded its log after a partition was seen to deliver nothing new for more than half a minute, with
  * heartbeats. Whoever goes on being heard is therefore asked for: nothing else would ever tell of it, and what it sends
  * is dropped.
  */

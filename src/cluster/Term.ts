@@ -16,7 +16,7 @@ export interface Term {
   readonly renew: number
   /** Between renewals that a node needs to be allowed anything at all. */
   readonly slowRenew: number
-  /** How long a node may write after its last renewal, whoever has heard it. */
+  /** How long a node may write after its last renewal, whether or not other nodes hear it. */
   readonly slowWrite: number
   /** How long the machine may sleep without its monotonic clock noticing, before the node trusts no clock any more. */
   readonly nap: number
@@ -24,7 +24,9 @@ export interface Term {
   readonly slowBury: number
 }
 
-/** The longer one. Whoever judges the silence of another node must use it, so that nodes of different terms agree. */
+/**
+ * The longer one. A node that judges the silence of another one must use it, so that nodes of different terms agree.
+ */
 export const longer = (term: Term, termMillis: number): Term => (termMillis > term.bury ? of(termMillis) : term)
 
 /** @param bury the term T */

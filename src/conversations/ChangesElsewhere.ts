@@ -60,7 +60,7 @@ export class ChangesElsewhere {
     this.servers.inTurn(() => this.part.send(null, undefined, ""))
   )
 
-  /** Runs for ever. */
+  /** Runs until it is interrupted. */
   get run(): Effect.Effect<never> {
     const wait = Effect.timeoutOption(this.isDue.await, pollInterval)
     const read = Effect.suspend(() => {
@@ -178,7 +178,7 @@ export const changesElsewhere = (
 const hasChangedDevices = (opened: OpenedDevice): boolean =>
   opened._tag === "Opened" && (opened.wasTaken === true || opened.forgotten !== undefined)
 
-/** A store that has the other servers told whenever this one may have changed what they have in memory. */
+/** A store that notifies the other servers whenever this one may have changed what they have in memory. */
 export const telling = (plain: StoreService, tell: Effect.Effect<void>): StoreService => {
   const told = <A>(request: Effect.Effect<A, StoreError>, isNews: (answer: A) => boolean = () => true) =>
     Effect.tap(request, (answer) => (isNews(answer) ? tell : Effect.void))

@@ -37,7 +37,7 @@ export class Cursors {
   private takenAt = -Infinity
   /** The cursors of rooms that are saved with the next transactions, whatever time has passed. */
   private due = 0
-  /** Those of the transaction under way, which may fail. */
+  /** The cursors of the transaction under way, which may fail. */
   private underWay: ReadonlyArray<MovedCursor> = []
 
   moved({ account, device }: DeviceKey, conversation: ConversationId, { kind }: ConversationKey, seq: number) {

@@ -409,7 +409,7 @@ export class Feed implements Source {
     this.broker.lags?.(this.device, isSlow)
   }
 
-  /** These lines are gone: they are kept no longer, or damaged. */
+  /** These lines are gone: removed by retention, or damaged. */
   private gap(conversation: ConversationId, { guest, key }: Behind, first: number, last: number) {
     const text = this.broker.rendering.gap(this.peer, key, guest, first, last)
     Metrics.refused("gap")

@@ -30,7 +30,7 @@ interface UnderWay {
   seq: number
   /** The same, or the number of the last line after it that is not for this device. */
   upTo: number
-  /** The bytes of these lines; where some of a run were taken, about so many. */
+  /** The bytes of these lines; an estimate where only some of a run were taken. */
   bytes: number
   /** It reports a gap, of which the last line has this number. It is taken before the lines that follow it. */
   readonly isGap: boolean
@@ -111,7 +111,7 @@ export class FeedWindow {
     if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)
   }
 
-  /** The client has left a room: what it has not taken of it counts no longer. */
+  /** The client has left a room: lines of it that were not taken no longer count. */
   forget(conversation: ConversationId) {
     for (let index = this.passed; index < this.underWay.length; index++) {
       const line = this.underWay[index]

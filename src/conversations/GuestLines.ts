@@ -42,7 +42,7 @@ export class GuestLines {
     else conversations.add(conversation)
   }
 
-  /** The guests that have written in a conversation, while they are connected. */
+  /** The connected guests that have written in a conversation. */
   writersIn(conversation: ConversationId): ReadonlyArray<Peer> {
     return [...new Set(this.runs.get(conversation)?.map(({ peer }) => peer))]
   }

@@ -51,7 +51,7 @@ interface Hold {
 /** The others have until then to stand still. Otherwise, lines are removed the next time. */
 const answerTime = Duration.seconds(3)
 
-/** A server stands still for so long at most. It waits for one that is lost no longer than until that is known. */
+/** The longest time for which a server stands still. It waits for a lost server only until the loss is known. */
 const holdTime = Duration.seconds(30)
 
 /** Most conversations in one message. */

@@ -134,7 +134,7 @@ const list: Row = {
     const account = peer.device?.account
     if (account === undefined) return refusing("conversations", label)("guest")
     /**
-     * Whether its name still leads to a conversation: it may have passed to somebody else, with whom there is another
+     * Whether its name still leads to a conversation: it may have passed to another user, with whom there is another
      * one.
      */
     const isNamed = ({ key, name }: ConversationSummary): boolean => {

@@ -62,8 +62,8 @@ const maxReceipts = 1_000
 const dueKey = (conversation: ConversationId, account: AccountId) => `${conversation}/${account}`
 
 /**
- * Tells those who said `receipts` how far an account was given what they sent. What was given at about the same time
- * makes one receipt. Other servers are told as well, since a writer may be anywhere.
+ * Reports to senders that said `receipts` how far an account was given their lines. What was given at about the same
+ * time makes one receipt. Other servers are notified as well, since a sender may be connected to any of them.
  */
 export class Receipts {
   private readonly due = new Map<string, Receipt>()

@@ -24,13 +24,14 @@ const toldOnce: Source = { delivered: () => {} }
 /**
  * Lines that were stored and that no device of their recipient will be given: their sender is notified, once. An
  * account is notified on its first device that connects, a guest on the connection that sent the line, or not at all,
- * because the next client of that name may be somebody else.
+ * because the next client of that name may belong to another user.
  */
 export class Returns {
   private readonly guestLines = new GuestLines()
   private readonly due = new Set<AccountId>()
   /**
-   * Accounts that are being told, and the connection; undefined once it has taken that and the store does not know yet.
+   * Accounts that are being notified, and the connection; undefined once the connection has taken the notices and the
+   * store does not know yet.
    */
   private readonly underWay = new Map<AccountId, Peer | undefined>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
@@ -63,7 +64,7 @@ export class Returns {
   /**
    * Tells these guests, as far as they are still connected.
    *
-   * @param isCounted whether another server has counted the lines as ones that nobody was told of
+   * @param isCounted whether another server has counted the lines as ones whose sender was not notified
    */
   tell(returns: ReadonlyArray<UndeliveredRange>, isCounted = false) {
     let dead = 0
@@ -78,7 +79,7 @@ export class Returns {
     if (dead !== 0) this.wasTold([], dead)
   }
 
-  /** There may be something to tell this account. */
+  /** There may be returns for this account. */
   check(account: AccountId) {
     this.due.add(account)
     this.hasDue.unsafeOpen()
@@ -129,7 +130,7 @@ export class Returns {
     this.hasTold.unsafeOpen()
   }
 
-  /** What accounts have been told, and the store does not know yet. */
+  /** What accounts have been notified of, and the store does not know yet. */
   private readonly told: Array<PendingReturn> = []
   /** The lines of guests that had left, as far as the store does not know of them. */
   private dead = 0

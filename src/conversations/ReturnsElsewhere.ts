@@ -11,20 +11,20 @@ interface Collaborators {
 }
 
 /**
- * Lines that return, found by any server of a store: each server tells the senders that are connected to it. The other
- * ones read them in the log of changes, where they are as soon as the lines are removed: whatever happens to the server
- * that found them, and however long another one is cut off. In the broker's turn.
+ * Lines that return, found by any server of a store: each server notifies the senders that are connected to it. The
+ * other ones read them in the log of changes, where they are as soon as the lines are removed: whatever happens to the
+ * server that found them, and however long another one is cut off. In the broker's turn.
  */
 export class ReturnsElsewhere {
   constructor(private readonly broker: Collaborators) {}
 
-  /** @param senders accounts that may have to be told of returns; undefined: all */
+  /** @param senders accounts that may have to be notified of returns; undefined: all */
   found(toGuests: ReadonlyArray<Undelivered>, senders: ReadonlyArray<AccountId> | undefined) {
     this.broker.returns.tell(toGuests)
     this.check(senders)
   }
 
-  /** There may be something to tell these accounts; undefined: all that have a device here. */
+  /** There may be returns for these accounts; undefined: for all that have a device here. */
   check(senders: ReadonlyArray<AccountId> | undefined) {
     for (const sender of senders ?? []) this.broker.returns.check(sender)
     if (senders !== undefined) return
@@ -46,7 +46,7 @@ export class ReturnsElsewhere {
 
   /**
    * A server that was taken for lost was not asked what is in its outboxes. What has returned meanwhile must not be
-   * written: the connection is broken off, and its device is told of the gap when it comes back.
+   * written: the connection is closed, and its device is notified of the gap when it comes back.
    */
   private takeBack(returned: ReadonlyArray<UndeliveredRange>) {
     const last = new Map(returned.map(({ conversation, last }) => [conversation, last]))

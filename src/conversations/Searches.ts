@@ -38,7 +38,8 @@ export class Searches {
   }
 
   /**
-   * A step, after those that wait. Not with a semaphore, which whoever gives it back may take again before the others.
+   * A step, after those that wait. A semaphore would not do: the fiber that releases it may take it again before the
+   * others.
    */
   private step(request: SearchRequest): Effect.Effect<SearchStep, StoreError> {
     return Effect.suspend(() => {
@@ -47,7 +48,7 @@ export class Searches {
       this.last = Deferred.await(isOver)
       return before.pipe(
         Effect.zipRight(Effect.timed(this.store.search(request))),
-        // For as long as it took, the store is left to others; the event loop as well, for a store in memory.
+        // A pause as long as the step leaves the store to others; a store in memory also holds up the event loop.
         Effect.flatMap(([took, step]) => Effect.as(Effect.sleep(took), step)),
         Effect.ensuring(Deferred.succeed(isOver, undefined))
       )

@@ -43,7 +43,7 @@ export class StoreTrouble {
   readonly atStart = (state: StoreState): Effect.Effect<void> =>
     state === "ok" ? Effect.void : this.log(notWorking, { reason: state, message: atStart[state] })
 
-  /** Logs that a store has not answered for so long that lines return which wait for it. */
+  /** Logs that lines return because the store, for which they wait, has not answered for too long. */
   get overdue(): Effect.Effect<void> {
     return this.log(notWorking, { reason: "unavailable", message: "the store has not answered for the hold time" })
   }

@@ -48,7 +48,7 @@ export const only = <Name extends string>(
     if (!(names as ReadonlyArray<string>).includes(name)) {
       return Either.left(HttpRefusal.badRequest(`the parameters are ${names.join(", ")}; secrets are in headers`))
     }
-    // Whoever has built the URL, and whoever reads a log of it, may have taken the other value for the one that counts.
+    // The author of the URL, and the reader of a log with it, may take the other value for the one that counts.
     if (parameters.getAll(name).length > 1 && !(several as ReadonlyArray<string>).includes(name)) {
       return Either.left(HttpRefusal.badRequest(`${name} is there more than once`))
     }

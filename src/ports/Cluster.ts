@@ -87,7 +87,7 @@ export interface LinkEvents {
 export interface Link {
   /** The largest frame in bytes. */
   readonly maxFrameBytes: number
-  /** Whether the engine can be reached, as far as this node knows. What is sent otherwise is dropped. */
+  /** Whether the engine can be reached, as far as this node knows. Frames that are sent while it cannot are dropped. */
   readonly isUp: () => boolean
   /** The frame must not change as long as it may be on its way. */
   readonly send: (node: string, frame: Uint8Array) => void

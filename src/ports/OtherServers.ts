@@ -69,7 +69,7 @@ export interface OtherServersPart {
    */
   readonly send: (message: ServerMessage, to?: OtherServer, key?: string) => void
   /**
-   * Whether messages to this server wait in memory until it takes more: what can be put together had better wait as
+   * Whether messages to this server wait in memory until it takes more: what can be combined should wait as
    * well.
    */
   readonly mustWait: (server: OtherServer) => boolean

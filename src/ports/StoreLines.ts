@@ -13,7 +13,7 @@ export type ConversationId = number & Brand.Brand<"ConversationId">
 
 /**
  * What a conversation belongs to: two accounts (or one that writes to itself), an account and a guest, or a room. Never
- * two names, because whoever registers a guest's name must not read the guest's conversations. The first two are
+ * two names, because a client that registers a guest's name must not read the guest's conversations. The first two are
  * *direct*, and begin with their first line; a room exists before (`StoreRooms`).
  */
 export type ConversationKey =
@@ -126,7 +126,7 @@ export interface StoredLine {
  * last ones; in both cases only those before `before` and until `until` (protocol, section 4 of accounts).
  */
 export interface PageRequest {
-  /** By its key, one that has had no line yet is empty. So whoever has no id need not ask for it first. */
+  /** A key without lines is an empty conversation, so a caller without an id need not ask for it first. */
   readonly conversation: ConversationId | ConversationKey
   /**
    * Who reads. The page is empty unless this account is a member; for a guest, of whom the server knows that it is in

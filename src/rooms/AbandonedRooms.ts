@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { Room } from "./Room.js"
 
-/** Rooms in which only guests of servers were that are lost. They end later, unless somebody is in them by then. */
+/** Rooms whose only members were guests of lost servers. They end later, unless a member has entered them. */
 export class AbandonedRooms {
   private rooms = new Set<Room>()
   private readonly hasSome = Effect.unsafeMakeLatch(false)

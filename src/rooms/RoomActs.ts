@@ -212,7 +212,7 @@ const setOwner = (rooms: RoomsContext, room: Room, actor: Actor, name: string): 
   return changed(rooms, room, actor, { owner: account.id })
 }
 
-/** Guests cannot be in a locked room: whoever has the name next would be in it. */
+/** Guests cannot be in a locked room: the next client with the same name would be in it. */
 const setLocked = (rooms: RoomsContext, room: Room, actor: Actor, isLocked: boolean): RoomDecision<ActResult> => {
   if (isLocked && room.owner === undefined) return { reason: "policy", text: "a room without an owner stays open" }
   return changed(rooms, room, actor, { isLocked })

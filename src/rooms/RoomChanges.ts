@@ -31,7 +31,7 @@ export class RoomChanges {
   private readonly ending = new Set<Room>()
   /** Those that the store could not end. Nobody can enter them, and other changes do not wait for them. */
   private readonly stuck = new Set<Room>()
-  /** Why the store could not end the last of them, until somebody has taken care of it. */
+  /** Why the store could not end the last of them, until the caller has taken it. */
   private trouble: StoreError | undefined = undefined
   /** Rooms that are in the log as stuck. */
   private readonly reported = new WeakSet<Room>()
@@ -72,7 +72,7 @@ export class RoomChanges {
     )
   }
 
-  /** In the broker's turn, within a change: somebody has entered a room, which may have been empty for a moment. */
+  /** In the broker's turn, within a change: a member has entered a room, which may have been empty for a moment. */
   keep(room: Room) {
     room.isEnding = false
     this.ending.delete(room)
@@ -95,7 +95,7 @@ export class RoomChanges {
     this.hasWork.unsafeOpen()
   }
 
-  /** Ends rooms that nobody is in, for ever. What the store could not end is tried again when it may work. */
+  /** Ends rooms that nobody is in, until it is interrupted. If the store could not end one, it tries again later. */
   run(failed: RoomsHost["failed"]): Effect.Effect<never> {
     const retryLater = Effect.suspend(() => {
       const { trouble } = this

@@ -79,7 +79,7 @@ export class RoomMembership {
     if (room.members.size === 0) isEmpty(room)
   }
 
-  /** A room ends, whoever is in it. */
+  /** A room ends, even if members are in it. */
   close(room: Room, by: Actor) {
     const { host, index, nameOf } = this.rooms
     for (const member of room.members) {

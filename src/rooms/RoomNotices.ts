@@ -51,7 +51,7 @@ export class RoomNotices {
     this.hasNotices.unsafeOpen()
   }
 
-  /** The same for somebody who comes or goes. In a large crowd, some are not announced. */
+  /** The same for a member that enters or leaves. In a large crowd, some are not announced. */
   tellPresence(room: Room, line: string, by?: Peer) {
     if ((this.collected.get(room)?.notices.length ?? 0) < mostAtOnce) this.tell(room, line, by)
   }

@@ -38,7 +38,7 @@ export interface RoomOperations {
    * stops.
    */
   readonly create: (name: string, owner: string | undefined) => Effect.Effect<void, Impossible | StoreError>
-  /** Ends a room with its lines, whoever is in it. */
+  /** Ends a room and removes its lines, even if members are in it. */
   readonly end: (name: string) => Effect.Effect<void, Impossible | StoreError>
   /** What owners do, too; `text` is what follows the room's name in their command. */
   readonly act: (verb: RoomActs.Verb, name: string, text: string) => Effect.Effect<void, Impossible | StoreError>

@@ -138,7 +138,7 @@ const started = (
     for (const room of rooms) if (room.members.size === 0 && index.withId(room.id) === room) changes.end(room)
   }
   if (store.sharing === undefined) endEmpty()
-  // By then the other servers have told which guests are in them.
+  // By that time the other servers have reported which guests are in them.
   const hasResumed = Effect.unsafeMakeLatch(store.sharing === undefined)
   host.others.beforeResuming(hasResumed.open)
   const announced = (id: ConversationId, last: number) => {

@@ -17,14 +17,14 @@ interface Collaborators {
 type GuestsInRoom = Map<number, GuestElsewhere>
 
 /**
- * What servers of one store tell each other about rooms that the store does not know: which guests are in them, and who
- * was silenced. Runs in the broker's turn.
+ * What the servers of a store report to each other about rooms and the store does not know: which guests are in them,
+ * and who was silenced. Runs in the broker's turn.
  */
 export class RoomsElsewhere {
   private readonly part: OtherServersPart
-  /** Also of rooms that this server does not know yet: the store tells of them later. */
+  /** Also of rooms that this server does not know yet: it reads of them in the store later. */
   private readonly guests = new Map<OtherServer["id"], Map<ConversationId, GuestsInRoom>>()
-  /** Rooms of which a server is told all guests that are here, once it takes messages again. */
+  /** Rooms whose guests here are all reported to a server, once it takes messages again. */
   private readonly behind = new Map<OtherServer, Set<ConversationId>>()
   /** Whether guests are leaving because their server is lost: they may come back with it. */
   isLosing = false
@@ -45,7 +45,7 @@ export class RoomsElsewhere {
     if (!this.isAlone) this.tell(room, { entered: room.id, guests: [this.toMessage(guest)] })
   }
 
-  /** A guest of this server has left a room, or was removed by somebody. */
+  /** A guest of this server has left a room, or was removed by another member. */
   left(room: Room, guest: Peer, by?: string) {
     if (!this.isAlone) this.tell(room, { left: room.id, guest: this.numberOf(guest), by: by ?? null })
   }
@@ -238,7 +238,7 @@ interface Silenced {
   readonly silenced: ConversationId
   /** By likeness, and for how many milliseconds; 0: no longer. */
   readonly writers: ReadonlyArray<readonly [writer: string, millis: number]>
-  /** For the members; empty if it was told before. */
+  /** For the members; empty if it was reported before. */
   readonly notice: string
 }
 

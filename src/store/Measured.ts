@@ -9,7 +9,9 @@ import * as StoreMetrics from "../telemetry/StoreMetrics.js"
 /** How often the totals are read from the store. */
 const interval = Duration.seconds(10)
 
-/** A store that has not answered for so long is shown as unavailable. Senders are held no longer than this by default. */
+/**
+ * After this time without an answer a store is shown as unavailable. By default, senders are held no longer than this.
+ */
 const maxAnswerMillis = 2_000
 
 const states: ReadonlyArray<StoreState> = ["ok", "full", "damaged", "unavailable"]

@@ -27,7 +27,7 @@ export interface ExportPosition {
 
 export const start: ExportPosition = { part: "accounts", id: 0, intact: 0, lost: [], isPartial: false }
 
-/** Where an export continues after it could not read what is at this position. Undefined if it cannot continue. */
+/** The position at which an export continues after what it could not read. Undefined if it cannot continue. */
 export const afterDamage = (position: ExportPosition): ExportPosition | undefined => {
   const { id, oneByOneTo, part } = position
   if (part !== "lines") return undefined

@@ -114,7 +114,7 @@ export class SqlState {
   }
 
   /**
-   * This server begins or ceases to keep the store in order: another one may have done so before, or may from now on.
+   * This server starts or stops keeping the store in order: another server may have done so before, or may from now on.
    */
   keepOrder(keepsOrder: boolean) {
     if (this.sharing === undefined) return
@@ -192,7 +192,7 @@ export class SqlState {
     return Math.max(running, Math.floor(this.started.running + now - this.started.now))
   }
 
-  /** Writes what has changed in this transaction. The last step of each. */
+  /** Writes what has changed in this transaction, as its last step. */
   *flush(moment: Moment): Sql<void> {
     const meta = yield* this.meta()
     meta.commits += 1
@@ -358,7 +358,7 @@ export class SqlState {
     return head?.key.kind === "room" && !head.isEnded ? head : undefined
   }
 
-  /** A member of a conversation; undefined for an account that is none. */
+  /** A member of a conversation; undefined for an account that is not a member. */
   *member({ id, key, members }: Head, account: AccountId): Sql<SqlMember | undefined> {
     const known = members.get(account)
     if (known !== undefined || key.kind !== "room") return known

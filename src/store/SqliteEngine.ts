@@ -36,7 +36,7 @@ export interface EngineOptions {
   readonly reserveBytes: number
 }
 
-/** A failure that is reported to whoever made the request. */
+/** A failure that is reported to the caller of the request. */
 export class EngineFailure extends Error {
   /** The result of a transaction that the file may have all the same: if it has seen this many transactions. */
   uncertain: { readonly commits: number; readonly result: unknown } | undefined

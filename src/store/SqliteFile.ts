@@ -60,7 +60,7 @@ const applicationId = 22428
 export const resolved = (path: string): string => {
   const absolute = resolve(path)
   if (existsSync(absolute)) return realpathSync(absolute)
-  // To create a file where a link points would let whoever made the link decide about its folder.
+  // A file created through a link would be in a folder that the owner of the link chose.
   if (lstatSync(absolute, { throwIfNoEntry: false }) === undefined) return absolute
   throw new Obstacle("not-accessible", `${path} is a symbolic link to a file that does not exist`)
 }

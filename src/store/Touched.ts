@@ -38,7 +38,7 @@ const parse = (text: string): ReadonlyArray<Entry> =>
 /**
  * The text after another transaction, without the oldest ones if it would be too long.
  *
- * @param touched undefined if the transaction may have changed anything: nobody can go on from before it
+ * @param touched undefined if the transaction may have changed anything: no server can continue from before it
  */
 export const after = (text: string, commits: number, touched: Touched | undefined): string => {
   if (touched === undefined) return ""

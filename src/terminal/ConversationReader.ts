@@ -61,7 +61,7 @@ interface HeldLine {
 
 /**
  * Shows the lines of the conversation that the user is in, and counts those of all others. Lines that the server keeps
- * are shown only there: whoever goes to a conversation is shown its last lines, which the server sends.
+ * are shown only there: a user who goes to a conversation sees its last lines, which the server sends.
  */
 export class ConversationReader {
   private connection: ReaderConnection | undefined = undefined

@@ -241,7 +241,7 @@ export class NetSocket implements Socket {
     waiting?.(isOver)
   }
 
-  /** Makes whoever waits for `taken` fail, as if the connection had ended. */
+  /** Makes waiters for `taken` fail, as if the connection had ended. */
   stopWaiting() {
     this.wake(true)
   }

@@ -8,7 +8,7 @@ const most = 99
 const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]")
 const plain = icon?.getAttribute("href") ?? ""
 
-/** A line that is read at once would change the title and the icon twice, which costs as much as to draw the line. */
+/** A line that is read at once would change the title and the icon twice, which costs as much as drawing the line. */
 const settleMillis = 100
 
 let wanted: readonly [unread: number, where: string | undefined] = [0, undefined]

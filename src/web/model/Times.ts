@@ -1,4 +1,4 @@
-/** Times and days as they are shown, in the time zone and the language of the browser. */
+/** Formats times and days in the time zone and the language of the browser. */
 
 export interface TimeFormat {
   /** `20:04` */
