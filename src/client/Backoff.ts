@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import { type ConnectionEnd, stableMillis } from "./ConnectionEnd.js"
 import * as Servers from "./Servers.js"
 
 /**
@@ -14,21 +15,6 @@ export const schedule: Schedule.Schedule<Duration.Duration> = Schedule.exponenti
   Schedule.jitteredWith({ min: 0.5, max: 1 }),
   Schedule.delays
 )
-
-/** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
-const stableMillis = 10_000
-
-/** How a connection, or an attempt to connect, ended. */
-export interface ConnectionEnd {
-  /** How long the client was logged in; 0 if it was not. */
-  readonly upMillis: number
-  /** The delay that the server asked for before it shut down: `return=` in `* closing`. */
-  readonly returnMillis?: number | undefined
-  /** The delay that it asked for in a refusal: `retry=`. */
-  readonly retryMillis?: number | undefined
-  /** Whether the client has tried every server, and none was there. */
-  readonly hasTriedAll?: boolean | undefined
-}
 
 /** The delays of one client. */
 export interface Backoff {

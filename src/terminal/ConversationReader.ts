@@ -1,6 +1,7 @@
 import * as PastReports from "../client/PastReports.js"
 import type { Gap, Received } from "../client/Received.js"
 import * as RoomReports from "../client/RoomReports.js"
+import * as PastReply from "../protocol/PastReply.js"
 import type { NumberedConversations, LineKind, LinePlace } from "./NumberedConversations.js"
 import type { Marks } from "./Display.js"
 import * as Format from "./Format.js"
@@ -35,8 +36,7 @@ export interface ReaderConnection {
   readonly isOfAccount: boolean
 }
 
-/** The greatest number of lines in a page, and the rows that are left for what is around it. */
-const maxPage = 100
+/** The rows that are left for what is around a page. */
 const otherRows = 6
 const minPage = 5
 
@@ -216,7 +216,7 @@ export class ConversationReader {
   missed(name: string): void {
     const { last = 0, shown = 0 } = this.options.conversations.find(name) ?? {}
     if (!this.isInSight(name) || last <= shown) return
-    this.load(name, last - shown > maxPage ? "entry" : "missed")
+    this.load(name, last - shown > PastReply.maxPageLines ? "entry" : "missed")
   }
 
   search(text: string): void {
@@ -233,11 +233,11 @@ export class ConversationReader {
     if (this.connection === undefined) return void this.wanted.add(name)
     if (!this.canLoad(name) || this.pages.isLoading(name, reason)) return
     const { first = 0, shown = 0 } = conversations.find(name) ?? {}
-    const size = Math.min(maxPage, Math.max(minPage, rows() - otherRows))
+    const size = Math.min(PastReply.maxPageLines, Math.max(minPage, rows() - otherRows))
     const range = {
       entry: `limit=${size}`,
       earlier: `${first > 0 ? `before=${first} ` : ""}limit=${size}`,
-      missed: `after=${shown} limit=${maxPage}`
+      missed: `after=${shown} limit=${PastReply.maxPageLines}`
     }[reason]
     requests.ask(this.pages.request(reason, name, shown), `/history ${name} ${range}`)
   }

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Backoff from "../client/Backoff.js"
+import type { ConnectionEnd } from "../client/ConnectionEnd.js"
 import type * as Client from "../client/Client.js"
 import * as Encode from "../client/Encode.js"
 import type { ExitReason } from "../client/ExitReason.js"
@@ -243,7 +244,7 @@ const showAway = ({ composer, screen }: Ui.Ui, why: string, reason = "", until =
 const waiting = (ui: Ui.Ui, { backoff: delays, elsewhere }: TerminalClientOptions) =>
   Effect.map(Backoff.make(delays, elsewhere?.others), (backoff) => {
     const trying = "trying again; your lines are kept"
-    return (end: Backoff.ConnectionEnd, reason: string): Effect.Effect<void> => {
+    return (end: ConnectionEnd, reason: string): Effect.Effect<void> => {
       const show = (delay: Duration.Duration) =>
         Effect.map(Time.now, (now) => showAway(ui, trying, reason, now + Duration.toMillis(delay)))
       return Effect.sync(() => ui.hurry.unsafeClose()).pipe(

@@ -1,8 +1,8 @@
+import type { ConnectionEnd } from "../../client/ConnectionEnd.js"
 import { Acknowledgement, isMessage, turnsOn } from "../../client/Acknowledgement.js"
 import { GreetingPause, slowDownMillis } from "../../client/GreetingPause.js"
 import * as PastReports from "../../client/PastReports.js"
 import * as Received from "../../client/Received.js"
-import type { PageConnectionEnd } from "./Reconnection.js"
 import type { LineSocket, OpenLineSocket, Timers } from "./Ports.js"
 
 /** What the page says of itself after `/hello`: those that a server does not know have no effect. */
@@ -53,7 +53,7 @@ export class RequestFailed extends Error {
   }
 }
 
-export interface End extends PageConnectionEnd {
+export interface End extends ConnectionEnd {
   /** The last refusal, after which the server closed; undefined if the connection broke. */
   readonly refused: Refused | undefined
 }

@@ -1,21 +1,9 @@
+import { type ConnectionEnd, stableMillis } from "../../client/ConnectionEnd.js"
 import type { Timers } from "./Ports.js"
 
 /** The first delay and the longest, in milliseconds: those of the terminal client (protocol, section 8, step 7). */
 const firstMillis = 1_000
 const mostMillis = 30_000
-
-/** A connection that lasted this long was stable: after it, the delays start from the shortest again. */
-const stableMillis = 10_000
-
-/** How a connection, or an attempt to connect, has ended. */
-export interface PageConnectionEnd {
-  /** How long the page was logged in, in milliseconds; 0 if it was not. */
-  readonly upMillis: number
-  /** The delay that the server has asked for before it shut down: `return=`. */
-  readonly returnMillis?: number | undefined
-  /** The delay that it has asked for in a refusal: `retry=`. */
-  readonly retryMillis?: number | undefined
-}
 
 /**
  * The delays between attempts to connect: each twice as long as the one before, and shortened at random by up to a
@@ -29,7 +17,7 @@ export class Reconnection {
   constructor(private readonly random: Timers["random"]) {}
 
   /** The delay before the next attempt, in milliseconds. */
-  next({ retryMillis = 0, returnMillis, upMillis }: PageConnectionEnd): number {
+  next({ retryMillis = 0, returnMillis, upMillis }: ConnectionEnd): number {
     if (upMillis >= stableMillis) {
       this.attempts = 0
       this.mayReplace = true

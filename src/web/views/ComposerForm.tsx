@@ -1,10 +1,8 @@
 import { useSignal } from "@preact/signals"
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
-import type { Chat } from "../model/Chat.js"
-import type { Conversation } from "../model/Conversation.js"
 import * as Typed from "../model/Typed.js"
 import { Icon } from "./Icons.js"
-import type { View } from "./View.js"
+import type { ConversationProps } from "./View.js"
 
 /** A paste of more lines is sent only after a question. */
 const manyLines = 20
@@ -34,15 +32,7 @@ const completed = (
   return { text: draft.slice(0, start) + end + draft.slice(at), at: start + end.length }
 }
 
-export const ComposerForm = ({
-  chat,
-  conversation,
-  view
-}: {
-  readonly chat: Chat
-  readonly conversation: Conversation
-  readonly view: View
-}) => {
+export const ComposerForm = ({ chat, conversation, view }: ConversationProps) => {
   const { isRoom, name, state } = conversation
   const { draft, isIn, members } = state.value
   const box = useRef<HTMLTextAreaElement>(null)

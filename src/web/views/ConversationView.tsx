@@ -1,19 +1,14 @@
 import { useEffect } from "preact/hooks"
-import type { Chat } from "../model/Chat.js"
-import type { Conversation } from "../model/Conversation.js"
 import type { Page } from "../model/Page.js"
 import { ComposerForm } from "./ComposerForm.js"
 import { Icon } from "./Icons.js"
 import { LinkStatus } from "./LinkStatus.js"
 import { LogView } from "./LogView.js"
 import { NameText } from "./NameText.js"
-import type { View } from "./View.js"
+import type { ConversationProps } from "./View.js"
 
-interface Props {
+interface Props extends ConversationProps {
   readonly page: Page
-  readonly chat: Chat
-  readonly conversation: Conversation
-  readonly view: View
 }
 
 /** What is known about the conversation, in one line. */

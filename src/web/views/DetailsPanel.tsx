@@ -1,15 +1,8 @@
 import { useSignal } from "@preact/signals"
 import type { Chat } from "../model/Chat.js"
-import type { Conversation } from "../model/Conversation.js"
 import { Icon } from "./Icons.js"
 import { Avatar, NameText } from "./NameText.js"
-import type { View } from "./View.js"
-
-interface Props {
-  readonly chat: Chat
-  readonly conversation: Conversation
-  readonly view: View
-}
+import type { ConversationProps } from "./View.js"
 
 /** More names are counted, and found by typing. */
 const maxNames = 300
@@ -84,7 +77,7 @@ const CommandField = ({
   )
 }
 
-const RoomSettings = ({ chat, conversation: { name, state }, view }: Props) => {
+const RoomSettings = ({ chat, conversation: { name, state }, view }: ConversationProps) => {
   const { isLocked, owner, topic } = state.value
   const isOwner = owner === chat.me && chat.isOfAccount
   const say = (line: string) => chat.command(line, name)
@@ -148,7 +141,7 @@ const MuteButton = ({
 )
 
 /** The members of a room, or who is present; and what can be changed. */
-export const DetailsPanel = ({ chat, conversation, view }: Props) => {
+export const DetailsPanel = ({ chat, conversation, view }: ConversationProps) => {
   const { isRoom, name, state } = conversation
   const { isIn, isMuted, members = [] } = state.value
   const present = chat.present.value

@@ -1,13 +1,12 @@
 import { useComputed, useSignal } from "@preact/signals"
 import { Component } from "preact"
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
-import type { Chat } from "../model/Chat.js"
 import type { Conversation } from "../model/Conversation.js"
 import type { ShownLine } from "../model/Timeline.js"
 import * as Times from "../model/Times.js"
 import { Icon } from "./Icons.js"
 import { LineView, type LineProps } from "./LineView.js"
-import type { View } from "./View.js"
+import type { ConversationProps } from "./View.js"
 
 /** The lines in the document: few enough for a phone, and more than fit on a large screen. */
 const maxRendered = 240
@@ -64,15 +63,7 @@ const firstInSight = (box: HTMLElement): HTMLElement | undefined => {
  * The lines of a conversation. Only a part of them is in the document, which moves with the user. Whatever is added or
  * removed around it, the lines in sight stay where they are: the browser's own way to do that is not in all browsers.
  */
-export const LogView = ({
-  chat,
-  conversation,
-  view
-}: {
-  readonly chat: Chat
-  readonly conversation: Conversation
-  readonly view: View
-}) => {
+export const LogView = ({ chat, conversation, view }: ConversationProps) => {
   const { name, timeline } = conversation
   const scroller = useRef<HTMLDivElement>(null)
   /** The first line in the document; undefined at the end of the conversation. */

@@ -1,13 +1,12 @@
 import { useSignal } from "@preact/signals"
 import { useEffect, useRef } from "preact/hooks"
 import type { PastLine } from "../../client/PastReports.js"
-import type { Chat, SearchResult } from "../model/Chat.js"
+import type { SearchResult } from "../model/Chat.js"
 import { reasonOf } from "../model/ChatState.js"
-import type { Conversation } from "../model/Conversation.js"
 import * as Times from "../model/Times.js"
 import { Icon } from "./Icons.js"
 import { NameText } from "./NameText.js"
-import type { View } from "./View.js"
+import type { ConversationProps } from "./View.js"
 
 const times = Times.make()
 
@@ -20,15 +19,7 @@ type Result =
   | ({ readonly _tag: "Found" } & SearchResult)
 
 /** Looks for past lines. */
-export const SearchPanel = ({
-  chat,
-  conversation,
-  view
-}: {
-  readonly chat: Chat
-  readonly conversation: Conversation
-  readonly view: View
-}) => {
+export const SearchPanel = ({ chat, conversation, view }: ConversationProps) => {
   const { name } = conversation
   const isHere = useSignal(true)
   const result = useSignal<Result>({ _tag: "None" })

@@ -1,4 +1,6 @@
 import { signal } from "@preact/signals"
+import type { Chat } from "../model/Chat.js"
+import type { Conversation } from "../model/Conversation.js"
 
 /** What is open besides the conversation. */
 export type Panel = "details" | "search"
@@ -34,4 +36,11 @@ export class View {
   focusComposer(): void {
     document.querySelector<HTMLTextAreaElement>("#composer")?.focus()
   }
+}
+
+/** What shows one conversation. */
+export interface ConversationProps {
+  readonly chat: Chat
+  readonly conversation: Conversation
+  readonly view: View
 }
