@@ -7,6 +7,13 @@ const credentials = "test/accounts/Credentials.test.ts"
 
 export const mutants = [
   {
+    name: "each login that a store cannot check is a warning",
+    file: "accounts/StoreWarnings.ts",
+    search: "  oncePerPeriod((",
+    replace: "  ((",
+    test: logins
+  },
+  {
     name: "who registers can be locked out by others at the same address",
     file: "accounts/AccountCommands.ts",
     search: "verification.wasChosen({ account: likeness, address: subscriber(host), password: secret.password })",

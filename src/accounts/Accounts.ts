@@ -21,6 +21,7 @@ import type { AccountsBroker, AccountsContext, Registering } from "./AccountsCon
 import { defaults, type AccountsSettings } from "./AccountsSettings.js"
 import * as Logins from "./Logins.js"
 import { Registrations } from "./Registrations.js"
+import * as StoreWarnings from "./StoreWarnings.js"
 import { Takeover } from "./Takeover.js"
 import { Verification, type VerificationOptions } from "./Verification.js"
 
@@ -63,10 +64,11 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     let broker: FeatureContext | undefined = undefined
     const index = new AccountIndex(yield* store.accounts.all, yield* store.accounts.freed)
     const devicesElsewhere = new DevicesElsewhere(others)
+    const warnings = StoreWarnings.make()
     const departures = new Departures({
       store,
       isInUse: (device) => takeover.isInUse(device),
-      failed: unknownDevices,
+      failed: warnings.devicesNotSeen,
       isRepeated: others !== alone
     })
     const takeover = new Takeover({
@@ -84,6 +86,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
       registering: options.registering ?? takeOnly,
       devicesElsewhere,
       departures,
+      warnings,
       takeover,
       broker: () => {
         if (broker === undefined) throw new Error("the server of these accounts has not started")
@@ -128,22 +131,24 @@ export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreEr
   }
   const index = new AccountIndex(yield* store.accounts.all)
   const devices = new DevicesElsewhere(alone)
+  const warnings = StoreWarnings.make()
   return AccountOperations.make({
     store,
+    warnings,
     settings: new LiveSource(defaults),
     index,
     verification: new Verification({ time }),
     registrations: new Registrations(() => 0, time.now),
     registering: (_guest, _account, take) => Effect.sync(take),
     devicesElsewhere: devices,
-    departures: new Departures({ store, isInUse: () => false, failed: unknownDevices, isRepeated: false }),
+    departures: new Departures({ store, isInUse: () => false, failed: warnings.devicesNotSeen, isRepeated: false }),
     takeover: new Takeover({ index, devices, broker: () => nobody, report: () => Effect.void }),
     broker: () => nobody
   })
 })
 
 const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature => {
-  const { departures, devicesElsewhere, index, settings, store, takeover } = accounts
+  const { departures, devicesElsewhere, index, settings, store, takeover, warnings } = accounts
   devicesElsewhere.start(broker)
   const { kind, log } = store
   const reportPresent = devicesElsewhere.others.during((all) =>
@@ -188,7 +193,7 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
       [
         departures.run,
         takeover.run,
-        Effect.forever(Effect.delay(reportPresent, seenInterval).pipe(Effect.catchAll(unknownDevices)))
+        Effect.forever(Effect.delay(reportPresent, seenInterval).pipe(Effect.catchAll(warnings.devicesNotSeen)))
       ],
       { concurrency: "unbounded", discard: true }
     )
@@ -196,6 +201,3 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
 }
 
 const keyOf = ({ account, name }: Device) => ({ account: account.id, device: name })
-
-const unknownDevices = ({ message }: StoreError) =>
-  Effect.annotateLogs(Effect.logWarning("the store does not know which devices were seen"), { reason: message })

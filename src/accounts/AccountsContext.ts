@@ -9,6 +9,7 @@ import type { AccountIndex } from "./AccountIndex.js"
 import type { DevicesElsewhere } from "./DevicesElsewhere.js"
 import type { AccountsSettings } from "./AccountsSettings.js"
 import type { Departures } from "./Departures.js"
+import type { StoreWarnings } from "./StoreWarnings.js"
 import type { Takeover } from "./Takeover.js"
 import type { Registrations } from "./Registrations.js"
 import type { Verification } from "./Verification.js"
@@ -36,6 +37,7 @@ export interface AccountsContext {
   readonly devicesElsewhere: DevicesElsewhere
   readonly takeover: Takeover
   readonly departures: Departures
+  readonly warnings: StoreWarnings
   /** The broker of the server; there is none before the server has started. */
   readonly broker: () => AccountsBroker
 }

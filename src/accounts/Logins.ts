@@ -25,25 +25,25 @@ export const decide = (accounts: AccountsContext, claim: Claim): LoginDecision |
   const account = accounts.index.alike(name)
   if (secret !== undefined) {
     const proof = prove(accounts, claim, secret, account)
-    return Effect.isEffect(proof) ? unlessStoreFails(proof) : proof
+    return Effect.isEffect(proof) ? unlessStoreFails(accounts, proof) : proof
   }
   if (account !== undefined) {
     // A certificate is for a name, and not for one that looks the same.
     const isCertified = identity !== undefined && account.name === name && !account.isRemoved
     return isCertified
-      ? unlessStoreFails(open(accounts, claim, account, "certificate"))
+      ? unlessStoreFails(accounts, open(accounts, claim, account, "certificate"))
       : FatalReply.passwordRequired(name)
   }
   if (mode === "required") return FatalReply.accountRequired
   return device === undefined ? undefined : FatalReply.deviceWithoutAccount
 }
 
-const unlessStoreFails = (decision: Effect.Effect<LoginDecision, StoreError>): Effect.Effect<LoginDecision> =>
-  Effect.catchTag(decision, "StoreError", ({ message }) =>
-    Effect.logWarning("a login could not be checked").pipe(
-      Effect.annotateLogs({ reason: message }),
-      Effect.as(FatalReply.accountsUnavailable(retryStoreMillis))
-    )
+const unlessStoreFails = (
+  { warnings }: AccountsContext,
+  decision: Effect.Effect<LoginDecision, StoreError>
+): Effect.Effect<LoginDecision> =>
+  Effect.catchTag(decision, "StoreError", (error) =>
+    Effect.as(warnings.loginNotChecked(error), FatalReply.accountsUnavailable(retryStoreMillis))
   )
 
 const prove = (

@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Credentials from "../../src/accounts/Credentials.js"
 import { StoreError } from "../../src/ports/StoreError.js"
 import type { StoreAccounts } from "../../src/ports/StoreAccounts.js"
@@ -187,6 +188,35 @@ describe("a login to an account", () => {
       assert.strictEqual(yield* answerTo(chat, `alice: ${password}`), "! slow-down retry=1000 fatal")
     })
   )
+
+  it.scoped("and each departure are not a warning of their own while the store fails", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ annotations, message }) => {
+      const suppressed = Object.fromEntries(annotations)["suppressed"]
+      if (suppressed !== undefined) logged.push(`${String(message)} ${String(suppressed)}`)
+    })
+    return Effect.gen(function* () {
+      const state = { fails: false }
+      const broken = Effect.fail(new StoreError({ reason: "unavailable", description: "no answer" }))
+      const accounts = yield* withStore(({ left, openDevice }) => ({
+        openDevice: (...device) => (state.fails ? broken : openDevice(...device)),
+        left: (devices) => (state.fails ? broken : left(devices))
+      }))
+      const chat = yield* startMemoryServer(accounts)
+      const present = [yield* logIn(chat, `alice/a: ${password}`), yield* logIn(chat, `alice/b: ${password}`)]
+      state.fails = true
+      for (let login = 0; login < 3; login++) yield* answerTo(chat, `alice: ${password}`)
+      for (const device of present) {
+        device.socket.end()
+        yield* pass(3_000)
+      }
+      const [logins, departures] = ["a login could not be checked", "the store does not know which devices were seen"]
+      assert.deepStrictEqual(logged, [`${logins} 0`, `${departures} 0`])
+      yield* pass(10_000)
+      yield* answerTo(chat, `alice: ${password}`)
+      assert.deepStrictEqual(logged.slice(2), [`${logins} 2`])
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+  })
 
   it.scoped("still works on a device that is known when nothing can be stored any more", () =>
     Effect.gen(function* () {

@@ -83,7 +83,7 @@ describe.concurrent("a-chat control", () => {
         assert.strictEqual(relative.status, 2)
         assert.include(relative.errors, '"copy.db" is not an absolute path')
         const checked = yield* Program.run(["store", "check", "--store", copy])
-        assert.match(checked.output, /^no faults; 1 accounts, 1 conversations, 1 lines; /u)
+        assert.match(checked.output, /^no faults; 1 account, 1 conversation, 1 line; /u)
         const restored = yield* Program.startServer(["--store", copy])
         const [line] = yield* answers(path, "backup /nowhere/copy.db\n", 1).pipe(Effect.map((all) => all.slice(1)))
         assert.include(line, { ok: false })

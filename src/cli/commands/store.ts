@@ -96,13 +96,17 @@ const check = (json: boolean) => (store: StoreService) =>
 
 const resultOf = (faults: ReadonlyArray<StoreFault>, statistics: Option.Option<StoreStatistics>): string => {
   if (faults.length > 0 || Option.isNone(statistics)) return faults.map((fault) => `${Escape.show(fault)}\n`).join("")
-  const { accounts, conversations, expired, given, lines, stored, waiting } = statistics.value
-  const content = `${accounts} accounts, ${conversations} conversations, ${lines} lines`
+  const { expired, given, stored, waiting } = statistics.value
   return (
-    `no faults; ${content}; ${stored} direct lines stored = ${given} given + ${waiting} waiting + ${expired} ` +
-    `expired\n`
+    `no faults; ${contentOf(statistics.value)}; ${counted(stored, "direct line")} stored = ${given} given + ` +
+    `${waiting} waiting + ${expired} expired\n`
   )
 }
+
+const contentOf = ({ accounts, conversations, lines }: StoreStatistics) =>
+  [counted(accounts, "account"), counted(conversations, "conversation"), counted(lines, "line")].join(", ")
+
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`
 
 const backup = (file: string) => (store: StoreService) => store.backup(file)
 
@@ -171,9 +175,7 @@ const lostTexts: Readonly<Record<(StoreRecord & { type: "lost" })["what"], (id: 
 }
 
 const report = (store: StoreService) =>
-  Effect.flatMap(store.statistics, ({ accounts, conversations, lines }) =>
-    print(process.stdout, `${accounts} accounts, ${conversations} conversations, ${lines} lines\n`)
-  )
+  Effect.flatMap(store.statistics, (statistics) => print(process.stdout, `${contentOf(statistics)}\n`))
 
 /** Lines of an export that are written together. */
 const printedLines = 100
