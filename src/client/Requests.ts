@@ -214,7 +214,8 @@ export const read = (
 export const devices = (ask: Requester): Effect.Effect<ReadonlyArray<AccountDevice>, RequestError> =>
   Effect.map(ask(several("devices", deviceIn)), ({ lines }) => lines)
 
-const deviceIn = (received: Received): AccountDevice | undefined => {
+/** The device that this line of a reply to `/devices` is about. */
+export const deviceIn = (received: Received): AccountDevice | undefined => {
   const report = RoomReports.noticeOf(received, "device")
   const [name] = report?.words ?? []
   if (report === undefined || name === undefined) return undefined

@@ -1,6 +1,7 @@
 import * as KeptText from "../client/KeptText.js"
 import * as PastReports from "../client/PastReports.js"
 import * as Received from "../client/Received.js"
+import * as Requests from "../client/Requests.js"
 import type { ConversationLog } from "./ConversationLog.js"
 import type { ConversationReader } from "./ConversationReader.js"
 import type { LineKind } from "./NumberedConversations.js"
@@ -11,7 +12,7 @@ import type { People } from "./People.js"
 import { PresenceNotices } from "./PresenceNotices.js"
 import type { RequestQueue } from "./RequestQueue.js"
 import type { RoomLines } from "./RoomLines.js"
-import type { Transcript } from "./Transcript.js"
+import { moment, type Transcript } from "./Transcript.js"
 
 /** Labels of the three kinds of `/who`: at the start, after a reconnect (for completions only), and from the user. */
 export const startLabel = "start"
@@ -199,6 +200,11 @@ export class ServerLines {
       case "who":
         this.takeWho(notice, Number(word))
         break
+      case "device": {
+        const device = Requests.deviceIn(notice)
+        transcript.print(Format.quiet(device === undefined ? showReport(notice) : showDevice(device), marks))
+        break
+      }
       case "registered":
         this.options.reader.registered()
         this.takePassword(notice)
@@ -237,6 +243,9 @@ const showRefusal = (refused: Refused): string => {
   const returned = Received.returnIn(refused)
   return returned === undefined ? showReport(refused) : KeptText.returned(returned)
 }
+
+const showDevice = ({ hasToken, isHere, name, seen }: Requests.AccountDevice): string =>
+  `device ${name}: ${isHere ? "here" : `last here ${moment(seen)}`}${hasToken ? ", has a token" : ""}`
 
 const showReport = ({ code, text, values, words }: Notice | Refused): string => {
   const parameters = [...words, ...[...values].map(([key, value]) => `${key}=${value}`)].join(" ")

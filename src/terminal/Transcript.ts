@@ -48,6 +48,12 @@ export class Transcript {
   }
 }
 
+/** A moment in local time, in milliseconds since 1970: `2026-11-28 09:05`. */
+export const moment = (at: number): string => {
+  const time = new Date(at)
+  return `${dayOf(time)} ${shown(time)}`
+}
+
 const shown = (time: Date) =>
   [time.getHours(), time.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":")
 

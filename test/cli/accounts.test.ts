@@ -43,7 +43,7 @@ describe.concurrent("a client of an account", () => {
         const send = ["send", "--login", "alice", "alice", "hi"]
         const without = yield* runToEnd(send)
         assert.strictEqual(without.status, 2)
-        assert.match(without.errors, /^a-chat: password-required: /u)
+        assert.match(without.errors, /^a-chat: password-required: .*--password-file, --password-command or/u)
         const first = yield* runToEnd(send, { environment: { ACHAT_PASSWORD: password } })
         assert.deepStrictEqual(first, { status: 0, output: "", errors: "" }) // stored: the account exists
         const [token = "", ...more] = kept(tokens)

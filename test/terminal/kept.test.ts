@@ -85,7 +85,7 @@ describe("the terminal of an account", () => {
     })
   )
 
-  it.scopedLive("shows when an older message was stored, lines that are gone, and lines that came back", () =>
+  it.scopedLive("shows when an older message was stored, lines that are gone, lines that came back, and devices", () =>
     Effect.gen(function* () {
       const now = new Date()
       const earlier = new Date(now.getTime() - 3 * 86_400_000)
@@ -96,6 +96,9 @@ describe("the terminal of an account", () => {
           "! gap bob first=3 last=3: x",
           "! gap carol first=4 last=9: x",
           "! undelivered dave reason=expired first=1 last=3 count=2: x",
+          `* device phone token=yes seen=${earlier.getTime()}: x`,
+          "* device main here=yes seen=0: x",
+          "* end devices count=2: x",
           `from bob seq=10 at=${now.getTime()}: new`,
           "* delivered mallory seq=99: x",
           "* delivered bob: x"
@@ -111,6 +114,8 @@ describe("the terminal of an account", () => {
         "✗ bob: line 3 is no longer kept",
         "✗ carol: lines 4 to 9 are no longer kept",
         "✗ dave: 2 lines came back, not read in time",
+        `· device phone: last here ${time}, has a token`,
+        "· device main: here",
         "bob › new"
       ])
         assert.include(rest, row)

@@ -134,7 +134,11 @@ export const use = <A, E extends { readonly _tag: string }, R>(
       HiddenPrompt.isPossible() ? Effect.catchIf(self, wants, (error) => ask(1, error)) : self
 
     const found = yield* Effect.mapError(find, refusal)
-    if (found === undefined) return yield* askIf(isPasswordRequired, runWith(undefined))
+    if (found === undefined) {
+      return yield* Effect.catchIf(askIf(isPasswordRequired, runWith(undefined)), isPasswordRequired, () =>
+        Effect.fail(notGiven(login))
+      )
+    }
     if (!found.isKeptToken) return yield* runWith(found.secret)
     return yield* Effect.catchIf(runWith(found.secret), isWrongSecret, (error) =>
       Effect.gen(function* () {
@@ -152,6 +156,14 @@ const maxAsked = 3
 const isWrongSecret = (error: object): boolean => "code" in error && error.code === "wrong-password"
 
 const isPasswordRequired = (error: object): boolean => "code" in error && error.code === "password-required"
+
+/** What the server says is for a client whose user types the login. */
+const notGiven = (login: string): ExitStatus.Failure => {
+  const message =
+    `password-required: ${login} belongs to an account, or looks like one; its password comes from ` +
+    "--password-file, --password-command or the variable ACHAT_PASSWORD"
+  return ExitStatus.asMisuse({ message, code: "password-required" })
+}
 
 const refusal = (error: ExitStatus.Failure | LoginRefused): ExitStatus.Failure =>
   error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse(error)
