@@ -4,7 +4,7 @@
 //
 //   dist/main.js    starts program.cjs beside it: one self-contained file, which starts fast, needs no node_modules
 //                   and does not open hundreds of modules (which would fail under a small `ulimit -n`).
-//                   serve.cache and program.cache are its machine code for this version of Node.
+//                   serve.cache, store.cache and program.cache are its machine code for this version of Node.
 //   dist/store-thread.cjs
 //                   the thread of a store in SQLite, which the program starts. On versions of Node without SQLite it
 //                   requires the package that contains it from node_modules.
@@ -189,7 +189,7 @@ const filesIn = async (folder) => {
  */
 const publish = async () => {
   const files = await filesIn(aside)
-  const last = ["program.cjs", "serve.cache", "program.cache", "main.js"]
+  const last = ["program.cjs", "serve.cache", "store.cache", "program.cache", "main.js"]
   for (const file of [...files.filter((file) => !last.includes(file)), ...last]) {
     await mkdir(dirname(join(dist, file)), { recursive: true })
     await rename(join(aside, file), join(dist, file))

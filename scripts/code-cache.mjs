@@ -3,9 +3,10 @@
 // ran:
 //
 //   serve.cache     a server, from its start through a client that comes, sends and leaves, to its end
+//   store.cache     the same of a server with a store in a file
 //   program.cache   the help, and `send` to that server
 //
-// Both kinds run in processes of their own, which this script starts with a third argument.
+// All kinds run in processes of their own, which this script starts with a third argument.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -45,32 +46,38 @@ const record = async (file, ...commands) => {
 const start = (kind, socket, stdio) =>
   spawn(process.execPath, [fileURLToPath(import.meta.url), directory, kind, socket], { stdio })
 
-/** The server of the one kind is that of the other. */
-const both = async () => {
+/** The server of each kind is one that the clients of another use. */
+const all = async () => {
   const temporary = mkdtempSync(join(tmpdir(), "a-chat-cache-")) // a socket's path must be short
   try {
-    const socket = join(temporary, "socket")
-    const server = start("serve", socket, ["ignore", "ignore", "pipe"])
-    const ended = once(server, "exit")
-    let log = ""
-    await new Promise((resolve) => {
-      server.stderr.on("data", (chunk) => (log += chunk).includes("listening") && resolve())
-      server.once("exit", resolve)
-    })
-    const reader = connect(socket, () => reader.write("reader\n/hello\n"))
-    // Until its `* hello`. There is an error if the server did not start, which is reported below.
-    await new Promise((resolve) => reader.once("data", resolve).once("error", resolve))
-    const [clients] = await once(start("clients", socket, ["ignore", "inherit", "inherit"]), "exit")
-    reader.end()
-    server.kill("SIGTERM")
-    const [status] = await ended
-    if (status !== 0) throw new Error(`the server ended with ${status}: ${log}`)
-    if (clients !== 0) throw new Error(`the clients ended with ${clients}`)
+    // That of the clients is made with each server, and the last one stays: the one that needs nothing else.
+    for (const kind of ["store", "serve"]) await serve(kind, join(temporary, kind))
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }
 }
 
+const serve = async (kind, socket) => {
+  const server = start(kind, socket, ["ignore", "ignore", "pipe"])
+  const ended = once(server, "exit")
+  let log = ""
+  await new Promise((resolve) => {
+    server.stderr.on("data", (chunk) => (log += chunk).includes("listening") && resolve())
+    server.once("exit", resolve)
+  })
+  if (kind === "store" && !log.includes("listening")) return // without SQLite, no server has a store
+  const reader = connect(socket, () => reader.write("reader\n/hello\n"))
+  // Until its `* hello`. There is an error if the server did not start, which is reported below.
+  await new Promise((resolve) => reader.once("data", resolve).once("error", resolve))
+  const [clients] = await once(start("clients", socket, ["ignore", "inherit", "inherit"]), "exit")
+  reader.end()
+  server.kill("SIGTERM")
+  const [status] = await ended
+  if (status !== 0) throw new Error(`the server ended with ${status}: ${log}`)
+  if (clients !== 0) throw new Error(`the clients ended with ${clients}`)
+}
+
 if (kind === "serve") await record("serve.cache", ["serve", "--unix", unix])
+else if (kind === "store") await record("store.cache", ["serve", "--unix", unix, "--store", `${unix}.db`])
 else if (kind === "clients") await record("program.cache", ["--help"], ["send", "--unix", unix, "reader", "text"])
-else await both()
+else await all()

@@ -39,8 +39,11 @@ const startStoreThread = (): Threads.Worker | undefined => {
 
 const storeThread = startStoreThread()
 
-/** A server and the other commands need different functions, and V8 loads everything in a file of compiled code. */
-const cacheName = isServer ? "serve.cache" : "program.cache"
+/**
+ * A server, one with a store in a file, and the other commands need different functions, and V8 loads everything in a
+ * file of compiled code.
+ */
+const cacheName = storeThread !== undefined ? "store.cache" : isServer ? "serve.cache" : "program.cache"
 
 /**
  * The cached code, if it belongs to this program: both files end in the same digest. V8 itself compares only lengths.

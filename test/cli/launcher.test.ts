@@ -41,16 +41,19 @@ const version = (
 ).version
 
 describe("dist/main.js", () => {
-  it.each(["program.cache", "serve.cache"])("has machine code of the program that V8 accepts: %s", (file) => {
-    // In a new process: V8 also rejects code if a test file before this one has changed its flags.
-    const check = `
+  it.each(["program.cache", "serve.cache", "store.cache"])(
+    "has machine code of the program that V8 accepts: %s",
+    (file) => {
+      // In a new process: V8 also rejects code if a test file before this one has changed its flags.
+      const check = `
       const { readFileSync } = require("node:fs")
       const cachedData = readFileSync("${file}").subarray(0, -64)
       const script = new (require("node:vm").Script)(readFileSync("program.cjs", "utf8"),
         { filename: "program.cjs", cachedData })
       console.log(script.cachedDataRejected)`
-    assert.strictEqual(execFileSync(process.execPath, ["-e", check], { cwd: dist, encoding: "utf8" }), "false\n")
-  })
+      assert.strictEqual(execFileSync(process.execPath, ["-e", check], { cwd: dist, encoding: "utf8" }), "false\n")
+    }
+  )
 
   it("is ASCII, which the launcher reads faster than UTF-8", () => assert.notMatch(program, /[^\p{ASCII}]/u))
 

@@ -33,7 +33,7 @@ describe("The installed files", () => {
 
   it("have all of dist/ but the library and what each version of Node makes for itself", () => {
     const built = readdirSync(join(Documents.root, "dist"))
-    const other = ["library", "package.json", "serve.cache", "program.cache"]
+    const other = ["library", "package.json", "serve.cache", "store.cache", "program.cache"]
     const wanted = built.filter((name) => !name.startsWith(".") && !other.includes(name))
     const installed = readdirSync(join(root, "usr/lib/a-chat"))
     assert.includeMembers(installed, wanted)
@@ -129,7 +129,11 @@ describe.skipIf(!has("dpkg-deb"))("The package for Debian", () => {
       }
 
       await dpkg("--install", built)
-      assert.includeMembers(readdirSync(join(system, "usr/lib/a-chat")), ["program.cache", "serve.cache"])
+      assert.includeMembers(readdirSync(join(system, "usr/lib/a-chat")), [
+        "program.cache",
+        "serve.cache",
+        "store.cache"
+      ])
       assert.match(await say("--version"), /^\d+\.\d+\.\d+\n$/u)
       assert.strictEqual(await say("config", "--check", "--config", "/etc/a-chat.toml"), "")
       const changes = gunzipSync(readFileSync(join(system, "usr/share/doc/a-chat/changelog.gz")))
