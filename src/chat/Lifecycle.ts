@@ -1,4 +1,5 @@
 import * as LogLevel from "effect/LogLevel"
+import { TurnoverSet } from "../concurrency/Turnover.js"
 import type { Time } from "../ports/Time.js"
 import type { CloseReason } from "../protocol/CloseReason.js"
 import type { Delivered } from "../protocol/Fate.js"
@@ -22,7 +23,6 @@ import * as Phase from "./Phase.js"
 import type { Replies } from "./Replies.js"
 import type { Runs } from "./Runs.js"
 import { settle } from "./Settlement.js"
-import { TurnoverSet } from "./Turnover.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {

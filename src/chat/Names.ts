@@ -1,4 +1,5 @@
 import * as HashMap from "effect/HashMap"
+import { TurnoverMap } from "../concurrency/Turnover.js"
 import * as Name from "../protocol/Name.js"
 import * as Reply from "../protocol/Reply.js"
 import * as Wire from "../protocol/Wire.js"
@@ -8,7 +9,6 @@ import type { LineForm } from "./LineForm.js"
 import type { Peer } from "./Peer.js"
 import * as Phase from "./Phase.js"
 import type { Destination } from "./Route.js"
-import { TurnoverMap } from "./Turnover.js"
 
 /**
  * The clients that lines can be addressed to, by their names in wire form. Of several devices of an account it has the

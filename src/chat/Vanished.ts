@@ -1,9 +1,9 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { TurnoverMap } from "../concurrency/Turnover.js"
 import type { Finding, ReachabilityProbe, Transmission } from "../ports/Reachability.js"
 import type { Socket } from "../ports/Transport.js"
 import type { Peer } from "./Peer.js"
-import { TurnoverMap } from "./Turnover.js"
 
 /** The first write in a period: when it was, and how many bytes the kernel had taken before it. */
 interface Mark {

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { TurnoverMap } from "../concurrency/Turnover.js"
 import * as Reachability from "../ports/Reachability.js"
 import * as CloseReason from "../protocol/CloseReason.js"
 import type { Budget } from "./Budget.js"
@@ -9,7 +10,6 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 import { Unresponsive, type UnresponsivePeers } from "./Unresponsive.js"
 import { Vanished } from "./Vanished.js"
-import { TurnoverMap } from "./Turnover.js"
 
 interface Blocked {
   /** When the socket last took a byte. */

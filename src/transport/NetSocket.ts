@@ -55,24 +55,27 @@ const endings = new Endings()
 /** The property of a `net.Socket` that holds the `NetSocket` around it. */
 const around = Symbol("a-chat/NetSocket")
 
-type Wrapped = Net.Socket & { [around]: NetSocket }
+type Wrapped = Net.Socket & { [around]: NetSocket | undefined }
+
+/** The `NetSocket` around a socket, until `forget`. */
+export const wrapperOf = (socket: Net.Socket): NetSocket | undefined => (socket as Wrapped)[around]
 
 // Functions shared by all sockets instead of closures for each: there may be 100,000 sockets (benchmark: idle memory).
 
 function onError(this: Net.Socket, error: Error) {
-  ;(this as Wrapped)[around].failed(error)
+  wrapperOf(this)?.failed(error)
 }
 
 function onClose(this: Net.Socket) {
-  ;(this as Wrapped)[around].closed()
+  wrapperOf(this)?.closed()
 }
 
 function onEnd(this: Net.Socket) {
-  ;(this as Wrapped)[around].ended()
+  wrapperOf(this)?.ended()
 }
 
 function onData(this: Net.Socket, bytes: Buffer) {
-  ;(this as Wrapped)[around].events.data(bytes)
+  wrapperOf(this)?.events.data(bytes)
 }
 
 /** Whether a connection stays within one machine: it uses the loopback interface, or has one address at both ends. */
@@ -126,6 +129,11 @@ export class NetSocket implements Socket {
       this.events = ignoreEvents
       this.wake()
     })
+  }
+
+  /** Undoes the reference from Node's socket to this one. Nothing that it emits afterwards is noticed. */
+  protected forget() {
+    ;(this.socket as Wrapped)[around] = undefined
   }
 
   private lost(during: "Read" | "Write") {

@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import type * as NodeTls from "node:tls"
+import { TurnoverMap } from "../concurrency/Turnover.js"
 import { TransportError, type ListenerEvents } from "../ports/Transport.js"
 import * as Certificates from "./Certificates.js"
 import * as NodeInternals from "./NodeInternals.js"
@@ -59,7 +60,7 @@ const endsOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Sock
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
 /** The connection whose handshake has finished, among those in their handshakes. */
-const below = (tls: NodeTls.TLSSocket, handshaking: ReadonlyMap<Net.Socket, unknown>): Net.Socket | undefined => {
+const below = (tls: NodeTls.TLSSocket, handshaking: TurnoverMap<Net.Socket, unknown>): Net.Socket | undefined => {
   const known = NodeInternals.socketBelow(tls)
   if (known !== undefined) return known
   const ends = endsOf(tls)
@@ -70,7 +71,7 @@ export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy"
   Effect.gen(function* () {
     const { tls } = yield* Certificates.modules
     const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? TlsConnect.handshakeTimeout)
-    const handshaking = new Map<Net.Socket, (tls: NodeTls.TLSSocket) => unknown>()
+    const handshaking = new TurnoverMap<Net.Socket, (tls: NodeTls.TLSSocket) => unknown>()
     // This server never listens: it gets connections whose first bytes have been checked. It requests certificates but
     // accepts a handshake without a valid one, so that it can send the client the reason for the refusal.
     const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })

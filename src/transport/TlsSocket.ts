@@ -1,6 +1,6 @@
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import type { TransportError } from "../ports/Transport.js"
-import { NetSocket, type Remote } from "./NetSocket.js"
+import { NetSocket, wrapperOf, type Remote } from "./NetSocket.js"
 import * as NodeInternals from "./NodeInternals.js"
 
 /** Plain bytes in each TLS record of a write but its last. Each record adds the same overhead (RFC 8446, 5.1). */
@@ -17,6 +17,13 @@ const explanations: Readonly<Record<string, Pick<TransportError, "reason" | "hin
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: { reason: "the other side does not trust our certificate" }
 }
 
+/** In place of a socket's own method. Shared by all sockets: a closure for each would be garbage for each. */
+function push(this: Net.Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
+  // Checked when the end arrives, not when Node emits it: a paused socket may emit it long after.
+  if (chunk === null) (wrapperOf(this) as TlsSocket | undefined)?.endArrives()
+  return Net.Socket.prototype.push.call(this, chunk, encoding)
+}
+
 /** The `Socket` of the port over TLS, once the handshake has finished. */
 export class TlsSocket extends NetSocket {
   private wasCutShort = false
@@ -31,12 +38,22 @@ export class TlsSocket extends NetSocket {
   constructor(tls: Net.Socket, { host, remote }: Remote) {
     super(tls, remote, host)
     this.ciphertext = NodeInternals.Ciphertext.of(tls)
-    // Checked when the end arrives, not when Node emits it: a paused socket may emit it long after.
-    const push = tls.push.bind(tls)
-    tls.push = (chunk: unknown, encoding?: BufferEncoding) => {
-      if (chunk === null) this.wasCutShort = NodeInternals.hasTcpEnded(tls)
-      return push(chunk, encoding)
-    }
+    tls.push = push
+  }
+
+  endArrives() {
+    this.wasCutShort = NodeInternals.hasTcpEnded(this.socket)
+  }
+
+  /**
+   * Node gives the handle below a TLS socket a getter and a setter that refer to the TLS socket. V8 keeps such a pair
+   * in the old generation, so scavenges take every closed socket for alive until the next full collection. What the
+   * socket refers to would be copied twice and moved to the old generation (benchmark: churn over TLS).
+   */
+  override closed() {
+    super.closed()
+    this.forget()
+    NodeInternals.forgetBelow(this.socket)
   }
 
   override get isPrivate(): boolean {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { seededRandom } from "../../scripts/random.mjs"
-import { TurnoverMap, TurnoverSet } from "../../src/chat/Turnover.js"
+import { TurnoverMap, TurnoverSet } from "../../src/concurrency/Turnover.js"
 
 describe("TurnoverMap", () => {
   it("has the entries of a Map, in the same order, however many come and go", () => {
