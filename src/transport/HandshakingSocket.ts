@@ -8,6 +8,18 @@ import { TlsSocket } from "./TlsSocket.js"
 
 const noHandshake = new TransportError({ during: "Read", reason: "the TLS handshake failed" })
 
+/** The property of an accepted connection that holds the `HandshakingSocket` around it. */
+const around = Symbol("a-chat/HandshakingSocket")
+
+type Carrier = Net.Socket & { [around]: HandshakingSocket | undefined }
+
+/** Not a closure, for the reason that `TlsHandshakes` has. */
+function onClose(this: Net.Socket) {
+  const carrier = this as Carrier
+  carrier[around]?.lost()
+  carrier[around] = undefined
+}
+
 /**
  * A TLS connection from its accept on, so that it counts against the limits and its login deadline runs during the
  * handshake. Calls that need TLS take effect once the handshake has finished.
@@ -36,13 +48,17 @@ export class HandshakingSocket implements Socket {
   ) {
     this.remote = remote
     this.host = host
-    outermost.once("close", () => {
-      if (this.tls !== undefined) return // the TLS socket reports its own end
-      this.isOver = true
-      this.events.closed(noHandshake)
-      this.events = ignoreEvents
-      this.wake()
-    })
+    ;(outermost as Carrier)[around] = this
+    outermost.on("close", onClose)
+  }
+
+  /** The connection has ended. */
+  lost() {
+    if (this.tls !== undefined) return // the TLS socket reports its own end
+    this.isOver = true
+    this.events.closed(noHandshake)
+    this.events = ignoreEvents
+    this.wake()
   }
 
   /** The TLS socket, if everything before what is written now has been passed on to it. */

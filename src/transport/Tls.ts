@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
+import type * as NodeTls from "node:tls"
 import * as Endpoints from "../ports/Endpoints.js"
-import { TransportError, type Address, type Listen, type Socket } from "../ports/Transport.js"
+import { TransportError, type Address, type Listen, type ListenerEvents, type Socket } from "../ports/Transport.js"
 import * as FatalReply from "../protocol/FatalReply.js"
 import * as Certificates from "./Certificates.js"
 import { HandshakingSocket } from "./HandshakingSocket.js"
@@ -132,20 +133,41 @@ export const admitting = ({
 const securing = (options: Omit<TlsListenOptions, "proxy">) =>
   Effect.map(TlsHandshakes.make(options), (begin): NetListener.Admit => (raw, remote, events) => {
     const socket = new HandshakingSocket(raw, remote)
-    begin(raw, remote, {
-      failed: events.failed,
-      late: () => socket.destroy(),
-      plain: () => turnAway(raw, FatalReply.tlsOnly),
-      secured: (tls, identity) => socket.secured(tls, identity),
-      unproven: (tls, why) => {
-        // In the next turn: this call comes from inside OpenSSL, which would ignore an end now.
-        socket.refused(tls)
-        tls.on("error", () => {})
-        setImmediate(() => turnAway(tls, FatalReply.badCertificate(why)))
-      }
-    })
+    begin(raw, remote, new Securing(raw, socket, events))
     events.accepted(socket)
   })
+
+/** What becomes of the handshake of one connection. A class: five closures would take more (benchmark: churn over TLS). */
+class Securing implements TlsHandshakes.HandshakeEvents {
+  constructor(
+    private readonly raw: Net.Socket,
+    private readonly socket: HandshakingSocket,
+    private readonly events: Pick<ListenerEvents, "failed">
+  ) {}
+
+  failed(error: TransportError) {
+    this.events.failed(error)
+  }
+
+  late() {
+    this.socket.destroy()
+  }
+
+  plain() {
+    turnAway(this.raw, FatalReply.tlsOnly)
+  }
+
+  secured(tls: NodeTls.TLSSocket, identity: string | undefined) {
+    this.socket.secured(tls, identity)
+  }
+
+  unproven(tls: NodeTls.TLSSocket, why: string) {
+    // In the next turn: this call comes from inside OpenSSL, which would ignore an end now.
+    this.socket.refused(tls)
+    tls.on("error", () => {})
+    setImmediate(() => turnAway(tls, FatalReply.badCertificate(why)))
+  }
+}
 
 /** Sends the refusal and closes. Closing immediately would cause a reset, and the client could lose the refusal. */
 const turnAway = (socket: Net.Socket, why: FatalReply.Fatal) => {

@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import type * as NodeTls from "node:tls"
 import { TurnoverMap } from "../concurrency/Turnover.js"
 import { TransportError, type ListenerEvents } from "../ports/Transport.js"
@@ -27,33 +27,41 @@ export interface HandshakeEvents extends Pick<ListenerEvents, "failed"> {
 /** Begins the handshake with a client that has connected. */
 export type Begin = (raw: Net.Socket, remote: Remote, events: HandshakeEvents) => void
 
+/** Node would set a timer of its own for each handshake. With 0, it takes its default. */
+const noTimeout = -1
+
 /** The first byte of a TLS connection: the type of a handshake record. */
 const handshakeRecord = 0x16
 
-/**
- * Calls `found` once the client has sent something. The next reader gets these bytes, if it starts to read within the
- * call. Unlike `FirstBytes`, this needs no event 'readable', for which Node runs five callbacks (benchmark: churn over
- * TLS).
- */
-const speaksTls = (raw: Net.Socket, found: (isTls: boolean) => void) => {
-  const data = (bytes: Buffer) => {
-    raw.off("data", data)
-    raw.off("end", ended)
-    raw.pause() // otherwise Node discards what is put back, because nothing listens
-    raw.unshift(bytes)
-    found(bytes[0] === handshakeRecord)
-  }
-  // The client has ended without a word. The half-open socket would otherwise stay open forever.
-  const ended = () => raw.destroy()
-  raw.on("data", data)
-  raw.on("end", ended)
+/** The property of a connection that holds its handshake until that is over. */
+const pending = Symbol("a-chat/Handshake")
+
+type Accepted = Net.Socket & { [pending]: Handshake | undefined }
+
+const handshakeOf = (raw: Net.Socket): Handshake | undefined => (raw as Accepted)[pending]
+
+// Functions shared by all connections. A closure would also keep the client's whole state alive for as long as the
+// socket, and V8 frees a socket of Node only when it collects the old generation (benchmark: churn over TLS).
+
+const ignore = () => {}
+
+function onClose(this: Net.Socket) {
+  handshakeOf(this)?.over()
 }
 
 /**
- * Not a closure in `begin`: that would keep the client's whole state alive for as long as the socket. V8 frees a socket
- * of Node only when it collects the old generation (benchmark: churn over TLS).
+ * In place of the method of a connection that has not sent anything. A reader for the first byte, such as `FirstBytes`,
+ * would take listeners, and turns of Node's stream (benchmark: churn over TLS).
  */
-const ignore = () => {}
+function pushFirst(this: Net.Socket, chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
+  const { push } = Net.Socket.prototype
+  // The client has ended without a word. The half-open socket would otherwise stay open forever.
+  if (chunk === null) this.destroy()
+  this.push = push
+  const result = push.call(this, chunk, encoding)
+  if (chunk !== null) handshakeOf(this)?.begins(chunk[0] === handshakeRecord)
+  return result
+}
 
 /** No other open connection has the same two ends. */
 const endsOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Socket) =>
@@ -71,56 +79,107 @@ export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy"
   Effect.gen(function* () {
     const { tls } = yield* Certificates.modules
     const timeoutMillis = Duration.toMillis(options.handshakeTimeout ?? TlsConnect.handshakeTimeout)
-    const handshaking = new TurnoverMap<Net.Socket, (tls: NodeTls.TLSSocket) => unknown>()
+    const handshaking = new TurnoverMap<Net.Socket, Handshake>()
     // This server never listens: it gets connections whose first bytes have been checked. It requests certificates but
     // accepts a handshake without a valid one, so that it can send the client the reason for the refusal.
-    const server = tls.createServer({ requestCert: credentials.identifies, rejectUnauthorized: false })
+    const server = tls.createServer({
+      requestCert: credentials.identifies,
+      rejectUnauthorized: false,
+      handshakeTimeout: noTimeout
+    })
     yield* Effect.acquireRelease(
       Effect.sync(() => credentials.use(server)),
       (undo) => Effect.sync(undo)
     )
     server.on("secureConnection", (socket) => {
       const raw = below(socket, handshaking)
-      const secure = raw && handshaking.get(raw)
-      if (secure === undefined) return socket.destroy() // reset in the meantime
+      const handshake = raw && handshaking.get(raw)
+      if (handshake === undefined) return socket.destroy() // reset in the meantime
       socket.allowHalfOpen = socketOptions.allowHalfOpen
-      return secure(socket)
+      return handshake.secured(socket)
     })
 
+    const shared = { handshaking, identifies: credentials.identifies, server, timeoutMillis }
     const begin: Begin = (raw, remote, events) => {
-      const failed = (why: string) =>
-        events.failed(new TransportError({ during: "Listen", reason: `no TLS with ${remote.remote}: ${why}` }))
-      // Registered first: an 'error' event without a listener ends the process.
-      raw.on("error", ignore)
-      const deadline = setTimeout(() => {
-        failed("the handshake took too long")
-        events.late()
-      }, timeoutMillis)
-      const done = () => {
-        clearTimeout(deadline)
-        handshaking.delete(raw)
-      }
-      raw.once("close", done)
-      speaksTls(raw, (isTls) => {
-        if (!isTls) {
-          failed("the client does not speak TLS")
-          return events.plain()
-        }
-        handshaking.set(raw, (secured) => {
-          done()
-          if (!credentials.identifies) return events.secured(secured, undefined)
-          const { common, why } = identityOf(secured)
-          if (why === undefined) return events.secured(secured, common)
-          failed(why)
-          return events.unproven(secured, why)
-        })
-        // While TLS lasts, the end of one direction is the end of both.
-        raw.allowHalfOpen = false
-        return server.emit("connection", raw)
-      })
+      const handshake = new Handshake(raw, remote, events, shared)
+      // What a proxy has sent behind its header is there already.
+      const first = raw.readableLength === 0 ? null : (raw.read() as Buffer | null)
+      if (first === null) return handshake.awaits()
+      raw.unshift(first)
+      handshake.begins(first[0] === handshakeRecord)
     }
     return begin
   })
+
+/** What the handshakes of a server share. */
+interface Shared {
+  readonly handshaking: TurnoverMap<Net.Socket, Handshake>
+  readonly identifies: boolean
+  readonly server: NodeTls.Server
+  readonly timeoutMillis: number
+}
+
+/** One handshake, from the accept on. */
+class Handshake {
+  private readonly deadline: NodeJS.Timeout
+
+  constructor(
+    private readonly raw: Net.Socket,
+    private readonly remote: Remote,
+    private readonly events: HandshakeEvents,
+    private readonly shared: Shared
+  ) {
+    ;(raw as Accepted)[pending] = this
+    // Registered first: an 'error' event without a listener ends the process.
+    raw.on("error", ignore)
+    raw.on("close", onClose)
+    this.deadline = setTimeout(() => this.isLate(), shared.timeoutMillis)
+  }
+
+  /** Nothing has arrived yet. */
+  awaits() {
+    this.raw.push = pushFirst
+  }
+
+  /** The first bytes have arrived. Node's TLS gets them, if it starts to read within this turn. */
+  begins(isTls: boolean) {
+    const { events, raw, shared } = this
+    if (!isTls) {
+      this.failed("the client does not speak TLS")
+      return events.plain()
+    }
+    shared.handshaking.set(raw, this)
+    // While TLS lasts, the end of one direction is the end of both.
+    raw.allowHalfOpen = false
+    shared.server.emit("connection", raw)
+  }
+
+  secured(tls: NodeTls.TLSSocket) {
+    this.over()
+    if (!this.shared.identifies) return this.events.secured(tls, undefined)
+    const { common, why } = identityOf(tls)
+    if (why === undefined) return this.events.secured(tls, common)
+    this.failed(why)
+    return this.events.unproven(tls, why)
+  }
+
+  /** It has finished, or the connection has ended. */
+  over() {
+    clearTimeout(this.deadline)
+    this.shared.handshaking.delete(this.raw)
+    ;(this.raw as Accepted)[pending] = undefined
+  }
+
+  private isLate() {
+    this.failed("the handshake took too long")
+    this.events.late()
+  }
+
+  private failed(why: string) {
+    const reason = `no TLS with ${this.remote.remote}: ${why}`
+    this.events.failed(new TransportError({ during: "Listen", reason }))
+  }
+}
 
 /** The client's name, or why it has not proven one. */
 const identityOf = (socket: NodeTls.TLSSocket) => {

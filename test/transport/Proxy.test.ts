@@ -5,6 +5,7 @@ import * as LogLevel from "effect/LogLevel"
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
+import { Duplex } from "node:stream"
 import * as NodeTls from "node:tls"
 import * as Proxy from "../../src/transport/Proxy.js"
 import type * as ProxyHeader from "../../src/transport/ProxyHeader.js"
@@ -46,6 +47,21 @@ const listening = (listen: Listen) =>
     yield* Effect.addFinalizer(() => Effect.sync(() => accepted.forEach(({ socket }) => socket.destroy())))
     return { accepted, failures, port: address.port ?? 0 }
   })
+
+/** A stream over a socket whose first write has the header before it. */
+const withHeader = (socket: Net.Socket) => {
+  let before = header
+  const stream = new Duplex({
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => {
+      socket.write(Buffer.concat([Buffer.from(before), chunk]), () => done())
+      before = ""
+    },
+    final: (done) => socket.end(done)
+  })
+  socket.removeAllListeners("data").on("data", (bytes) => stream.push(bytes))
+  return stream
+}
 
 const dial = (port: number) =>
   Effect.acquireRelease(
@@ -173,6 +189,36 @@ describe("behind a proxy", () => {
       tls.end("hi")
       yield* eventually(() => accepted[0]?.ended === true, "no end")
       assert.deepStrictEqual([accepted[0]?.socket.remote, accepted[0]?.text], ["203.0.113.7:50000", "hi"])
+    })
+  )
+
+  it.scopedLive("TLS begins after the header, also in the same packet", () =>
+    Effect.gen(function* () {
+      const credentials = yield* Tls.credentials(Certificates.pair("server"))
+      const proxy: ProxyHeader.ProxyOptions = { from: here, timeout: "5 seconds" }
+      const { accepted, port } = yield* listening(Tls.listen("127.0.0.1", 0, { credentials, proxy }))
+      const { socket } = yield* dial(port)
+      const ca = Fs.readFileSync(Certificates.path("ca"))
+      const tls = NodeTls.connect({ socket: withHeader(socket), servername: "localhost", ca })
+      tls.on("error", () => {}) // the end of the test may cut it off
+      tls.end("hi")
+      yield* eventually(() => accepted[0]?.ended === true, "no end")
+      assert.deepStrictEqual([accepted[0]?.socket.remote, accepted[0]?.text], ["203.0.113.7:50000", "hi"])
+    })
+  )
+
+  it.scopedLive("a client that does not speak TLS is refused with a reason, also in the packet of the header", () =>
+    Effect.gen(function* () {
+      const credentials = yield* Tls.credentials(Certificates.pair("server"))
+      const proxy: ProxyHeader.ProxyOptions = { from: here, timeout: "5 seconds" }
+      const { failures, port } = yield* listening(Tls.listen("127.0.0.1", 0, { credentials, proxy }))
+      const { socket } = yield* dial(port)
+      let text = ""
+      socket.on("data", (bytes: Buffer) => (text += bytes.toString("latin1")))
+      socket.write(`${header}alice\n`)
+      yield* eventually(() => text.endsWith("\n"), "no refusal")
+      assert.match(text, /^! bad-login fatal: this port speaks TLS[^\n]*\n$/)
+      assert.deepStrictEqual(failures, ["no TLS with 203.0.113.7:50000: the client does not speak TLS"])
     })
   )
 
