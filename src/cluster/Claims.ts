@@ -15,7 +15,7 @@ export interface ClaimsOptions {
   readonly canClaim: () => boolean
   /** Whether this incarnation of a node is part of the cluster; asks the directory if this node does not know it. */
   readonly isAlive: (node: string, incarnation: string) => Effect.Effect<boolean, ClusterUnavailable>
-  /** The name of a client of another living node that looks the same, by what the watch tells. */
+  /** The name of a client of another living node that looks the same, according to the watch. */
   readonly elsewhere: (likeness: string) => string | undefined
 }
 
@@ -53,7 +53,9 @@ export class Claims {
    * the requests of a client that comes and goes (benchmark: nodes-logins).
    */
   private readonly released = new Map<string, number>()
-  /** Likenesses of which the watch has told news while they were put right: a reading may be from before that. */
+  /**
+   * Likenesses about which the watch reported changes while they were repaired: an answer may be older than the change.
+   */
   private readonly news = new Set<string>()
   /** How many claims run for a likeness. */
   private readonly claiming = new Map<string, number>()
@@ -67,7 +69,7 @@ export class Claims {
     return this.inClaim(likeness, (slot) => this.take(likeness, name, slot))
   }
 
-  /** Claims a name of this node again, under the name that it has by then; undefined if it was released. */
+  /** Claims a name of this node again, in its current spelling; undefined if it was released. */
   private claimAgain(likeness: string): Effect.Effect<Claimed | undefined, ClusterUnavailable> {
     return this.inClaim(likeness, (slot) => {
       const held = this.held.get(likeness)
@@ -174,9 +176,9 @@ export class Claims {
   }
 
   /**
-   * The name of a client that another living node has by what the watch tells, if the directory agrees: then nothing is
-   * written in vain. Also if the directory does not have the claim any more, although nobody has removed it: the engine
-   * has lost its entries, and that node is about to write it again. Undefined: there is none.
+   * The name of a client that another living node has according to the watch, if the directory agrees: this saves a
+   * write that would fail. Also if the directory does not have the claim any more, although nobody has removed it: the
+   * engine has lost its entries, and that node is about to write it again. Undefined: there is none.
    */
   private otherClaim(likeness: string, key: string): Effect.Effect<string | undefined, ClusterUnavailable> {
     const { directory, elsewhere, self } = this.options
@@ -188,7 +190,7 @@ export class Claims {
         return (yield* this.options.isAlive(owner.node, owner.incarnation)) ? owner.name : undefined
       }
       if (entry !== undefined) return undefined
-      // The watch may be about to tell of the removal.
+      // The watch may not have reported the removal yet.
       for (let i = 0; i < removalChecks && elsewhere(likeness) !== undefined; i++)
         yield* Effect.sleep(removalCheckEvery)
       return elsewhere(likeness)
@@ -209,8 +211,8 @@ export class Claims {
   }
 
   /**
-   * What the watch tells of an entry of this node. It is put right if it is not what this node has: a swap may be
-   * carried out long after it was given up.
+   * Takes what the watch reports about an entry of this node. The entry is written again if it is not what this node
+   * has: a swap may be carried out long after it was given up.
    */
   found({ key, revision, value }: Entry) {
     const likeness = Claim.likenessOfKey(key)
@@ -232,8 +234,9 @@ export class Claims {
   }
 
   /**
-   * The watch tells that an entry is another node's or was removed. If this node has the name since before, the engine
-   * has lost its claim: nats-server 2.9.10 does so with what was written while the machine of its leader was cut off.
+   * The watch reports that an entry belongs to another node or was removed. If this node has the name since before, the
+   * engine has lost its claim: nats-server 2.9.10 does so with what was written while the machine of its leader was cut
+   * off.
    */
   foreign(key: string, revision: number) {
     const likeness = Claim.likenessOfKey(key)
@@ -241,7 +244,10 @@ export class Claims {
     if (held !== undefined && held.revision < revision && !this.claiming.has(likeness)) this.pending.add(likeness)
   }
 
-  /** The watch has told every entry of this node since it began: these. What is missing was lost by the engine. */
+  /**
+   * Since its start, the watch has reported all entries of this node: these. The engine has lost those that are
+   * missing.
+   */
   current(keys: ReadonlySet<string>) {
     for (const likeness of this.held.keys()) if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)
   }

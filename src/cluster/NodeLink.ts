@@ -10,7 +10,7 @@ export interface NodeLinkActions<Content> {
   /** Something is to be acknowledged: calls `acknowledge` after `acknowledgeAfter`. */
   readonly owesAck: () => void
   /**
-   * So much is to be acknowledged that the other node would soon have to wait: calls `acknowledge` in the next turn.
+   * The unacknowledged bytes are nearly as many as the other node may send: calls `acknowledge` in the next turn.
    */
   readonly owesMuch: () => void
   /** What was sent in this frame has arrived; neither this node nor the engine reads it any more. */
