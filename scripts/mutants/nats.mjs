@@ -70,9 +70,23 @@ export const mutants = [
   {
     name: "a watch that falls behind the leader goes on as long as its heartbeats come",
     file: "cluster/NatsWatch.ts",
-    search: "if (start.ticks % checkEvery === 0)",
-    replace: "if (start.ticks === 0)",
+    search: "if (start.isCurrent) void this.check(start).catch(() => {})",
+    replace: "if (start.isCurrent) return",
     test: "test/cluster/NatsWatch.test.ts"
+  },
+  {
+    name: "a watch that stands still before it has told everything goes on as long as its heartbeats come",
+    file: "cluster/NatsWatch.ts",
+    search: "else if (start.number === start.checked) this.begin()",
+    replace: "else if (start.number < 0) this.begin()",
+    test: "test/cluster/NatsWatch.test.ts"
+  },
+  {
+    name: "a server that takes only small messages is used",
+    file: "cluster/NatsConnection.ts",
+    search: "if (!this.isClosed && payload >= minPayload)",
+    replace: "if (!this.isClosed)",
+    test: "test/cluster/Nats.test.ts"
   },
   {
     name: "a watch starts again whenever the last message was deleted",

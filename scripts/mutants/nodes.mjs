@@ -582,5 +582,19 @@ export const mutants = [
     search: " || now - before.heardAt > patience",
     replace: "",
     test: parts
+  },
+  {
+    name: "a link asks what has arrived only with each heartbeat",
+    file: wiring,
+    search: "this.every(Math.min(this.term.beat, probeAfter), this.tickLinks)",
+    replace: "this.every(this.term.beat, this.tickLinks)",
+    test: "test/cluster/MakeNodes.test.ts"
+  },
+  {
+    name: "a node that appears is not asked for what it has sent before",
+    file: wiring,
+    search: "    if (!this.membership.isSuspended) link.recover()\n",
+    replace: "",
+    test: "test/cluster/MakeNodes.test.ts"
   }
 ]

@@ -12,7 +12,7 @@ import { FramePool } from "./FramePool.js"
 import * as Incarnation from "./Incarnation.js"
 import { type Ask, Membership } from "./Membership.js"
 import { NamesElsewhere } from "./NamesElsewhere.js"
-import { acknowledgeAfter, NodeLink, type ReceivedFrame } from "./NodeLink.js"
+import { acknowledgeAfter, NodeLink, probeAfter, type ReceivedFrame } from "./NodeLink.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import type { PeerNode } from "./PeerNode.js"
@@ -246,14 +246,9 @@ class ConnectedNodes<Content> implements VisibleNodes {
       removed: (key, revision) => this.report(() => this.elsewhere.removed(key, revision)),
       current: () => this.report(() => this.elsewhere.current())
     })
-    yield* Effect.forkScoped(
-      Effect.forever(
-        Effect.delay(
-          Effect.sync(() => this.report(this.tick)),
-          this.term.beat
-        )
-      )
-    )
+    yield* Effect.forkScoped(this.every(this.term.beat, this.tick))
+    // Frames are lost whatever the term is.
+    yield* Effect.forkScoped(this.every(Math.min(this.term.beat, probeAfter), this.tickLinks))
   })
 
   private readonly takeLease = Effect.suspend(() =>
@@ -292,10 +287,22 @@ class ConnectedNodes<Content> implements VisibleNodes {
     })
   }
 
+  private every(millis: number, run: () => void): Effect.Effect<never> {
+    return Effect.forever(
+      Effect.delay(
+        Effect.sync(() => this.report(run)),
+        millis
+      )
+    )
+  }
+
+  private readonly tickLinks = () => {
+    if (this.link.isUp()) for (const link of this.links.values()) link.tick()
+  }
+
   private readonly tick = () => {
     this.membership.tick()
     if (!this.link.isUp()) return
-    for (const link of this.links.values()) link.tick()
     this.elsewhere.tick()
     this.sweep.tick()
     this.workOnClaims()
@@ -347,6 +354,8 @@ class ConnectedNodes<Content> implements VisibleNodes {
     this.links.set(peer, link)
     events.appeared(peer)
     this.elsewhere.appeared(peer)
+    // What it has sent before this node knew it was dropped.
+    if (!this.membership.isSuspended) link.recover()
   }
 
   /** Contents of the next turns may take the acknowledgement along (benchmarks: nodes-100, nodes-outcome). */

@@ -35,6 +35,8 @@ export interface NatsConnectionOptions {
   readonly pingMillis: number
   /** What is published beyond this number of bytes that no ping has confirmed is dropped. */
   readonly maxUnconfirmedBytes: number
+  /** A server that takes only smaller messages, in bytes, is not used. */
+  readonly minPayload: number
 }
 
 /** What is to be done with the connection, while there is one. */
@@ -217,9 +219,12 @@ export class NatsConnection {
   private async connect(): Promise<void> {
     if (this.isClosed) throw new NotConnected()
     const client = await this.driver.connect(this.options.connect)
-    if (!this.isClosed) return this.begin(client)
+    const { minPayload } = this.options
+    const payload = client.info?.max_payload ?? minPayload
+    if (!this.isClosed && payload >= minPayload) return this.begin(client)
     void client.close().catch(() => {}) // it was lost before
-    throw new NotConnected()
+    if (this.isClosed) throw new NotConnected()
+    throw new Error(`its max_payload is ${payload}; it has to be ${minPayload}, the default, or more`)
   }
 
   private begin(client: Client): void {

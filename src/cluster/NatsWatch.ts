@@ -50,6 +50,7 @@ export class NatsWatch {
       silentTicks: 0,
       ticks: 0,
       due: 0,
+      checked: undefined,
       end: () => {}
     }
     this.start = start
@@ -131,12 +132,16 @@ export class NatsWatch {
   }
 
   private tick(): void {
-    if (this.start === undefined || !this.start.isCurrent) return this.checkSlowStart()
     const { start } = this
+    if (start === undefined) return
     start.silentTicks += 1
-    if (start.silentTicks > missedHeartbeats) return this.begin()
+    if (start.silentTicks > missedHeartbeats * (start.isCurrent ? 1 : 2)) return this.begin()
     start.ticks += 1
-    if (start.ticks % checkEvery === 0) void this.check(start).catch(() => {}) // the next one asks again
+    if (start.ticks % checkEvery > 0) return
+    // If the leader does not answer, the next one asks again.
+    if (start.isCurrent) void this.check(start).catch(() => {})
+    else if (start.number === start.checked) this.begin()
+    else start.checked = start.number
   }
 
   /**
@@ -149,12 +154,6 @@ export class NatsWatch {
     if (this.start === start && isBehind && start.sequence === sequence) return this.begin()
     const last = await this.table.lastNumber()
     start.due = last
-  }
-
-  private checkSlowStart(): void {
-    if (this.start === undefined) return
-    this.start.silentTicks += 1
-    if (this.start.silentTicks > missedHeartbeats * 2) this.begin()
   }
 
   private end(): void {
@@ -178,12 +177,14 @@ interface Start {
   isCurrent: boolean
   /** How often `tick` came since the last message or heartbeat. */
   silentTicks: number
-  /** How often it came since the watch is current. */
+  /** How often it came. */
   ticks: number
   /**
    * The number of the last message of the stream when that was asked for last: what a watch must have reported by the
    * next time.
    */
   due: number
+  /** The number of the last message when that was compared last, before the watch is current. */
+  checked: number | undefined
   end: () => void
 }

@@ -55,7 +55,7 @@ const promptPart = 1 / 8
 const resumeEvery = 50
 
 /** The silence after which a link with something unacknowledged asks, in milliseconds. */
-const probeAfter = 500
+export const probeAfter = 500
 
 /**
  * The contents between this incarnation of this node and one of another node, over frames that may be lost, come twice

@@ -26,7 +26,7 @@ export const term = 1_200
 
 /** A node that runs what is reported at once. */
 export const join = (
-  memory: MemoryCluster.MemoryCluster,
+  memory: Pick<MemoryCluster.MemoryCluster, "service">,
   name: string,
   options: Partial<MakeNodes.NodesOptions<string>> = {},
   process = name

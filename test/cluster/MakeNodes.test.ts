@@ -5,11 +5,29 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { assert } from "vitest"
 import { seededRandom } from "../../scripts/random.mjs"
+import * as Frame from "../../src/cluster/Frame.js"
 import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
 import { content, join, term, type TestNode, until } from "./Cluster.js"
 
 const numbers = ({ nodes }: TestNode) =>
   nodes.inspect().others.map(({ acknowledged, early, sent, taken }) => ({ acknowledged, early, sent, taken }))
+
+const isProbe = (frame: Uint8Array) => Frame.read(frame)?.kind === Frame.Kind.probe
+
+/** Nodes that lose the frames by which they ask what has arrived. */
+const withoutProbes = (memory: MemoryCluster.MemoryCluster): Pick<MemoryCluster.MemoryCluster, "service"> => ({
+  service: (...of) => {
+    const service = memory.service(...of)
+    return {
+      ...service,
+      link: (events) =>
+        Effect.map(service.link(events), (link) => ({
+          ...link,
+          send: (to: string, frame: Uint8Array) => isProbe(frame) || link.send(to, frame)
+        }))
+    }
+  }
+})
 
 describe("MakeNodes", () => {
   it.scopedLive("brings contents to another node, each once and in order", () =>
@@ -41,6 +59,42 @@ describe("MakeNodes", () => {
       yield* until(() => b.told.includes("received a one") && inFlight().join() === "0")
       assert.deepStrictEqual(numbers(a), [{ acknowledged: 1, early: 0, sent: 1, taken: 0 }])
       assert.deepStrictEqual(numbers(b), [{ acknowledged: 0, early: 0, sent: 0, taken: 1 }])
+    })
+  )
+
+  it.scopedLive("sends a content that was lost again within a second, however long the term is", () =>
+    Effect.gen(function* () {
+      let lost = 0
+      const carry = (from: string) => {
+        if (from !== "a" || !isSent || lost > 0) return [0]
+        lost += 1
+        return []
+      }
+      let isSent = false
+      const memory = yield* MemoryCluster.make({ carry })
+      const options = { termMillis: 120_000 }
+      const [a, b] = yield* Effect.all([join(memory, "a", options), join(memory, "b", options)])
+      yield* until(() => a.told.includes("appeared b") && b.told.includes("appeared a"))
+      isSent = true
+      a.nodes.send(a.other("b"), content("one"))
+      const isThere = until(() => b.told.includes("received a one"))
+      yield* Effect.timeoutFail(isThere, { duration: "8 seconds", onTimeout: () => new Error("it waits for a beat") })
+      assert.strictEqual(lost, 1)
+    })
+  )
+
+  it.scopedLive("asks a node for what that has sent before it was known", () =>
+    Effect.gen(function* () {
+      let delay = 0
+      const memory = yield* MemoryCluster.make({ watchDelay: (node) => (node === "b" ? delay : 0) })
+      const options = { termMillis: 120_000 }
+      const b = yield* join(memory, "b", options)
+      delay = 100
+      const a = yield* join(withoutProbes(memory), "a", options)
+      yield* until(() => a.told.includes("appeared b"))
+      a.nodes.send(a.other("b"), content("one"))
+      assert.notInclude(b.told, "appeared a")
+      yield* until(() => b.told.includes("received a one"))
     })
   )
 

@@ -184,7 +184,8 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
       const connection = new NatsConnection(load(driver), {
         connect: { servers: server.url, reconnect: false },
         pingMillis: 500,
-        maxUnconfirmedBytes: 1e6
+        maxUnconfirmedBytes: 1e6,
+        minPayload: 1
       })
       yield* Effect.acquireRelease(
         Effect.promise(() => connection.open()),
@@ -248,6 +249,30 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
       const server = yield* NatsServers.one("-c", file)
       const make = Nats.make({ ...options, servers: [server.url], node: "a", startTimeout: 0 })
       assert.include((yield* Effect.flip(make)).message, "its max_payload is 1048575; it has to be 1048576")
+    })
+  )
+
+  it.scopedLive("does not use such a server later either, since frames of before would never arrive", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "nats.conf")
+      writeFileSync(file, "")
+      const server = yield* NatsServers.one("-c", file)
+      const again = (maxPayload: number) =>
+        Effect.zipRight(
+          server.kill,
+          Effect.zipRight(
+            Effect.sync(() => writeFileSync(file, `max_payload: ${maxPayload}\n`)),
+            server.start
+          )
+        )
+      const { link } = yield* Nats.make({ ...options, servers: [server.url], node: "a" })
+      const { isUp } = yield* link({ frame: () => {}, up: () => {} })
+      assert.isTrue(isUp())
+      yield* again(1_048_575)
+      yield* Effect.sleep("1 second")
+      assert.isFalse(isUp())
+      yield* again(1_048_576)
+      yield* eventually(isUp, "it does not connect")
     })
   )
 

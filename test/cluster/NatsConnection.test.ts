@@ -51,7 +51,7 @@ const servers = () => {
 const pingMillis = 5
 
 const connecting = async (run: (connection: NatsConnection, seen: Array<string>) => Promise<void>, of: NatsDriver) => {
-  const connection = new NatsConnection(of, { connect: {}, pingMillis, maxUnconfirmedBytes: 1e6 })
+  const connection = new NatsConnection(of, { connect: {}, pingMillis, maxUnconfirmedBytes: 1e6, minPayload: 1 })
   const seen: Array<string> = []
   connection.use({ up: () => void seen.push("up"), down: () => void seen.push("down") })
   try {

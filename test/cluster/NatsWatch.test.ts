@@ -20,7 +20,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 const world = async () => {
   let starts = 0
   /** What the leader of the stream has. */
-  const stream = { last: 0, isLastDeleted: false, isAvailable: true }
+  const stream = { last: 0, count: 0, isLastDeleted: false, isAvailable: true }
   let told = 0
   let deliver: ((message: Message) => void) | undefined
   const connection = {
@@ -40,7 +40,7 @@ const world = async () => {
     deliver: () => {
       starts += 1
       told = 0
-      return Promise.resolve({ name: "consumer", count: 0, last: stream.last })
+      return Promise.resolve({ name: "consumer", count: stream.count, last: stream.last })
     },
     lastNumber: () => (stream.isAvailable ? Promise.resolve(stream.last) : Promise.reject(new Error("no answer"))),
     hasAfter: (sequence: number) => Promise.resolve(sequence < stream.last && !stream.isLastDeleted),
@@ -65,10 +65,11 @@ const world = async () => {
         await vi.advanceTimersByTimeAsync(heartbeatMillis)
       }
     },
-    put: async (number: number, sequence: number) => {
+    put: async (number: number, sequence: number, pending = 0) => {
       told = number
       stream.last = Math.max(stream.last, sequence)
-      deliver?.({ reply: `$JS.ACK.s.c.1.${sequence}.${number}.0.0`, subject: "bob", string: () => String(sequence) })
+      const reply = `$JS.ACK.s.c.1.${sequence}.${number}.0.${pending}`
+      deliver?.({ reply, subject: "bob", string: () => String(sequence) })
       await turn()
     }
   }
@@ -127,6 +128,22 @@ describe("a watch", () => {
       stream.last = 3
       watch.begin()
       await beat(7)
+      assert.strictEqual(starts(), 3)
+      watch.close()
+    })
+
+    it("starts again when it stands still before it has told everything, although its heartbeats come", async () => {
+      const { beat, put, seen, starts, stream, watch } = await world()
+      Object.assign(stream, { last: 9, count: 3 })
+      watch.begin()
+      await beat(5)
+      await put(1, 5, 2)
+      await beat(6)
+      await put(2, 6, 1)
+      await beat(6)
+      assert.strictEqual(starts(), 2)
+      assert.deepStrictEqual(seen.log.slice(2), ["restarted", "bob=5", "bob=6"])
+      await beat(12)
       assert.strictEqual(starts(), 3)
       watch.close()
     })
