@@ -187,6 +187,26 @@ for (const [how, needs] of [
   )
 }
 
+for (const [how, leave] of [
+  ["/quit", (alice) => alice.send("/quit")],
+  ["the end of its sending half", (alice) => alice.shut()]
+]) {
+  check(
+    `a client that has left by ${how} finds its name free when it reads the end of the stream`,
+    "At one server, the name of a client that reads the end of its stream is free.",
+    async (t) => {
+      const name = fresh("alice")
+      for (let turn = 0; turn < 20; turn++) {
+        const alice = await t.loginAs(name)
+        leave(alice)
+        await alice.until("the end of the stream", () => alice.ending)
+        equal(alice.ending, "end")
+      }
+    },
+    { needs: ["seen-leaving"] }
+  )
+}
+
 /** Logs in as soon as the name is free. */
 const again = async (t, name) => {
   for (const deadline = Date.now() + t.patience; ;) {
