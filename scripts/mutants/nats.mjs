@@ -98,15 +98,28 @@ export const mutants = [
   {
     name: "a watch goes on although the stream went back",
     file: "cluster/NatsWatch.ts",
-    search: "if (sequence <= start.sequence) return this.begin()",
+    search: "if (sequence <= start.sequence) return this.table.wentBack()",
     replace: "",
     test: "test/cluster/NatsWatch.test.ts"
   },
   {
+    name: "a watch that finds out that the stream went back does not say that entries are lost",
+    file: "cluster/NatsWatch.ts",
+    search: "if (sequence <= start.sequence) return this.table.wentBack()",
+    replace: "if (sequence <= start.sequence) return this.begin()",
+    test: "test/cluster/NatsWatch.test.ts"
+  },
+  {
+    name: "a stream that has passed a forgotten write is taken for one that has to catch up",
+    file: table,
+    search: "if (this.base === base && this.last >= revision - base) this.wentBack()",
+    replace: "",
+    test: "test/cluster/NatsTable.test.ts"
+  },
+  {
     name: "a node keeps a name that another one could claim because the engine had lost the first claim",
     file: "cluster/Claims.ts",
-    search:
-      "if (held !== undefined && held.revision < revision && !this.claiming.has(likeness)) this.pending.add(likeness)",
+    search: "    else if (held !== undefined && held.revision <= revision) this.pending.add(likeness)\n",
     replace: "",
     test: "test/cluster/Claims.test.ts"
   },
@@ -155,7 +168,7 @@ export const mutants = [
   {
     name: "a write to a stream that was emptied in its place has a revision that was used before",
     file: table,
-    search: "if (this.base === base && base + sequence <= highest) this.emptied()",
+    search: "if (this.base === base && base + sequence <= highest) this.wentBack()",
     replace: "",
     test: "test/cluster/NatsTable.test.ts"
   },

@@ -132,8 +132,8 @@ export const mutants = [
   {
     name: "a node that was lost comes back with its old lease",
     file: membership,
-    search: "lease.incarnation < known.incarnation) return // an old entry",
-    replace: "lease.incarnation < known.incarnation && revision > 1e9) return // an old entry",
+    search: "    if (known !== undefined && lease.incarnation < known.incarnation)\n",
+    replace: "    if (known !== undefined && lease.incarnation < known.incarnation && revision > 1e9)\n",
     test: parts
   },
   {
@@ -274,8 +274,9 @@ export const mutants = [
   {
     name: "a node that leaves keeps its lease",
     file: wiring,
-    search: '      if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return\n',
-    replace: "      if (dead !== entry.value) return\n",
+    search:
+      '        if ((yield* directory.swap("nodes", this.self, entry?.revision ?? 0, dead)) !== undefined) return\n',
+    replace: "        if (dead !== entry?.value) return\n",
     test: "test/cluster/MakeNodes.test.ts"
   },
   {
@@ -535,17 +536,17 @@ export const mutants = [
   {
     name: "names that the engine has lost are not claimed again",
     file: claims,
-    search: "if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)",
-    replace: "if (keys.has(likeness)) this.pending.add(likeness)",
+    search: "if ((revisions.get(Claim.keyOf(likeness)) ?? 0) < revision) this.pending.add(likeness)",
+    replace: "if ((revisions.get(Claim.keyOf(likeness)) ?? revision) < revision) this.pending.add(likeness)",
     test: "test/cluster/Claims.test.ts"
   },
   {
     name: "an earlier name is put right over a later one",
     file: claims,
-    search: "      return Effect.map(this.claimAgain(likeness), (claimed) => {",
+    search: "      const again = Effect.map(this.claimAgain(likeness), (claimed) => {",
     replace:
       '      this.held.set(likeness, { ...held, incarnation: "" })\n' +
-      "      return Effect.map(this.claim(likeness, held.name), (claimed) => {",
+      "      const again = Effect.map(this.claim(likeness, held.name), (claimed) => {",
     test: "test/simulation/nodes.test.ts"
   },
   {
@@ -596,5 +597,111 @@ export const mutants = [
     search: "    if (!this.membership.isSuspended) link.recover()\n",
     replace: "",
     test: "test/cluster/MakeNodes.test.ts"
+  },
+  // The engine goes back to an earlier state.
+  {
+    name: "a node takes itself for replaced when the engine has forgotten its lease",
+    file: membership,
+    search: "return isForgotten || lease.incarnation === this.attempted ?",
+    replace: "return lease.incarnation === this.attempted ?",
+    nodes
+  },
+  {
+    name: "a node that may write is reborn when the engine has forgotten its lease",
+    file: membership,
+    search: "if ((isForgotten && !this.isSuspended) || ",
+    replace: "if ((lease === undefined && !this.isSuspended) || ",
+    test: parts
+  },
+  {
+    name: "a node is reborn as an earlier incarnation",
+    file: membership,
+    search: "buried === undefined || buried < this.incarnation ? this.incarnation : buried",
+    replace: "buried ?? this.incarnation",
+    test: parts
+  },
+  {
+    name: "a node whose lease was forgotten is never buried",
+    file: membership,
+    search: "const isForgotten = lease === undefined || lease.incarnation < peer.incarnation",
+    replace: "const isForgotten = lease === undefined",
+    nodes
+  },
+  {
+    name: "an earlier process whose successor was forgotten keeps that one from being buried",
+    file: membership,
+    search: "    if (peer?.suspicion?.isForgotten === true) peer.suspicion = { ...peer.suspicion, revision }\n",
+    replace: "",
+    test: parts
+  },
+  {
+    name: "an earlier process goes on after the engine has forgotten its successor, which is dead",
+    file: membership,
+    search: "    if (isAlive && !known.isAlive) this.buryAgain(name, revision, known)\n",
+    replace: "",
+    test: parts
+  },
+  {
+    name: "a node that leaves trusts a lease that the engine has forgotten",
+    file: wiring,
+    search: "const isForgotten = lease === undefined || lease.incarnation < last.incarnation",
+    replace: "const isForgotten = lease !== undefined && lease.incarnation > last.incarnation",
+    test: "test/cluster/MakeNodes.test.ts"
+  },
+  {
+    name: "a node does not ask for a name that the engine may have forgotten",
+    file: claims,
+    search: "if (this.pending.delete(likeness)) this.doubt(likeness)",
+    replace: "this.pending.delete(likeness)",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a claim that the engine has forgotten before the watch told of it is never missed",
+    file: claims,
+    search: "      if (left > 1 && this.held.has(likeness))",
+    replace: "      if (left > 0)",
+    nodes
+  },
+  {
+    name: "a claim is read again although the watch has told of it",
+    file: claims,
+    search: "if (held !== undefined && revision >= held.revision) this.untold.delete(likeness)",
+    replace: "",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a slow watch makes a node write its claims again",
+    file: claims,
+    search: "Either.isRight(read) && read.right ? Effect.void",
+    replace: "Either.isRight(read) && read.right && held.name === likeness.toUpperCase() ? Effect.void",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a claim of another node that came before the own answer is ignored",
+    file: claims,
+    search: "else if (told.name !== held.name) this.pending.add(likeness)",
+    replace: "",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a claim that was told and then forgotten before its answer is never missed",
+    file: claims,
+    search: "      if (!revisions.has(Claim.keyOf(likeness))) this.toldEarly.delete(likeness)",
+    replace: "      if (revisions.has(likeness)) this.toldEarly.delete(likeness)",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "a name that is released while it is put right stays with its node",
+    file: claims,
+    search: "this.held.has(likeness) ? this.keep(likeness, held) : yours",
+    replace: "this.keep(likeness, held)",
+    test: "test/cluster/Claims.test.ts"
+  },
+  {
+    name: "what a later process has left is not removed by the earlier one that is reborn",
+    file: claims,
+    search: "      for (const likeness of this.later) this.pending.add(likeness)\n",
+    replace: "",
+    test: "test/cluster/Claims.test.ts"
   }
 ]

@@ -23,6 +23,8 @@ interface Held {
   readonly name: string
   readonly revision: number
   readonly incarnation: string
+  /** Whether the directory may have something else. */
+  readonly isDoubtful?: boolean
 }
 
 /** What happens to one likeness, one after the other. */
@@ -57,6 +59,17 @@ export class Claims {
    * Likenesses about which the watch reported changes while they were repaired: an answer may be older than the change.
    */
   private readonly news = new Set<string>()
+  /** Likenesses that a later process of this node has claimed. It may end before this one, which is reborn then. */
+  private readonly later = new Set<string>()
+  /** Claims of which the watch has not told yet, and for how many ticks it still may. */
+  private readonly untold = new Map<string, number>()
+  /** Those of `pending` of which the watch has not told in time. */
+  private readonly unsure = new Set<string>()
+  /**
+   * What the watch told of likenesses while they were claimed, maybe before the answer came: the name that this node
+   * has, or undefined.
+   */
+  private readonly toldEarly = new Map<string, { readonly revision: number; readonly name: string | undefined }>()
   /** How many claims run for a likeness. */
   private readonly claiming = new Map<string, number>()
   private isWorking = false
@@ -66,7 +79,7 @@ export class Claims {
 
   /** As in `Nodes.claim`. */
   claim(likeness: string, name: string): Effect.Effect<Claimed, ClusterUnavailable> {
-    return this.inClaim(likeness, (slot) => this.take(likeness, name, slot))
+    return this.inClaim(likeness, (slot) => this.take(likeness, name, slot, this.keep))
   }
 
   /** Claims a name of this node again, in its current spelling; undefined if it was released. */
@@ -74,9 +87,7 @@ export class Claims {
     return this.inClaim(likeness, (slot) => {
       const held = this.held.get(likeness)
       if (held === undefined) return Effect.succeed(undefined)
-      // `take` does not ask the directory for a name that this incarnation has.
-      this.held.set(likeness, { ...held, incarnation: "" })
-      return this.take(likeness, held.name, slot)
+      return this.take(likeness, held.name, slot, this.keepUnlessReleased)
     })
   }
 
@@ -85,7 +96,7 @@ export class Claims {
     act: (slot: Slot) => Effect.Effect<A, ClusterUnavailable>
   ) {
     return Effect.suspend(() => {
-      this.pending.delete(likeness)
+      if (this.pending.delete(likeness)) this.doubt(likeness)
       this.released.delete(likeness)
       this.news.delete(likeness)
       this.claiming.set(likeness, (this.claiming.get(likeness) ?? 0) + 1)
@@ -93,8 +104,10 @@ export class Claims {
         Effect.onExit((exit) =>
           Effect.sync(() => {
             const left = (this.claiming.get(likeness) ?? 1) - 1
-            if (left === 0) this.claiming.delete(likeness)
-            else this.claiming.set(likeness, left)
+            if (left === 0) {
+              this.claiming.delete(likeness)
+              this.toldEarly.delete(likeness)
+            } else this.claiming.set(likeness, left)
             this.count(exit)
             // Nobody knows what the directory has.
             if (exit._tag === "Failure") this.pending.add(likeness)
@@ -102,6 +115,24 @@ export class Claims {
         )
       )
     })
+  }
+
+  /**
+   * The directory may have something else than this node: `take` reads it first. The engine uses revisions again that
+   * it has forgotten: another node's claim may have the same one.
+   */
+  private doubt(likeness: string) {
+    const held = this.held.get(likeness)
+    if (held !== undefined) this.held.set(likeness, { ...held, isDoubtful: true })
+  }
+
+  /** The name of a claim of another living node. */
+  private livingOther(entry: Entry | undefined): Effect.Effect<string | undefined, ClusterUnavailable> {
+    const owner = entry === undefined ? undefined : Claim.parse(entry.value)
+    if (owner === undefined || owner.node === this.options.self) return Effect.succeed(undefined)
+    return Effect.map(this.options.isAlive(owner.node, owner.incarnation), (isAlive) =>
+      isAlive ? owner.name : undefined
+    )
   }
 
   private count(exit: Exit.Exit<Claimed | undefined, ClusterUnavailable>) {
@@ -135,19 +166,33 @@ export class Claims {
     )
   }
 
-  private take(likeness: string, name: string, slot: Slot): Effect.Effect<Claimed, ClusterUnavailable> {
+  private take(
+    likeness: string,
+    name: string,
+    slot: Slot,
+    keep: typeof this.keep
+  ): Effect.Effect<Claimed, ClusterUnavailable> {
     const { canClaim, directory, self } = this.options
     const key = Claim.keyOf(likeness)
     return Effect.gen(this, function* () {
       if (!canClaim()) return yield* suspended
       const incarnation = this.options.incarnation()
       const before = this.held.get(likeness)
-      if (before?.incarnation === incarnation && before.name === name) return yours
+      if (before?.incarnation === incarnation && before.name === name && before.isDoubtful !== true) return yours
       let revision = before?.revision ?? 0
       const by = yield* this.otherClaim(likeness, key)
       if (by !== undefined) {
         this.held.delete(likeness)
         return { _tag: "Taken", by } as const
+      }
+      if (before?.isDoubtful === true) {
+        const entry = yield* directory.get("names", key)
+        const other = yield* this.livingOther(entry)
+        if (other !== undefined) {
+          this.held.delete(likeness)
+          return { _tag: "Taken", by: other } as const
+        }
+        revision = entry?.revision ?? 0
       }
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const written = yield* Effect.either(
@@ -156,14 +201,14 @@ export class Claims {
         // A claim of a dead incarnation is void.
         if (this.options.incarnation() !== incarnation || !canClaim()) return yield* suspended
         if (Either.isRight(written) && written.right !== undefined)
-          return this.keep(likeness, { name, revision: written.right, incarnation })
+          return keep(likeness, { name, revision: written.right, incarnation })
         const entry = yield* directory.get("names", key)
         const owner = entry === undefined ? undefined : Claim.parse(entry.value)
         const isOwn = owner?.node === self && owner.incarnation === incarnation
         if (Either.isLeft(written)) {
           // The swap may have been done, or may still be.
           if (!isOwn || owner.name !== name || entry?.revision === slot.removing) return yield* written.left
-          return this.keep(likeness, { name, revision: entry?.revision ?? 0, incarnation })
+          return keep(likeness, { name, revision: entry?.revision ?? 0, incarnation })
         }
         if (owner !== undefined && !isOwn && (yield* this.options.isAlive(owner.node, owner.incarnation))) {
           this.held.delete(likeness)
@@ -197,8 +242,14 @@ export class Claims {
     })
   }
 
-  private keep(likeness: string, held: Held): Claimed {
+  private readonly keepUnlessReleased: typeof this.keep = (likeness, held) =>
+    this.held.has(likeness) ? this.keep(likeness, held) : yours // and `release` has made it pending
+
+  private readonly keep = (likeness: string, held: Held): Claimed => {
     this.held.set(likeness, held)
+    const told = this.toldEarly.get(likeness)
+    if (told === undefined || told.revision < held.revision) this.untold.set(likeness, untoldTicks)
+    else if (told.name !== held.name) this.pending.add(likeness)
     return yours
   }
 
@@ -206,7 +257,8 @@ export class Claims {
   release(likeness: string) {
     const held = this.held.get(likeness)
     this.held.delete(likeness)
-    if (held !== undefined) this.released.set(likeness, held.revision)
+    const isSure = held !== undefined && held.isDoubtful !== true && !this.pending.has(likeness)
+    if (isSure) this.released.set(likeness, held.revision)
     this.pending.add(likeness)
   }
 
@@ -218,6 +270,11 @@ export class Claims {
     const likeness = Claim.likenessOfKey(key)
     const held = this.held.get(likeness)
     const claim = Claim.parse(value)
+    if (claim?.node === this.options.self && !this.isPast(claim)) this.later.add(likeness)
+    if (claim?.incarnation === this.options.incarnation()) {
+      if (this.claiming.has(likeness)) this.toldEarly.set(likeness, { revision, name: claim.name })
+      if (held !== undefined && revision >= held.revision) this.untold.delete(likeness)
+    }
     if (!this.isPast(claim) || this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
     if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) {
       this.pending.add(likeness)
@@ -240,16 +297,37 @@ export class Claims {
    */
   foreign(key: string, revision: number) {
     const likeness = Claim.likenessOfKey(key)
+    this.later.delete(likeness)
     const held = this.held.get(likeness)
-    if (held !== undefined && held.revision < revision && !this.claiming.has(likeness)) this.pending.add(likeness)
+    if (this.claiming.has(likeness)) this.toldEarly.set(likeness, { revision, name: undefined })
+    else if (held !== undefined && held.revision <= revision) this.pending.add(likeness)
   }
 
   /**
-   * Since its start, the watch has reported all entries of this node: these. The engine has lost those that are
-   * missing.
+   * The watch has told every entry of this node since it began: these, by key. What is missing, or older than what this
+   * node has, was lost by the engine, unless the news of it follows.
    */
-  current(keys: ReadonlySet<string>) {
-    for (const likeness of this.held.keys()) if (!keys.has(Claim.keyOf(likeness))) this.pending.add(likeness)
+  current(revisions: ReadonlyMap<string, number>) {
+    for (const likeness of this.toldEarly.keys())
+      if (!revisions.has(Claim.keyOf(likeness))) this.toldEarly.delete(likeness)
+    for (const [likeness, { revision }] of this.held)
+      if ((revisions.get(Claim.keyOf(likeness)) ?? 0) < revision) this.pending.add(likeness)
+  }
+
+  /**
+   * To be called every `Term.beat` while the engine can be reached. A claim of which the watch does not tell may be
+   * forgotten: the engine has gone back to a state before it, and the watch tells what is true then.
+   */
+  tick() {
+    for (const [likeness, left] of this.untold) {
+      if (left > 1 && this.held.has(likeness)) this.untold.set(likeness, left - 1)
+      else {
+        this.untold.delete(likeness)
+        if (!this.held.has(likeness)) continue
+        this.pending.add(likeness)
+        this.unsure.add(likeness)
+      }
+    }
   }
 
   /** Whether there is something for `work`. */
@@ -282,9 +360,22 @@ export class Claims {
     return Effect.suspend(() => {
       const held = this.held.get(likeness)
       if (held === undefined) return this.free(likeness)
-      return Effect.map(this.claimAgain(likeness), (claimed) => {
+      const again = Effect.map(this.claimAgain(likeness), (claimed) => {
         if (claimed?._tag === "Taken") taken(likeness, held.name)
       })
+      if (!this.unsure.delete(likeness)) return again
+      this.pending.delete(likeness)
+      return Effect.flatMap(Effect.either(this.isThere(likeness, held)), (read) =>
+        Either.isRight(read) && read.right ? Effect.void : Effect.suspend(() => (this.doubt(likeness), again))
+      )
+    })
+  }
+
+  /** Whether the directory has a claim. A watch may just be slow: writing it again would make that worse. */
+  private isThere(likeness: string, held: Held): Effect.Effect<boolean, ClusterUnavailable> {
+    return Effect.map(this.options.directory.get("names", Claim.keyOf(likeness)), (entry) => {
+      const claim = entry === undefined ? undefined : Claim.parse(entry.value)
+      return claim?.incarnation === held.incarnation && claim.name === held.name
     })
   }
 
@@ -329,6 +420,8 @@ export class Claims {
   reclaim(taken: (likeness: string, name: string) => void): Effect.Effect<void> {
     return Effect.suspend(() => {
       const incarnation = this.options.incarnation()
+      for (const likeness of this.later) this.pending.add(likeness)
+      this.later.clear()
       const isOver = () => this.options.incarnation() !== incarnation
       const untilClaimed = (likeness: string, name: string): Effect.Effect<void> =>
         Effect.suspend(() => {
@@ -345,6 +438,9 @@ export class Claims {
     })
   }
 }
+
+/** A term is 12. */
+const untoldTicks = 12
 
 /** How long a removal may take from the directory to the watch. */
 const removalChecks = 20

@@ -1,5 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { Cluster, type ClusterService, type ClusterUnavailable, type Link } from "../ports/Cluster.js"
@@ -127,7 +128,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
       moved: (name, peer) => options.events.nameMoved(name, peer),
       own: (entry) => this.claims.found(entry),
       foreign: (key, revision) => this.claims.foreign(key, revision),
-      ownKeys: (keys) => this.claims.current(keys)
+      ownEntries: (revisions) => this.claims.current(revisions)
     })
     this.sweep = new Sweep({
       directory,
@@ -278,11 +279,17 @@ class ConnectedNodes<Content> implements VisibleNodes {
     const dead = Incarnation.showLease(last)
     return Effect.gen(this, function* () {
       for (let attempt = 0; attempt < maxLeaveAttempts; attempt++) {
-        // The last renewal may be on its way.
-        const entry = yield* directory.get("nodes", this.self)
+        // The last renewal may be on its way, or the engine may have forgotten it, which the first reading finds out.
+        const read = yield* Effect.either(directory.get("nodes", this.self))
+        if (Either.isLeft(read)) {
+          yield* Effect.sleep(leaveRetryEvery)
+          continue
+        }
+        const entry = read.right
         const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
-        if (entry === undefined || lease?.incarnation !== last.incarnation || !lease.isAlive) return
-        if ((yield* directory.swap("nodes", this.self, entry.revision, dead)) !== undefined) return
+        const isForgotten = lease === undefined || lease.incarnation < last.incarnation
+        if (!isForgotten && (lease.incarnation !== last.incarnation || !lease.isAlive)) return
+        if ((yield* directory.swap("nodes", this.self, entry?.revision ?? 0, dead)) !== undefined) return
       }
     })
   }
@@ -305,6 +312,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
     if (!this.link.isUp()) return
     this.elsewhere.tick()
     this.sweep.tick()
+    this.claims.tick()
     this.workOnClaims()
   }
 
@@ -424,6 +432,7 @@ const sumOf = (a: FrameCounts, b: FrameCounts): FrameCounts => ({
 })
 
 const maxLeaveAttempts = 8
+const leaveRetryEvery = "50 millis"
 
 const logOtherVersion = (node: string, version: number) =>
   Effect.annotateLogs(

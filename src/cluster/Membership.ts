@@ -293,18 +293,15 @@ export class Membership {
    */
   private foundOwnLease(entry: Entry | undefined) {
     const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
-    if (entry === undefined && !this.isSuspended) {
-      // The engine has lost its entries. Nobody can have buried a node that may write.
-      this.revision = 0
-      return this.renew()
-    }
-    if (lease?.incarnation === this.incarnation && lease.isAlive) {
+    // The engine has lost its entries, or the last ones. Nobody can have buried a node that may write.
+    const isForgotten = lease === undefined || lease.incarnation < this.incarnation
+    if ((isForgotten && !this.isSuspended) || (lease?.incarnation === this.incarnation && lease.isAlive)) {
       this.revision = entry?.revision ?? 0
       return this.renew()
     }
     if (!this.isSuspended) this.suspend()
     if (lease?.isAlive !== true) return this.beReborn(entry, lease?.incarnation)
-    return lease.incarnation === this.attempted ? this.beReborn(entry, undefined) : this.beReplaced()
+    return isForgotten || lease.incarnation === this.attempted ? this.beReborn(entry, undefined) : this.beReplaced()
   }
 
   private beReplaced() {
@@ -316,8 +313,10 @@ export class Membership {
   private beReborn(entry: Entry | undefined, buried: string | undefined) {
     // An attempt of which nothing is known may still be carried out: it is repeated, until it succeeded or was buried
     // too.
-    if (this.attempted === undefined || this.attempted === buried)
-      this.attempted = Incarnation.after(buried ?? this.incarnation, this.options.wall(), this.options.random)
+    if (this.attempted === undefined || this.attempted === buried) {
+      const latest = buried === undefined || buried < this.incarnation ? this.incarnation : buried
+      this.attempted = Incarnation.after(latest, this.options.wall(), this.options.random)
+    }
     const incarnation = this.attempted
     const started = this.start()
     this.isRenewing = true
@@ -366,7 +365,8 @@ export class Membership {
     if (lease === undefined) return
     if (key === this.options.self) return this.learntOwn(lease)
     const known = this.known.get(key)
-    if (known !== undefined && lease.incarnation < known.incarnation) return // an old entry
+    if (known !== undefined && lease.incarnation < known.incarnation)
+      return this.learntEarlier(key, revision, lease, known)
     if (known?.incarnation === lease.incarnation) {
       if (!known.isAlive) return lease.isAlive ? this.buryAgain(key, revision, lease) : undefined
       if (lease.isAlive) return this.moved(known.peer, revision)
@@ -376,6 +376,16 @@ export class Membership {
     this.known.set(key, { incarnation, isAlive, termMillis, peer: undefined })
     if (isAlive && lease.version === protocolVersion) this.add(key, lease)
     else if (isAlive) this.events.otherVersion(key, lease.version)
+  }
+
+  /**
+   * An entry of an earlier incarnation than the latest one that is known: an old reading, or the engine has gone back
+   * to it. Then its process may go on, and renews it, but it has had its successor.
+   */
+  private learntEarlier(name: string, revision: number, { isAlive }: Incarnation.Lease, known: Known) {
+    const { peer } = known
+    if (peer?.suspicion?.isForgotten === true) peer.suspicion = { ...peer.suspicion, revision }
+    if (isAlive && !known.isAlive) this.buryAgain(name, revision, known)
   }
 
   /**
@@ -411,8 +421,8 @@ export class Membership {
     if (peer === undefined) return
     if (peer.burial !== undefined && peer.burial.revision !== revision) peer.burial = undefined
     const { suspicion } = peer
-    if (suspicion !== undefined && suspicion.revision !== revision)
-      peer.suspicion = { revision, since: this.options.now() }
+    if (suspicion !== undefined && (suspicion.revision !== revision || suspicion.isForgotten))
+      peer.suspicion = { revision, since: this.options.now(), isForgotten: false }
   }
 
   /** Buries a node that is silent for long enough. */
@@ -439,9 +449,11 @@ export class Membership {
       const entry = answer.right
       if (entry !== undefined) this.learnt(entry)
       const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
-      if (lease !== undefined && (lease.incarnation !== peer.incarnation || !lease.isAlive)) return
+      // An earlier one: the engine has forgotten its lease. If it still ran, it would write it again.
+      const isForgotten = lease === undefined || lease.incarnation < peer.incarnation
+      if (!isForgotten && (lease.incarnation !== peer.incarnation || !lease.isAlive)) return
       if (this.options.now() - peer.heardAt < peer.term.suspect) return
-      peer.suspicion = { revision: entry?.revision ?? 0, since: this.options.now() }
+      peer.suspicion = { revision: entry?.revision ?? 0, since: this.options.now(), isForgotten }
     })
   }
 
@@ -470,8 +482,8 @@ export class Membership {
    * alive, as if the engine had lost a burial that it had confirmed. Such a node may not know any better: its names are
    * free, and nobody takes what it sends.
    */
-  private buryAgain(name: string, revision: number, lease: Incarnation.Lease) {
-    if (!this.isSuspended) this.swapLease(revision, { ...lease, isAlive: false }, () => {}, name)
+  private buryAgain(name: string, revision: number, { incarnation, termMillis }: Omit<Incarnation.Lease, "isAlive">) {
+    if (!this.isSuspended) this.swapLease(revision, { incarnation, isAlive: false, termMillis }, () => {}, name)
   }
 
   /** Reads whether a burial was done. At the same revision it may still be on its way, so it is asked for again. */
@@ -486,7 +498,7 @@ export class Membership {
       if (this.peerOf(peer.incarnation) !== peer) return
       if ((entry?.revision ?? 0) !== burial.revision) {
         peer.burial = undefined
-        peer.suspicion = undefined
+        if (peer.suspicion?.isForgotten !== true) peer.suspicion = undefined
       } else if (!isSuspended && !this.isSuspended) this.bury(peer, burial)
     })
   }

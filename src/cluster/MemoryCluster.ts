@@ -10,6 +10,7 @@ import {
   type TableEvents
 } from "../ports/Cluster.js"
 import { MemoryTables } from "./MemoryTables.js"
+import { MemoryView, OutOfDate } from "./MemoryView.js"
 
 /** What becomes of a request to the directory, in milliseconds; undefined: never. */
 export interface RequestFate {
@@ -31,6 +32,11 @@ export interface MemoryClusterOptions {
    * only the last one. Never by default.
    */
   readonly merges?: (node: string) => boolean
+  /**
+   * Whether a watch is told changes that the engine has forgotten (`goBack`) before it told them, and after what time
+   * it starts again, in milliseconds, if no change of a lower revision comes before. By default it is told, at once.
+   */
+  readonly forgotten?: (node: string) => { readonly isTold: boolean; readonly noticedAfter: number }
   /** Called when a swap was carried out. */
   readonly swapped?: (by: string, table: Table, key: string, value: string | undefined) => void
   /** How long a request waits for its answer, in milliseconds. 400 by default. */
@@ -63,14 +69,20 @@ export const make = (options: MemoryClusterOptions = {}): Effect.Effect<MemoryCl
 interface Notice {
   /** The entry that has changed; undefined: it is no change. */
   readonly key?: string
+  /** Of the change in the table; 0: it is none. */
+  revision: number
   tell: () => void
 }
 
 interface Watcher {
   readonly table: Table
   readonly events: TableEvents
-  /** The losses of the tables when it started last. */
+  /** The losses that its process had noticed when it started last. */
   losses: number
+  /** The highest revision that it was notified of, or will be. */
+  revision: number
+  /** The highest that it was notified of. */
+  told: number
   /** What it will be notified of, in order. */
   waiting: Array<Notice>
   /** It is notified of nothing more until it starts again. */
@@ -85,6 +97,7 @@ interface Member {
   /** What happens to it once it goes on; undefined unless it is paused. */
   paused: Array<() => void> | undefined
   readonly watchers: Set<Watcher>
+  readonly views: Record<Table, MemoryView>
 }
 
 export class MemoryCluster {
@@ -109,14 +122,13 @@ export class MemoryCluster {
     return {
       node,
       directory: {
-        get: (table, key) => this.request(member, () => this.tables.get(table, key)),
+        get: (table, key) => this.request(member, () => member.views[table].get(key)),
         swap: (table, key, revision, value) =>
           this.request(member, () => {
-            const done = this.tables.swap(table, key, revision, value)
-            if (done !== undefined) {
-              this.announce(table, key, done)
-              this.options.swapped?.(process, table, key, value)
-            }
+            const done = member.views[table].swap(key, revision, value, (revision) =>
+              this.announce(table, key, revision)
+            )
+            if (done !== undefined) this.options.swapped?.(process, table, key, value)
             return done
           }),
         watch: (table, events) => this.watch(member, table, events)
@@ -175,9 +187,44 @@ export class MemoryCluster {
   /** The engine starts again; without its entries if it `forgets` them. */
   up(forgets = false) {
     if (this.isUp) return
-    if (forgets) this.tables.clear()
+    if (forgets) {
+      this.tables.clear()
+      for (const { views } of this.members.values()) for (const view of Object.values(views)) view.forget()
+    }
     this.isUp = true
     for (const member of this.members.values()) if (member.isConnected) this.cameUp(member)
+  }
+
+  /**
+   * The engine forgets the last changes of a table, all of which it had confirmed, and uses their revisions again: as
+   * several NATS servers do whose new leader did not have them. Nobody is told. Returns how many changes that were.
+   */
+  goBack(table: Table, count: number): number {
+    const forgotten = this.tables.goBack(table, count)
+    const revision = this.tables.revisionOf(table)
+    for (const member of this.members.values())
+      for (const watcher of member.watchers) {
+        if (watcher.table !== table || watcher.revision <= revision) continue
+        const { isTold, noticedAfter } = this.options.forgotten?.(member.name) ?? { isTold: true, noticedAfter: 0 }
+        if (!isTold) this.untell(watcher, revision)
+        const { waiting } = watcher
+        if (watcher.revision <= revision) continue
+        this.options.after(noticedAfter, () => {
+          if (watcher.waiting === waiting && this.reaches(member)) member.views[table].wentBack()
+        })
+      }
+    return forgotten
+  }
+
+  /** A watch is not told what the engine has forgotten, unless it was already. */
+  private untell(watcher: Watcher, revision: number) {
+    const first = watcher.waiting.findIndex((notice) => notice.revision > revision)
+    if (first === -1) return
+    for (const notice of watcher.waiting.slice(first)) {
+      notice.tell = () => {}
+      notice.revision = 0
+    }
+    watcher.revision = Math.max(watcher.told, ...watcher.waiting.map((notice) => notice.revision))
   }
 
   /** Nothing comes from a node and nothing reaches it until `resume`, as if its process were stopped. */
@@ -227,7 +274,10 @@ export class MemoryCluster {
   hasTold(node: string): boolean {
     const member = this.members.get(node)
     if (member === undefined || !this.reaches(member) || member.paused !== undefined) return false
-    return [...member.watchers].every(({ isStalled, waiting }) => !isStalled && waiting.length === 0)
+    return [...member.watchers].every(
+      ({ isStalled, revision, table, waiting }) =>
+        !isStalled && waiting.length === 0 && revision <= this.tables.revisionOf(table)
+    )
   }
 
   /** The entries of a table, for tests. */
@@ -243,10 +293,18 @@ export class MemoryCluster {
       link: undefined,
       isConnected: true,
       paused: undefined,
-      watchers: new Set<Watcher>()
+      watchers: new Set<Watcher>(),
+      views: { names: this.view("names", () => member), nodes: this.view("nodes", () => member) }
     }
     this.members.set(process, member)
     return member
+  }
+
+  private view(table: Table, member: () => Member): MemoryView {
+    return new MemoryView(this.tables, table, () => {
+      const { watchers } = member()
+      for (const watcher of watchers) if (watcher.table === table) this.start(member(), watcher)
+    })
   }
 
   private reaches(member: Member) {
@@ -297,12 +355,12 @@ export class MemoryCluster {
       const timeout = after(timeoutMillis, () => answer(noAnswer))
       const carryOut = () => {
         if (life !== this.life || !this.reaches(member)) return
-        const result = run()
+        const result = this.carryOut(run)
         if (answers === undefined) return
         after(answers, () => {
           if (life !== this.life || !this.reaches(member)) return
           timeout()
-          answer(Effect.succeed(result))
+          answer(result)
         })
       }
       const isSent = this.reaches(member)
@@ -311,11 +369,21 @@ export class MemoryCluster {
     })
   }
 
+  private carryOut<A>(run: () => A): Effect.Effect<A, ClusterUnavailable> {
+    try {
+      return Effect.succeed(run())
+    } catch (error) {
+      if (error instanceof OutOfDate) return outOfDate
+      throw error
+    }
+  }
+
   private watch(member: Member, table: Table, events: TableEvents): Effect.Effect<void, never, Scope.Scope> {
     return Effect.asVoid(
       Effect.acquireRelease(
         Effect.sync(() => {
-          const watcher = { table, events, losses: this.tables.losses, waiting: [], isStalled: false }
+          const { losses } = member.views[table]
+          const watcher: Watcher = { table, events, losses, revision: 0, told: 0, waiting: [], isStalled: false }
           member.watchers.add(watcher)
           if (this.reaches(member)) this.start(member, watcher)
           return watcher
@@ -326,14 +394,20 @@ export class MemoryCluster {
   }
 
   private start(member: Member, watcher: Watcher) {
+    const view = member.views[watcher.table]
+    if (view.isAhead) return view.wentBack() // which starts it again
     watcher.waiting = []
     watcher.isStalled = false
-    const isEmptied = watcher.losses < this.tables.losses
-    watcher.losses = this.tables.losses
-    this.tell(member, watcher, { tell: () => watcher.events.restarted(isEmptied) })
-    for (const entry of this.tables.entries(watcher.table))
-      this.tell(member, watcher, { tell: () => watcher.events.put(entry) })
-    this.tell(member, watcher, { tell: () => watcher.events.current() })
+    watcher.revision = this.tables.revisionOf(watcher.table)
+    watcher.told = watcher.revision
+    const isEmptied = watcher.losses < view.losses
+    watcher.losses = view.losses
+    this.tell(member, watcher, { revision: 0, tell: () => watcher.events.restarted(isEmptied) })
+    for (const stored of this.tables.entries(watcher.table)) {
+      const entry = view.show(stored)
+      this.tell(member, watcher, { revision: 0, tell: () => watcher.events.put(entry) })
+    }
+    this.tell(member, watcher, { revision: 0, tell: () => watcher.events.current() })
   }
 
   private announce(table: Table, key: string, revision: number) {
@@ -341,11 +415,20 @@ export class MemoryCluster {
     for (const member of this.members.values())
       for (const watcher of member.watchers) {
         if (watcher.table !== table || watcher.isStalled || !this.reaches(member)) continue
+        const view = member.views[table]
+        if (revision <= watcher.revision) {
+          view.wentBack()
+          continue
+        }
+        watcher.revision = revision
         const before = watcher.waiting.findLast((notice) => notice.key === key)
         if (before !== undefined && this.options.merges?.(member.name) === true) before.tell = () => {}
+        const shown = view.revisionOf(revision)
+        const put = entry && view.show(entry)
         this.tell(member, watcher, {
           key,
-          tell: () => (entry === undefined ? watcher.events.removed(key, revision) : watcher.events.put(entry))
+          revision,
+          tell: () => (put === undefined ? watcher.events.removed(key, shown) : watcher.events.put(put))
         })
       }
   }
@@ -357,9 +440,12 @@ export class MemoryCluster {
     this.options.after(this.options.watchDelay?.(member.name) ?? 0, () => {
       if (watcher.waiting !== waiting) return // started again
       const next = waiting.shift()
+      watcher.told = Math.max(watcher.told, next?.revision ?? 0)
       if (next !== undefined) this.reach(member, () => member.watchers.has(watcher) && next.tell())
     })
   }
 }
 
 const noAnswer = Effect.fail(new ClusterUnavailable({ reason: "the engine has not answered in time" }))
+
+const outOfDate = Effect.fail(new ClusterUnavailable({ reason: "the engine has forgotten what this node has written" }))

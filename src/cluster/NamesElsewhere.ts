@@ -11,8 +11,8 @@ export interface NamesElsewhereOptions {
   readonly own: (entry: Entry) => void
   /** An entry was removed, or is another node's, since this revision. */
   readonly foreign: (key: string, revision: number) => void
-  /** Every entry of this node that there was since the watch started again has this key. */
-  readonly ownKeys: (keys: ReadonlySet<string>) => void
+  /** Every entry of this node that there was since the watch started again, by key: its revision. */
+  readonly ownEntries: (revisions: ReadonlyMap<string, number>) => void
 }
 
 /** How long names are kept that the engine has lost, in ticks: their nodes claim them again meanwhile. A term is 12. */
@@ -36,8 +36,8 @@ export class NamesElsewhere {
   private readonly missing = new Map<string, number>()
   /** The watch that starts again does so because the engine has lost its entries. */
   private isEmptied = false
-  /** The keys of this node that it has reported since. */
-  private readonly own = new Set<string>()
+  /** The entries of this node that it has reported since, by key: their revisions. */
+  private readonly own = new Map<string, number>()
   /**
    * The watch has reported everything up to this revision: what an older answer contains is known, or was removed
    * since. A restarted watch does not report its entries in the order of their revisions.
@@ -77,7 +77,7 @@ export class NamesElsewhere {
     for (const key of stale ?? [])
       if (isEmptied) this.missing.set(key, keptTicks)
       else if (!this.missing.has(key)) this.set(key, undefined)
-    this.options.ownKeys(this.own)
+    this.options.ownEntries(this.own)
     this.own.clear()
   }
 
@@ -136,7 +136,7 @@ export class NamesElsewhere {
     const claim = Claim.parse(value)
     const isOwn = claim?.node === this.options.self
     if (isOwn) {
-      if (this.stale !== undefined) this.own.add(key)
+      if (this.stale !== undefined) this.own.set(key, revision)
       this.options.own(entry)
     } else this.options.foreign(key, revision)
     this.set(key, claim === undefined || isOwn ? undefined : { ...claim, revision })

@@ -75,15 +75,16 @@ export class NatsTable {
 
   async get(key: string): Promise<Entry | undefined> {
     const prefix = await this.found()
+    const { base } = this
+    const own = this.own.get(key)
     const message = await this.asking(() => this.jetStream.lastMessage(this.stream, prefix + key))
     // A stream that was created again has no such subject either.
     if (message === undefined && (await this.foundAgain()) !== prefix) throw new Error("the directory was lost")
     const revision = message === undefined ? 0 : this.revisionOf(message.sequence)
-    const own = this.own.get(key)
-    if (own !== undefined && revision < own.revision && this.now() - own.at < ownMillis) {
-      // Either the stream was emptied, or a leader that was just elected has not caught up with what the last one
-      // confirmed.
-      await this.foundAgain()
+    if (this.base === base && own !== undefined && revision < own.revision && this.now() - own.at < ownMillis) {
+      // Either the stream was emptied or went back, or a leader that was just elected has not caught up with what the
+      // last one confirmed.
+      await this.checkPassed(own.revision)
       throw new Error("out of date")
     }
     return message === undefined || message.isMarker ? undefined : { key, value: message.value, revision }
@@ -198,7 +199,7 @@ export class NatsTable {
   private async write(key: string, subject: string, value: string | undefined, expected: number): Promise<number> {
     const { base, highest } = this
     const sequence = await this.asking(() => this.writeExactly(subject, value, expected))
-    if (this.base === base && base + sequence <= highest) this.emptied()
+    if (this.base === base && base + sequence <= highest) this.wentBack()
     const revision = this.revisionOf(sequence)
     this.remember(key, revision)
     this.saw(key, sequence, value === undefined)
@@ -221,6 +222,13 @@ export class NatsTable {
       if (isRefused(error, codes.wrongLastSequence)) this.foundAgain().catch(() => {})
       throw error
     }
+  }
+
+  /** The subject of a write is without it: if the stream has passed its number, the servers have forgotten it. */
+  private async checkPassed(revision: number): Promise<void> {
+    const { base } = this
+    await this.foundAgain()
+    if (this.base === base && this.last >= revision - base) this.wentBack()
   }
 
   private remember(key: string, revision: number): void {
@@ -268,16 +276,17 @@ export class NatsTable {
     const isShorter = this.base === base && state.last_seq < highest - base
     if (prefix === this.prefix && !isShorter) return prefix
     this.prefix = prefix
-    if (!isFirst) this.emptied()
+    if (!isFirst) this.wentBack()
     return prefix
   }
 
   /**
-   * The stream has lost its messages, and counts from 1 again. It may be another one, or the same: several
-   * servers empty a stream when they disagree about it after an election (nats-server 2.9.10: "Resetting stream cluster
-   * state").
+   * The stream has lost its messages, or the last ones, and uses their numbers again. It may be another one, or the
+   * same: several servers empty a stream when they disagree about it after an election (nats-server 2.9.10: "Resetting
+   * stream cluster state"), and a server that came back without its disk can help one to be elected that lacks the last
+   * messages.
    */
-  private emptied(): void {
+  wentBack(): void {
     this.base = this.highest
     this.own.clear()
     this.markers = []

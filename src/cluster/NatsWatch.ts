@@ -110,8 +110,8 @@ export class NatsWatch {
     if (delivery.number !== start.number + 1) return this.begin()
     start.number = delivery.number
     const { isMarker, sequence, subject, value } = delivery.message
-    // The stream went back: nats-server 2.9.10 may forget what was written while the machine of its leader was cut off.
-    if (sequence <= start.sequence) return this.begin()
+    // nats-server 2.9.10 may forget what was written while the machine of its leader was cut off.
+    if (sequence <= start.sequence) return this.table.wentBack() // which starts it again
     start.sequence = sequence
     const key = this.table.keyOf(subject)
     if (key === undefined) return this.begin()

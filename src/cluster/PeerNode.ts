@@ -14,8 +14,12 @@ export class PeerNode implements OtherNode {
   grantedAt: number
   /** Whether it knows this node, and so does not write without being heard by it. */
   knowsUs = false
-  /** The lease as it was read while the node was silent, and when; it can be buried at this revision only. */
-  suspicion: { revision: number; readonly since: number } | undefined = undefined
+  /**
+   * The lease as it was read while the node was silent, and when; it can be buried at this revision only.
+   * `isForgotten`: it was none of this incarnation, because the engine has lost that one.
+   */
+  suspicion: { readonly revision: number; readonly since: number; readonly isForgotten: boolean } | undefined =
+    undefined
   isBeingRead = false
   /**
    * The revision of the lease at which this node buries it. Until the outcome is known, its heartbeats are not

@@ -33,7 +33,8 @@ export interface Entry {
   readonly value: string
   /**
    * Grows with every change of the table. Never 0, and never one that was used before: not even if the engine has lost
-   * its entries, because a swap that was asked for before would then succeed.
+   * its entries, because a swap that was asked for before would then succeed. Only an engine that has gone back to an
+   * earlier state uses some again, until this node notices that.
    */
   readonly revision: number
 }
@@ -44,9 +45,16 @@ export interface Entry {
  * that it was never told of: NATS keeps one message for each key, and a server that lags has it replaced before it
  * delivers it. A connection to the engine that was lost and is back starts again: what is not there any more was
  * removed meanwhile.
+ *
+ * An engine may go back to an earlier state, although it had confirmed what it forgets. A watch that was told of that
+ * starts again with the next change, or else within about a term. One that was not goes on: what this node has written
+ * and is never told of may be forgotten.
  */
 export interface TableEvents {
-  /** @param isEmptied since the last start, the engine has lost all entries: nodes have yet to write theirs again */
+  /**
+   * @param isEmptied since the last start, the engine has lost all entries or the last ones: nodes have yet to write
+   * theirs again
+   */
   readonly restarted: (isEmptied: boolean) => void
   readonly put: (entry: Entry) => void
   /** The revision is that of the removal. */

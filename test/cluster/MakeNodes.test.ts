@@ -162,6 +162,19 @@ describe("MakeNodes", () => {
       })
   )
 
+  it.scopedLive("also leaves in order if the engine has forgotten its lease", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCluster.make({ forgotten: () => ({ isTold: true, noticedAfter: 60_000 }) })
+      const a = yield* join(memory, "a")
+      const b = yield* Scope.make()
+      yield* Scope.extend(join(memory, "b"), b)
+      yield* until(() => a.told.includes("appeared b"))
+      while (memory.entries("nodes").some(({ key }) => key === "b")) memory.goBack("nodes", 1)
+      yield* Scope.close(b, Exit.void)
+      assert.match(memory.entries("nodes").find(({ key }) => key === "b")?.value ?? "", /^left /u)
+    })
+  )
+
   it.scopedLive("lets a second process of its name wait until the first one has left", () =>
     Effect.gen(function* () {
       const memory = yield* MemoryCluster.make()

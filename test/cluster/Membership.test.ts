@@ -406,6 +406,68 @@ describe("Membership", () => {
     assert.deepStrictEqual(a.told, ["appeared b", "suspended", "lost b", "reborn", "appeared b"])
   })
 
+  describe("when the engine went back to an earlier lease", () => {
+    const earlier = "0000000000a00000"
+    const later = "0000000000f00000"
+
+    /** Node a has its second incarnation, and the directory has the first one. */
+    const forgotten = (isAlive = true) => {
+      const cluster = new FakeCluster()
+      cluster.tables.swap("nodes", "a", 0, Incarnation.showLease({ incarnation: earlier, isAlive, termMillis: 12_000 }))
+      const a = cluster.node("a").join(later)
+      const b = cluster.node("b").join(incarnations.b)
+      a.learn()
+      b.learn()
+      beats(cluster, 3, [a, b])
+      while (leaseOf(cluster, "a")?.includes(later) === true) cluster.tables.goBack("nodes", 1)
+      return { cluster, a, b }
+    }
+
+    it("writes its lease again", () => {
+      for (const isAlive of [true, false]) {
+        const { a, b, cluster } = forgotten(isAlive)
+        beats(cluster, 13, [a, b])
+        assert.strictEqual(leaseOf(cluster, "a"), `alive ${later} 12000 1`)
+        assert.deepStrictEqual(a.told, ["appeared b"])
+      }
+    })
+
+    it("is reborn if it was suspended, whatever the clock says", () => {
+      for (const isAlive of [true, false]) {
+        const { a, cluster } = forgotten(isAlive)
+        cluster.wallAhead = -1e15
+        cluster.now += 9_000
+        a.tick()
+        beats(cluster, 2, [a])
+        assert.include(a.told, "reborn")
+        assert.isAbove(a.membership.incarnation.localeCompare(later), 0)
+      }
+    })
+
+    it("buries a node that does not write its lease again, also while an earlier process renews", () => {
+      const { b, cluster } = forgotten()
+      for (let count = 0; count < 30; count++) {
+        beats(cluster, 1, [b])
+        const lease = leaseOf(cluster, "a") ?? ""
+        if (count % 4 === 0 && lease.startsWith("alive")) {
+          cluster.tables.swap("nodes", "a", revisionOf(cluster, "a"), lease)
+          b.learn()
+        }
+      }
+      assert.include(b.told, "lost a")
+      assert.strictEqual(leaseOf(cluster, "a"), `dead ${later} 12000 1`)
+    })
+
+    it("tells an earlier process that it has had its successor, which is dead", () => {
+      const { b, cluster } = forgotten()
+      beats(cluster, 20, [b])
+      assert.strictEqual(leaseOf(cluster, "a"), `dead ${later} 12000 1`)
+      while (leaseOf(cluster, "a")?.startsWith("dead") === true) cluster.tables.goBack("nodes", 1)
+      b.learn()
+      assert.strictEqual(leaseOf(cluster, "a"), `dead ${later} 12000 1`)
+    })
+  })
+
   it("suspends nobody when the only other node leaves in order, at whatever moment", () => {
     for (let count = 0; count < 24; count++) {
       const { a, b, cluster } = pair()

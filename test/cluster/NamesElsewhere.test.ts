@@ -26,7 +26,7 @@ const names = () => {
     moved: (name, peer) => void told.push(`${name} ${peer?.name ?? "nowhere"}`),
     own: ({ key }) => void own.push(Claim.likenessOfKey(key)),
     foreign: (key, revision) => void foreign.push(`${Claim.likenessOfKey(key)} ${revision}`),
-    ownKeys: (keys) => void own.push(`all: ${[...keys].map(Claim.likenessOfKey).join(" ")}`)
+    ownEntries: (revisions) => void own.push(`all: ${[...revisions.keys()].map(Claim.likenessOfKey).join(" ")}`)
   })
   const put = (likeness: string, revision: number, peer: PeerNode, as = likeness) =>
     elsewhere.put(entry(likeness, revision, peer, as))

@@ -76,6 +76,12 @@ const world = () => {
     },
     unmark: (key: string) => messages.delete(`achat.names.1.${key}`),
     pass: (millis: number) => void (now += millis),
+    /** The servers forget an entry that they had confirmed, and then write others. */
+    forget: async (key: string, others: number) => {
+      last = (messages.get(`achat.names.1.${key}`)?.sequence ?? 0) - 1
+      messages.delete(`achat.names.1.${key}`)
+      for (let i = 0; i < others; i++) await jetStream.write(`achat.names.1.other${i}`, "", 0)
+    },
     /** The servers empty the stream, which stays the same otherwise. */
     empty: () => {
       last = 0
@@ -147,6 +153,33 @@ describe("a stream that is emptied and stays the same", () => {
     await new Promise((resolve) => setImmediate(resolve))
     assert.strictEqual(one.counts.remade, 1)
     assert.isAbove((await other.swap("carol", first, "more")) ?? 0, first)
+  })
+})
+
+describe("a stream that goes back to an earlier state", () => {
+  it("is found out by a reading that lacks an own write, also when it has passed its number since", async () => {
+    for (const others of [0, 1, 5]) {
+      const { forget, table } = world()
+      const one = table()
+      await one.swap("eve", 0, "before")
+      const before = (await one.swap("bob", 0, "forgotten")) ?? 0
+      await forget("bob", others)
+      await one.get("bob").catch(() => {}) // "out of date", if others have written since
+      assert.strictEqual(one.counts.remade, 1)
+      assert.isUndefined(await one.get("bob"))
+      assert.isAbove((await one.swap("bob", 0, "again")) ?? 0, before)
+    }
+  })
+
+  it("is found out by a look at its last number, although nothing is written", async () => {
+    const { forget, table } = world()
+    const one = table()
+    await one.swap("bob", 0, "forgotten")
+    await one.lastNumber()
+    assert.strictEqual(one.counts.remade, 0)
+    await forget("bob", 0)
+    await one.lastNumber()
+    assert.strictEqual(one.counts.remade, 1)
   })
 })
 

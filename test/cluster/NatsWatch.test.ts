@@ -47,10 +47,14 @@ const world = async () => {
     endDelivery: () => Promise.resolve(),
     keyOf: (subject: string) => subject,
     revisionOf: (sequence: number) => sequence,
-    saw: () => {}
+    saw: () => {},
+    wentBack: () => {
+      table.losses += 1
+      watch.begin()
+    }
   } as unknown as NatsTable
   const seen = watching()
-  const watch = new NatsWatch(connection, table, seen.handlers, heartbeatMillis)
+  const watch: NatsWatch = new NatsWatch(connection, table, seen.handlers, heartbeatMillis)
   await turn()
   return {
     seen,
@@ -97,7 +101,7 @@ describe("a watch", () => {
     await put(1, 5)
     await put(2, 5)
     assert.strictEqual(starts(), 2)
-    assert.deepStrictEqual(seen.log, ["restarted", "current", "bob=5", "restarted", "current"])
+    assert.deepStrictEqual(seen.log, ["restarted", "current", "bob=5", "emptied", "current"])
     watch.close()
   })
 

@@ -34,7 +34,8 @@ const play = (seed: number) =>
   Effect.gen(function* () {
     const { chance, pick } = seededRandom(seed)
     const engine = yield* MemoryCluster.make({
-      carry: () => pick<ReadonlyArray<number>>([[0], [0], [0], [0, 30], [10], []])
+      carry: () => pick<ReadonlyArray<number>>([[0], [0], [0], [0, 30], [10], []]),
+      forgotten: () => ({ isTold: chance(0.5), noticedAfter: pick([0, 100, 1_000, 3_000]) })
     })
     const settings = { memory: { bufferBytes: 256 }, outboxBytes: 4_096, stallTimeout: Duration.minutes(10) }
     const nodes = yield* Effect.forEach(nodeNames, (name) =>
@@ -84,6 +85,7 @@ const play = (seed: number) =>
         one.isOpen = false
         one.client.socket.destroy()
       } else if (chance(0.25)) yield* pick(nodes).server.kick(one.name)
+      else if (chance(0.15)) engine.goBack(pick(["names", "nodes"] as const), pick([1, 2, 3, 8]))
       else if (away.size === 0 && chance(0.35)) {
         away.add(node)
         engine.disconnect(node)

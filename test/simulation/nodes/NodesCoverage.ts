@@ -24,6 +24,8 @@ const wanted = [
   "two-way cuts",
   "engine stopped",
   "engine stopped, and all entries lost",
+  "engine went back",
+  "names with two owners that write, after the engine went back",
   "lost frames",
   "late frames",
   "merged changes",

@@ -1,4 +1,5 @@
 import { seededRandom } from "../../../scripts/random.mjs"
+import type { Table } from "../../../src/ports/Cluster.js"
 
 /** How the network and the engine behave. */
 export interface Weather {
@@ -31,6 +32,7 @@ export type NodesAct =
   | { readonly do: "stop" | "sleep" | "disconnect" | "stall"; readonly node: number; readonly millis: number }
   | { readonly do: "cut"; readonly from: number; readonly to: number; readonly both: boolean; readonly millis: number }
   | { readonly do: "engine"; readonly millis: number; readonly forgets: boolean }
+  | { readonly do: "goBack"; readonly table: Table; readonly changes: number }
   | { readonly do: "wall"; readonly node: number; readonly millis: number }
   | { readonly do: "weather"; readonly weather: Weather }
 
@@ -75,6 +77,7 @@ const kinds = [
   "cut",
   "engine",
   "stall",
+  "goBack",
   "wall",
   "weather"
 ] as const
@@ -121,6 +124,8 @@ export const make = (seed: number): NodesSchedule => {
         return { do: kind, from: node(), to: node(), both: random.chance(0.5), millis: span() }
       case "engine":
         return { do: kind, millis: span(), forgets: random.chance(0.15) }
+      case "goBack":
+        return { do: kind, table: random.pick(["names", "names", "nodes"]), changes: random.pick([1, 1, 2, 3, 5, 10]) }
       case "wall":
         return { do: kind, node: node(), millis: random.pick([-5_000, -300, 100, 500, 5_000]) }
       case "weather":
@@ -139,10 +144,24 @@ export const make = (seed: number): NodesSchedule => {
     watch: random.pick([0, 20, 500])
   })
 
+  /** What the engine forgets matters most if it is about a name that others claim, soon before and after. */
+  const forgotten = (): ReadonlyArray<NodesAct> => {
+    const about = name()
+    const claim = (of = name()): NodesAct => ({ do: "claim", node: node(), name: of, isLook: random.chance(0.2) })
+    const soon = (): NodesAct => ({ do: "pass", millis: random.pick([1, 5, 20, 100, 300]) })
+    const [before, after] = [
+      [claim(about), soon()],
+      [claim(), soon(), claim(about), soon()]
+    ]
+    return [...before, { do: "goBack", table: "names", changes: random.pick([1, 1, 2, 3]) }, ...after]
+  }
+
   const acts: Array<NodesAct> = []
   const count = random.between(10, 60)
   while (acts.length < count) {
-    acts.push(act())
+    const next = act()
+    if (next.do === "goBack" && random.chance(0.5)) acts.push(...forgotten())
+    else acts.push(next)
     if (random.chance(0.7)) acts.push({ do: "pass", millis: random.pick([0, 1, 10, 60, 100, 300, 800, 1_500]) })
   }
   const windowBytes = random.pick([300, 2_000, 1_000_000])

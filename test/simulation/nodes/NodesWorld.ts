@@ -1,6 +1,7 @@
 import { seededRandom } from "../../../scripts/random.mjs"
 import { MemoryCluster } from "../../../src/cluster/MemoryCluster.js"
 import type { OtherNode } from "../../../src/cluster/OtherNode.js"
+import type { Table } from "../../../src/ports/Cluster.js"
 import type { Violation } from "../Checks.js"
 import { ChatNode, likenessOf } from "./ChatNode.js"
 import { calm, secondProcess, term, type NodesAct, type NodesSchedule, type Weather } from "./NodesSchedule.js"
@@ -28,6 +29,12 @@ const latestRequest = 3 * term
 /** Some come later than they are waited for. */
 const latestAnswer = 250
 
+/** How late a watch starts again after the engine went back, if no change shows it before. */
+const latestNotice = term
+
+/** How long a name may have two owners that write after the engine went back, while it answers both. */
+const longestShared = 2 * term
+
 /** A run makes far less, unless something goes on for ever. */
 const maxCount = 400_000
 
@@ -53,6 +60,12 @@ export class NodesWorld {
   private readonly lost = new Set<string>()
   /** The engine has lost its entries: what it had agreed on is void. Everything has to come right all the same. */
   private hasForgotten = false
+  /** The engine has forgotten some of what it had confirmed. */
+  private hasGoneBack = false
+  /** By name: since when two nodes that write have it, and the engine has answered both. */
+  private readonly sharedSince = new Map<string, number>()
+  /** By name of a node: when the engine has not answered it at once last. */
+  private readonly hinderedAt = new Map<string, number>()
   private frames = 0
   private requests = 0
 
@@ -64,9 +77,13 @@ export class NodesWorld {
     this.engine = new MemoryCluster({
       after: this.timeline.after,
       carry: () => this.carry(),
-      request: () => this.request(),
+      request: (name) => this.request(name),
       watchDelay: () => this.random.below(1 + this.weather.watch),
       merges: () => this.merges(),
+      forgotten: () => ({
+        isTold: this.random.chance(0.5),
+        noticedAfter: this.random.below(latestNotice)
+      }),
       timeoutMillis: 200,
       swapped: (by, table, key, value) => this.swapped(by, table, key, value)
     })
@@ -105,16 +122,18 @@ export class NodesWorld {
   }
 
   private pass(millis: number) {
-    this.timeline.pass(millis)
-    if (this.timeline.count > maxCount) throw new Error("the nodes never come to rest")
-    for (const name of clientNames) this.checkOwners(name)
+    const until = this.timeline.now + millis
+    do {
+      this.timeline.pass(Math.min(until - this.timeline.now, term / 6))
+      if (this.timeline.count > maxCount) throw new Error("the nodes never come to rest")
+      for (const name of clientNames) this.checkOwners(name)
+    } while (this.timeline.now < until)
     for (const node of this.nodes.values()) this.checkKnown(node)
   }
 
   /** A node that was told everything knows of each name what the directory has. */
   private checkKnown(node: ChatNode) {
-    if (this.hasForgotten || node.nodes === undefined || !node.process.isAtRest || !this.engine.hasTold(node.place))
-      return
+    if (this.isUnsure || node.nodes === undefined || !node.process.isAtRest || !this.engine.hasTold(node.place)) return
     const entries = new Map(this.engine.entries("names").map(({ key, value }) => [key, value.split(" ")]))
     for (const name of clientNames) {
       const [, incarnation, known] = entries.get(Buffer.from(name).toString("hex")) ?? []
@@ -152,7 +171,12 @@ export class NodesWorld {
     return this.random.chance(twice) ? [copy(), copy()] : [copy()]
   }
 
-  private request() {
+  /** What the engine has agreed on may be void. */
+  private get isUnsure(): boolean {
+    return this.hasForgotten || this.hasGoneBack
+  }
+
+  private request(name: string) {
     this.requests += 1
     const { lateAnswer, lateRequest, lostAnswer } = this.weather
     const isLate = this.random.chance(lateRequest)
@@ -161,6 +185,7 @@ export class NodesWorld {
     if (isLate) this.occurred("late requests")
     if (isLost) this.occurred("lost answers")
     if (isLateAnswer) this.occurred("late answers")
+    if (isLate || isLost || isLateAnswer) this.hinderedAt.set(name, this.timeline.now)
     return {
       arrives: isLate ? this.random.below(latestRequest) : this.random.below(4),
       answers: isLost ? undefined : this.random.below(isLateAnswer ? latestAnswer : 4)
@@ -195,7 +220,7 @@ export class NodesWorld {
         },
         received: (at, from, text) => this.received(at, from, text),
         lost: (at, other) => void this.lost.add(`${at.identity} ${other.incarnation}`),
-        mayLoseNames: () => this.hasForgotten,
+        mayLoseNames: () => this.isUnsure,
         owns: (_node, likeness) => this.checkOwners(likeness),
         broken: (rule, detail) => this.broken(rule, detail)
       }
@@ -236,6 +261,8 @@ export class NodesWorld {
         return this.cut(act)
       case "engine":
         return this.stopEngine(act.millis, act.forgets)
+      case "goBack":
+        return this.goBack(act.table, act.changes)
       case "wall":
         return this.node(act.node)?.process.setWallClock(act.millis)
       case "weather":
@@ -322,6 +349,12 @@ export class NodesWorld {
     this.timeline.after(millis, () => this.engine.up(forgets))
   }
 
+  private goBack(table: Table, changes: number) {
+    if (this.engine.goBack(table, changes) === 0) return
+    this.occurred("engine went back")
+    this.hasGoneBack = true
+  }
+
   private received(at: ChatNode, from: OtherNode, text: string) {
     this.occurred("contents received")
     const [sender = "", incarnation = "", number = ""] = text.split(" ")
@@ -363,11 +396,12 @@ export class NodesWorld {
       if (node.place === by || node.nodes === undefined) continue
       if (!this.replaced.has(node)) this.occurred("leases taken from a living process")
       this.replaced.add(node)
-      if (!this.hasForgotten) this.mustNotWrite(node, `replaced by ${by}`)
+      if (!this.isUnsure) this.mustNotWrite(node, `replaced by ${by}`)
     }
   }
 
   private mustNotWrite(node: ChatNode, why: string) {
+    if (this.hasGoneBack) return // it is told
     if (!node.process.isRunning) node.mustBeSuspended = true
     else if (node.mayWrite) this.broken("a node was lost that could write", `${node.identity}, ${why}`)
   }
@@ -380,14 +414,21 @@ export class NodesWorld {
   private checkOwners(name: string) {
     const likeness = likenessOf(name)
     const owners = [...this.nodes.values()].filter((node) => !node.process.isDead && node.owned.has(likeness))
-    if (owners.length < 2 || this.hasForgotten) return
-    this.occurred("names with two owners, of which one is suspended")
+    if (this.hasForgotten) return
     const writers = owners.filter((node) => node.mayWrite)
-    if (writers.length > 1)
-      this.broken(
-        "two nodes that can write own a name",
-        `${likeness}: ${writers.map((node) => node.identity).join(", ")}`
-      )
+    if (owners.length > 1) this.occurred("names with two owners, of which one is suspended")
+    if (writers.length < 2) return void this.sharedSince.delete(likeness)
+    const who = `${likeness}: ${writers.map((node) => node.identity).join(", ")}`
+    if (!this.hasGoneBack) return this.broken("two nodes that can write own a name", who)
+    this.occurred("names with two owners that write, after the engine went back")
+    const since = Math.max(
+      this.sharedSince.get(likeness) ?? this.timeline.now,
+      ...writers.map(({ name }) => this.hinderedAt.get(name) ?? 0)
+    )
+    this.sharedSince.set(likeness, since)
+    if (this.timeline.now - since <= longestShared) return
+    this.broken("a name has two owners that write for too long", who)
+    this.sharedSince.set(likeness, Infinity) // once is enough
   }
 
   /** The faults end, and everything has to come right. */
