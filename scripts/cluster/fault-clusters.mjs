@@ -52,10 +52,17 @@ export const cluster = async (shape, { folder, keeps, term }) => {
     const urls = own.length > 0 ? own.map(({ port }) => `nats://127.0.0.1:${port}`) : servers.map(({ url }) => url)
     const clock = shape === "clocks" ? fakeClock(join(place, `${name}.clock`)) : undefined
     const flags = ["--cluster-term", `${term}s`, "--cluster-wait", "2m"]
-    if (keeps) flags.push("--store", database.url, ...keepingFlags)
+    const toDatabase = keeps ? await silentProxy(database.socket) : undefined
+    if (toDatabase !== undefined) {
+      proxies.push(toDatabase)
+      flags.push("--store", `postgres://chat@127.0.0.1:${toDatabase.port}/postgres`, ...keepingFlags)
+    }
     const environment = clock?.environment
     const one = await node({ name, folder: place, urls, flags, machine: machines[at], environment })
-    nodes.push(Object.assign(one, { cut: cutOf(own, machines[at]), machine: machines[at], server: servers[at], clock }))
+    const cutStore = toDatabase && cutOf([toDatabase], undefined)
+    nodes.push(
+      Object.assign(one, { cut: cutOf(own, machines[at]), cutStore, machine: machines[at], server: servers[at], clock })
+    )
   }
   await Promise.all(nodes.map((one) => one.start()))
   return { shape, nodes, servers, database, end }

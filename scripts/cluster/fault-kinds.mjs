@@ -162,6 +162,30 @@ export const kinds = {
       database.signalAll("SIGCONT")
     }
   },
+  "store-cut": {
+    shape: "three",
+    keeps: true,
+    what: "a node is cut off from the database for a second",
+    act: ({ node }) => until(1000, [node.cutStore("both")])
+  },
+  "store-cut-long": {
+    shape: "three",
+    keeps: true,
+    what: "the same, for two terms",
+    act: ({ node, term }) => until(2 * term, [node.cutStore("both")])
+  },
+  "store-cut-out": {
+    shape: "three",
+    keeps: true,
+    what: "the same, for what it sends",
+    act: ({ node, term }) => until(2 * term, [node.cutStore("out")])
+  },
+  "store-cut-in": {
+    shape: "three",
+    keeps: true,
+    what: "the same, for what it receives",
+    act: ({ node, term }) => until(2 * term, [node.cutStore("in")])
+  },
   "postgres-and-node": {
     shape: "three",
     keeps: true,

@@ -77,5 +77,6 @@ export const postgres = (folder) => {
     while (children.some((pid) => existsSync(`/proc/${pid}`))) await setTimeout(5)
   }
   server.url = `postgres://chat@/postgres?host=${place}`
+  server.socket = join(place, ".s.PGSQL.5432")
   return server
 }

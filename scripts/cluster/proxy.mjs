@@ -1,5 +1,5 @@
-// A proxy between a node and a NATS server that can fall silent: it then carries nothing and closes nothing, as a
-// network that drops every packet. Imported, not run.
+// A proxy between a node and a NATS server or a database that can fall silent: it then carries nothing and closes
+// nothing, as a network that drops every packet. Imported, not run.
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
 
@@ -17,13 +17,14 @@ const carry = (from, to, isSilent) => {
 }
 
 /**
- * Returns `{ port, cut(direction), mend(), close() }`; `direction` is "both", "out" (from the node) or "in" (to it).
+ * `target` is a port of this machine, or the path of a Unix socket. Returns `{ port, cut(direction), mend(),
+ * close() }`; `direction` is "both", "out" (from the node) or "in" (to it).
  */
 export const silentProxy = async (target) => {
   let silent = { in: false, out: false }
   const pairs = new Set()
   const server = createServer((client) => {
-    const engine = connect(target, "127.0.0.1")
+    const engine = typeof target === "string" ? connect(target) : connect(target, "127.0.0.1")
     const pair = { client, engine }
     pairs.add(pair)
     const flushes = [carry(client, engine, () => silent.out), carry(engine, client, () => silent.in)]
