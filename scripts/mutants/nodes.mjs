@@ -604,7 +604,7 @@ export const mutants = [
     file: membership,
     search: "return isForgotten || lease.incarnation === this.attempted ?",
     replace: "return lease.incarnation === this.attempted ?",
-    nodes
+    test: parts
   },
   {
     name: "a node that may write is reborn when the engine has forgotten its lease",
@@ -625,7 +625,7 @@ export const mutants = [
     file: membership,
     search: "const isForgotten = lease === undefined || lease.incarnation < peer.incarnation",
     replace: "const isForgotten = lease === undefined",
-    nodes
+    test: parts
   },
   {
     name: "an earlier process whose successor was forgotten keeps that one from being buried",
@@ -660,7 +660,7 @@ export const mutants = [
     file: claims,
     search: "      if (left > 1 && this.held.has(likeness))",
     replace: "      if (left > 0)",
-    nodes
+    test: "test/cluster/Claims.test.ts"
   },
   {
     name: "a claim is read again although the watch has told of it",
