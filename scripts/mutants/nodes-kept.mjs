@@ -301,6 +301,13 @@ export const mutants = [
     test: slow
   },
   {
+    name: "what is found by asking again does not count while a page is on its way",
+    file: "conversations/Feed.ts",
+    search: "if (last > behind.last) this.hasGrown(behind, last)",
+    replace: "behind.last = Math.max(behind.last, last)",
+    test: seam
+  },
+  {
     name: "an announced line is where a device begins that has been given none",
     file: "conversations/Feed.ts",
     search: "if (this.isOver || this.isUnknown(conversation)) return\n",

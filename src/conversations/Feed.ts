@@ -140,7 +140,12 @@ export class Feed implements Source {
     if (this.isIncomplete) this.broker.askAgain?.(this)
     this.isIncomplete = false
     for (const { conversation, cursor, guest, key, last } of waiting) {
-      if (this.behind.has(conversation)) continue
+      const behind = this.behind.get(conversation)
+      if (behind !== undefined) {
+        // The page that is on its way may have been read before the last of these lines was stored.
+        if (last > behind.last) this.hasGrown(behind, last)
+        continue
+      }
       // The account may have left a room since, or entered it: there the feed begins where `follow` has put it.
       const given = this.given?.get(conversation) ?? cursor
       if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last, guest)
@@ -224,8 +229,7 @@ export class Feed implements Source {
     }
     const behind = this.behind.get(conversation)
     if (behind !== undefined) {
-      behind.hasMore = true
-      behind.last = Math.max(behind.last, seq)
+      this.hasGrown(behind, seq)
       behind.guest = line.author
       return this.noteOwn(conversation, line, by)
     }
@@ -253,10 +257,8 @@ export class Feed implements Source {
     if (!this.isOpen) return this.isEarly(conversation, key, last)
     const behind = this.behind.get(conversation)
     const given = this.given?.get(conversation) ?? last
-    if (behind !== undefined) {
-      behind.hasMore = true
-      behind.last = Math.max(behind.last, last)
-    } else if (last > given) this.fallBehind(conversation, key, given, last)
+    if (behind !== undefined) this.hasGrown(behind, last)
+    else if (last > given) this.fallBehind(conversation, key, given, last)
   }
 
   /**
@@ -439,6 +441,12 @@ export class Feed implements Source {
   ) {
     this.setBehind(conversation, { key, guest, given, after: given, last, isSingle: false, hasMore: true })
     this.broker.wantPage(this)
+  }
+
+  /** A line of this conversation has been stored, perhaps after the page that is on its way was read. */
+  private hasGrown(behind: Behind, last: number) {
+    behind.hasMore = true
+    behind.last = Math.max(behind.last, last)
   }
 
   private setBehind(conversation: ConversationId, behind: Behind) {

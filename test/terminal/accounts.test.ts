@@ -77,7 +77,7 @@ describe("TerminalClient with accounts", () => {
       const refused = yield* Effect.flip(Effect.scoped(Client.connect({ socket, login: "alice" })))
       assert.strictEqual("code" in refused ? refused.code : "", "password-required")
       yield* alice.types(`/devices${enter}`)
-      yield* alice.sees("device main here=yes")
+      yield* alice.sees("device main: here")
       // What Up recalls, and Ctrl-Y puts back.
       yield* alice.types(`${up}${ctrl("y")}`)
       yield* alice.types(ctrl("u"))

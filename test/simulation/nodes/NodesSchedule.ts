@@ -144,16 +144,23 @@ export const make = (seed: number): NodesSchedule => {
     watch: random.pick([0, 20, 500])
   })
 
-  /** What the engine forgets matters most if it is about a name that others claim, soon before and after. */
+  /**
+   * What the engine forgets matters most if it is about a name that others claim, soon before and after, and above all
+   * if the other one has not been told of the first claim.
+   */
   const forgotten = (): ReadonlyArray<NodesAct> => {
     const about = name()
-    const claim = (of = name()): NodesAct => ({ do: "claim", node: node(), name: of, isLook: random.chance(0.2) })
+    const other = node()
+    const claim = (by = node(), of = about): NodesAct => ({
+      do: "claim",
+      node: by,
+      name: of,
+      isLook: random.chance(0.2)
+    })
     const soon = (): NodesAct => ({ do: "pass", millis: random.pick([1, 5, 20, 100, 300]) })
-    const [before, after] = [
-      [claim(about), soon()],
-      [claim(), soon(), claim(about), soon()]
-    ]
-    return [...before, { do: "goBack", table: "names", changes: random.pick([1, 1, 2, 3]) }, ...after]
+    const back: NodesAct = { do: "goBack", table: "names", changes: random.pick([1, 1, 2, 3]) }
+    const stalled: ReadonlyArray<NodesAct> = random.chance(0.5) ? [{ do: "stall", node: other, millis: span() }] : []
+    return [...stalled, claim(), soon(), back, claim(node(), name()), soon(), claim(other), soon()]
   }
 
   const acts: Array<NodesAct> = []
