@@ -17,6 +17,27 @@ export const mutants = [
     nodes
   },
   {
+    name: "a node that another one has taken for lost goes on if NATS has forgotten the burial",
+    file: membership,
+    search: "if (this.isLost) return this.beReborn(answer.right, undefined)",
+    replace: "this.isLost = false",
+    test: parts
+  },
+  {
+    name: "a node writes on that another one does not name any more",
+    file: membership,
+    search: '    if (this.state === "active") this.suspend()\n  }\n\n  /**\n   * Reads',
+    replace: "  }\n\n  /**\n   * Reads",
+    test: parts
+  },
+  {
+    name: "an old heartbeat, from before a node knew this one, tells that this one is lost",
+    file: membership,
+    search: "peer.knowsUs && number === peer.beat ? this",
+    replace: "peer.knowsUs ? this",
+    test: parts
+  },
+  {
     name: "a suspended node takes contents",
     file: wiring,
     search: "if (to !== this.membership.incarnation || this.membership.isSuspended) return",
@@ -146,10 +167,8 @@ export const mutants = [
   {
     name: "the old incarnation of a node goes on where it stood",
     file: membership,
-    search: "    if (lease?.isAlive !== true) return this.beReborn(entry, lease?.incarnation)\n",
-    replace:
-      "    if (lease?.isAlive !== true) {\n      this.revision = entry?.revision ?? 0\n      return this.renew()\n  " +
-      "  }\n",
+    search: "    if (lease?.isAlive !== true) return this.beReborn(revision, lease?.incarnation)\n",
+    replace: "    if (lease?.isAlive !== true) {\n      this.revision = revision\n      return this.renew()\n    }\n",
     nodes
   },
   {

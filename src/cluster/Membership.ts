@@ -81,6 +81,8 @@ export class Membership {
   private attempted: string | undefined = undefined
   /** Whether names have yet to be claimed again. */
   private isReclaiming = false
+  /** Another node has taken this incarnation for lost: it does not write any more, and becomes a new one. */
+  private isLost = false
   /** A burial that an earlier incarnation of this node began may still be on its way. */
   private mayBuryLate = false
   private readonly wakeUp: WakeUp
@@ -217,9 +219,18 @@ export class Membership {
     peer.beat = Math.max(peer.beat, number)
     if (peer.burial === undefined) peer.suspicion = undefined
     const beat = Frame.heardOf(frame, this.incarnation)
-    if (beat === undefined) return
+    if (beat === undefined) return peer.knowsUs && number === peer.beat ? this.noticeLoss() : undefined
     peer.knowsUs = true
     peer.grantedAt = Math.max(peer.grantedAt, this.beatTimes.get(beat) ?? -Infinity)
+  }
+
+  /**
+   * A node that knew this one does not name it any more: it has taken it for lost, whatever the directory says. NATS
+   * servers (2.9.22) were seen to forget a burial, and to accept the next renewal of the node that was buried.
+   */
+  private noticeLoss() {
+    this.isLost = true
+    if (this.state === "active") this.suspend()
   }
 
   /**
@@ -251,6 +262,7 @@ export class Membership {
       if (Either.isLeft(answer)) return // it may have been done: the next one finds another revision then
       if (answer.right === undefined) return this.readOwnLease()
       this.revision = answer.right
+      if (this.isLost) return this.beReborn(answer.right, undefined)
       this.renewedAt = started()
       if (this.state === "suspended" && !this.isReclaiming) this.resume()
     })
@@ -268,7 +280,7 @@ export class Membership {
 
   private resume() {
     this.noticeSleep()
-    if (this.state !== "suspended" || this.options.now() >= this.writesUntil) return
+    if (this.state !== "suspended" || this.isLost || this.options.now() >= this.writesUntil) return
     this.state = "active"
     // The silence of the others may have been the own one.
     for (const peer of this.peers) {
@@ -300,8 +312,9 @@ export class Membership {
       return this.renew()
     }
     if (!this.isSuspended) this.suspend()
-    if (lease?.isAlive !== true) return this.beReborn(entry, lease?.incarnation)
-    return isForgotten || lease.incarnation === this.attempted ? this.beReborn(entry, undefined) : this.beReplaced()
+    const revision = entry?.revision ?? 0
+    if (lease?.isAlive !== true) return this.beReborn(revision, lease?.incarnation)
+    return isForgotten || lease.incarnation === this.attempted ? this.beReborn(revision, undefined) : this.beReplaced()
   }
 
   private beReplaced() {
@@ -310,7 +323,7 @@ export class Membership {
   }
 
   /** This node was buried: what the others were sent is settled, and it starts again as a new one. */
-  private beReborn(entry: Entry | undefined, buried: string | undefined) {
+  private beReborn(revision: number, buried: string | undefined) {
     // An attempt of which nothing is known may still be carried out: it is repeated, until it succeeded or was buried
     // too.
     if (this.attempted === undefined || this.attempted === buried) {
@@ -320,18 +333,13 @@ export class Membership {
     const incarnation = this.attempted
     const started = this.start()
     this.isRenewing = true
-    this.swapLease(
-      entry?.revision ?? 0,
-      { incarnation, isAlive: true, termMillis: this.options.term.bury },
-      (answer) => {
-        this.isRenewing = false
-        // Otherwise the next renewal fails, and reads the lease again.
-        if (Either.isRight(answer) && answer.right !== undefined) {
-          const revision = answer.right
-          this.events.bearing(() => this.born(incarnation, revision, started()))
-        }
-      }
-    )
+    this.swapLease(revision, { incarnation, isAlive: true, termMillis: this.options.term.bury }, (answer) => {
+      this.isRenewing = false
+      // Otherwise the next renewal fails, and reads the lease again.
+      if (Either.isLeft(answer) || answer.right === undefined) return
+      const written = answer.right
+      this.events.bearing(() => this.born(incarnation, written, started()))
+    })
   }
 
   private born(incarnation: string, revision: number, started: number) {
@@ -340,6 +348,7 @@ export class Membership {
     this.byIncarnation.clear()
     for (const peer of others) this.events.lost(peer)
     this.incarnation = incarnation
+    this.isLost = false
     this.attempted = undefined
     this.revision = revision
     this.renewedAt = started

@@ -257,7 +257,7 @@ describe("Membership", () => {
   it("buries a node again whose burial the engine has lost, unless it may not write itself", () => {
     const { a, b, cluster } = pair()
     a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
-    beats(cluster, 2, [a, b])
+    cluster.tables.swap("nodes", "b", revisionOf(cluster, "b"), `alive ${incarnations.b} 12000 1`)
     const renewed = () => ({ key: "b", value: "", revision: 0, ...cluster.tables.get("nodes", "b") })
     a.membership.learnt(renewed())
     assert.match(leaseOf(cluster, "b") ?? "", new RegExp(`^dead ${incarnations.b} `, "u"))
@@ -266,6 +266,41 @@ describe("Membership", () => {
     assert.isFalse(a.mayWrite)
     a.membership.learnt(renewed())
     assert.match(leaseOf(cluster, "b") ?? "", /^alive /u)
+  })
+
+  it("goes on only as a new node once another one, which knew it, does not name it any more", () => {
+    const { a, b, cluster } = pair()
+    beats(cluster, 14, [a])
+    assert.include(a.told, "lost b")
+    // The burial is forgotten: the next renewal of b succeeds.
+    while (leaseOf(cluster, "b")?.startsWith("dead") === true) cluster.tables.goBack("nodes", 1)
+    assert.match(leaseOf(cluster, "b") ?? "", /^alive /u)
+    b.isUp = false
+    b.hear(a, a.beat)
+    assert.isFalse(b.mayWrite)
+    b.isUp = true
+    b.tick()
+    assert.deepStrictEqual(b.told, ["appeared a", "suspended", "lost a", "reborn", "appeared a"])
+    assert.match(leaseOf(cluster, "b") ?? "", new RegExp(`^alive ${b.membership.incarnation} `, "u"))
+    b.membership.reclaimed(b.membership.incarnation)
+    assert.isTrue(b.mayWrite)
+  })
+
+  it("writes nothing more from when another node does not name it any more, but heeds no old heartbeat", () => {
+    const cluster = new FakeCluster()
+    const a = cluster.node("a").join(incarnations.a)
+    a.tick()
+    const old = a.beat
+    const b = cluster.node("b").join(incarnations.b)
+    a.learn()
+    b.learn()
+    beats(cluster, 3, [a, b])
+    b.hear(a, old)
+    assert.isTrue(b.mayWrite)
+    a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
+    a.tick()
+    b.hear(a, a.beat)
+    assert.isFalse(b.mayWrite)
   })
 
   it("asks for a node that it goes on hearing, and of which the watch does not tell", () => {
