@@ -90,6 +90,7 @@ if (possible.some((kind) => kinds[kind].shape === "machines")) await enter()
 const folder = mkdtempSync(join(tmpdir(), "achat-faults-"))
 chmodSync(folder, 0o711) // for the user of Postgres
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+process.setMaxListeners(0) // every cluster ends its processes at the exit
 // Without a handler, no event of the end comes, and the nodes and NATS servers would go on.
 for (const [signal, number] of [
   ["SIGHUP", 1],

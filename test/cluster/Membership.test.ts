@@ -255,7 +255,7 @@ describe("Membership", () => {
   })
 
   it("buries a node again whose burial the engine has lost, unless it may not write itself", () => {
-    const { a, b, cluster } = pair()
+    const { a, cluster } = pair()
     a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
     cluster.tables.swap("nodes", "b", revisionOf(cluster, "b"), `alive ${incarnations.b} 12000 1`)
     const renewed = () => ({ key: "b", value: "", revision: 0, ...cluster.tables.get("nodes", "b") })
