@@ -67,7 +67,8 @@ export const lineColumns = [
 export const ownBody = ({ body, shared }: Pick<LineRow, "body" | "shared">): Uint8Array =>
   shared === null ? body : nothing
 
-const nothing = new Uint8Array(0)
+/** A part of some memory: Node 22 binds an array as NULL that has memory of its own, but none of it. */
+const nothing = Buffer.alloc(8).subarray(0, 0)
 
 /** What to select lines from, to get their texts: as `l`, with `text`. */
 export const linesWithText = "line l left join shared_text t on t.id = l.shared"
