@@ -63,8 +63,8 @@ export const mutants = [
   {
     name: "a claim of a taken name is written in vain",
     file: "cluster/Claims.ts",
-    search: "return (yield* this.options.isAlive(owner.node, owner.incarnation)) ? owner.name : undefined",
-    replace: "return undefined",
+    search: "if (entry !== undefined) return yield* this.livingOther(entry)",
+    replace: "if (entry !== undefined) return undefined",
     test: "test/cluster/Claims.test.ts"
   },
   {

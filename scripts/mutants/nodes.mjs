@@ -548,8 +548,8 @@ export const mutants = [
   {
     name: "a name is given away whose entry the engine has lost",
     file: claims,
-    search: "      if (by !== undefined) {",
-    replace: '      if (by === "") {',
+    search: "if (by !== undefined) return this.lost(likeness, by)",
+    replace: 'if (by === "") return this.lost(likeness, by)',
     test: "test/cluster/Claims.test.ts"
   },
   {

@@ -61,8 +61,8 @@ export interface FeatureContext {
   /** The same, in the broker's turn, where the lines of a batch have met different fates. */
   readonly settledEach: SettledEach
   /**
-   * Called by a writer in the broker's turn: the fate of its batch in hand takes too long. Until that is decided, lines
-   * return as `jamReason` says, those that wait behind the batch included.
+   * Called by a writer in the broker's turn: the fate of its batch in hand takes too long. Until that is decided, other
+   * lines return with `jamReason`, also those that wait behind the batch.
    */
   readonly stuck: (outbox: Outbox<Peer>) => void
   /** For writers that hand lines on, in the broker's turn. */

@@ -237,7 +237,7 @@ export class Lifecycle {
   surrender(outbox: Outbox<Peer>, reason: CloseReason) {
     const { jamReason, name } = outbox
     const unwritten = outbox.surrender(reason)
-    // Nobody has disconnected if it is the store that does not take them.
+    // If the store does not take them, nobody has disconnected.
     if (jamReason === "unavailable") this.return(name, unwritten, jamReason)
     else this.returnBatches(name, unwritten, reason, [])
   }

@@ -66,7 +66,7 @@ export const startsThread = (): void => {
   hasStoreThread = true
 }
 
-/** Such a thread was left behind. */
+/** A thread that hangs was left behind. */
 let isHanging = false
 
 /** The program has to end although one of its threads hangs. */

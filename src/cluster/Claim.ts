@@ -1,3 +1,5 @@
+import type { Entry } from "../ports/Cluster.js"
+
 /** Who has a name: the value of its entry in the directory. */
 export interface NameClaim {
   readonly node: string
@@ -18,3 +20,7 @@ export const parse = (value: string): NameClaim | undefined => {
   const [, node, incarnation, name] = /^([a-z0-9-]{1,32}) ([0-9a-f]{16}) (.+)$/s.exec(value) ?? []
   return node === undefined || incarnation === undefined || name === undefined ? undefined : { node, incarnation, name }
 }
+
+/** The claim that an entry of the directory has, if there is one. */
+export const claimIn = (entry: Entry | undefined): NameClaim | undefined =>
+  entry === undefined ? undefined : parse(entry.value)

@@ -61,7 +61,7 @@ export class Claims {
   private readonly news = new Set<string>()
   /** Likenesses that a later process of this node has claimed. It may end before this one, which is reborn then. */
   private readonly later = new Set<string>()
-  /** Claims of which the watch has not told yet, and for how many ticks it still may. */
+  /** Claims that the watch has not reported yet, and how many ticks it still has for that. */
   private readonly untold = new Map<string, number>()
   /** Those of `pending` of which the watch has not told in time. */
   private readonly unsure = new Set<string>()
@@ -126,9 +126,14 @@ export class Claims {
     if (held !== undefined) this.held.set(likeness, { ...held, isDoubtful: true })
   }
 
+  private lost(likeness: string, by: string): Claimed {
+    this.held.delete(likeness)
+    return { _tag: "Taken", by }
+  }
+
   /** The name of a claim of another living node. */
   private livingOther(entry: Entry | undefined): Effect.Effect<string | undefined, ClusterUnavailable> {
-    const owner = entry === undefined ? undefined : Claim.parse(entry.value)
+    const owner = Claim.claimIn(entry)
     if (owner === undefined || owner.node === this.options.self) return Effect.succeed(undefined)
     return Effect.map(this.options.isAlive(owner.node, owner.incarnation), (isAlive) =>
       isAlive ? owner.name : undefined
@@ -181,17 +186,11 @@ export class Claims {
       if (before?.incarnation === incarnation && before.name === name && before.isDoubtful !== true) return yours
       let revision = before?.revision ?? 0
       const by = yield* this.otherClaim(likeness, key)
-      if (by !== undefined) {
-        this.held.delete(likeness)
-        return { _tag: "Taken", by } as const
-      }
+      if (by !== undefined) return this.lost(likeness, by)
       if (before?.isDoubtful === true) {
         const entry = yield* directory.get("names", key)
         const other = yield* this.livingOther(entry)
-        if (other !== undefined) {
-          this.held.delete(likeness)
-          return { _tag: "Taken", by: other } as const
-        }
+        if (other !== undefined) return this.lost(likeness, other)
         revision = entry?.revision ?? 0
       }
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -203,17 +202,15 @@ export class Claims {
         if (Either.isRight(written) && written.right !== undefined)
           return keep(likeness, { name, revision: written.right, incarnation })
         const entry = yield* directory.get("names", key)
-        const owner = entry === undefined ? undefined : Claim.parse(entry.value)
+        const owner = Claim.claimIn(entry)
         const isOwn = owner?.node === self && owner.incarnation === incarnation
         if (Either.isLeft(written)) {
           // The swap may have been done, or may still be.
           if (!isOwn || owner.name !== name || entry?.revision === slot.removing) return yield* written.left
           return keep(likeness, { name, revision: entry?.revision ?? 0, incarnation })
         }
-        if (owner !== undefined && !isOwn && (yield* this.options.isAlive(owner.node, owner.incarnation))) {
-          this.held.delete(likeness)
-          return { _tag: "Taken", by: owner.name } as const
-        }
+        if (owner !== undefined && !isOwn && (yield* this.options.isAlive(owner.node, owner.incarnation)))
+          return this.lost(likeness, owner.name)
         revision = entry?.revision ?? 0
       }
       return yield* contended
@@ -226,15 +223,11 @@ export class Claims {
    * engine has lost its entries, and that node is about to write it again. Undefined: there is none.
    */
   private otherClaim(likeness: string, key: string): Effect.Effect<string | undefined, ClusterUnavailable> {
-    const { directory, elsewhere, self } = this.options
+    const { directory, elsewhere } = this.options
     return Effect.gen(this, function* () {
       if (elsewhere(likeness) === undefined) return undefined
       const entry = yield* directory.get("names", key)
-      const owner = entry === undefined ? undefined : Claim.parse(entry.value)
-      if (owner !== undefined && owner.node !== self) {
-        return (yield* this.options.isAlive(owner.node, owner.incarnation)) ? owner.name : undefined
-      }
-      if (entry !== undefined) return undefined
+      if (entry !== undefined) return yield* this.livingOther(entry)
       // The watch may not have reported the removal yet.
       for (let i = 0; i < removalChecks && elsewhere(likeness) !== undefined; i++)
         yield* Effect.sleep(removalCheckEvery)
@@ -374,7 +367,7 @@ export class Claims {
   /** Whether the directory has a claim. A watch may just be slow: writing it again would make that worse. */
   private isThere(likeness: string, held: Held): Effect.Effect<boolean, ClusterUnavailable> {
     return Effect.map(this.options.directory.get("names", Claim.keyOf(likeness)), (entry) => {
-      const claim = entry === undefined ? undefined : Claim.parse(entry.value)
+      const claim = Claim.claimIn(entry)
       return claim?.incarnation === held.incarnation && claim.name === held.name
     })
   }

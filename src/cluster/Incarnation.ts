@@ -1,3 +1,4 @@
+import type { Entry } from "../ports/Cluster.js"
 import { protocolVersion } from "./ProtocolVersion.js"
 
 /**
@@ -53,3 +54,7 @@ export const parseLease = (value: string): Required<Lease> | undefined => {
     version: Number(version ?? 0)
   }
 }
+
+/** The lease that an entry of the directory has, if there is one. */
+export const leaseIn = (entry: Entry | undefined): Required<Lease> | undefined =>
+  entry === undefined ? undefined : parseLease(entry.value)

@@ -286,7 +286,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
           continue
         }
         const entry = read.right
-        const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+        const lease = Incarnation.leaseIn(entry)
         const isForgotten = lease === undefined || lease.incarnation < last.incarnation
         if (!isForgotten && (lease.incarnation !== last.incarnation || !lease.isAlive)) return
         if ((yield* directory.swap("nodes", this.self, entry?.revision ?? 0, dead)) !== undefined) return

@@ -304,7 +304,7 @@ export class Membership {
    * reading.
    */
   private foundOwnLease(entry: Entry | undefined) {
-    const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+    const lease = Incarnation.leaseIn(entry)
     // The engine has lost its entries, or the last ones. Nobody can have buried a node that may write.
     const isForgotten = lease === undefined || lease.incarnation < this.incarnation
     if ((isForgotten && !this.isSuspended) || (lease?.incarnation === this.incarnation && lease.isAlive)) {
@@ -457,7 +457,7 @@ export class Membership {
       if (Either.isLeft(answer) || this.peerOf(peer.incarnation) !== peer) return
       const entry = answer.right
       if (entry !== undefined) this.learnt(entry)
-      const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+      const lease = Incarnation.leaseIn(entry)
       // An earlier one: the engine has forgotten its lease. If it still ran, it would write it again.
       const isForgotten = lease === undefined || lease.incarnation < peer.incarnation
       if (!isForgotten && (lease.incarnation !== peer.incarnation || !lease.isAlive)) return

@@ -50,7 +50,7 @@ export const takeLease = (options: TakeLeaseOptions): Effect.Effect<TakenLease, 
         continue
       }
       const entry = read.right
-      const lease = entry === undefined ? undefined : Incarnation.parseLease(entry.value)
+      const lease = Incarnation.leaseIn(entry)
       incarnation = nextIncarnation(options, lease, incarnation)
       // The own incarnation: the swap was done, although its answer was lost.
       const mayWrite = lease?.isAlive === true && lease.incarnation !== incarnation

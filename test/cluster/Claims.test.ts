@@ -71,6 +71,16 @@ const world = () => {
 
 const revisionOf = ({ tables }: ReturnType<typeof world>) => tables.get("names", bob)?.revision ?? 0
 
+/** A claim that the directory has taken and the watch has reported, and whose answer has yet to come. */
+const reportedEarly = (one: ReturnType<typeof world>) =>
+  Effect.gen(function* () {
+    one.fates.push("slow")
+    const fiber = yield* Effect.fork(one.claims.claim("bob", "bob"))
+    yield* Effect.yieldNow()
+    one.claims.found({ key: bob, revision: revisionOf(one), value: one.entry() ?? "" })
+    return fiber
+  })
+
 describe("Claims", () => {
   it.effect("releases a claim that is carried out between a reading and its answer", () =>
     Effect.gen(function* () {
@@ -436,10 +446,7 @@ describe("Claims", () => {
     it.effect("gives a name up that another node has claimed before the answer came", () =>
       Effect.gen(function* () {
         const one = world()
-        one.fates.push("slow")
-        const fiber = yield* Effect.fork(one.claims.claim("bob", "bob"))
-        yield* Effect.yieldNow()
-        one.claims.found({ key: bob, revision: revisionOf(one), value: one.entry() ?? "" })
+        const fiber = yield* reportedEarly(one)
         one.tables.goBack("names", 1)
         one.put({ node: "b", incarnation: other, name: "Bob" })
         one.claims.foreign(bob, revisionOf(one)) // the same
@@ -465,10 +472,7 @@ describe("Claims", () => {
     it.effect("notices that a claim was forgotten which the watch had told before the answer came", () =>
       Effect.gen(function* () {
         const one = world()
-        one.fates.push("slow")
-        const fiber = yield* Effect.fork(one.claims.claim("bob", "bob"))
-        yield* Effect.yieldNow()
-        one.claims.found({ key: bob, revision: revisionOf(one), value: one.entry() ?? "" })
+        const fiber = yield* reportedEarly(one)
         one.tables.goBack("names", 1)
         one.claims.current(new Map())
         one.catchUp()
