@@ -2,6 +2,7 @@
 const test = "test/cluster/Nats.test.ts"
 const table = "cluster/NatsTable.ts"
 const exactWrites = "cluster/NatsExactWrites.ts"
+const stuckLeader = "cluster/NatsStuckLeader.ts"
 
 export const mutants = [
   {
@@ -80,6 +81,34 @@ export const mutants = [
     search: "else if (start.number === start.checked) this.begin()",
     replace: "else if (start.number < 0) this.begin()",
     test: "test/cluster/NatsWatch.test.ts"
+  },
+  {
+    name: "a leader that accepts no write leads for ever",
+    file: stuckLeader,
+    search: "    if (this.isDue) void this.ask()\n",
+    replace: "",
+    test: "test/cluster/NatsStuckLeader.test.ts"
+  },
+  {
+    name: "a leader that was just elected is asked to stand down",
+    file: stuckLeader,
+    search: "Math.max(this.failing.since, this.leader?.since ?? -Infinity)",
+    replace: "this.failing.since",
+    test: "test/cluster/NatsStuckLeader.test.ts"
+  },
+  {
+    name: "a leader whose stream other nodes change all the time is asked to stand down",
+    file: stuckLeader,
+    search: "    if (isRefused(error, codes.wrongLastSequence)) return\n",
+    replace: "",
+    test: "test/cluster/NatsStuckLeader.test.ts"
+  },
+  {
+    name: "each node asks a leader that accepts no write to stand down, with every write",
+    file: stuckLeader,
+    search: "    failing.since = now\n",
+    replace: "",
+    test: "test/cluster/NatsStuckLeader.test.ts"
   },
   {
     name: "a server that takes only small messages is used",

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from "@nats-io/transport-node"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as ClusterPort from "../ports/Cluster.js"
@@ -9,6 +10,7 @@ import * as NatsConnection from "./NatsConnection.js"
 import type { NatsCredentials } from "./NatsCredentials.js"
 import * as NatsLosses from "./NatsLosses.js"
 import { NatsJetStream } from "./NatsJetStream.js"
+import type { LeaderRequest } from "./NatsStuckLeader.js"
 import { NatsTable } from "./NatsTable.js"
 import * as NatsVersion from "./NatsVersion.js"
 import { NatsWatch } from "./NatsWatch.js"
@@ -83,6 +85,7 @@ export const make = (
     })
     const jetStream = new NatsJetStream(connection, Math.min(maxRequestMillis, term / 6))
     const watches = new Map<ClusterPort.Table, Set<NatsWatch>>()
+    const fork = yield* FiberSet.makeRuntime<never>()
     const make = (table: ClusterPort.Table) =>
       new NatsTable(
         connection,
@@ -92,7 +95,8 @@ export const make = (
         () => time.now(),
         () => {
           for (const watch of watches.get(table) ?? []) watch.begin()
-        }
+        },
+        (request) => void fork(logLeaderRequest(request))
       )
     const byName = { names: make("names"), nodes: make("nodes") }
     for (const table of tables) watches.set(table, new Set())
@@ -132,6 +136,19 @@ export const make = (
 /** `make` as a layer. */
 export const layer = (options: NatsOptions): Layer.Layer<ClusterPort.Cluster, ClusterPort.ClusterUnavailable> =>
   Layer.scoped(ClusterPort.Cluster, make(options))
+
+const logLeaderRequest = (request: LeaderRequest) => {
+  const { leader, stream } = request
+  if (request._tag === "Asked")
+    return Effect.annotateLogs(Effect.logWarning("no write to a NATS stream succeeds; asked for another leader"), {
+      stream,
+      leader,
+      failingMillis: Math.round(request.failingMillis)
+    })
+  const { reason } = request
+  const message = "no write to a NATS stream succeeds, and its leader does not stand down"
+  return Effect.annotateLogs(Effect.logWarning(message), { stream, leader, reason })
+}
 
 /** Connects, and has the tables of the directory made. */
 const starting = (

@@ -16,6 +16,9 @@ export const codes = {
   wrongLastSequence: 10071
 } as const
 
+/** The leader of a stream waits for a quarter of a second before it stands down and answers. */
+const stepDownMillis = 2_000
+
 /** JetStream refuses a request. */
 export class JetStreamError extends Error {
   constructor(
@@ -93,6 +96,11 @@ export class NatsJetStream {
 
   async deleteStream(stream: string): Promise<void> {
     await this.call(`STREAM.DELETE.${stream}`, {})
+  }
+
+  /** Has the leader of a stream let another one be elected. Fails if it does not answer. */
+  async stepDown(stream: string): Promise<void> {
+    await this.call(`STREAM.LEADER.STEPDOWN.${stream}`, {}, stepDownMillis)
   }
 
   /** The last message of a subject, as the leader of the stream has it. */
@@ -181,10 +189,10 @@ export class NatsJetStream {
     await this.call(`CONSUMER.DELETE.${stream}.${name}`, {})
   }
 
-  private async call<A>(request: string, body: object): Promise<A> {
+  private async call<A>(request: string, body: object, timeoutMillis = this.timeoutMillis): Promise<A> {
     const subject = `$JS.API.${request}`
     try {
-      return checked<A>(await this.connection.request(subject, JSON.stringify(body), this.timeoutMillis))
+      return checked<A>(await this.connection.request(subject, JSON.stringify(body), timeoutMillis))
     } catch (error) {
       if (!(error instanceof NobodyAnswers)) throw error
       throw new Error("the NATS server has no JetStream, or no leader of it at the moment", { cause: error })

@@ -3,6 +3,7 @@ import type { Entry, Table } from "../ports/Cluster.js"
 import { NobodyAnswers, type NatsConnection } from "./NatsConnection.js"
 import { NatsExactWrites } from "./NatsExactWrites.js"
 import { codes, isRefused, type NatsJetStream } from "./NatsJetStream.js"
+import { type LeaderRequest, NatsStuckLeader } from "./NatsStuckLeader.js"
 
 /**
  * How long a marker of a removed entry stays: by its end every watch has seen it, or has been found broken and started
@@ -33,6 +34,7 @@ const ownMillis = 30_000
 export class NatsTable {
   private readonly stream: string
   private readonly exactWrites: NatsExactWrites
+  private readonly stuckLeader: NatsStuckLeader
   private prefix: string | undefined
   private finding: Promise<string> | undefined
   /** What is added to the numbers of the stream, so that revisions also grow when it is made anew. */
@@ -55,6 +57,7 @@ export class NatsTable {
   /**
    * @param word what the subjects and streams of the chat begin with
    * @param remade called after the stream was found to be another one
+   * @param asked called after another leader was asked for
    */
   constructor(
     private readonly connection: NatsConnection,
@@ -62,11 +65,20 @@ export class NatsTable {
     private readonly word: string,
     private readonly table: Table,
     private readonly now: () => number,
-    private readonly remade: () => void
+    private readonly remade: () => void,
+    asked: (request: LeaderRequest) => void = () => {}
   ) {
     this.stream = `${word}-${table}`
+    this.stuckLeader = new NatsStuckLeader({
+      stream: this.stream,
+      now,
+      random: Math.random,
+      leader: async () => (connection.isClustered ? (await this.info()).cluster?.leader : undefined),
+      stepDown: () => jetStream.stepDown(this.stream),
+      report: asked
+    })
     this.exactWrites = new NatsExactWrites({
-      send: ({ expected, subject, value }, last) => jetStream.write(subject, value, expected, last),
+      send: ({ expected, subject, value }, last) => this.send(subject, value, expected, last),
       last: () => this.highest - this.base,
       saw: (last) => void this.revisionOf(last),
       losses: () => this.losses
@@ -214,12 +226,23 @@ export class NatsTable {
    * still the one that the leader saw, so is that of the subject.
    */
   private async writeExactly(subject: string, value: string | undefined, expected: number): Promise<number> {
-    if (expected === 0 || !this.connection.isClustered) return this.jetStream.write(subject, value, expected)
+    if (expected === 0 || !this.connection.isClustered) return this.send(subject, value, expected)
     try {
       return await this.exactWrites.write({ subject, value, expected })
     } catch (error) {
       // The subject has changed, or the stream was emptied.
       if (isRefused(error, codes.wrongLastSequence)) this.foundAgain().catch(() => {})
+      throw error
+    }
+  }
+
+  private async send(subject: string, value: string | undefined, expected: number, last?: number): Promise<number> {
+    try {
+      const sequence = await this.jetStream.write(subject, value, expected, last)
+      this.stuckLeader.wrote()
+      return sequence
+    } catch (error) {
+      this.stuckLeader.failed(error)
       throw error
     }
   }
@@ -336,6 +359,7 @@ export class NatsTable {
       throw new Error(`the stream ${this.stream} has no leader`)
     }
     this.leaderless = undefined
+    if (info.cluster?.leader !== undefined) this.stuckLeader.leads(info.cluster.leader)
     return info
   }
 }

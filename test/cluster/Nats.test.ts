@@ -67,7 +67,7 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
     })
 
     beforeAll(async () => {
-      servers = await Effect.runPromise(Scope.extend(NatsServers.three, scope))
+      servers = await Effect.runPromise(Scope.extend(NatsServers.three(), scope))
     })
     afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 

@@ -82,27 +82,29 @@ export const one = (...args: ReadonlyArray<string>) =>
   )
 
 /** Three servers that are one cluster, with a leader. */
-export const three = Effect.gen(function* () {
-  const ports = yield* Effect.promise(async () => {
-    const ports: Array<readonly [number, number]> = []
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
-    for (let i = 0; i < 3; i++) ports.push([await freePort(), await freePort()])
-    return ports
+export const three = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const ports = yield* Effect.promise(async () => {
+      const ports: Array<readonly [number, number]> = []
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      for (let i = 0; i < 3; i++) ports.push([await freePort(), await freePort()])
+      return ports
+    })
+    const routes = ports.map(([, route]) => `nats://127.0.0.1:${route}`).join(",")
+    return yield* Effect.forEach(
+      ports,
+      ([port, route], index) =>
+        makeServer(port, [
+          "-n",
+          `n${index}`,
+          "--cluster_name",
+          "test",
+          "--cluster",
+          `nats://127.0.0.1:${route}`,
+          "--routes",
+          routes,
+          ...args
+        ]),
+      { concurrency: 3 }
+    )
   })
-  const routes = ports.map(([, route]) => `nats://127.0.0.1:${route}`).join(",")
-  return yield* Effect.forEach(
-    ports,
-    ([port, route], index) =>
-      makeServer(port, [
-        "-n",
-        `n${index}`,
-        "--cluster_name",
-        "test",
-        "--cluster",
-        `nats://127.0.0.1:${route}`,
-        "--routes",
-        routes
-      ]),
-    { concurrency: 3 }
-  )
-})
