@@ -47,10 +47,15 @@ const measured = (store: StoreService, time: Time.Time): Effect.Effect<StoreServ
         Effect.sync(() => unanswered.delete(request))
       )
     })
+  const page: StoreService["page"] = (request) =>
+    Effect.tapBoth(store.page(request), {
+      onFailure: ({ reason }) => Effect.sync(() => reason === "damaged" && StoreMetrics.damagedPage()),
+      onSuccess: ({ damaged }) => Effect.sync(() => damaged !== undefined && StoreMetrics.damagedPage())
+    })
   return publish.pipe(
     Effect.repeat(Schedule.spaced(interval)),
     Effect.forkScoped,
     Effect.zipRight(StoreMetrics.observed(publishState)),
-    Effect.as({ ...store, append, state })
+    Effect.as({ ...store, append, page, state })
   )
 }

@@ -55,6 +55,13 @@ const roomEnds = Metric.counter("achat_store_room_ends_failed_total", {
 
 export const roomEndFailed = () => roomEnds.unsafeUpdate(1, [])
 
+const damagedPages = Metric.counter("achat_store_damaged_pages_total", {
+  description: "Pages of conversations that lacked lines because these are damaged, each time that one was read",
+  incremental: true
+})
+
+export const damagedPage = () => damagedPages.unsafeUpdate(1, [])
+
 const states = Metric.gauge("achat_store_state", { description: "1 for the state in which the store is, otherwise 0" })
 
 export interface StoreGauges {
@@ -106,5 +113,6 @@ export const refresh: Effect.Effect<void> = Effect.sync(() => observe())
 /** @param all every state that there is */
 export const publishState = (state: string, all: ReadonlyArray<string>) => {
   roomEnds.unsafeUpdate(0, [])
+  damagedPages.unsafeUpdate(0, [])
   for (const one of all) Metric.tagged(states, "state", one).unsafeUpdate(one === state ? 1 : 0, [])
 }

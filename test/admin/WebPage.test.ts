@@ -82,7 +82,7 @@ describe("the web page", () => {
         assert.match(text, /Rooms room members here waiting state owner last line #ops 1 1 locked, slow: 5 s alice 0 /u)
         return assert.match(
           text,
-          /every ten seconds\. state ok stored \d .* texts \d+ B on disk [\d.]+ MiB .* mean commit /u
+          /every ten seconds\. state ok stored \d .* texts \d+ B on disk [\d.]+ MiB .* mean commit .* damaged pages 0 /u
         )
       }),
     90_000

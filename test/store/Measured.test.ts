@@ -4,7 +4,9 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as Prometheus from "../../src/admin/Prometheus.js"
 import type { StoreState } from "../../src/ports/Store.js"
+import { StoreError } from "../../src/ports/StoreError.js"
 import * as Keys from "../../src/ports/StoreLines.js"
+import type { ConversationId, PageRequest } from "../../src/ports/StoreLines.js"
 import * as Measured from "../../src/store/Measured.js"
 import * as MemoryStore from "../../src/store/MemoryStore.js"
 import * as StoreMetrics from "../../src/telemetry/StoreMetrics.js"
@@ -41,6 +43,29 @@ it.scoped("a store that does not answer is shown as unavailable until it does", 
     yield* Fiber.join(appending)
     yield* StoreMetrics.refresh
     assert.deepStrictEqual(shownStates(), [1, 0, 0, 0])
+  })
+)
+
+it.scoped("a page that lacks damaged lines is counted, also if nothing of it can be read", () =>
+  Effect.gen(function* () {
+    const plain = yield* MemoryStore.make(defaults)
+    const answers = {
+      whole: plain.page,
+      partly: (request: PageRequest) =>
+        Effect.map(plain.page(request), (page) => ({ ...page, damaged: [{ first: 1, last: 2 }] })),
+      unreadable: () => Effect.fail(new StoreError({ reason: "damaged", description: "a line is damaged" })),
+      away: () => Effect.fail(new StoreError({ reason: "unavailable", description: "the database is away" }))
+    }
+    const alice = yield* register(plain, "alice")
+    const counts = yield* Effect.forEach([answers.whole, answers.partly, answers.unreadable, answers.away], (page) =>
+      Effect.gen(function* () {
+        const store = yield* Measured.make({ ...plain, page })
+        const before = values().get("achat_store_damaged_pages_total") ?? 0
+        yield* Effect.either(store.page({ conversation: 1 as ConversationId, reader: alice, limit: 10 }))
+        return (values().get("achat_store_damaged_pages_total") ?? 0) - before
+      })
+    )
+    assert.deepStrictEqual(counts, [0, 1, 1, 0])
   })
 )
 

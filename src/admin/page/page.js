@@ -134,6 +134,7 @@ const store = (metrics, now, before) => {
   if (state === undefined) return
   const added = (name) => now(name) - (before?.(name) ?? 0)
   const commits = added("achat_store_commit_seconds_count")
+  const damagedPages = now("achat_store_damaged_pages_total")
   const mean = commits > 0 ? added("achat_store_commit_seconds_sum") / commits : 0
   counts("kept", [
     ["state", state, state === "ok" ? "good" : "bad"],
@@ -148,7 +149,8 @@ const store = (metrics, now, before) => {
     ["texts", bytes(now("achat_store_text_bytes"))],
     ["on disk", bytes(now("achat_store_disk_bytes"))],
     ["oldest line", time(1000 * now("achat_store_oldest_line_seconds"))],
-    ["mean commit", commits > 0 ? `${(1000 * mean).toFixed(2)} ms` : "–"]
+    ["mean commit", commits > 0 ? `${(1000 * mean).toFixed(2)} ms` : "–"],
+    ["damaged pages", damagedPages, damagedPages === 0 ? "good" : "bad"]
   ])
 }
 
