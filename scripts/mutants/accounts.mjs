@@ -4,6 +4,7 @@ const devices = "test/accounts/devices.test.ts"
 const commands = "test/accounts/commands.test.ts"
 const verification = "test/accounts/Verification.test.ts"
 const credentials = "test/accounts/Credentials.test.ts"
+const guessing = "test/accounts/guessing.test.ts"
 
 export const mutants = [
   {
@@ -87,14 +88,14 @@ export const mutants = [
     file: "accounts/Throttle.ts",
     search: "`${address} ${account}`",
     replace: "`${account}`.slice(address.length * 0)",
-    test: logins
+    test: guessing
   },
   {
     name: "an address from which the password was right is slowed down",
     file: "accounts/Throttle.ts",
     search: "if (this.familiar.has(key)) return\n",
     replace: "",
-    test: logins
+    test: guessing
   },
   {
     name: "a guess is compared with the remembered password although the address has to wait",

@@ -6,6 +6,7 @@ const trouble = "test/conversations/trouble.test.ts"
 const returns = "test/conversations/returns.test.ts"
 const retention = "test/conversations/retention.test.ts"
 const receipts = "test/conversations/receipts.test.ts"
+const shutdown = "test/conversations/shutdown.test.ts"
 
 export const mutants = [
   {
@@ -141,7 +142,7 @@ export const mutants = [
     file: "conversations/Conversations.ts",
     search: "        cutOff: () => started.cutOff()\n",
     replace: "",
-    test: trouble
+    test: shutdown
   },
   {
     name: "a mailbox is forgotten while an address is resolved that leads to it",
@@ -260,7 +261,7 @@ export const mutants = [
     file: "conversations/KeptRecipient.ts",
     search: "decidesAlone: true",
     replace: "decidesAlone: false",
-    test: trouble
+    test: shutdown
   },
   {
     name: "cursors that could not be saved are lost",
@@ -281,7 +282,7 @@ export const mutants = [
     file: "conversations/StoreWriter.ts",
     search: "Effect.ignore(this.broker.cursors.save(this.broker.store))",
     replace: "Effect.void",
-    test: trouble
+    test: shutdown
   },
   {
     name: "lines are reported as stored, and given, before the store has answered",
@@ -385,7 +386,7 @@ export const mutants = [
     file: "chat/Lifecycle.ts",
     search: 'if (jamReason === "unavailable") this',
     replace: 'if (jamReason === "unavailable" && unwritten.length === 0) this',
-    test: trouble
+    test: shutdown
   },
   {
     name: "lines that the store refused are reported as stored",
@@ -490,7 +491,7 @@ export const mutants = [
     file: "conversations/Loops.ts",
     search: "setTimeout(() => resume(Effect.void), endMillis)",
     replace: "setTimeout(() => {}, endMillis)",
-    test: "test/conversations/trouble.test.ts"
+    test: shutdown
   },
   {
     name: "a server with a full disk starts without a word",

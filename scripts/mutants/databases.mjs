@@ -7,6 +7,7 @@ const damage = "test/store/SqliteDamage.test.ts"
 const copies = "test/store/SqliteDamage-copies.test.ts"
 const rescue = "test/store/SqliteRescue.test.ts"
 const backup = "test/store/SqliteBackup.test.ts"
+const losses = "test/store/SqliteRescue-losses.test.ts"
 
 export const mutants = [
   {
@@ -70,56 +71,56 @@ export const mutants = [
     file: "store/SqlExport.ts",
     search: "devices.includes(device) && !lost",
     replace: "!lost",
-    test: rescue
+    test: losses
   },
   {
     name: "an import takes the places of devices that are not in it",
     file: "store/SqlImport.ts",
     search: "      if (!(yield* state.devicesOf(account)).has(device)) return\n",
     replace: "",
-    test: rescue
+    test: losses
   },
   {
     name: "a device whose places are there already cannot log in",
     file: "store/SqlAccounts.ts",
     search: '"insert into cursor values (?, ?, ?, ?) on conflict (account, device, conversation) do nothing"',
     replace: '"insert into cursor values (?, ?, ?, ?)"',
-    test: rescue
+    test: losses
   },
   {
     name: "a check knows nothing of places without a device",
     file: "store/SqlChecks.ts",
     search: "SqlRooms.check(), places()]",
     replace: "SqlRooms.check()]",
-    test: rescue
+    test: losses
   },
   {
     name: "the number of a lost account that is only invited goes to the next one",
     file: "store/SqlRescue.ts",
     search: '    ["account", "invitation"],\n',
     replace: "",
-    test: rescue
+    test: losses
   },
   {
     name: "the number of a lost account that only has lines goes to the next one",
     file: "store/SqlRescue.ts",
     search: '    ["account", "line"],\n',
     replace: "",
-    test: rescue
+    test: losses
   },
   {
     name: "the number of a lost account that only had a conversation goes to the next one",
     file: "store/SqlRescue.ts",
     search: '    ["other", `conversation where kind < ${roomKind}`]\n',
     replace: "",
-    test: rescue
+    test: losses
   },
   {
     name: "an import gives the numbers of accounts that it lacks to new ones",
     file: "store/SqlImport.ts",
     search: "of yield* SqlRescue.missingAccounts()",
     replace: "of [] as ReadonlyArray<number>",
-    test: rescue
+    test: losses
   },
   {
     name: "damage in the invitations to a room costs the room",
@@ -133,7 +134,7 @@ export const mutants = [
     file: "store/SqlExport.ts",
     search: "Math.max(endedSeq, yield* SqlRescue.lastLineOf(lost))",
     replace: "endedSeq",
-    test: rescue
+    test: losses
   },
   {
     name: "a check ends with the first table that cannot be read",
@@ -451,14 +452,14 @@ export const mutants = [
     file: "store/SqlExport.ts",
     search: "found === damage || found === undefined ? SqlRescue.withoutAccount(id) :",
     replace: "found === damage ? SqlRescue.withoutAccount(id) : found === undefined ? [] :",
-    test: "test/store/SqliteRescue.test.ts"
+    test: losses
   },
   {
     name: "a member whose row is gone can read its conversation no more",
     file: "store/SqlRescue.ts",
     search: "if (found !== damage && found?.state === 0) missing.push(account)",
     replace: "if (found === damage) missing.push(account)",
-    test: "test/store/SqliteRescue.test.ts"
+    test: losses
   },
   {
     name: "the copy of a rescued store is reported as damaged",

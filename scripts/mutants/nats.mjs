@@ -150,7 +150,7 @@ export const mutants = [
     file: "cluster/Claims.ts",
     search: "    else if (held !== undefined && held.revision <= revision) this.pending.add(likeness)\n",
     replace: "",
-    test: "test/cluster/Claims.test.ts"
+    test: "test/cluster/Claims-forgotten.test.ts"
   },
   {
     name: "a node does not notice that its claim was replaced",

@@ -4,9 +4,11 @@ const membership = "cluster/Membership.ts"
 const link = "cluster/NodeLink.ts"
 const claims = "cluster/Claims.ts"
 const wiring = "cluster/MakeNodes.ts"
-/** Where a bug needs a rare order of events, the test of that. */
-const parts = "test/cluster/Membership.test.ts"
 const elsewhere = "cluster/NamesElsewhere.ts"
+/** Where a bug needs a rare order of events, the tests of that. */
+const parts = "test/cluster/Membership.test.ts"
+const forgotten = "test/cluster/Membership-forgotten.test.ts"
+const forgottenClaims = "test/cluster/Claims-forgotten.test.ts"
 
 export const mutants = [
   {
@@ -21,21 +23,21 @@ export const mutants = [
     file: membership,
     search: "if (this.isLost) return this.beReborn(answer.right, undefined)",
     replace: "this.isLost = false",
-    test: parts
+    test: forgotten
   },
   {
     name: "a node writes on that another one does not name any more",
     file: membership,
     search: '    if (this.state === "active") this.suspend()\n  }\n\n  /**\n   * Reads',
     replace: "  }\n\n  /**\n   * Reads",
-    test: parts
+    test: forgotten
   },
   {
     name: "an old heartbeat, from before a node knew this one, tells that this one is lost",
     file: membership,
     search: "peer.knowsUs && number === peer.beat ? this",
     replace: "peer.knowsUs ? this",
-    test: parts
+    test: forgotten
   },
   {
     name: "a suspended node takes contents",
@@ -536,7 +538,7 @@ export const mutants = [
     file: claims,
     search: "entry?.revision === slot.removing",
     replace: "entry?.revision === -1",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "a node goes on for ever whose burial the engine has lost",
@@ -550,14 +552,14 @@ export const mutants = [
     file: claims,
     search: "if (by !== undefined) return this.lost(likeness, by)",
     replace: 'if (by === "") return this.lost(likeness, by)',
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "names that the engine has lost are not claimed again",
     file: claims,
     search: "if ((revisions.get(Claim.keyOf(likeness)) ?? 0) < revision) this.pending.add(likeness)",
     replace: "if ((revisions.get(Claim.keyOf(likeness)) ?? revision) < revision) this.pending.add(likeness)",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "an earlier name is put right over a later one",
@@ -594,14 +596,14 @@ export const mutants = [
     file: "cluster/Strangers.ts",
     search: "    if (now - before.since < patience) return\n",
     replace: "",
-    test: parts
+    test: forgotten
   },
   {
     name: "a node that is heard now and then is asked for",
     file: "cluster/Strangers.ts",
     search: " || now - before.heardAt > patience",
     replace: "",
-    test: parts
+    test: forgotten
   },
   {
     name: "a link asks what has arrived only with each heartbeat",
@@ -623,42 +625,42 @@ export const mutants = [
     file: membership,
     search: "return isForgotten || lease.incarnation === this.attempted ?",
     replace: "return lease.incarnation === this.attempted ?",
-    test: parts
+    test: forgotten
   },
   {
     name: "a node that may write is reborn when the engine has forgotten its lease",
     file: membership,
     search: "if ((isForgotten && !this.isSuspended) || ",
     replace: "if ((lease === undefined && !this.isSuspended) || ",
-    test: parts
+    test: forgotten
   },
   {
     name: "a node is reborn as an earlier incarnation",
     file: membership,
     search: "buried === undefined || buried < this.incarnation ? this.incarnation : buried",
     replace: "buried ?? this.incarnation",
-    test: parts
+    test: forgotten
   },
   {
     name: "a node whose lease was forgotten is never buried",
     file: membership,
     search: "const isForgotten = lease === undefined || lease.incarnation < peer.incarnation",
     replace: "const isForgotten = lease === undefined",
-    test: parts
+    test: forgotten
   },
   {
     name: "an earlier process whose successor was forgotten keeps that one from being buried",
     file: membership,
     search: "    if (peer?.suspicion?.isForgotten === true) peer.suspicion = { ...peer.suspicion, revision }\n",
     replace: "",
-    test: parts
+    test: forgotten
   },
   {
     name: "an earlier process goes on after the engine has forgotten its successor, which is dead",
     file: membership,
     search: "    if (isAlive && !known.isAlive) this.buryAgain(name, revision, known)\n",
     replace: "",
-    test: parts
+    test: forgotten
   },
   {
     name: "a node that leaves trusts a lease that the engine has forgotten",
@@ -672,49 +674,49 @@ export const mutants = [
     file: claims,
     search: "if (this.pending.delete(likeness)) this.doubt(likeness)",
     replace: "this.pending.delete(likeness)",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "a claim that the engine has forgotten before the watch told of it is never missed",
     file: claims,
     search: "      if (left > 1 && this.held.has(likeness))",
     replace: "      if (left > 0)",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "a claim is read again although the watch has told of it",
     file: claims,
     search: "if (held !== undefined && revision >= held.revision) this.untold.delete(likeness)",
     replace: "",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "a slow watch makes a node write its claims again",
     file: claims,
     search: "Either.isRight(read) && read.right ? Effect.void",
     replace: "Either.isRight(read) && read.right && held.name === likeness.toUpperCase() ? Effect.void",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "a claim of another node that came before the own answer is ignored",
     file: claims,
     search: "else if (told.name !== held.name) this.pending.add(likeness)",
     replace: "",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "a claim that was told and then forgotten before its answer is never missed",
     file: claims,
     search: "      if (!revisions.has(Claim.keyOf(likeness))) this.toldEarly.delete(likeness)",
     replace: "      if (revisions.has(likeness)) this.toldEarly.delete(likeness)",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "a name that is released while it is put right stays with its node",
     file: claims,
     search: "this.held.has(likeness) ? this.keep(likeness, held) : yours",
     replace: "this.keep(likeness, held)",
-    test: "test/cluster/Claims.test.ts"
+    test: forgottenClaims
   },
   {
     name: "what a later process has left is not removed by the earlier one that is reborn",

@@ -153,3 +153,20 @@ export const beats = (cluster: FakeCluster, count: number, nodes: ReadonlyArray<
     for (const node of nodes) for (const other of nodes) if (node !== other) node.hear(other)
   }
 }
+
+export const incarnations = { a: "00000000000a0000", b: "00000000000b0000", c: "00000000000c0000" }
+
+/** Two nodes that know and hear each other. */
+export const pair = () => {
+  const cluster = new FakeCluster()
+  const a = cluster.node("a").join(incarnations.a)
+  const b = cluster.node("b").join(incarnations.b)
+  a.learn()
+  b.learn()
+  beats(cluster, 3, [a, b])
+  return { cluster, a, b }
+}
+
+export const revisionOf = (cluster: FakeCluster, name: string) => cluster.tables.get("nodes", name)?.revision ?? 0
+
+export const leaseOf = (cluster: FakeCluster, name: string) => cluster.tables.get("nodes", name)?.value

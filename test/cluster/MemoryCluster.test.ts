@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as MemoryCluster from "../../src/cluster/MemoryCluster.js"
-import { clusterSuite, watching } from "../ports/ClusterSuite.js"
+import { watching } from "../ports/ClusterFixtures.js"
+import { clusterSuite } from "../ports/ClusterSuite.js"
 import { eventually } from "../support/Eventually.js"
 
 clusterSuite(

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, vi } from "vitest"
 import type { NatsConnection } from "../../src/cluster/NatsConnection.js"
 import type { NatsTable } from "../../src/cluster/NatsTable.js"
 import { NatsWatch } from "../../src/cluster/NatsWatch.js"
-import { watching } from "../ports/ClusterSuite.js"
+import { watching } from "../ports/ClusterFixtures.js"
 
 interface Message {
   readonly reply: string

@@ -173,7 +173,7 @@ const unproved: Record<string, string> = {
   "A login with a secret may take a while.": "test/accounts/logins.test.ts makes one take a while",
   "The lines after it wait,": "as above",
   "These lines refuse a login,": "the rows after it are checked",
-  "No other address waits.": "the suite has one address; test/accounts/logins.test.ts has several",
+  "No other address waits.": "the suite has one address; test/accounts/guessing.test.ts has several",
   "So nobody can lock the owner out.": "follows from the sentences before it",
   "After `! logged-out` a client does not reconnect": "about clients; test/client/secrets.test.ts",
   "| `! logged-out reason=removed fatal: …` |": "needs an operator; test/accounts/commands.test.ts",

@@ -8,58 +8,18 @@ import * as Keys from "../../src/ports/StoreLines.js"
 import type { ConversationId, ConversationKey, StoredPage, PageRequest } from "../../src/ports/StoreLines.js"
 import { indexAll, searched } from "./StoreSearching.js"
 import { defaults, device, line, type OpenStore, register } from "./StoreFixtures.js"
+import {
+  type Conversation,
+  expected,
+  isMember,
+  isRoom,
+  type KeptLine,
+  leaves,
+  type RoomConversation
+} from "./StoreReadingModel.js"
 
 /** What an account gets of a conversation that it is not in. */
 const nothing: StoredPage = { lines: [], first: 1, last: 0, hasMore: false }
-
-interface Kept {
-  /** Counts all lines, in the order in which they were stored. */
-  readonly order: number
-  readonly seq: number
-  readonly at: number
-  readonly text: string
-}
-
-/** What a room has besides its lines. */
-interface Room {
-  readonly name: string
-  owner: AccountId | undefined
-  isLocked: boolean
-  isEnded: boolean
-  /** In the order of joining, with the last line that the device of each has been given. */
-  readonly members: Map<AccountId, number>
-  readonly invited: Set<AccountId>
-}
-
-/** A conversation as the model knows it. */
-interface Conversation {
-  readonly key: ConversationKey
-  readonly lines: Array<Kept>
-  /** The first line that retention has left, or the number of the next one. */
-  first: number
-  last: number
-  readonly room: Room | undefined
-}
-
-type RoomConversation = Conversation & { readonly room: Room }
-
-const isRoom = (known: Conversation): known is RoomConversation => known.room !== undefined
-
-/** Of guests, only the server knows where they are: to the store they are in every room. */
-const isMember = ({ key, room }: Conversation, reader: AccountId | "guest") => {
-  if (room !== undefined) return !room.isEnded && (reader === "guest" || room.members.has(reader))
-  if (reader === "guest") return false
-  return key.kind === "accounts" ? key.accounts.includes(reader) : key.kind === "guest" && key.account === reader
-}
-
-/** The lines that a page of this conversation has for a member. */
-const expected = ({ lines }: Conversation, { after, before, limit, since, until }: PageRequest) => {
-  const isForward = after !== undefined || since !== undefined
-  const matching = lines.filter(
-    ({ at, seq }) => seq > (after ?? 0) && seq < (before ?? Infinity) && at >= (since ?? 0) && at <= (until ?? Infinity)
-  )
-  return isForward ? matching.slice(0, limit) : matching.slice(-limit)
-}
 
 /**
  * Accounts come, write to each other and to themselves, get lines from guests, are removed, and leave their names to
@@ -384,14 +344,7 @@ class Schedule {
   })
 }
 
-const shown = ({ at, seq, text }: Pick<Kept, "seq" | "at" | "text">) => ({ seq, at, text })
-
-/** An account is removed from a room. Returns whether it was a member. */
-const leaves = (room: Room, account: AccountId): boolean => {
-  if (!room.members.delete(account)) return false
-  if (room.owner === account) room.owner = [...room.members.keys()][0]
-  return true
-}
+const shown = ({ at, seq, text }: Pick<KeptLine, "seq" | "at" | "text">) => ({ seq, at, text })
 
 const keepLines = 6
 

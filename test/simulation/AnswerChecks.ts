@@ -1,7 +1,8 @@
-import * as ProtocolModel from "./ProtocolModel.js"
-import type { History } from "./History.js"
 import type { Report } from "./Checks.js"
+import type { History } from "./History.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
+import * as ProtocolModel from "./ProtocolModel.js"
+import * as WireText from "./WireText.js"
 
 /** The beginning of an answer, or the reason in the answer to a labelled line. */
 type Head = string | { readonly label: string; readonly reason: string }
@@ -132,7 +133,7 @@ const usual = (
     case "login":
       if (meaning.name === undefined) return [[`! bad-login${tag} fatal: `]]
       return session.name === undefined || session.isUncertain
-        ? [[], [`! login-in-use${tag} ${ProtocolModel.encode(meaning.name)} fatal: `]]
+        ? [[], [`! login-in-use${tag} ${WireText.encode(meaning.name)} fatal: `]]
         : [[]]
     case "message": {
       if (label === undefined) return [[]]
@@ -160,7 +161,7 @@ const checkPongs = ({ lines, received, wire }: ObservedConnection, report: Repor
     for (const one of lines.slice(index)) {
       if (one.meaning.is !== "message") continue
       for (const name of one.meaning.to)
-        unanswered.set(ProtocolModel.shown(name), (unanswered.get(ProtocolModel.shown(name)) ?? 0) + 1)
+        unanswered.set(WireText.shown(name), (unanswered.get(WireText.shown(name)) ?? 0) + 1)
     }
     for (const one of received.slice(place)) {
       if (one.is !== "undelivered" || (one.reason !== "offline" && one.reason !== "busy")) continue
@@ -180,7 +181,7 @@ const checkSuggestions = (session: ObservedConnection, sessions: ReadonlyArray<O
     const isTrue = (like: string) =>
       one.reason === "offline" &&
       !one.names.includes(like) &&
-      one.names.some((name) => ProtocolModel.looksLike(like, name)) &&
+      one.names.some((name) => WireText.looksLike(like, name)) &&
       sessions.some(({ name }) => name === like)
     if (!one.like.every(isTrue)) report("a wrong suggestion", one.line)
   }
@@ -195,7 +196,7 @@ const checkWho = (session: ObservedConnection, sessions: ReadonlyArray<ObservedC
   asked.forEach(({ span }, index) => {
     const line = answered[index]?.is === "answer" ? answered[index].line : ""
     const [, count, rest = ""] = /^\* who (?:@\S+ )?(\d+): (.*)$/.exec(line) ?? []
-    const names = rest === "" ? [] : rest.split(", ").map(ProtocolModel.decode)
+    const names = rest === "" ? [] : rest.split(", ").map(WireText.decode)
     const where = `${session.wire.remote}: ${line}`
     if (names.length !== Number(count) || new Set(names).size !== names.length) report("a wrong count of names", where)
     for (const name of names) {
@@ -231,7 +232,7 @@ const checkNotices = (sessions: ReadonlyArray<ObservedConnection>, report: Repor
     for (const one of received) if (one.is === "notice") counts.set(one.line, (counts.get(one.line) ?? 0) + 1)
     for (const [line, count] of counts) {
       // Not `\S`: a byte of an encoded name may be A0, which is white space where each byte is a character.
-      const name = ProtocolModel.decode(/^\* (?:joined|left) ([^ :]+): /.exec(line)?.[1] ?? "")
+      const name = WireText.decode(/^\* (?:joined|left) ([^ :]+): /.exec(line)?.[1] ?? "")
       const most = name === "" ? 1 : sessions.filter((one) => one.name === name && one.isSendOnly !== "yes").length
       if (count > most) report("a notice of an event that did not happen", `${wire.remote}: ${count} times ${line}`)
     }

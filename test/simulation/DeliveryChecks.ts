@@ -1,9 +1,11 @@
 import * as Fate from "../../src/protocol/Fate.js"
-import * as HeadChecks from "./HeadChecks.js"
-import * as ProtocolModel from "./ProtocolModel.js"
-import type { History } from "./History.js"
 import type { Report } from "./Checks.js"
+import * as HeadChecks from "./HeadChecks.js"
+import type { History } from "./History.js"
+import type { Doubt } from "./LineMeaning.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
+import * as ProtocolModel from "./ProtocolModel.js"
+import * as WireText from "./WireText.js"
 
 /** A message line. */
 export interface Message {
@@ -12,7 +14,7 @@ export interface Message {
   readonly to: ReadonlyArray<string>
   /** The line as its recipients receive it. */
   readonly wire: string
-  readonly isAccepted: ProtocolModel.Doubt
+  readonly isAccepted: Doubt
 }
 
 /**
@@ -65,7 +67,7 @@ export const check = (history: History, sessions: ReadonlyArray<ObservedConnecti
   }
   for (const { isAccepted, sender, to } of messages) {
     for (const name of to) {
-      const own = tally(sender, ProtocolModel.shown(name))
+      const own = tally(sender, WireText.shown(name))
       if (isAccepted !== "no") own.maybe += 1
       if (isAccepted === "yes") own.sure += 1
     }
@@ -164,7 +166,7 @@ const messagesOf = (history: History, sender: ObservedConnection): ReadonlyArray
         sender,
         line,
         to: meaning.to,
-        wire: `from ${ProtocolModel.encode(name)}: ${ProtocolModel.encode(meaning.text)}`,
+        wire: `from ${WireText.encode(name)}: ${WireText.encode(meaning.text)}`,
         isAccepted
       }
     ]
@@ -207,7 +209,7 @@ const checkOutcomes = (
 ) => {
   if (line.label === undefined) return
   for (const name of to) {
-    const key = `${sender.wire.number} ${line.label} ${ProtocolModel.shown(name)}`
+    const key = `${sender.wire.number} ${line.label} ${WireText.shown(name)}`
     const outcome = outcomes.get(key)
     if (outcome === undefined) {
       if (isAccepted === "yes" && sender.endedInOrder) report("a label has no outcome", key)

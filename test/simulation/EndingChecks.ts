@@ -1,12 +1,13 @@
 import { connectionBytes } from "../../src/chat/Budget.js"
 import { refusalSlots } from "../../src/chat/Limits.js"
 import type * as AckModel from "./AckModel.js"
+import type { Report } from "./Checks.js"
+import type { History, Moment, Wire } from "./History.js"
+import { isTurnedAway, type ObservedConnection } from "./ObservedConnection.js"
 import * as OperatorModel from "./OperatorModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
-import type { History, Moment, Wire } from "./History.js"
-import type { Report } from "./Checks.js"
-import { isTurnedAway, type ObservedConnection } from "./ObservedConnection.js"
 import { mostAhead } from "./SimulatedSocket.js"
+import { looksLike } from "./WireText.js"
 
 /** Every connection ends, for the right reason, and nothing is left over when all have. */
 export const check = (history: History, sessions: ReadonlyArray<ObservedConnection>, report: Report) => {
@@ -223,7 +224,7 @@ const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
   named.forEach((one, index) => {
     for (const other of named.slice(index + 1)) {
       if (!ProtocolModel.overlap(one.when.surelyNamed, other.when.surelyNamed)) continue
-      if (!ProtocolModel.looksLike(one.name, other.name) || mayShare(one, other)) continue
+      if (!looksLike(one.name, other.name) || mayShare(one, other)) continue
       report("two had the same name", `${one.name} at ${one.wire.remote} and ${other.wire.remote}`)
     }
   })
@@ -236,7 +237,7 @@ const checkNames = (sessions: ReadonlyArray<ObservedConnection>, report: Report)
       (one) =>
         one.wire !== session.wire &&
         ProtocolModel.overlap(one.when.maybeNamed, login.span) &&
-        ProtocolModel.looksLike(one.name, name) &&
+        looksLike(one.name, name) &&
         !(one.isSendOnly === "yes" && isSendOnly === "yes" && one.name === name)
     )
     if (!hasOwner) report("a free name was refused", `${name} for ${session.wire.remote}`)

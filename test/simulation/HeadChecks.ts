@@ -2,6 +2,7 @@ import type { Report } from "./Checks.js"
 import type { ByName, Message } from "./DeliveryChecks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
 import * as ProtocolModel from "./ProtocolModel.js"
+import { decode } from "./WireText.js"
 
 /** The parameters of each message are those that its recipient asked for before, and they are true. */
 export const check = (
@@ -26,7 +27,7 @@ export const check = (
       if (isMarked ? !mayBeMarked || isAuto === "no" : mayBeMarked && isAuto === "yes")
         report("a wrong mark of a program", where)
       const param = one.params.find((other) => other.startsWith("to="))
-      const listed = param?.slice("to=".length).split("+").map(ProtocolModel.decode)
+      const listed = param?.slice("to=".length).split("+").map(decode)
       if (!isTrueList(listed, words.includes("to"), name, message, writtenTo.get(message), byName))
         report("a wrong list of other recipients", where)
     }

@@ -1,9 +1,11 @@
 import { closeReasons, isExpulsion, type CloseReason } from "../../src/protocol/CloseReason.js"
 import { uncounted } from "../support/Uncounted.js"
 import * as AckModel from "./AckModel.js"
+import type { History, LogLine, Wire } from "./History.js"
+import type { Doubt } from "./LineMeaning.js"
 import * as OperatorModel from "./OperatorModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
-import type { History, LogLine, Wire } from "./History.js"
+import { decode } from "./WireText.js"
 
 /** A message to a client. The line is without its parameters. */
 interface ReceivedMessage {
@@ -61,7 +63,7 @@ export interface ObservedConnection {
   readonly isUncertain: boolean
   readonly presence: Presence | undefined
   /** Whether it said `/hello send-only` before its login. */
-  readonly isSendOnly: ProtocolModel.Doubt
+  readonly isSendOnly: Doubt
   /** When the operator disconnected it, unless it had ended before. */
   readonly expulsion: ProtocolModel.Span | undefined
   readonly acknowledged: AckModel.Acknowledged
@@ -207,8 +209,8 @@ const receivedLine = (line: string, isKnown: boolean): Received => {
     /^! undelivered (?:@(\S+) )?(.+?) reason=(\w+)(?: retry=\d+)?(?: like=([^ :]+))?(?: count=(\d+))?: /.exec(line)
   if (found === null) return { is: "answer", line }
   const [, label, names, reason = "", likes, count = "1"] = found
-  const like = likes === undefined ? [] : likes.split("+").map(ProtocolModel.decode)
+  const like = likes === undefined ? [] : likes.split("+").map(decode)
   return { is: "undelivered", label, names: namesIn(names), reason, like, count: Number(count), line }
 }
 
-const namesIn = (wire = "") => wire.split(", ").map(ProtocolModel.decode)
+const namesIn = (wire = "") => wire.split(", ").map(decode)

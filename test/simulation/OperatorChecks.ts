@@ -1,5 +1,6 @@
 import type { Report } from "./Checks.js"
 import type { History, OperatorAct } from "./History.js"
+import type { Meaning } from "./LineMeaning.js"
 import { isTurnedAway, type ObservedConnection } from "./ObservedConnection.js"
 import * as OperatorModel from "./OperatorModel.js"
 import * as ProtocolModel from "./ProtocolModel.js"
@@ -171,7 +172,7 @@ const lastLineBytes = (session: ObservedConnection): number => {
   return isOperators ? part.length : 0
 }
 
-const isBadLogin = (meaning: ProtocolModel.Meaning) => meaning.is === "login" && meaning.name === undefined
+const isBadLogin = (meaning: Meaning) => meaning.is === "login" && meaning.name === undefined
 
 /** Reasons that an expelled connection may end for: nothing else ends it before the operator's line is taken. */
 const afterExpulsion: ReadonlyArray<unknown> = [

@@ -1,7 +1,8 @@
 import { isExpulsion, type CloseReason } from "../../src/protocol/CloseReason.js"
 import type { History, LogLine, OperatorAct, Wire } from "./History.js"
-import * as ProtocolModel from "./ProtocolModel.js"
+import type * as ProtocolModel from "./ProtocolModel.js"
 import type { OperatorStep } from "./Step.js"
+import { looksLike } from "./WireText.js"
 
 /** Whom the operator's acts concern, and who is banned at a time, according to the protocol. */
 
@@ -15,7 +16,7 @@ const numberOf = (address: string) => address.split(".").reduce((sum, byte) => s
 
 /** Whether a subject concerns the clients with a name. */
 export const isNameOf = (subject: string, name: string): boolean =>
-  subject.startsWith("name=") && ProtocolModel.looksLike(subject.slice("name=".length), name)
+  subject.startsWith("name=") && looksLike(subject.slice("name=".length), name)
 
 /** The subject of a step; a kick has the name of a client. */
 const subjectOf = (step: OperatorStep) => (step.do === "kick" ? `name=${step.name}` : step.subject)

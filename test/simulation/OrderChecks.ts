@@ -1,6 +1,6 @@
 import type { Report } from "./Checks.js"
 import type { ObservedConnection } from "./ObservedConnection.js"
-import * as ProtocolModel from "./ProtocolModel.js"
+import { encode } from "./WireText.js"
 
 /**
  * Lines from one client to one recipient arrive in order, also when it reconnects, and common lines of two recipients
@@ -62,9 +62,7 @@ const sentBy = (sessions: ReadonlyArray<ObservedConnection>): ReadonlyArray<Sent
 const loggedInAt = ({ presence }: ObservedConnection) => presence?.maybeNamed.from ?? Infinity
 
 const messagesOf = ({ lines, name = "" }: ObservedConnection) =>
-  lines.flatMap(({ meaning }) =>
-    meaning.is === "message" ? [`from ${ProtocolModel.encode(name)}: ${ProtocolModel.encode(meaning.text)}`] : []
-  )
+  lines.flatMap(({ meaning }) => (meaning.is === "message" ? [`from ${encode(name)}: ${encode(meaning.text)}`] : []))
 
 /** Compares the marks in the texts, which grow within a step and from step to step. */
 const checkSenders = (

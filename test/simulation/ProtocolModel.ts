@@ -1,13 +1,18 @@
-import type { Setting } from "./Step.js"
-import { builtIn } from "../../src/chat/Commands.js"
 import { uncounted } from "../support/Uncounted.js"
 import type { History, LogLine, Moment, ReadMoment, Wire } from "./History.js"
-import { RateModel, type Verdict } from "./RateModel.js"
+import {
+  type Doubt,
+  type LabelledMeaning,
+  type LineState,
+  type Meaning,
+  meaningOf,
+  type RawLine
+} from "./LineMeaning.js"
+import { RateModel } from "./RateModel.js"
+import type { Setting } from "./Step.js"
+import { decode, encode, trim } from "./WireText.js"
 
-/**
- * The meaning of a client's lines according to the protocol, written independently of the server's parser. Names and
- * texts are ordinary strings here.
- */
+/** When the server may have handled a line of a client, and what became of its input. */
 
 /** The turns in which the broker may have handled a line: `from` at the earliest, `to` at the latest. */
 export interface Span {
@@ -15,35 +20,16 @@ export interface Span {
   readonly to: number
 }
 
-/** What a line means, if it is read and the server is not shutting down. */
-export type Meaning =
-  | { readonly is: "login"; readonly name: string | undefined; readonly isSendOnly: Doubt }
-  | { readonly is: "message"; readonly to: ReadonlyArray<string>; readonly text: string }
-  /** Answered with one or several lines that begin with these. */
-  | { readonly is: "answered"; readonly heads: ReadonlyArray<string> }
-  | { readonly is: "who"; readonly head: string }
-  | { readonly is: "quit" }
-  /** An `/ack` that is valid, unless it is not sure that the client has said `/hello ack`. Valid ones get no answer. */
-  | { readonly is: "acknowledged"; readonly isSure: boolean }
-  /** A blank line before the login. */
-  | { readonly is: "skipped" }
-  /** Refused as `slow-down`, with this `retry` if that is known. */
-  | { readonly is: "slowed"; readonly retry: number | undefined }
-
-export interface HeardLine {
+export interface HeardLine extends LabelledMeaning {
   readonly span: Span
   readonly heard: Moment
   /** Whether it may also have been refused as `slow-down`. */
   readonly maySlow: boolean
-  readonly label: string | undefined
-  readonly meaning: Meaning
   /** After a line that ends the input, unless the shutdown refused that line; or maybe after the operator ended it. */
   readonly isDoubtful: boolean
   /** Whether the client said `/hello auto` before this line. */
   readonly isAuto: Doubt
 }
-
-export type Doubt = "yes" | "maybe" | "no"
 
 export const never: Span = { from: Infinity, to: -Infinity }
 
@@ -128,7 +114,7 @@ const endOf = ({ fields, message }: LogLine): ReadonlyArray<readonly [unknown, E
 class Reader {
   readonly found: Array<HeardLine> = []
   readonly raws: ReadonlyArray<RawLine>
-  private readonly state: State = {
+  private readonly state: LineState = {
     isGreeted: false,
     saysAuto: false,
     acknowledges: "no",
@@ -255,12 +241,6 @@ const answersTo = (meaning: Meaning) => {
 
 const isHello = (meaning: Meaning) => meaning.is === "answered" && meaning.heads[0]?.startsWith("* hello") === true
 
-interface RawLine {
-  readonly heard: ReadMoment
-  readonly bytes: string
-  readonly isTooLong: boolean
-}
-
 /** Cuts the server's reads at their LFs. */
 export const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> => {
   const found: Array<RawLine> = []
@@ -286,133 +266,6 @@ export const cut = (wire: Wire, maxLineBytes: number): ReadonlyArray<RawLine> =>
   if (wire.ended !== undefined && rest !== "" && !isReported) add(rest, wire.ended)
   return found
 }
-
-const space = /^\p{White_Space}+|\p{White_Space}+$/gu
-const trim = (text: string) => text.replace(space, "")
-// oxlint-disable-next-line no-control-regex
-const control = /[\0-\x08\x0a-\x1f\x7f-\x9f]/
-const allowed = /^[\p{L}\p{Nd}_][\p{L}\p{M}\p{Nd}_.-]*$/u
-
-export const decode = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8")
-export const encode = (text: string): string => Buffer.from(text, "utf8").toString("latin1")
-
-const isUtf8 = (bytes: string) => encode(decode(bytes)) === bytes
-
-/** Invisible letters and marks; other invisible characters cannot occur in a name. */
-const invisible = /[\u{e0100}-\u{e01ef}]|[\ufe00-\ufe0f]|[\u034f\u17b4\u17b5\u180b-\u180f]|[\u115f\u1160\u3164\uffa0]/gu
-
-/** The visible compatibility form, with the only letter in schedules that case folding makes longer. */
-const bare = (name: string) => name.normalize("NFKC").replace(invisible, "").replace(/[ßẞ]/gu, "ss")
-
-/** Whether two names look the same, with the case folding of regular expressions, which the server does not use. */
-export const looksLike = (one: string, other: string): boolean =>
-  new RegExp(`^${bare(one).replaceAll(".", "\\.")}$`, "iu").test(bare(other))
-
-/** Whole commands of telnet at the start of a line. */
-const telnet = /^(?:\xff(?:[\xf1-\xf9]|[\xfb-\xfe][^]|\xfa(?:[^\xff]|\xff\xff)*\xff\xf0))+/
-
-interface State {
-  isGreeted: boolean
-  /** The last line was `/hello auto`. */
-  saysAuto: boolean
-  /** It said `/hello ack`; "maybe" while it is not known whether that was refused. */
-  acknowledges: Doubt
-  /** The same for `/hello send-only` before the login. */
-  sendsOnly: Doubt
-  name: string | undefined
-  isOver: boolean
-}
-
-const meaningOf = (
-  raw: RawLine,
-  verdict: Verdict,
-  state: State,
-  setting: Setting
-): Pick<HeardLine, "label" | "meaning"> => {
-  const found = /^@([A-Za-z0-9_.-]{1,32}) /.exec(raw.bytes)
-  const label = state.isGreeted ? found?.[1] : undefined
-  const tag = label === undefined ? "" : ` @${label}`
-  const answered = (...heads: ReadonlyArray<string>) => ({ label, meaning: { is: "answered", heads } as const })
-  const badLine = answered(`! bad-line${tag}:`)
-
-  if (verdict.is === "refused") return { label, meaning: { is: "slowed", retry: verdict.retry } }
-  if (raw.isTooLong && state.name === undefined) {
-    state.isOver = true
-    return { label, meaning: { is: "login", name: undefined, isSendOnly: "no" } }
-  }
-  if (raw.isTooLong) return answered(`! too-long${tag} max=${setting.maxLineBytes}:`)
-  if (raw.bytes.startsWith("@") && label === undefined && state.name !== undefined) return badLine
-  const unlabelled = label === undefined ? raw.bytes : raw.bytes.slice(label.length + 2)
-  const bytes = state.name === undefined ? unlabelled.replace(telnet, "") : unlabelled
-
-  if (bytes.startsWith("/")) {
-    const command = isUtf8(bytes) ? trim(decode(bytes).slice(1)) : "\0"
-    return control.test(command.replaceAll("\t", "")) ? badLine : commanded(command, label, state, setting)
-  }
-  if (state.name === undefined) {
-    if (label === undefined && isUtf8(bytes) && trim(decode(bytes)) === "") return { label, meaning: { is: "skipped" } }
-    const name = isUtf8(bytes) ? trim(decode(bytes)).normalize("NFC") : ""
-    state.name = allowed.test(name) && [...name].length <= 32 && bare(name) !== "" ? name : undefined
-    state.isOver = state.name === undefined
-    return { label, meaning: { is: "login", name: state.name, isSendOnly: state.sendsOnly } }
-  }
-  const line = decode(bytes)
-  const colon = line.indexOf(":")
-  if (!isUtf8(bytes) || colon < 0) return badLine
-  const to = [...new Set(line.slice(0, colon).split(",").map(trim))].filter((name) => name !== "")
-  const text = trim(line.slice(colon + 1))
-  const names = [...new Set(to.map((name) => name.normalize("NFC")))]
-  if (names.length > setting.maxRecipients) return answered(`! too-many-recipients${tag} max=${setting.maxRecipients}:`)
-  if ([text, ...to].some((part) => control.test(part))) return badLine
-  if (to.length === 0) return badLine
-  return { label, meaning: { is: "message", to: names, text } }
-}
-
-/** A line for messages, and one for each command and each of its forms. */
-const helpLines = builtIn().reduce((lines, { forms = [] }) => lines + 1 + forms.length, 1)
-
-const commanded = (command: string, label: string | undefined, state: State, setting: Setting) => {
-  const tag = label === undefined ? "" : ` @${label}`
-  const answered = (...heads: ReadonlyArray<string>) => ({ label, meaning: { is: "answered", heads } as const })
-  const [name = "", argument = ""] = /^([^ \t:]*)(?:[ \t:](.*))?$/su.exec(command)?.slice(1) ?? []
-  switch (name) {
-    case "ping":
-      return answered(`* pong${tag}: ${encode(trim(argument))}\n`)
-    case "help":
-      return answered(...Array.from({ length: helpLines }, () => `* help${tag}: `))
-    case "hello": {
-      state.isGreeted = true
-      const words = argument.split(/[ \t]+/u)
-      state.saysAuto = words.includes("auto")
-      if (state.acknowledges === "no" && words.includes("ack")) state.acknowledges = "maybe"
-      if (state.name === undefined && state.sendsOnly === "no" && words.includes("send-only")) state.sendsOnly = "maybe"
-      const present = state.name === undefined ? "" : ` name=${encode(state.name)}`
-      return answered(`* hello${tag} achat=1${present} max-line=${setting.maxLineBytes} `)
-    }
-    case "ack": {
-      const isValid = state.acknowledges !== "no" && /^\d{1,6}$/u.test(trim(argument))
-      if (!isValid) return answered(`! bad-line${tag}:`)
-      return { label, meaning: { is: "acknowledged", isSure: state.acknowledges === "yes" } as const }
-    }
-    case "who":
-      return { label, meaning: { is: "who", head: `* who${tag} ` } as const }
-    case "quit":
-      state.isOver = true
-      return { label, meaning: { is: "quit" } as const }
-    default:
-      return answered(`! unknown-command${tag} ${name === "fatal" ? "%66atal" : encode(shown(name))}:`)
-  }
-}
-
-/** A name as the server shows it in answers. */
-export const shown = (name: string): string => {
-  const points = [...name]
-  const some = points.slice(0, 32).map((point) => (/[\p{L}\p{M}\p{Nd}_.-]/u.test(point) ? point : escaped(point)))
-  return some.join("") + (points.length > 32 ? "…" : "")
-}
-
-const escaped = (point: string) =>
-  [...Buffer.from(point)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("")
 
 /** The memory budget is so small that it may run out. */
 export const hasLittleMemory = (setting: Setting) => setting.maxMemory < 1e6

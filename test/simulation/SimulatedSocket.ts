@@ -6,6 +6,7 @@ import { ClientAcks, type Acknowledged } from "./ClientAcks.js"
 import type { Moment, ReadMoment, Wire } from "./History.js"
 import { KernelSilence } from "./KernelSilence.js"
 import type { SimulatedLoop } from "./SimulatedLoop.js"
+import { UntakenBytes } from "./UntakenBytes.js"
 
 /** How a client behaves, apart from its steps. */
 export interface Manners {
@@ -51,15 +52,10 @@ export class SimulatedSocket implements Socket {
   private sawEnd = false
   private readonly acks = new ClientAcks()
   private cut: number
-  private pace = Infinity
-  private room = Infinity
-  private pending = ""
-  /** The number of untaken bytes that the server was last told. */
-  private told = 0
-  private movedAt = 0
   private outEnded = false
   private waiting: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined = undefined
   private readonly silence: KernelSilence
+  private readonly out: UntakenBytes
   private breaksWrite: number | undefined = undefined
   private breaksRead: number | undefined = undefined
   /** A break of the read side is noticed only by reading, probing or writing. */
@@ -95,6 +91,7 @@ export class SimulatedSocket implements Socket {
       misuse: []
     }
     this.silence = new KernelSilence(loop, this.wire)
+    this.out = new UntakenBytes(loop, this.wire, this.silence)
   }
 
   get remote() {
@@ -128,19 +125,17 @@ export class SimulatedSocket implements Socket {
   }
 
   write(bytes: string) {
-    if (this.pending !== "") this.wire.misuse.push("wrote before the last write was taken")
+    if (!this.out.isEmpty) this.wire.misuse.push("wrote before the last write was taken")
     if (this.outEnded) this.wire.misuse.push("wrote after its own end")
     if (this.breaksRead !== undefined) this.isNoticed = true
-    this.pending += bytes
-    this.movedAt = this.loop.now
+    this.out.add(bytes)
     this.flow()
-    this.told = this.pending.length
-    return this.pending === ""
+    this.out.report(true)
+    return this.out.isEmpty
   }
 
   untaken() {
-    if (!this.manners.opaque || !this.isBroken) this.told = this.pending.length
-    return this.told
+    return this.out.report(!this.manners.opaque || !this.isBroken)
   }
 
   private get isBroken() {
@@ -162,7 +157,7 @@ export class SimulatedSocket implements Socket {
 
   close(linger: Duration.Duration) {
     return Effect.async<void>((resume) => {
-      this.wire.closed ??= { ...this.moment(), untaken: this.pending.length }
+      this.wire.closed ??= { ...this.moment(), untaken: this.out.length }
       if (this.isOver) return resume(Effect.void)
       const cancel = this.loop.after(Duration.toMillis(linger), () => this.destroy())
       const closed = () => {
@@ -182,7 +177,7 @@ export class SimulatedSocket implements Socket {
 
   destroy() {
     this.untaken()
-    this.wire.destroyed ??= { ...this.moment(), stalled: this.stalled }
+    this.wire.destroyed ??= { ...this.moment(), stalled: this.out.stalledMillis }
     this.finish()
   }
 
@@ -231,14 +226,12 @@ export class SimulatedSocket implements Socket {
 
   /** How many bytes the client takes in each turn from now on. */
   setPace(bytes: number) {
-    this.pace = bytes
-    if (bytes < Infinity) this.wire.isSlow = true
-    this.room = bytes
+    this.out.setPace(bytes)
   }
 
   /** The client takes this many more bytes, once. */
   grant(bytes: number) {
-    this.room += bytes
+    this.out.grant(bytes)
   }
 
   /** From now on the client sends and takes as much as it can. */
@@ -261,16 +254,16 @@ export class SimulatedSocket implements Socket {
     this.finish()
     this.isTold = true
     this.waiting = undefined
-    this.pending = ""
+    this.out.drop()
   }
 
   /** One turn: bytes flow out, and one event comes in. */
   poll() {
     if (!this.isOver) {
-      if (this.pace > 0) this.room = this.pace
+      this.out.beginTurn()
       this.flow()
       this.answer()
-      if (this.outEnded && this.pending === "" && this.manners.polite) this.shutDown()
+      if (this.outEnded && this.out.isEmpty && this.manners.polite) this.shutDown()
     }
     this.event()
     this.answer()
@@ -278,16 +271,8 @@ export class SimulatedSocket implements Socket {
 
   /** Records what is known at the end of the run, when no period is over. */
   noteEnd() {
-    this.note()
-    this.wire.known = this.wire.taken.length + this.pending.length - this.untaken()
-  }
-
-  /** Records how long nothing has moved, even if the period continues. */
-  private note() {
-    if (this.pending !== "" && !this.isOver && this.loop.now > this.movedAt) {
-      this.wire.stalls.push({ from: this.movedAt, to: this.loop.now })
-    }
-    this.silence.note(this.isOver)
+    this.out.note(this.isOver)
+    this.wire.known = this.wire.taken.length + this.out.length - this.untaken()
   }
 
   /** Gone in both directions, and the server knows it: nothing happens on it any more. */
@@ -297,7 +282,7 @@ export class SimulatedSocket implements Socket {
 
   /** All bytes that the server has written, while its kernel has not taken the last of them; otherwise undefined. */
   get handed(): number | undefined {
-    return this.pending === "" || this.isOver ? undefined : this.wire.taken.length + this.pending.length
+    return this.out.isEmpty || this.isOver ? undefined : this.wire.taken.length + this.out.length
   }
 
   /**
@@ -306,7 +291,7 @@ export class SimulatedSocket implements Socket {
    */
   get mayKeepLines(): boolean {
     const { closed, gone, writeBroke } = this.wire
-    if (this.pending === "" && !this.isOver) return this.breaksRead !== undefined || this.isSilent
+    if (this.out.isEmpty && !this.isOver) return this.breaksRead !== undefined || this.isSilent
     const noticed = Math.max((gone ?? closed)?.turn ?? Infinity, writeBroke?.turn ?? 0)
     return this.waiting !== undefined || this.loop.turn < noticed + 4
   }
@@ -321,10 +306,6 @@ export class SimulatedSocket implements Socket {
   /** Grows with every movement on this connection. */
   get progress(): number {
     return this.wire.taken.length - this.arriving.length + (this.isOver ? 1 : 0)
-  }
-
-  private get stalled() {
-    return this.pending === "" ? 0 : this.loop.now - this.movedAt
   }
 
   private get isWriteBroken() {
@@ -349,7 +330,7 @@ export class SimulatedSocket implements Socket {
       if (this.wire.closed === undefined) this.wire.ended = this.readMoment()
       return events.end()
     }
-    if (this.sawEnd && this.outEnded && this.pending === "") this.finish()
+    if (this.sawEnd && this.outEnded && this.out.isEmpty) this.finish()
   }
 
   /** Reads like libuv, again and again while its buffer is filled: only `pause` stops it. */
@@ -370,20 +351,12 @@ export class SimulatedSocket implements Socket {
   }
 
   private flow() {
-    if (this.pending === "" || this.isOver) return
+    if (this.out.isEmpty || this.isOver) return
     if (this.isWriteBroken) {
       this.wire.writeBroke ??= this.moment()
       return
     }
-    const some = this.pending.slice(0, this.room)
-    if (some === "") return
-    this.note()
-    this.room -= some.length
-    this.pending = this.pending.slice(some.length)
-    this.wire.taken += some
-    this.silence.taken()
-    this.wire.takes.push({ ...this.moment(), end: this.wire.taken.length })
-    this.movedAt = this.loop.now
+    this.out.flow()
   }
 
   /** Resumes the writer that waits. */
@@ -391,10 +364,10 @@ export class SimulatedSocket implements Socket {
     const { waiting } = this
     if (waiting === undefined) return
     const isBroken = this.isWriteBroken || (this.isOver && this.breaksWrite === undefined)
-    if (this.pending !== "" && !isBroken) return
+    if (!this.out.isEmpty && !isBroken) return
     this.waiting = undefined
-    if (this.pending === "") {
-      this.told = 0
+    if (this.out.isEmpty) {
+      this.out.report(true)
       return waiting(Effect.void)
     }
     this.wire.writeBroke ??= this.moment()
@@ -403,7 +376,7 @@ export class SimulatedSocket implements Socket {
 
   private finish() {
     if (this.isOver) return
-    this.note()
+    this.out.note(false)
     this.isOver = true
     this.arriving = ""
   }

@@ -25,3 +25,7 @@ export const rootOf = (path: string, name: string): number => rootsOf(path)[name
 /** Overwrites bytes of a file. */
 export const overwrite = (path: string, bytes: Uint8Array, position: number) =>
   Effect.sync(() => writeSync(openSync(path, "r+"), bytes, 0, bytes.length, position))
+
+/** Overwrites a whole page. */
+export const damagePage = (path: string, page: number) =>
+  writeSync(openSync(path, "r+"), Buffer.alloc(4096, 7), 0, 4096, 4096 * (page - 1))

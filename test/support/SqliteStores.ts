@@ -1,10 +1,13 @@
 import { assert } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import type { StoreService } from "../../src/ports/Store.js"
 import type { AccountId } from "../../src/ports/StoreAccounts.js"
 import * as Keys from "../../src/ports/StoreLines.js"
 import type { StoreLimits } from "../../src/ports/StoreUpkeep.js"
+import type { StoreRecord } from "../../src/ports/StoreUpkeep.js"
 import * as Sqlite from "../../src/store/Sqlite.js"
 import * as SqliteDriver from "../../src/store/SqliteDriver.js"
 import { append, defaults, device, line, register } from "../ports/StoreFixtures.js"
@@ -62,3 +65,9 @@ export const carolWrites = (store: StoreService) =>
   })
 
 export const refusal = (path: string) => refusalOf(open(path))
+
+/** Everything that a store exports. */
+export const recordsOf = (store: StoreService) => Effect.map(Stream.runCollect(store.exported), Chunk.toReadonlyArray)
+
+export const countOf = (records: ReadonlyArray<StoreRecord>, type: StoreRecord["type"]) =>
+  records.filter((record) => record.type === type).length

@@ -14,6 +14,37 @@ describe.skipIf(!B.isInstalled)("accounts in the page", () => {
     await server?.stop()
   })
 
+  it("says why a login is refused", async () => {
+    const paul = await server.client("paul", "/register correct horse")
+    const quinn = await server.client("quinn", "/ping here")
+    await paul.until("* registered paul")
+    await quinn.until("* pong")
+    const others = [paul, quinn]
+    const page = await browsers.open(server.web)
+    const attempt = async (name: string, password: string, why: string) => {
+      await page.fill("input[name=username]", name)
+      await page.fill("input[name=password]", password)
+      await page.click("button[type=submit]")
+      await page.waitForSelector(`[role=alert] >> text=${why}`)
+    }
+    await attempt("paul", "", "belongs to an account")
+    await attempt("paul", "wrong password", "Wrong name or password")
+    await page.waitForSelector("input[name=password]:focus")
+    await attempt("quinn", "", "is in use")
+    // Another name helps, and no password.
+    await page.waitForSelector("input[name=username]:focus")
+    await attempt("a b", "", "A name has up to 32 letters")
+    assert.deepStrictEqual(await B.problems(page), [])
+    assert.isNull(await page.evaluate(() => localStorage.getItem("a-chat.identity")))
+    await B.logIn(page, "paul", "correct horse")
+    // No password is kept, and the token is in no address.
+    const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))
+    assert.notInclude(kept, "correct horse")
+    assert.strictEqual(new URL(page.url()).search + new URL(page.url()).hash, "")
+    for (const one of others) one.end()
+    await page.context().close()
+  }, 60_000)
+
   it("changes the password, which logs out the other devices", async () => {
     const [page, phone] = await Promise.all([browsers.open(server.web), browsers.open(server.web, B.phone)])
     await B.register(page, "alice", "correct horse")

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { TransportError, type Socket } from "../../../src/ports/Transport.js"
-import { decode, encode } from "../ProtocolModel.js"
+import { decode, encode } from "../WireText.js"
 import { Bucket } from "../RateModel.js"
 import type { SimulatedLoop } from "../SimulatedLoop.js"
 import { ClientEnd } from "./ClientEnd.js"

@@ -1,5 +1,5 @@
 import type { Report, Violation } from "../Checks.js"
-import { decode } from "../ProtocolModel.js"
+import { decode } from "../WireText.js"
 import type { Connection } from "./HostileServer.js"
 import { textOf, type Reported, type SendHistory } from "./SendWorld.js"
 

@@ -1,5 +1,5 @@
 import type { Report, Violation } from "../Checks.js"
-import { decode } from "../ProtocolModel.js"
+import { decode } from "../WireText.js"
 import type { Connection, Handled } from "./HostileServer.js"
 import * as TerminalRows from "./TerminalRows.js"
 import type { TerminalHistory } from "./TerminalWorld.js"

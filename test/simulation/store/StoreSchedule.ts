@@ -1,5 +1,6 @@
-import { seededRandom } from "../../../scripts/random.mjs"
+import { type Random, seededRandom } from "../../../scripts/random.mjs"
 import { accounts, bystander, clients, password, rooms } from "./Clients.js"
+import { RoomEvents, roomKinds } from "./RoomEvents.js"
 import type { StoreSetting, StoreStep } from "./StoreStep.js"
 
 /** The plan of a run with a store: plain data, made from a seed alone. */
@@ -10,8 +11,6 @@ export interface StoreSchedule {
 }
 
 const firstGuest = clients.findIndex(({ device }) => device === undefined)
-
-type Random = ReturnType<typeof seededRandom>
 
 /** Kinds of events. Each schedule has some of them, so that these meet often. */
 const kinds = [
@@ -54,22 +53,6 @@ const settingOf = (random: Random, isLarge: boolean): StoreSetting => ({
   unreadBytes: isLarge ? 1e9 : random.pick([1_500, 1e9, 1e9])
 })
 
-/** Kinds of events in schedules with rooms. */
-const roomKinds = [
-  "enter",
-  "exit",
-  "exit",
-  "talk",
-  "talk",
-  "talk",
-  "govern",
-  "look",
-  "look",
-  "look",
-  "newcomer",
-  "absent"
-] as const
-
 /** The schedule of a seed. */
 export const make = (seed: number): StoreSchedule => {
   const author = new Author(seed)
@@ -86,6 +69,7 @@ class Author {
   private readonly kinds: ReadonlyArray<Kind>
   /** Whether clients are in rooms. */
   private readonly hasRooms: boolean
+  private readonly roomEvents: RoomEvents
 
   constructor(seed: number) {
     const random = seededRandom(seed)
@@ -95,6 +79,17 @@ class Author {
     const chosen = kinds.filter((kind) => random.chance(rare.includes(kind) ? 0.2 : 0.6))
     this.kinds = chosen.length === 0 ? kinds : chosen
     this.hasRooms = seed % 2 === 1
+    const { isLarge } = this
+    this.roomEvents = new RoomEvents(
+      {
+        isLarge,
+        push: (...steps) => this.push(...steps),
+        turns: (most) => this.turns(most),
+        come: (who) => this.come(who),
+        say: (...what) => this.say(...what)
+      },
+      random
+    )
   }
 
   write() {
@@ -104,7 +99,7 @@ class Author {
     })
     this.turns(20)
     for (let left = 5 + random.below(30); left > 0; left--) {
-      if (this.hasRooms && random.chance(0.6)) this.happenInRoom(random.pick(roomKinds))
+      if (this.hasRooms && random.chance(0.6)) this.roomEvents.happen(random.pick(roomKinds))
       else this.happen(random.pick(this.kinds))
       this.turns(6)
     }
@@ -149,94 +144,6 @@ class Author {
       case "remove":
         return this.remove()
     }
-  }
-
-  private happenInRoom(kind: (typeof roomKinds)[number]) {
-    const { random } = this
-    const who = random.below(bystander)
-    const room = random.pick(rooms)
-    switch (kind) {
-      case "enter":
-        return this.push({ do: "command", who, line: `/join ${room}` })
-      case "exit":
-        if (random.chance(0.5)) return this.push({ do: "command", who, line: `/leave ${room}` })
-        return this.push({ do: "command", who, line: `/remove ${room} ${random.pick(clients).name}` })
-      case "talk":
-        return this.say(
-          who,
-          random.pick(this.isLarge ? [5, 120] : [1, 1, 2, 5, 20]),
-          false,
-          random.chance(0.3) ? [random.pick(accounts), room] : [room]
-        )
-      case "newcomer":
-        return this.newcomer(random.below(firstGuest), room)
-      case "absent":
-        return this.absent(random.below(firstGuest), room)
-      case "look":
-        for (let left = random.pick([1, 1, 3]); left > 0; left--) this.look(who)
-        return
-      case "govern": {
-        const name = random.pick(clients).name
-        const acts = [
-          `lock ${room}`,
-          `unlock ${room}`,
-          `unlock ${room}`,
-          `invite ${room} ${name}`,
-          `owner ${room} ${name}`
-        ]
-        const manners = [
-          `silence ${room} ${name} 1s`,
-          `unsilence ${room} ${name}`,
-          `slow ${room} 1s`,
-          `slow ${room} off`
-        ]
-        return this.push({ do: "command", who, line: `/${random.pick([...acts, ...manners])}` })
-      }
-    }
-  }
-
-  /** An account joins a room in which there are lines. */
-  private newcomer(who: number, room: string) {
-    const { random } = this
-    if (random.chance(0.5)) this.push({ do: "command", who, line: `/leave ${room}` })
-    this.turns(8)
-    this.say(random.below(bystander), random.pick([1, 5]), false, [room])
-    this.turns(8)
-    this.push({ do: "command", who, line: `/join ${room}` })
-    this.turns(8)
-    this.push({ do: "command", who, line: `/history ${room}` })
-    if (random.chance(0.5)) this.say(random.below(bystander), random.pick([1, 5]), false, [room])
-  }
-
-  /** A device comes back to a room in which others have written, and still write. */
-  private absent(who: number, room: string) {
-    const { random } = this
-    this.push({ do: "end", who })
-    this.turns(8)
-    this.say(random.below(bystander), random.pick([1, 5]), false, [room])
-    this.turns(8)
-    this.come(who)
-    this.turns(8)
-    this.say(random.below(bystander), 1, false, [room])
-  }
-
-  private look(who: number) {
-    const { random } = this
-    const name = random.pick([...rooms, ...rooms, ...accounts])
-    const line = random.pick([
-      `/history ${name}`,
-      `/history ${name} limit=3`,
-      `/history ${name} after=${random.below(30)} limit=${random.pick([3, 100])}`,
-      `/search limit=100 ${random.below(5)}`,
-      `/search in=${name} limit=100 ${random.below(3)}`,
-      `/read ${name} ${random.below(30)}`,
-      `/read ${name} ${random.below(10)}`,
-      "/conversations"
-    ])
-    this.push({ do: "command", who, line })
-    this.turns(8)
-    // Where the mark is now.
-    if (line.startsWith("/read ")) this.push({ do: "command", who, line: `/read ${name} 0` })
   }
 
   /** Lines wait for an account, or for one of its devices, until they are too old or too many. */

@@ -5,8 +5,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
-import * as Accounts from "../../../src/accounts/Accounts.js"
 import type { AccountOperations } from "../../../src/accounts/AccountOperations.js"
+import * as Accounts from "../../../src/accounts/Accounts.js"
 import * as AccountsSettings from "../../../src/accounts/AccountsSettings.js"
 import * as Credentials from "../../../src/accounts/Credentials.js"
 import { LiveSource } from "../../../src/chat/Live.js"
@@ -15,19 +15,20 @@ import * as Server from "../../../src/chat/Server.js"
 import * as Conversations from "../../../src/conversations/Conversations.js"
 import { Endpoints } from "../../../src/ports/Endpoints.js"
 import * as Memory from "../../../src/ports/Memory.js"
-import * as Rooms from "../../../src/rooms/Rooms.js"
-import * as RoomsSettings from "../../../src/rooms/RoomsSettings.js"
 import * as OtherServers from "../../../src/ports/OtherServers.js"
 import { Store } from "../../../src/ports/Store.js"
 import type { Listen, ListenerEvents } from "../../../src/ports/Transport.js"
-import { withinLoop } from "../clients/Globals.js"
+import * as Rooms from "../../../src/rooms/Rooms.js"
+import * as RoomsSettings from "../../../src/rooms/RoomsSettings.js"
 import { SimulatedFibers } from "../SimulatedFibers.js"
 import { SimulatedLoop } from "../SimulatedLoop.js"
 import { SimulatedSocket } from "../SimulatedSocket.js"
 import { hostOf } from "../Vocabulary.js"
+import { withinLoop } from "../clients/Globals.js"
 import { accounts, clients, loginOf, password } from "./Clients.js"
 import { SimulatedStore } from "./SimulatedStore.js"
-import { lastRooms, type SaidLine, type Sitting, type StoreHistory } from "./StoreHistory.js"
+import { acknowledge, SittingLines } from "./SittingLines.js"
+import { lastRooms, type Sitting, type StoreHistory } from "./StoreHistory.js"
 import type { StoreSchedule } from "./StoreSchedule.js"
 import type { StoreStep } from "./StoreStep.js"
 
@@ -55,8 +56,7 @@ export class StoreWorld {
   private readonly fibers = new SimulatedFibers(this.loop)
   private readonly sockets: Array<SimulatedSocket> = []
   private readonly slots = new Map<number, Sitting>()
-  /** The labelled lines that each client has sent last with `once`. */
-  private readonly lastSaid = new Map<number, ReadonlyArray<SaidLine>>()
+  private readonly lines: SittingLines
   private readonly store: SimulatedStore
   private life = 0
   private scope = Effect.runSync(Scope.make())
@@ -69,6 +69,7 @@ export class StoreWorld {
     private readonly schedule: StoreSchedule,
     kept: ReadonlyArray<number>
   ) {
+    this.lines = new SittingLines(this.loop)
     this.store = new SimulatedStore(this.loop, schedule.setting, schedule.seed)
     this.history = {
       schedule,
@@ -261,11 +262,11 @@ export class StoreWorld {
     const { socket } = sitting
     switch (step.do) {
       case "say":
-        return this.say(sitting, step, place)
+        return this.lines.say(sitting, step, place)
       case "again":
-        return this.sayAgain(sitting, step.altered, place)
+        return this.lines.sayAgain(sitting, step.altered, place)
       case "command":
-        this.ask(sitting, step.line, `c${place}`)
+        this.lines.ask(sitting, step.line, `c${place}`)
         if (step.line === "/quit") this.slots.delete(step.who)
         return
       case "acknowledge":
@@ -300,37 +301,6 @@ export class StoreWorld {
     this.listening.accepted(socket)
     loop.settle()
     socket.send(`/hello ${words.join(" ")}\n${loginOf(client, isAccount)}\n`)
-  }
-
-  /** Sends a command with a label, if its reply is checked. */
-  private ask({ asked, socket }: Sitting, line: string, label: string) {
-    const isChecked = /^\/(?:join|leave|rooms|history|search|read|conversations)/u.test(line)
-    if (isChecked) asked.set(label, { line, turn: this.loop.turn })
-    socket.send(`${isChecked ? `@${label} ` : ""}${line}\n`)
-  }
-
-  private say(sitting: Sitting, step: Extract<StoreStep, { do: "say" }>, place: number) {
-    const { count, labelled, size, to } = step
-    const lines = Array.from({ length: count }, (_, index) => ({
-      label: labelled ? `k${place}.${index}` : undefined,
-      text: `<${place}.${index}>${"x".repeat(size)}`,
-      to,
-      isAgain: false,
-      at: this.loop.now
-    }))
-    if (labelled && isOnce(sitting)) this.lastSaid.set(sitting.who, lines)
-    send(sitting, lines)
-  }
-
-  private sayAgain(sitting: Sitting, altered: boolean, place: number) {
-    if (!isOnce(sitting)) return
-    const lines = (this.lastSaid.get(sitting.who) ?? []).map((line, index) => ({
-      ...line,
-      text: altered ? `<${place}.${index}>altered` : line.text,
-      isAgain: true,
-      at: this.loop.now
-    }))
-    send(sitting, lines)
   }
 
   /** Compares the ledger and the memory budget with the queues. */
@@ -369,7 +339,7 @@ export class StoreWorld {
         for (const sitting of this.slots.values()) if (sitting.socket.isSilent) acknowledge(sitting, "all")
       }
     }
-    for (const sitting of this.slots.values()) this.ask(sitting, "/rooms", lastRooms)
+    for (const sitting of this.slots.values()) this.lines.ask(sitting, "/rooms", lastRooms)
     loop.pass(400)
     history.atRest = { turn: loop.turn, at: loop.now, content: store.snapshot }
   }
@@ -411,22 +381,4 @@ export class StoreWorld {
       loop.settle()
     }
   }
-}
-
-/** Whether the labels of its lines are remembered with them. */
-const isOnce = ({ isAccount, words }: Sitting) => isAccount && words.includes("once")
-
-const send = ({ said, socket }: Sitting, lines: ReadonlyArray<SaidLine>) => {
-  said.push(...lines)
-  socket.send(
-    lines.map(({ label, text, to }) => `${label === undefined ? "" : `@${label} `}${to.join(", ")}: ${text}\n`).join("")
-  )
-}
-
-/** The pong shows that the server has handled the acknowledgement. */
-const acknowledge = (sitting: Sitting, which: "all" | "half" | "next") => {
-  if (!sitting.words.includes("ack") || sitting.socket.isOver) return
-  const before = sitting.acknowledged
-  sitting.acknowledged = sitting.socket.acknowledge(which)
-  if (sitting.acknowledged > before) sitting.socket.send(`/ping a${sitting.acknowledged}\n`)
 }
