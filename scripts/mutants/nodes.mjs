@@ -538,7 +538,7 @@ export const mutants = [
     file: claims,
     search: "entry?.revision === slot.removing",
     replace: "entry?.revision === -1",
-    test: forgottenClaims
+    test: "test/cluster/Claims.test.ts"
   },
   {
     name: "a node goes on for ever whose burial the engine has lost",

@@ -133,7 +133,7 @@ describe("Claims", () => {
       const { catchUp, claims, entry, fates, work } = claimsWorld()
       yield* claims.claim("bob", "bob")
       claims.release("bob")
-      fates.push("ok", "late")
+      fates.push("late")
       yield* work
       // The claim is lost, and only the reading tells: the entry is there, at the revision that is to be removed.
       fates.push("lost", "ok")
