@@ -17,6 +17,7 @@ const long = [
   "web/browser-rooms", // waits
   "web/browser-accounts", // waits
   "web/browser-attention", // waits
+  "web/browser-phone", // waits
   "web/browser-admin", // waits
   "web/firefox", // waits
   "faults/vanished", // waits

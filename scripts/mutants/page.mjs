@@ -1,7 +1,47 @@
 // Mutants of the page for browsers. Read by main.mjs, which explains the fields.
+const phone = "test/web/browser-phone.test.ts"
 const previews = "test/web/Previews.test.ts"
 
 export const mutants = [
+  {
+    name: "a phone's Back closes no conversation",
+    file: "web/Main.tsx",
+    search: "if (screen < 1) chat()?.reading.close()",
+    replace: "",
+    test: phone,
+    build: true
+  },
+  {
+    name: "a click on a notification of a phone leads nowhere",
+    file: "web/browser/ServiceWorker.ts",
+    search: "for (const tab of tabs) tab.postMessage(data)",
+    replace: "",
+    test: phone,
+    build: true
+  },
+  {
+    name: "the page sends what an input method of Safari is still composing",
+    file: "web/views/ComposerForm.tsx",
+    search: " || event.keyCode === inputMethod",
+    replace: "",
+    test: phone,
+    build: true
+  },
+  {
+    name: "the service worker keeps whatever the page asks for",
+    file: "web/browser/ServiceWorker.ts",
+    search: "(await worker.caches.match(request, { cacheName })) ?? fetch(request)",
+    replace:
+      "fetch(request).then(async (response) => " +
+      "((await worker.caches.open(cacheName)).put(request, response.clone()), response))",
+    also: {
+      file: "web/browser/ServiceWorker.ts",
+      search: " || !ACHAT_SHELL.includes(pathname)",
+      replace: ""
+    },
+    test: phone,
+    build: true
+  },
   {
     name: "a command fails while the page logs in differently",
     file: "web/model/ChatState.ts",

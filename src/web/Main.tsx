@@ -1,5 +1,6 @@
 import { effect } from "@preact/signals"
 import { render } from "preact"
+import * as BackButton from "./browser/BackButton.js"
 import * as Badge from "./browser/Badge.js"
 import { BrowserTabs } from "./browser/BrowserTabs.js"
 import * as BrowserSocket from "./browser/BrowserSocket.js"
@@ -32,7 +33,7 @@ const page = new Page({
   browser: memoryOf(() => localStorage),
   tabs: new BrowserTabs(),
   isLooking: () => view.isLooking.peek(),
-  onNews: (news) => BrowserNotifier.notify(news, (conversation) => chat()?.reading.open(conversation))
+  onNews: (news) => BrowserNotifier.notify(news, chat()?.me ?? "", (conversation) => chat()?.reading.open(conversation))
 })
 
 const chat = () => {
@@ -49,9 +50,25 @@ effect(() => {
   }
 })
 
+effect(() => {
+  const stage = page.stage.value
+  // A reload continues on the screen that the browser's history has.
+  if (stage._tag === "Starting") return
+  const isOpen = stage._tag === "Chat" && stage.chat.current.value !== undefined
+  BackButton.show(isOpen ? (view.panel.value === undefined ? 1 : 2) : 0)
+})
+BackButton.onBack((screen) => {
+  if (screen < 2) view.panel.value = undefined
+  if (screen < 1) chat()?.reading.close()
+})
+
+BrowserNotifier.onClick(({ conversation, user }) => {
+  if (chat()?.me === user) chat()?.reading.open(conversation)
+})
+
 for (const event of ["focus", "blur", "visibilitychange"]) addEventListener(event, look, true)
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && chat()?.wake())
-addEventListener("online", () => chat()?.wake())
+for (const event of ["online", "offline"]) addEventListener(event, () => chat()?.wake())
 look()
 
 const root = document.getElementById("app")

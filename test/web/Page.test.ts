@@ -20,7 +20,10 @@ describe("Page", () => {
     await server.settle()
     const refused = page.stage.peek()
     assert.strictEqual(refused._tag, "Login")
-    assert.strictEqual(refused._tag === "Login" && refused.why, "Wrong name or password.")
+    assert.strictEqual(
+      refused._tag === "Login" && refused.why,
+      "Wrong name or password. For a new account, tick “Register this name”."
+    )
 
     server.login = undefined
     await page.logIn({ name: "alice", password: "", isNew: false })

@@ -28,12 +28,17 @@ describe.skipIf(!B.isInstalled)("accounts in the page", () => {
       await page.waitForSelector(`[role=alert] >> text=${why}`)
     }
     await attempt("paul", "", "belongs to an account")
-    await attempt("paul", "wrong password", "Wrong name or password")
+    await attempt("paul", "wrong password", "Wrong name or password. For a new account, tick")
     await page.waitForSelector("input[name=password]:focus")
     await attempt("quinn", "", "is in use")
     // Another name helps, and no password.
     await page.waitForSelector("input[name=username]:focus")
     await attempt("a b", "", "A name has up to 32 letters")
+    // The server's words are for users who type its lines: `log in with 'name: password'`.
+    await page.check("input[type=checkbox]")
+    await attempt("paul", "wrong password", "belongs to an account already. Log in without")
+    assert.notInclude(await page.textContent("[role=alert]"), "name: password")
+    await page.uncheck("input[type=checkbox]")
     assert.deepStrictEqual(await B.problems(page), [])
     assert.isNull(await page.evaluate(() => localStorage.getItem("a-chat.identity")))
     await B.logIn(page, "paul", "correct horse")

@@ -27,11 +27,36 @@ export const turnOff = (): Permission => {
   return permission()
 }
 
-/** @param open called when the user clicks on the notification */
-export const notify = ({ conversation, from, text }: News, open: (conversation: string) => void): void => {
+/** What a notification is about. The service worker returns it when the user clicks on one of its own. */
+interface NewsPlace {
+  readonly user: string
+  readonly conversation: string
+}
+
+const isPlace = (data: unknown): data is NewsPlace =>
+  typeof data === "object" && data !== null && "user" in data && "conversation" in data
+
+/** @param open called when the user clicks on a notification: one may be of another tab */
+export const onClick = (open: (place: NewsPlace) => void): void => {
+  if (!("serviceWorker" in navigator)) return
+  navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+    if (isPlace(data)) open(data)
+  })
+  navigator.serviceWorker.startMessages()
+}
+
+/**
+ * @param user who is notified
+ * @param open called when the user clicks on the notification, unless `onClick` learns of it
+ */
+export const notify = (
+  { conversation, from, text }: News,
+  user: string,
+  open: (conversation: string) => void
+): void => {
   if (permission() !== "on") return
   const title = conversation === from ? from : `${from} in ${conversation}`
-  const options = { body: text.slice(0, maxText), tag: conversation, icon: "/icon.svg" }
+  const options = { body: text.slice(0, maxText), tag: conversation, icon: "/icon.svg", data: { user, conversation } }
   try {
     const notification = new Notification(title, options)
     notification.addEventListener("click", () => {

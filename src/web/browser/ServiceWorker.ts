@@ -1,6 +1,8 @@
 /**
  * The service worker: answers requests for the page's own files, and for nothing else, so that the page starts while
  * the server is away. Messages, `/history` and everything else of the server never pass through it.
+ *
+ * On phones it also shows the page's notifications, and is notified of a click.
  */
 
 interface WorkerEvent extends Event {
@@ -12,9 +14,22 @@ interface FetchEvent extends WorkerEvent {
   readonly respondWith: (response: Promise<Response>) => void
 }
 
+interface NotificationEvent extends WorkerEvent {
+  readonly notification: Notification
+}
+
+interface Tab {
+  readonly postMessage: (message: unknown) => void
+  readonly focus: () => Promise<unknown>
+}
+
 interface Worker extends EventTarget {
   readonly skipWaiting: () => Promise<void>
-  readonly clients: { readonly claim: () => Promise<void> }
+  readonly clients: {
+    readonly claim: () => Promise<void>
+    readonly matchAll: (options: { readonly type: "window" }) => Promise<ReadonlyArray<Tab>>
+    readonly openWindow: (url: string) => Promise<unknown>
+  }
   readonly caches: CacheStorage
   readonly location: Location
 }
@@ -70,4 +85,18 @@ worker.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url)
   if (request.method !== "GET" || origin !== worker.location.origin || !ACHAT_SHELL.includes(pathname)) return
   respondWith.call(event, pathname === "/" ? page(request) : asset(request))
+})
+
+/** Brings a tab of the page to the front. All are notified: the worker does not know which one is the user's. */
+const clicked = async ({ data }: Notification) => {
+  const tabs = await worker.clients.matchAll({ type: "window" })
+  for (const tab of tabs) tab.postMessage(data)
+  // Browsers refuse it without a click of a user, as in a test.
+  await (tabs[0]?.focus() ?? worker.clients.openWindow("/")).catch(() => undefined)
+}
+
+worker.addEventListener("notificationclick", (event) => {
+  const { notification, waitUntil } = event as NotificationEvent
+  notification.close()
+  waitUntil.call(event, clicked(notification))
 })

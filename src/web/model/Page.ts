@@ -2,6 +2,7 @@ import { signal } from "@preact/signals-core"
 import { Chat, type ChatOptions } from "./Chat.js"
 import { reasonOf } from "./ChatState.js"
 import { PageConnection, type ServerFacts } from "./PageConnection.js"
+import * as LoginTexts from "./LoginTexts.js"
 import { Identities, type PageUser } from "./PageUser.js"
 import type { TextMemory, OpenLineSocket, Timers } from "./Ports.js"
 import * as Sentence from "./Sentence.js"
@@ -106,12 +107,12 @@ export class Page {
     if (password === "")
       return this.watch(
         this.chatFor({ name }, () => this.identities.use({ name })),
-        name
+        { name, isNew: false }
       )
     const device = `web-${this.randomName()}`
     const login = isNew ? { name } : { name, device, secret: password }
     const chat = this.chatFor(login, () => void this.exchange(chat, { device, isNew, name, password }))
-    this.watch(chat, name)
+    this.watch(chat, { name, isNew })
   }
 
   /** Makes an account of the guest's name. */
@@ -235,7 +236,7 @@ export class Page {
   }
 
   /** Shows the chat once the first login is accepted, and the form again if it is refused. */
-  private watch(chat: Chat, name: string) {
+  private watch(chat: Chat, { isNew, name }: Omit<LoginForm, "password">) {
     let isDecided = false
     const stop = chat.link.subscribe((link) => {
       if (isDecided || link._tag === "Connecting") return
@@ -247,8 +248,10 @@ export class Page {
         if (chat.isOver()) return
         if (!("why" in link)) this.stage.value = { _tag: "Chat", chat }
         else {
-          const needsPassword = link._tag === "Stopped" && aboutPassword.has(link.code)
-          this.refused(chat, name, link.why === "" ? "the server could not be reached" : link.why, needsPassword)
+          const code = link._tag === "Stopped" ? link.code : undefined
+          const canRegister = this.server.peek()?.accounts === "open"
+          const why = LoginTexts.whyNot({ code, text: link.why, isNew, canRegister })
+          this.refused(chat, name, why, code !== undefined && aboutPassword.has(code))
         }
       })
     })
@@ -260,7 +263,7 @@ export class Page {
     if (chat.isOver()) return
     chat.stop("", "refused")
     this.options.tabs.release()
-    this.stage.value = { _tag: "Login", name, why: Sentence.of(why), needsPassword, isBusy: false }
+    this.stage.value = { _tag: "Login", name, why, needsPassword, isBusy: false }
   }
 
   /** Exchanges the password for a token of this device: a browser keeps no password. */
@@ -272,7 +275,7 @@ export class Page {
       if (isNew) chat.useLogin({ name, device, secret: token })
       else chat.keepLogin({ name, device, secret: token })
     } catch (error) {
-      if (isNew) this.refused(chat, name, reasonOf(error), true)
+      if (isNew) this.refused(chat, name, Sentence.of(reasonOf(error)), true)
       else chat.trouble.value = `This browser will ask for the password again: ${reasonOf(error)}`
     }
   }

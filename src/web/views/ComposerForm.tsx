@@ -4,6 +4,9 @@ import * as Typed from "../model/Typed.js"
 import { Icon } from "./Icons.js"
 import type { ConversationProps } from "./View.js"
 
+/** The key code of what an input method takes. In Safari the composition ends before the Enter that accepts it. */
+const inputMethod = 229
+
 /** A paste of more lines is sent only after a question. */
 const manyLines = 20
 
@@ -92,7 +95,7 @@ export const ComposerForm = ({ chat, conversation, view }: ConversationProps) =>
 
   const pressed = (event: KeyboardEvent) => {
     const area = box.current
-    if (area === null || event.isComposing) return
+    if (area === null || event.isComposing || event.keyCode === inputMethod) return
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault()
       submit()
