@@ -621,6 +621,34 @@ export const mutants = [
   },
   // The engine goes back to an earlier state.
   {
+    name: "a suspended node goes on before it hears whether the others have taken it for lost",
+    file: membership,
+    search: "|| !this.isNamed ||",
+    replace: "||",
+    test: forgotten
+  },
+  {
+    name: "a suspended node waits for ever for one that is silent",
+    file: membership,
+    search: " || this.renewals >= unheardRenewals",
+    replace: "",
+    test: forgotten
+  },
+  {
+    name: "the renewals of before a failure count for a node that waits for the others",
+    file: membership,
+    search: "      this.renewals = 0\n",
+    replace: "",
+    test: forgotten
+  },
+  {
+    name: "a node goes on whose burial the watch has shown it, and the engine has forgotten",
+    file: membership,
+    search: "if (incarnation === this.incarnation && !isAlive) return this.noticeLoss()",
+    replace: "if (incarnation === this.incarnation && !isAlive) return this.isSuspended || this.suspend()",
+    test: forgotten
+  },
+  {
     name: "a node takes itself for replaced when the engine has forgotten its lease",
     file: membership,
     search: "return isForgotten || lease.incarnation === this.attempted ?",

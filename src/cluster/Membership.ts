@@ -51,6 +51,12 @@ interface Known extends Pick<Incarnation.Lease, "incarnation" | "isAlive" | "ter
   readonly peer: PeerNode | undefined
 }
 
+/**
+ * How many renewals in a row must have succeeded before a suspended node goes on although a node that knew it has not
+ * named it since. One that can be heard names it within a beat.
+ */
+const unheardRenewals = 4
+
 /** Heartbeats sent, for which an answer still counts: those of more than five terms. */
 const beatsKept = 64
 
@@ -83,6 +89,9 @@ export class Membership {
   private isReclaiming = false
   /** Another node has taken this incarnation for lost: it does not write any more, and becomes a new one. */
   private isLost = false
+  private suspendedAt = -Infinity
+  /** How many renewals in a row have succeeded since then. */
+  private renewals = 0
   /** A burial that an earlier incarnation of this node began may still be on its way. */
   private mayBuryLate = false
   private readonly wakeUp: WakeUp
@@ -183,12 +192,15 @@ export class Membership {
     if (!this.wakeUp.hasSlept()) return
     this.sleeps += 1
     this.renewedAt = -Infinity
+    this.renewals = 0
     this.beatTimes.clear()
     for (const peer of this.peers) peer.grantedAt = -Infinity
   }
 
   private suspend() {
     this.state = "suspended"
+    this.suspendedAt = this.options.now()
+    this.renewals = 0
     this.events.suspended()
   }
 
@@ -222,6 +234,7 @@ export class Membership {
     if (beat === undefined) return peer.knowsUs && number === peer.beat ? this.noticeLoss() : undefined
     peer.knowsUs = true
     peer.grantedAt = Math.max(peer.grantedAt, this.beatTimes.get(beat) ?? -Infinity)
+    if (this.renewals > 0 && !this.isReclaiming) this.resume()
   }
 
   /**
@@ -259,11 +272,14 @@ export class Membership {
     const { incarnation } = this
     this.swapLease(this.revision, { incarnation, isAlive: true, termMillis: this.options.term.bury }, (answer) => {
       this.isRenewing = false
+      const { renewals } = this
+      this.renewals = 0
       if (Either.isLeft(answer)) return // it may have been done: the next one finds another revision then
       if (answer.right === undefined) return this.readOwnLease()
       this.revision = answer.right
       if (this.isLost) return this.beReborn(answer.right, undefined)
       this.renewedAt = started()
+      this.renewals = renewals + 1
       if (this.state === "suspended" && !this.isReclaiming) this.resume()
     })
   }
@@ -280,7 +296,7 @@ export class Membership {
 
   private resume() {
     this.noticeSleep()
-    if (this.state !== "suspended" || this.isLost || this.options.now() >= this.writesUntil) return
+    if (this.state !== "suspended" || this.isLost || !this.isNamed || this.options.now() >= this.writesUntil) return
     this.state = "active"
     // The silence of the others may have been the own one.
     for (const peer of this.peers) {
@@ -288,6 +304,17 @@ export class Membership {
       peer.suspicion = undefined
     }
     this.events.resumed()
+  }
+
+  /**
+   * Nobody can have buried this node, or those that knew it name it still. A renewal alone does not prove that, because
+   * NATS may have forgotten the burial; see `noticeLoss`. Those that are not heard are not waited for without end: two
+   * nodes may be cut off from each other, and neither may bury the other one while it is suspended.
+   */
+  private get isNamed(): boolean {
+    if (this.options.now() < this.oldestGrant + this.options.term.bury || this.renewals >= unheardRenewals) return true
+    for (const peer of this.peers) if (peer.knowsUs && peer.grantedAt < this.suspendedAt) return false
+    return true
   }
 
   /** The lease has another revision than this node knows. */
@@ -402,8 +429,10 @@ export class Membership {
    * next renewal finds out what has become of this node.
    */
   private learntOwn({ incarnation, isAlive }: Incarnation.Lease) {
-    if (this.state !== "active") return
-    if (incarnation > this.incarnation || (incarnation === this.incarnation && !isAlive)) this.suspend()
+    if (this.state !== "active" && this.state !== "suspended") return
+    // Even if the engine forgets that again.
+    if (incarnation === this.incarnation && !isAlive) return this.noticeLoss()
+    if (incarnation > this.incarnation && this.state === "active") this.suspend()
   }
 
   private add(name: string, { incarnation, termMillis }: Pick<Incarnation.Lease, "incarnation" | "termMillis">) {

@@ -1,9 +1,25 @@
 import { assert, describe, it } from "vitest"
+import { ClusterUnavailable } from "../../src/ports/Cluster.js"
 import * as Frame from "../../src/cluster/Frame.js"
 import * as Incarnation from "../../src/cluster/Incarnation.js"
 import { beats, FakeCluster, incarnations, leaseOf, pair, revisionOf } from "./FakeCluster.js"
 
 // The term is 12 s, with a beat every second: a node writes for 8 s after it was heard, and is buried after 12.
+
+/** The engine has forgotten the burial of b, which reaches it again. */
+const forgotten = () => {
+  const { a, b, cluster } = pair()
+  const named = b.beat && a.beat // with the last heartbeat of b that a has heard
+  beats(cluster, 14, [a])
+  assert.include(a.told, "lost b")
+  while (leaseOf(cluster, "b")?.startsWith("dead") === true) cluster.tables.goBack("nodes", 1)
+  assert.isFalse(b.mayWrite)
+  b.tick()
+  assert.match(leaseOf(cluster, "b") ?? "", /^alive /u)
+  return { a, b, cluster, named }
+}
+
+const noAnswer = new ClusterUnavailable({ reason: "no answer" })
 
 describe("Membership, when the engine has forgotten something or its watch is silent,", () => {
   it("buries a node again whose burial the engine has lost, unless it may not write itself", () => {
@@ -36,6 +52,79 @@ describe("Membership, when the engine has forgotten something or its watch is si
     assert.match(leaseOf(cluster, "b") ?? "", new RegExp(`^alive ${b.membership.incarnation} `, "u"))
     b.membership.reclaimed(b.membership.incarnation)
     assert.isTrue(b.mayWrite)
+  })
+
+  describe("when its burial is forgotten", () => {
+    it("does not write before it hears the others, which do not name it any more", () => {
+      const { a, b, named } = forgotten()
+      assert.isFalse(b.mayWrite)
+      b.hear(a, named) // was on the way since before
+      assert.isFalse(b.mayWrite)
+      a.tick()
+      b.hear(a)
+      assert.isFalse(b.mayWrite)
+      b.tick()
+      assert.deepStrictEqual(b.told, ["appeared a", "suspended", "lost a", "reborn", "appeared a"])
+    })
+
+    it("waits for one that is silent until its lease was renewed four times in a row", () => {
+      const { b, cluster } = forgotten()
+      beats(cluster, 1, [b])
+      beats(cluster, 1, [b])
+      assert.isFalse(b.mayWrite)
+      b.isUp = false
+      beats(cluster, 5, [b]) // nothing is renewed
+      b.isUp = true
+      assert.isFalse(b.mayWrite)
+      beats(cluster, 1, [b])
+      assert.isTrue(b.mayWrite)
+    })
+
+    it("starts to count again after a renewal that failed", () => {
+      const { b, cluster } = forgotten()
+      beats(cluster, 2, [b])
+      b.isPrompt = false
+      beats(cluster, 1, [b])
+      b.next("swap b").fail(noAnswer)
+      b.isPrompt = true
+      beats(cluster, 3, [b])
+      assert.isFalse(b.mayWrite)
+      beats(cluster, 1, [b])
+      assert.isTrue(b.mayWrite)
+    })
+
+    it("goes on only as a new node if the watch had shown it the burial", () => {
+      const { a, b, cluster } = pair()
+      beats(cluster, 14, [a])
+      b.learn()
+      while (leaseOf(cluster, "b")?.startsWith("dead") === true) cluster.tables.goBack("nodes", 1)
+      b.tick()
+      assert.deepStrictEqual(b.told, ["appeared a", "suspended", "lost a", "reborn", "appeared a"])
+    })
+  })
+
+  it("goes on at once after a renewal if nobody can have buried it yet", () => {
+    const { a, cluster } = pair()
+    a.isPrompt = false
+    beats(cluster, 9, [a])
+    assert.isFalse(a.mayWrite)
+    a.isPrompt = true
+    for (const request of a.requests.splice(0)) request.answer()
+    a.tick()
+    assert.isTrue(a.mayWrite)
+  })
+
+  it("goes on as soon as another node names it", () => {
+    const { a, b, cluster } = pair()
+    beats(cluster, 10, [])
+    cluster.now += 12_000
+    assert.isFalse(a.mayWrite)
+    a.tick()
+    assert.isFalse(a.mayWrite)
+    b.hear(a)
+    b.tick()
+    a.hear(b)
+    assert.isTrue(a.mayWrite)
   })
 
   it("writes nothing more from when another node does not name it any more, but heeds no old heartbeat", () => {
