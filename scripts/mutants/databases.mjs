@@ -387,13 +387,13 @@ export const mutants = [
   {
     name: "a line that cannot be read makes the conversation unreadable in a database",
     file: "store/SqlState.ts",
-    search: "const owed = yield* unlessDamaged(this.owed(key, id, account, given, next - 1))",
-    replace: "const owed = yield* this.owed(key, id, account, given, next - 1)",
+    search: "const size = yield* unlessDamaged(owed(key, id, account, given, next - 1))",
+    replace: "const size = yield* owed(key, id, account, given, next - 1)",
     test: "test/store/Postgres-failures.test.ts"
   },
   {
     name: "a last line that cannot be read is taken for one that is not there",
-    file: "store/SqlState.ts",
+    file: "store/SqlLastNumbers.ts",
     search: "if (yield* isAnyFrom(last + step)) last += step",
     replace: "if (yield* isAnyFrom(last + step)) last += step - 1",
     test: "test/store/Postgres-failures.test.ts"
@@ -401,7 +401,7 @@ export const mutants = [
   {
     name: "a started server gives the numbers of lost last lines again",
     file: "store/SqlState.ts",
-    search: "Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1",
+    search: "Math.max(last?.seq ?? first - 1, yield* this.lastNumbers.missing(id)) + 1",
     replace: "(last?.seq ?? first - 1) + 1",
     test: copies
   },
@@ -422,8 +422,8 @@ export const mutants = [
   {
     name: "a guest's conversation whose last lines are lost never ends",
     file: "store/SqlUpkeep.ts",
-    search: "(yield* state.lastMissing(head.id)) > line.seq ?",
-    replace: "(yield* state.lastMissing(head.id)) < 0 ?",
+    search: "(yield* state.lastNumbers.missing(head.id)) > line.seq ?",
+    replace: "(yield* state.lastNumbers.missing(head.id)) < 0 ?",
     test: copies
   },
   {

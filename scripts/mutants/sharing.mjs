@@ -197,15 +197,15 @@ export const mutants = [
   {
     name: "retention does not count what other servers have stored",
     file: "store/SqlState.ts",
-    search: "else if (this.measured > 0) yield* this.measureLines(known.lastLine, current.lastLine)",
+    search: "else yield* this.retention.addLines(known.lastLine, current.lastLine)",
     replace: "",
     test: suite
   },
   {
     name: "retention begins anew whenever another server has written",
     file: "store/SqlState.ts",
-    search: "if (known === undefined) this.forgetOrder()",
-    replace: "if (known === undefined || touched !== undefined) this.forgetOrder()",
+    search: "if (known === undefined) this.retention.forget()",
+    replace: "if (known === undefined || touched !== undefined) this.retention.forget()",
     test: suite
   },
   {

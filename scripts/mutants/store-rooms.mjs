@@ -174,7 +174,7 @@ export const mutants = [
   },
   {
     name: "what waits in rooms counts for what may be unread",
-    file: "store/SqlState.ts",
+    file: "store/SqlUnread.ts",
     search: "and c.kind < ${roomKind} ",
     replace: "",
     test: suite

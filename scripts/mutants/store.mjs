@@ -109,7 +109,7 @@ export const mutants = [
   },
   {
     name: "a cursor counts one line too many as given",
-    file: "store/SqlState.ts",
+    file: "store/SqlUnread.ts",
     search: "where conversation = ? and seq > ? and seq <= ? and account <> ?",
     replace: "where conversation = ? and seq >= ? and seq <= ? and account <> ?",
     test: suite
@@ -209,7 +209,7 @@ export const mutants = [
   {
     name: "retention stops at lines that are in an outbox",
     file: "store/SqlUpkeep.ts",
-    search: "state.passed = line.id\n",
+    search: "state.retention.passed = line.id\n",
     replace: "",
     test: suite
   },

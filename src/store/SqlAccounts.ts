@@ -133,7 +133,7 @@ export function* remove(
   yield* run("update line set device = null, label = null where account = ? and label is not null", account)
   yield* run("update account set credential = null, state = ? where id = ?", removed, account)
   accounts.delete(account)
-  state.unread.delete(account)
+  state.unread.forget(account)
   state.devices.delete(account)
   yield* SqlChanges.add(state, { _tag: "AccountRemoved", account })
   return (yield* keepReturnRows(state, owed, "removed", moment)).toGuests

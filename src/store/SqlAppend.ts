@@ -9,6 +9,7 @@ import { keyColumns } from "./SqlKeys.js"
 import { type LineRow, linesWithText, row, run, type Sql, text } from "./SqlQuery.js"
 import type { Head, SqlMember } from "./SqlHead.js"
 import type { Moment, SqlState } from "./SqlState.js"
+import * as SqlUnread from "./SqlUnread.js"
 
 /** A line whose text is in bytes, as it comes out of a request and goes into the table. */
 export interface NewLineBytes extends Omit<NewLine, "text"> {
@@ -151,8 +152,8 @@ class Batch {
     meta.lines += 1
     meta.bytes += size
     this.state.touched?.conversations.add(head.id)
-    this.state.addSize(head.id, 1, size)
-    this.state.empty.delete(head.id)
+    this.state.retention.add(head.id, 1, size)
+    this.state.retention.empty.delete(head.id)
     const own = account === undefined ? undefined : head.members.get(account)
     if (account !== undefined && own !== undefined) {
       own.read = seq
@@ -228,7 +229,7 @@ function* isFull(
 ): Sql<boolean> {
   const { unreadBytes, unreadLines } = state.limits
   if (waiting >= unreadLines) return true
-  const unread = state.unread.get(recipient) ?? (yield* state.unreadOf(recipient))
+  const unread = state.unread.get(recipient) ?? (yield* state.unread.of(recipient))
   return unread.all + size > unreadBytes || (key.kind === "guest" && unread.guests + size > unreadBytes / 4)
 }
 
@@ -254,7 +255,7 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
   const owed =
     last === head.next - 1
       ? { lines: member.waiting, bytes: member.waitingBytes }
-      : yield* state.owed(head.key, conversation, account, member.given, last)
+      : yield* SqlUnread.owed(head.key, conversation, account, member.given, last)
   yield* run("update member set given = ? where conversation = ? and account = ?", last, conversation, account)
   member.given = last
   state.addUnread(head, account, member, -owed.lines, -owed.bytes)

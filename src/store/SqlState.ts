@@ -1,13 +1,14 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 import { guestConversationOverhead, keyText } from "../ports/StoreLines.js"
-import * as SqlGaps from "./SqlGaps.js"
-import type { Head, Size, SqlMember } from "./SqlHead.js"
+import type { Head, SqlMember } from "./SqlHead.js"
 import type { IndexedBlock, IndexWalk } from "./SqlIndex.js"
-import { ownAuthor } from "./LineRecipient.js"
-import { endedKind, guestKind, keyColumns, keyOfRow, type KeyRow, roomKind } from "./SqlKeys.js"
+import { endedKind, keyColumns, keyOfRow, type KeyRow } from "./SqlKeys.js"
+import { SqlLastNumbers } from "./SqlLastNumbers.js"
 import * as SqlMeta from "./SqlMeta.js"
 import { damage, rows, row, run, type Sql, unlessDamaged } from "./SqlQuery.js"
+import { SqlRetention } from "./SqlRetention.js"
+import { owed, SqlUnread } from "./SqlUnread.js"
 import * as Touched from "./Touched.js"
 
 /** The limits of `StoreLimits`, with the duration in milliseconds. */
@@ -32,12 +33,6 @@ export interface SqlSharing {
   keepsOrder: boolean
 }
 
-/** The sizes of the lines that no device of an account was given. */
-interface Unread {
-  all: number
-  guests: number
-}
-
 /**
  * What the tables imply and what would be slow to ask for each line: numbers, sizes, what is unread. The tables hold no
  * such counters, since each would be one more page to write in every transaction. All of it is thrown away when a
@@ -49,23 +44,17 @@ export class SqlState {
   active: Set<AccountId> | undefined
   /** With the server that each of them is of (`StoreAccounts.openDevice`), or null. */
   readonly devices = new Map<AccountId, ReadonlyMap<string, string | null>>()
-  readonly unread = new Map<AccountId, Unread>()
+  readonly unread = new SqlUnread()
   readonly heads = new Map<ConversationId, Head>()
   readonly ids = new Map<string, ConversationId>()
-  /** Conversations up to this id have been measured for retention; `sizes` has them. */
-  measured = 0
-  readonly sizes = new Map<ConversationId, Size>()
-  /** Conversations with guests, among those that have been measured, that have no lines. */
-  readonly empty = new Set<ConversationId>()
-  /** The last row that retention has looked at on its way through the table of lines; 0 before it begins. */
-  passed = 0
+  /** How far retention is. Nobody but the server that keeps the store in order may remove lines meanwhile. */
+  readonly retention = new SqlRetention()
   /** The block that is being added to the index of words. What it has read is committed, and stays true. */
   indexed: IndexedBlock | undefined
   /** The walk that cleans the index of words. */
   walk: IndexWalk | undefined
   private guests: number | undefined
-  /** Whether numbers are missing in any conversation. In most stores none are, and nothing more is asked then. */
-  private hasGaps: boolean | undefined
+  readonly lastNumbers = new SqlLastNumbers()
   /** The members of rooms in `heads`. */
   private roomMembers = 0
   private known: SqlMeta.Meta | undefined
@@ -93,22 +82,14 @@ export class SqlState {
     this.known = undefined
     this.touched = undefined
     this.lastIds.clear()
-    this.forgetOrder()
+    this.retention.forget()
     this.forgetRows()
-  }
-
-  /** How far retention is. Nobody but the server that keeps the store in order may remove lines meanwhile. */
-  private forgetOrder() {
-    this.measured = 0
-    this.passed = 0
-    this.sizes.clear()
-    this.empty.clear()
   }
 
   private forgetRows() {
     this.active = undefined
     this.guests = undefined
-    this.hasGaps = undefined
+    this.lastNumbers.forget()
     this.roomMembers = 0
     for (const cache of [this.devices, this.heads, this.ids, this.unread]) cache.clear()
   }
@@ -119,7 +100,7 @@ export class SqlState {
   keepOrder(keepsOrder: boolean) {
     if (this.sharing === undefined) return
     this.sharing.keepsOrder = keepsOrder
-    this.forgetOrder()
+    this.retention.forget()
     this.indexed = undefined
     this.walk = undefined
   }
@@ -136,8 +117,8 @@ export class SqlState {
     const touched = known && Touched.between(current.touched, known.commits, current.commits)
     if (touched === undefined) this.forgetRows()
     else this.forgetTouched(touched)
-    if (known === undefined) this.forgetOrder()
-    else if (this.measured > 0) yield* this.measureLines(known.lastLine, current.lastLine)
+    if (known === undefined) this.retention.forget()
+    else yield* this.retention.addLines(known.lastLine, current.lastLine)
   }
 
   private forgetTouched({ accounts, conversations, guests }: Touched.Touched) {
@@ -148,23 +129,9 @@ export class SqlState {
     }
     for (const account of accounts) {
       this.devices.delete(account)
-      this.unread.delete(account)
+      this.unread.forget(account)
     }
     if (this.guests !== undefined) this.guests += guests
-  }
-
-  /** Counts the lines that others have stored: above one, and up to another. */
-  private *measureLines(above: number, upTo: number): Sql<void> {
-    if (above >= upTo) return
-    for (const { conversation, ...size } of yield* rows<Size & { readonly conversation: ConversationId }>(
-      "select conversation, count(*) as lines, sum(size) as bytes from line where id > ? and id <= ? group by " +
-        "conversation",
-      above,
-      upTo
-    )) {
-      this.addSize(conversation, Number(size.lines), Number(size.bytes)) // Postgres' sum has another type
-      this.empty.delete(conversation)
-    }
   }
 
   /** The transaction under way changes nothing that is derived but what is added to `touched`. */
@@ -292,8 +259,8 @@ export class SqlState {
     const lastLine = yield* unlessDamaged(
       row<{ seq: number; at: number }>("select seq, at from line where conversation = ? order by seq desc limit 1", id)
     )
-    const last = lastLine === damage ? { seq: yield* this.lastNumber(id, first), at: 0 } : lastLine
-    const next = Math.max(last?.seq ?? first - 1, yield* this.lastMissing(id)) + 1
+    const last = lastLine === damage ? { seq: yield* this.lastNumbers.ofDamaged(id, first), at: 0 } : lastLine
+    const next = Math.max(last?.seq ?? first - 1, yield* this.lastNumbers.missing(id)) + 1
     const head: Head = {
       id,
       key: keyOfRow(found, id),
@@ -309,33 +276,6 @@ export class SqlState {
     return head
   }
 
-  /**
-   * The number of a conversation's last line if that line cannot be read: it is damaged then, and not the conversation.
-   * A query for the first line from a number on fails only if there is such a line.
-   */
-  private *lastNumber(id: ConversationId, first: number): Sql<number> {
-    const readFrom = (seq: number) =>
-      row("select seq, at from line where conversation = ? and seq >= ? order by seq limit 1", id, seq)
-    const isAnyFrom = function* (seq: number): Sql<boolean> {
-      return (yield* unlessDamaged(readFrom(seq))) !== undefined
-    }
-    let step = 1
-    for (; yield* isAnyFrom(first + step); step *= 2) {
-      if (step > mostLines) yield* readFrom(first + step) // fails: the index cannot be read either
-    }
-    let last = first
-    for (step /= 2; step >= 1; step /= 2) if (yield* isAnyFrom(last + step)) last += step
-    return last
-  }
-
-  /** The highest number that is known to be missing in a conversation; 0 if none is. */
-  *lastMissing(id: ConversationId): Sql<number> {
-    this.hasGaps ??= (yield* unlessDamaged(SqlGaps.areThere())) !== false
-    if (!this.hasGaps) return 0
-    const last = yield* unlessDamaged(SqlGaps.lastOf(id))
-    return last === damage ? 0 : last
-  }
-
   /** Whether all that is owed to them could be counted: a damaged line cannot be. */
   private *loadMembers({ id, key, members, next }: Head): Sql<boolean> {
     let isCounted = true
@@ -344,9 +284,9 @@ export class SqlState {
       id
     )) {
       const { account, given, read, since } = member
-      const owed = yield* unlessDamaged(this.owed(key, id, account, given, next - 1))
-      const { lines, bytes } = owed === damage ? { lines: 0, bytes: 0 } : owed
-      if (owed === damage) isCounted = false
+      const size = yield* unlessDamaged(owed(key, id, account, given, next - 1))
+      const { lines, bytes } = size === damage ? { lines: 0, bytes: 0 } : size
+      if (size === damage) isCounted = false
       members.set(account, { since, read, isReadDirty: false, given, waiting: lines, waitingBytes: bytes })
     }
     return isCounted
@@ -404,8 +344,7 @@ export class SqlState {
     this.touched = undefined
     this.heads.delete(id)
     this.ids.delete(keyText(key))
-    this.sizes.delete(id)
-    this.empty.delete(id)
+    this.retention.removed(id)
     if (key.kind === "guest" && this.guests !== undefined) this.guests -= 1
   }
 
@@ -414,59 +353,13 @@ export class SqlState {
     this.heads.set(head.id, { ...head, isEnded: true, members: new Map() })
   }
 
-  /** The lines of a conversation above one and up to another that are for a member. */
-  *owed(key: ConversationKey, id: ConversationId, account: AccountId, above: number, upTo: number): Sql<Size> {
-    if (above >= upTo) return { lines: 0, bytes: 0 }
-    const found = yield* row<Size>(
-      `select count(*) as lines, coalesce(sum(size), 0) as bytes from line
-       where conversation = ? and seq > ? and seq <= ? and account <> ?`,
-      id,
-      above,
-      upTo,
-      ownAuthor(key, account)
-    )
-    return { lines: Number(found?.lines ?? 0), bytes: Number(found?.bytes ?? 0) } // Postgres' sum has another type
-  }
-
-  /**
-   * What is unread of an account. In one query, because guests can begin tens of thousands of conversations with it.
-   */
-  *unreadOf(account: AccountId): Sql<Unread> {
-    const known = this.unread.get(account)
-    if (known !== undefined) return known
-    const unread = { all: 0, guests: 0 }
-    for (const { kind, ...found } of yield* rows<{ readonly kind: number; readonly bytes: number }>(
-      `select c.kind, sum(l.size) as bytes from member m join conversation c on c.id = m.conversation
-       join line l on l.conversation = m.conversation and l.seq > m.given
-       where m.account = ? and c.kind < ${roomKind} and (l.account <> m.account or c.one = c.other) group by c.kind`,
-      account
-    )) {
-      const bytes = Number(found.bytes) // Postgres' sum has another type
-      unread.all += bytes
-      if (kind === guestKind) unread.guests += bytes
-    }
-    this.unread.set(account, unread)
-    return unread
-  }
-
   /** Counts lines as unread, or with negative numbers as no longer unread. */
   addUnread({ id, key }: Head, account: AccountId, member: SqlMember, lines: number, bytes: number) {
     this.touched?.conversations.add(id)
     this.touched?.accounts.add(account)
     member.waiting += lines
     member.waitingBytes += bytes
-    const unread = this.unread.get(account)
-    if (unread === undefined) return
-    unread.all += bytes
-    if (key.kind === "guest") unread.guests += bytes
-  }
-
-  /** Counts a change of what a conversation holds, if it has been measured. */
-  addSize(id: ConversationId, lines: number, bytes: number) {
-    if (id > this.measured) return
-    const size = this.sizes.get(id) ?? { lines: 0, bytes: 0 }
-    if (size.lines + lines === 0) this.sizes.delete(id)
-    else this.sizes.set(id, { lines: size.lines + lines, bytes: size.bytes + bytes })
+    this.unread.add(account, key, bytes)
   }
 
   /** The conversations of an account, in order of creation. */
@@ -482,9 +375,6 @@ export class SqlState {
     return heads
   }
 }
-
-/** More lines than any conversation has. */
-const mostLines = 2 ** 40
 
 /** Heads in memory, of a few hundred bytes each, and as many ids. */
 const maxHeads = 50_000

@@ -91,20 +91,20 @@ class Step {
     for (let pages = 0; pages < outdatedPages; pages++) {
       const found = yield* rows<OldLine & { readonly ran: number }>(
         `select ${oldLine}, ran from line where id > ? order by id limit ?`,
-        state.passed,
+        state.retention.passed,
         retainedLines
       )
       for (const line of found) {
         if (this.removed >= retainedLines) return false
         if (line.ran >= oldest) {
-          state.passed = 0
+          state.retention.passed = 0
           return true
         }
         if (line.seq <= (this.held.get(line.conversation) ?? Infinity)) yield* this.remove(line)
-        state.passed = line.id
+        state.retention.passed = line.id
       }
       if (found.length < retainedLines) {
-        state.passed = 0
+        state.retention.passed = 0
         return true
       }
     }
@@ -113,7 +113,8 @@ class Step {
 
   /** Lines of conversations that have too many, then of the largest ones while there are too many bytes. */
   *removeExcess(): Sql<void> {
-    const { sizes, limits } = this.state
+    const { limits, retention } = this.state
+    const { sizes } = retention
     for (const [id, { lines }] of sizes) {
       if (lines > limits.keepLines) yield* this.removeFront(id, lines - limits.keepLines, 0)
     }
@@ -141,7 +142,7 @@ class Step {
    * Ends conversations without lines while there is too much, whether or not a device has learned that lines are gone.
    */
   private *endEmpty(): Sql<void> {
-    for (const id of this.state.empty) {
+    for (const id of this.state.retention.empty) {
       if (this.ended >= retainedLines || (yield* this.state.excess()) <= 0) return
       yield* this.end(id)
     }
@@ -149,7 +150,7 @@ class Step {
 
   /** Ends conversations without lines that no device is behind in. */
   *endConversations(): Sql<void> {
-    const { empty } = this.state
+    const { empty } = this.state.retention
     let left = Math.min(empty.size, retainedLines - this.ended)
     for (const id of empty) {
       if (left-- <= 0) return
@@ -179,7 +180,7 @@ class Step {
 
   private *end(id: ConversationId): Sql<void> {
     const { state } = this
-    state.empty.delete(id)
+    state.retention.empty.delete(id)
     const head = yield* state.head(id)
     if (head?.key.kind !== "guest" || head.first < head.next) return
     const { account } = head.key
@@ -232,14 +233,14 @@ class Step {
     if (line.shared !== null) yield* SharedTexts.release(line.shared)
     state.touched?.conversations.add(head.id)
     const next = line.seq + 1
-    head.first = (yield* state.lastMissing(head.id)) > line.seq ? yield* SqlGaps.passed(head.id, next) : next
+    head.first = (yield* state.lastNumbers.missing(head.id)) > line.seq ? yield* SqlGaps.passed(head.id, next) : next
     yield* run("update conversation set first = ?, at = ? where id = ?", head.first, line.at, head.id)
     meta.lines -= 1
     meta.bytes -= line.size
-    state.addSize(head.id, -1, -line.size)
+    state.retention.add(head.id, -1, -line.size)
     if (head.key.kind === "guest" && head.first === head.next) {
       yield* run("update conversation set guest = ? where id = ?", line.author, head.id)
-      state.empty.add(head.id)
+      state.retention.empty.add(head.id)
     }
     this.removed += 1
     if (head.key.kind === "room") return
@@ -259,7 +260,7 @@ const outdatedPages = 5
 function* measure(state: SqlState): Sql<boolean> {
   const found = yield* rows<{ readonly id: ConversationId; readonly kind: number }>(
     "select id, kind from conversation where id > ? order by id limit ?",
-    state.measured,
+    state.retention.measured,
     measuredConversations
   )
   const last = found.at(-1)
@@ -267,14 +268,15 @@ function* measure(state: SqlState): Sql<boolean> {
   for (const { conversation, ...size } of yield* rows<Size & { readonly conversation: ConversationId }>(
     `select conversation, count(*) as lines, sum(size) as bytes from line
      where conversation > ? and conversation <= ? group by conversation`,
-    state.measured,
+    state.retention.measured,
     last.id
   )) {
     // Postgres' sum has another type
-    state.sizes.set(conversation, { lines: Number(size.lines), bytes: Number(size.bytes) })
+    state.retention.sizes.set(conversation, { lines: Number(size.lines), bytes: Number(size.bytes) })
   }
-  for (const { id, kind } of found) if (kind === guestKind && !state.sizes.has(id)) state.empty.add(id)
-  state.measured = last.id
+  for (const { id, kind } of found)
+    if (kind === guestKind && !state.retention.sizes.has(id)) state.retention.empty.add(id)
+  state.retention.measured = last.id
   return found.length < measuredConversations
 }
 
