@@ -188,7 +188,7 @@ export const mutants = [
   },
   {
     name: "a connection that replaces another is fed before that has ended",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "if (before === undefined) this.opening.add(feed)",
     replace: "this.opening.add(feed)",
     store: true
@@ -237,7 +237,7 @@ export const mutants = [
   },
   {
     name: "lines in devices' outboxes expire",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "held: () => slowest(Array.from(this.feeds.values(), ({ held }) => held))",
     replace: "held: () => []",
     test: retention
@@ -316,12 +316,12 @@ export const mutants = [
   },
   {
     name: "of several guests with one name, the last one to write gets the receipts",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
     replace:
       "        if (account !== undefined) this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
     also: {
-      file: "conversations/Conversations.ts",
+      file: "conversations/RunningConversations.ts",
       search: "return this.returns.guestsIn(conversation)",
       replace: "return this.returns.guestsIn(conversation).slice(-1)"
     },
@@ -397,7 +397,7 @@ export const mutants = [
   },
   {
     name: "a line that is stored again is given again",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "if (again) return this.receipts.wroteAgain(",
     replace: "if (again) this.receipts.wroteAgain(",
     test: delivery
@@ -437,7 +437,7 @@ export const mutants = [
   },
   {
     name: "a client that only sends gets no receipts",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
     replace: "",
     test: receipts
@@ -481,7 +481,7 @@ export const mutants = [
   },
   {
     name: "lines of which the store has not answered yet are removed, and given",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "this.pager.between(this.writer.between(step))",
     replace: "this.pager.between(step)",
     test: retention
@@ -495,7 +495,7 @@ export const mutants = [
   },
   {
     name: "a server with a full disk starts without a word",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "this.trouble.atStart(this.store.state())",
     replace: "Effect.void",
     test: "test/conversations/trouble.test.ts"

@@ -26,14 +26,14 @@ export const mutants = [
   },
   {
     name: "lines that were stored before the others knew of a device are not asked for",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "this.mailboxes.get(account)?.feedOf(device)?.checkAgain())",
     replace: "this.mailboxes.get(account)?.feedOf(device))",
     test: lines
   },
   {
     name: "what a lost server has stored at the end is not asked for",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "lost: () => this.checkAllAgain() })",
     replace: "lost: () => this.receipts.checkAgain() })",
     test: lines
@@ -232,14 +232,14 @@ export const mutants = [
   },
   {
     name: "a return waits for a device that has left another server",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "devices.whenLeft((account) => this.returns.check(account))",
     replace: "devices.whenLeft(() => {})",
     test: reports
   },
   {
     name: "every server with a device of an account notifies it of a return",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "({ id }) => id < others.self",
     replace: "() => false",
     test: reports
@@ -295,7 +295,7 @@ export const mutants = [
   },
   {
     name: "a device that reads counts only at its own server",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "others === alone ? undefined : (account) => devices.isLive(account)",
     replace: "undefined",
     test: slow
@@ -358,7 +358,7 @@ export const mutants = [
   },
   {
     name: "a receipt that a lost server could not tell never comes",
-    file: "conversations/Conversations.ts",
+    file: "conversations/RunningConversations.ts",
     search: "feed.checkAgain()\n    this.receipts.checkAgain()\n",
     replace: "feed.checkAgain()\n",
     test: reports

@@ -15,7 +15,7 @@ import {
 } from "../ports/StoreLines.js"
 import type { Feed } from "./Feed.js"
 import type { KeptLine, KeptRecipient, InletLine } from "./KeptRecipient.js"
-import { onceOf } from "./StoreWriter.js"
+import { onceOf } from "./InletLines.js"
 
 /** What a mailbox does with its lines once they are stored. */
 interface MailboxOwner {

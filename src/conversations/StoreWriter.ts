@@ -11,8 +11,8 @@ import type { StoreError } from "../ports/StoreError.js"
 import * as StoreLines from "../ports/StoreLines.js"
 import * as Reply from "../protocol/Reply.js"
 import type { Cursors } from "./Cursors.js"
-import type { KeptLine, KeptRecipient, InletLine } from "./KeptRecipient.js"
-import * as LineHead from "./LineHead.js"
+import { pendingLines, type Pending } from "./InletLines.js"
+import type { KeptLine, KeptRecipient } from "./KeptRecipient.js"
 import { numbers } from "./Rendering.js"
 
 /** A batch that the writer has taken from an inlet. Its lines may be stored in several transactions. */
@@ -24,12 +24,6 @@ interface Work {
   readonly outcomes: Array<LineOutcome>
   /** The lines that were handed to the store, or are in its hands. */
   handed: number
-}
-
-interface Pending {
-  readonly sender: Peer
-  /** The line, or what has become of it without the store. */
-  readonly line: StoreLines.NewLine | LineOutcome
 }
 
 /**
@@ -93,7 +87,7 @@ export class StoreWriter {
 
   /** In the broker's turn: takes a batch, to store it with the next transaction. */
   take(recipient: KeptRecipient, batch: Batch<Peer>) {
-    const work: Work = { recipient, batch, lines: linesOf(recipient, batch), outcomes: [], handed: 0 }
+    const work: Work = { recipient, batch, lines: pendingLines(recipient, batch), outcomes: [], handed: 0 }
     this.work.push(work)
     if (this.isReturning) this.settle(work)
     else this.startSoon()
@@ -380,49 +374,3 @@ const outcomeOf = (
       return { _tag: "Returned", reason: goneReason }
   }
 }
-
-/** The lines of a batch, as the store gets them. */
-const linesOf = (recipient: KeptRecipient, batch: Batch<Peer>): ReadonlyArray<Pending> => {
-  const { counts, labels, senders, text } = batch
-  const lines: Array<Pending> = []
-  let at = 0
-  senders.forEach((sender, run) => {
-    if (!(sender instanceof Peer)) throw new Error("only clients write to accounts and rooms")
-    const label = labels?.[run]
-    const plain = Reply.messageHead(sender.name)
-    for (let left = counts[run] as number; left > 0; left--) {
-      const end = text.indexOf("\n", at)
-      // Most lines have no parameters. To parse them as those that have some took a tenth of the time (benchmark:
-      // outcomes).
-      const sent: InletLine = text.startsWith(plain, at)
-        ? { sender, label, isAuto: false, to: "", text: text.slice(at + plain.length, end) }
-        : { sender, label, ...LineHead.parse(text.slice(at, end)) }
-      lines.push({ sender, line: recipient.newLine(sent) })
-      at = end + 1
-    }
-  })
-  return lines
-}
-
-/** The part of a new line that follows from its sender. */
-export const authorOf = ({
-  isAuto,
-  label,
-  sender: { device, name, words },
-  text,
-  to
-}: InletLine): Omit<StoreLines.NewLine, "conversation" | "isLive"> => ({
-  account: device?.account.id,
-  author: name,
-  text,
-  isAuto,
-  to,
-  once: onceOf(device, words, label)
-})
-
-export const onceOf = (
-  device: Peer["device"],
-  words: Peer["words"],
-  label: string | undefined
-): StoreLines.NewLine["once"] =>
-  device !== undefined && label !== undefined && words.has("once") ? { device: device.name, label } : undefined

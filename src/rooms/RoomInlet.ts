@@ -13,7 +13,7 @@ import {
 import * as LineHead from "../conversations/LineHead.js"
 import type { RoomsHost } from "../conversations/RoomsFeature.js"
 import { RoomRun } from "../conversations/RoomRun.js"
-import { authorOf } from "../conversations/StoreWriter.js"
+import { authorOf } from "../conversations/InletLines.js"
 import { ofRoom, type NewLine } from "../ports/StoreLines.js"
 import type { Room } from "./Room.js"
 
