@@ -11,6 +11,7 @@ import {
 } from "../ports/Cluster.js"
 import { MemoryTables } from "./MemoryTables.js"
 import { MemoryView, OutOfDate } from "./MemoryView.js"
+import { MemoryWatch } from "./MemoryWatch.js"
 
 /** What becomes of a request to the directory, in milliseconds; undefined: never. */
 export interface RequestFate {
@@ -66,29 +67,6 @@ const afterOf =
 export const make = (options: MemoryClusterOptions = {}): Effect.Effect<MemoryCluster> =>
   Effect.map(Effect.runtime<never>(), (runtime) => new MemoryCluster({ after: afterOf(runtime), ...options }))
 
-interface Notice {
-  /** The entry that has changed; undefined: it is no change. */
-  readonly key?: string
-  /** Of the change in the table; 0: it is none. */
-  revision: number
-  tell: () => void
-}
-
-interface Watcher {
-  readonly table: Table
-  readonly events: TableEvents
-  /** The losses that its process had noticed when it started last. */
-  losses: number
-  /** The highest revision that it was notified of, or will be. */
-  revision: number
-  /** The highest that it was notified of. */
-  told: number
-  /** What it will be notified of, in order. */
-  waiting: Array<Notice>
-  /** It is notified of nothing more until it starts again. */
-  isStalled: boolean
-}
-
 interface Member {
   /** Of its node. */
   name: string
@@ -96,7 +74,7 @@ interface Member {
   isConnected: boolean
   /** What happens to it once it goes on; undefined unless it is paused. */
   paused: Array<() => void> | undefined
-  readonly watchers: Set<Watcher>
+  readonly watches: Set<MemoryWatch>
   readonly views: Record<Table, MemoryView>
 }
 
@@ -203,28 +181,13 @@ export class MemoryCluster {
     const forgotten = this.tables.goBack(table, count)
     const revision = this.tables.revisionOf(table)
     for (const member of this.members.values())
-      for (const watcher of member.watchers) {
-        if (watcher.table !== table || watcher.revision <= revision) continue
+      for (const watch of member.watches) {
+        if (watch.table !== table || !watch.isAfter(revision)) continue
         const { isTold, noticedAfter } = this.options.forgotten?.(member.name) ?? { isTold: true, noticedAfter: 0 }
-        if (!isTold) this.untell(watcher, revision)
-        const { waiting } = watcher
-        if (watcher.revision <= revision) continue
-        this.options.after(noticedAfter, () => {
-          if (watcher.waiting === waiting && this.reaches(member)) member.views[table].wentBack()
-        })
+        if (!isTold) watch.untell(revision)
+        if (watch.isAfter(revision)) watch.noticeLater(noticedAfter)
       }
     return forgotten
-  }
-
-  /** A watch is not told what the engine has forgotten, unless it was already. */
-  private untell(watcher: Watcher, revision: number) {
-    const first = watcher.waiting.findIndex((notice) => notice.revision > revision)
-    if (first === -1) return
-    for (const notice of watcher.waiting.slice(first)) {
-      notice.tell = () => {}
-      notice.revision = 0
-    }
-    watcher.revision = Math.max(watcher.told, ...watcher.waiting.map((notice) => notice.revision))
   }
 
   /** Nothing comes from a node and nothing reaches it until `resume`, as if its process were stopped. */
@@ -244,7 +207,7 @@ export class MemoryCluster {
     const member = this.members.get(node)
     if (member === undefined) return
     member.link = undefined
-    member.watchers.clear()
+    member.watches.clear()
     member.paused = undefined
     this.members.delete(node)
   }
@@ -254,30 +217,24 @@ export class MemoryCluster {
    * by `restart`.
    */
   stall(node: string, table: Table) {
-    for (const watcher of this.watchersOf(node, table)) {
-      watcher.isStalled = true
-      watcher.waiting = []
-    }
+    for (const watch of this.watchesOf(node, table)) watch.stall()
   }
 
   /** Starts the watches of a table at a node again. */
   restart(node: string, table: Table) {
     const member = this.member(node)
-    for (const watcher of this.watchersOf(node, table)) if (this.reaches(member)) this.start(member, watcher)
+    for (const watch of this.watchesOf(node, table)) if (this.reaches(member)) watch.start()
   }
 
-  private watchersOf(node: string, table: Table): ReadonlyArray<Watcher> {
-    return [...(this.members.get(node)?.watchers ?? [])].filter((watcher) => watcher.table === table)
+  private watchesOf(node: string, table: Table): ReadonlyArray<MemoryWatch> {
+    return [...(this.members.get(node)?.watches ?? [])].filter((watch) => watch.table === table)
   }
 
   /** Whether a node can reach the engine, and its watches have told it everything; for tests. */
   hasTold(node: string): boolean {
     const member = this.members.get(node)
     if (member === undefined || !this.reaches(member) || member.paused !== undefined) return false
-    return [...member.watchers].every(
-      ({ isStalled, revision, table, waiting }) =>
-        !isStalled && waiting.length === 0 && revision <= this.tables.revisionOf(table)
-    )
+    return [...member.watches].every(({ isCurrent }) => isCurrent)
   }
 
   /** The entries of a table, for tests. */
@@ -293,7 +250,7 @@ export class MemoryCluster {
       link: undefined,
       isConnected: true,
       paused: undefined,
-      watchers: new Set<Watcher>(),
+      watches: new Set<MemoryWatch>(),
       views: { names: this.view("names", () => member), nodes: this.view("nodes", () => member) }
     }
     this.members.set(process, member)
@@ -302,8 +259,7 @@ export class MemoryCluster {
 
   private view(table: Table, member: () => Member): MemoryView {
     return new MemoryView(this.tables, table, () => {
-      const { watchers } = member()
-      for (const watcher of watchers) if (watcher.table === table) this.start(member(), watcher)
+      for (const watch of member().watches) if (watch.table === table) watch.start()
     })
   }
 
@@ -318,11 +274,11 @@ export class MemoryCluster {
   }
 
   private wentDown(member: Member) {
-    for (const watcher of member.watchers) watcher.waiting = []
+    for (const watch of member.watches) watch.drop()
   }
 
   private cameUp(member: Member) {
-    for (const watcher of member.watchers) this.start(member, watcher)
+    for (const watch of member.watches) watch.start()
     this.options.after(0, () => this.reach(member, () => this.reaches(member) && member.link?.up()))
   }
 
@@ -379,70 +335,30 @@ export class MemoryCluster {
   }
 
   private watch(member: Member, table: Table, events: TableEvents): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.asVoid(
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const { losses } = member.views[table]
-          const watcher: Watcher = { table, events, losses, revision: 0, told: 0, waiting: [], isStalled: false }
-          member.watchers.add(watcher)
-          if (this.reaches(member)) this.start(member, watcher)
-          return watcher
-        }),
-        (watcher) => Effect.sync(() => member.watchers.delete(watcher))
-      )
-    )
-  }
-
-  private start(member: Member, watcher: Watcher) {
-    const view = member.views[watcher.table]
-    if (view.isAhead) return view.wentBack() // which starts it again
-    watcher.waiting = []
-    watcher.isStalled = false
-    watcher.revision = this.tables.revisionOf(watcher.table)
-    watcher.told = watcher.revision
-    const isEmptied = watcher.losses < view.losses
-    watcher.losses = view.losses
-    this.tell(member, watcher, { revision: 0, tell: () => watcher.events.restarted(isEmptied) })
-    for (const stored of this.tables.entries(watcher.table)) {
-      const entry = view.show(stored)
-      this.tell(member, watcher, { revision: 0, tell: () => watcher.events.put(entry) })
-    }
-    this.tell(member, watcher, { revision: 0, tell: () => watcher.events.current() })
+    const { after, merges, watchDelay } = this.options
+    const open = Effect.sync(() => {
+      const watch: MemoryWatch = new MemoryWatch({
+        table,
+        events,
+        tables: this.tables,
+        view: member.views[table],
+        after,
+        watchDelay: () => watchDelay?.(member.name) ?? 0,
+        merges: () => merges?.(member.name) === true,
+        isConnected: () => this.reaches(member),
+        notify: (run) => this.reach(member, () => member.watches.has(watch) && run())
+      })
+      member.watches.add(watch)
+      if (this.reaches(member)) watch.start()
+      return watch
+    })
+    return Effect.asVoid(Effect.acquireRelease(open, (watch) => Effect.sync(() => member.watches.delete(watch))))
   }
 
   private announce(table: Table, key: string, revision: number) {
     const entry = this.tables.get(table, key)
     for (const member of this.members.values())
-      for (const watcher of member.watchers) {
-        if (watcher.table !== table || watcher.isStalled || !this.reaches(member)) continue
-        const view = member.views[table]
-        if (revision <= watcher.revision) {
-          view.wentBack()
-          continue
-        }
-        watcher.revision = revision
-        const before = watcher.waiting.findLast((notice) => notice.key === key)
-        if (before !== undefined && this.options.merges?.(member.name) === true) before.tell = () => {}
-        const shown = view.revisionOf(revision)
-        const put = entry && view.show(entry)
-        this.tell(member, watcher, {
-          key,
-          revision,
-          tell: () => (put === undefined ? watcher.events.removed(key, shown) : watcher.events.put(put))
-        })
-      }
-  }
-
-  /** Whatever the delays, a watcher is notified of everything in order. */
-  private tell(member: Member, watcher: Watcher, notice: Notice) {
-    const { waiting } = watcher
-    waiting.push(notice)
-    this.options.after(this.options.watchDelay?.(member.name) ?? 0, () => {
-      if (watcher.waiting !== waiting) return // started again
-      const next = waiting.shift()
-      watcher.told = Math.max(watcher.told, next?.revision ?? 0)
-      if (next !== undefined) this.reach(member, () => member.watchers.has(watcher) && next.tell())
-    })
+      for (const watch of member.watches) if (watch.table === table) watch.announce(key, revision, entry)
   }
 }
 

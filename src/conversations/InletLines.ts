@@ -1,7 +1,7 @@
 import type { Batch } from "../chat/Batch.js"
 import type { LineOutcome } from "../chat/LineOutcome.js"
 import { Peer } from "../chat/Peer.js"
-import * as StoreLines from "../ports/StoreLines.js"
+import type * as StoreLines from "../ports/StoreLines.js"
 import * as Reply from "../protocol/Reply.js"
 import type { KeptRecipient, InletLine } from "./KeptRecipient.js"
 import * as LineHead from "./LineHead.js"

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { AccountIndex } from "../accounts/AccountIndex.js"
-import { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
+import type { DevicesElsewhere } from "../accounts/DevicesElsewhere.js"
 import type { Command } from "../chat/Commands.js"
 import type { FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
