@@ -46,7 +46,7 @@ export const noMemory = new HttpRefusal({
 export const lost = (text: string): HttpRefusal => new HttpRefusal({ status: 502, code: "lost", text })
 
 /** The statuses of refused logins (protocol, sections 2 and 9). */
-const loginStatuses: Readonly<Record<string, number>> = {
+export const loginStatuses: Readonly<Record<string, number>> = {
   "bad-login": 400,
   "login-in-use": 409,
   "password-required": 401,
@@ -66,7 +66,7 @@ export const ofLogin = ({ code, retryMillis, text }: LoginRefused): HttpRefusal 
   new HttpRefusal({ status: loginStatuses[code] ?? 502, code, text, retryMillis })
 
 /** The statuses of commands that were refused (protocol, sections 9, 11 and 12). */
-const commandStatuses: Readonly<Record<string, number>> = {
+export const commandStatuses: Readonly<Record<string, number>> = {
   "no-room": 404,
   "unknown-command": 404,
   "not-member": 403,

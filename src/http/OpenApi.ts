@@ -31,7 +31,9 @@ const refusals = {
   403: error("It is not allowed, or it comes from a page of another site"),
   409: error("The name in `from` is taken"),
   429: json("Too many lines or logins", ref("Error"), retryAfter),
-  503: json("The server shuts down, or is full", ref("Error"), retryAfter)
+  502: error("The connection to the chat ended before it answered"),
+  503: json("The server shuts down, or is full", ref("Error"), retryAfter),
+  504: error("The chat did not answer in time")
 }
 
 const outcomes = (description: string, headers?: object) => json(description, ref("Outcomes"), headers)
@@ -177,8 +179,8 @@ export const description = {
         responses: {
           ...refusals,
           200: json("A page, the oldest line first", page),
-          404: error("There is no such room"),
-          504: error("The chat did not answer in time")
+          404: error("There is no such room, or no history"),
+          413: error("The name is too long")
         }
       }
     },
@@ -186,12 +188,7 @@ export const description = {
       get: {
         summary: "The names of who is present",
         security: [{}],
-        responses: {
-          200: json("Names", object({ names: list(text) })),
-          400: refusals[400],
-          403: refusals[403],
-          503: refusals[503]
-        }
+        responses: { ...refusals, 200: json("Names", object({ names: list(text) })) }
       }
     },
     "/hook/{id}": {

@@ -46,7 +46,8 @@ export const only = <Name extends string>(
 ): Either.Either<{ readonly [Key in Name]: string | undefined }, HttpRefusal.HttpRefusal> => {
   for (const name of parameters.keys()) {
     if (!(names as ReadonlyArray<string>).includes(name)) {
-      return Either.left(HttpRefusal.badRequest(`the parameters are ${names.join(", ")}; secrets are in headers`))
+      const taken = names.length === 0 ? "there are no parameters" : `the parameters are ${names.join(", ")}`
+      return Either.left(HttpRefusal.badRequest(`${taken}; secrets are in headers`))
     }
     // The author of the URL, and the reader of a log with it, may take the other value for the one that counts.
     if (parameters.getAll(name).length > 1 && !(several as ReadonlyArray<string>).includes(name)) {

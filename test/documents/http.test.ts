@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { spawn, spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { type HookKind, hookKindNames } from "../../src/http/HookKind.js"
+import * as HookKinds from "../../src/http/HookKinds.js"
+import * as HookTemplate from "../../src/http/HookTemplate.js"
 import * as Documents from "../support/Documents.js"
 import { eventually } from "../support/Eventually.js"
 import * as Program from "../support/Program.js"
@@ -73,4 +77,22 @@ describe.skipIf(!hasCurl)("The commands with curl", () => {
       yield* gets("from http: two")
     })
   )
+})
+
+describe("The webhooks in HTTP", () => {
+  it("show an event of each kind, and the line that it becomes", () => {
+    const [block = ""] = Documents.blocks(Documents.text("HTTP.md"), "text")
+    const events = block.trim().split("\n\n")
+    const kinds = events.map((event) => {
+      const [about = "", payload = "", line] = event.split("\n")
+      const [kind = ""] = about.split(",")
+      const template = /--template "(.*)"/u.exec(about)?.[1]
+      const headers = { "x-github-event": /X-GitHub-Event: (\w+)/u.exec(about)?.[1] }
+      const parsed = template === undefined ? undefined : Either.getOrThrow(HookTemplate.parse(template))
+      const hook = { kind: kind as HookKind, template: parsed } // an unknown one has no line
+      assert.strictEqual(HookKinds.lineFor(hook, headers, JSON.parse(payload)), line)
+      return kind
+    })
+    assert.deepStrictEqual(kinds, [...hookKindNames])
+  })
 })

@@ -7,6 +7,7 @@ import * as DoorLimits from "../../src/http/DoorLimits.js"
 import type { Hooks } from "../../src/http/Hooks.js"
 import * as MemorySocket from "../../src/ports/MemorySocket.js"
 import type { MemoryUse } from "../../src/ports/Transport.js"
+import * as DescribedAnswers from "./DescribedAnswers.js"
 import { login } from "./Conversations.js"
 import type * as WebSocket from "../../src/transport/WebSocket.js"
 import type { RequestHandler } from "../../src/transport/WebSocket.js"
@@ -25,7 +26,7 @@ export interface DoorResponse {
 
 export interface DoorServer extends RoomsServer {
   readonly port: number
-  /** Sends a request and reads its response. */
+  /** Sends a request and reads its response, which has to be one that `/openapi.json` describes. */
   readonly ask: (
     method: string,
     path: string,
@@ -182,7 +183,8 @@ const ask = (
         response.on("end", () => {
           const isJson = response.headers["content-type"]?.startsWith("application/json") === true
           const json: unknown = isJson ? JSON.parse(text) : undefined
-          resume(Effect.succeed({ status: response.statusCode ?? 0, headers: response.headers, text, json }))
+          const answer = { status: response.statusCode ?? 0, headers: response.headers, text, json }
+          resume(Effect.sync(() => (DescribedAnswers.check(method, path, answer), answer)))
         })
       }
     )
