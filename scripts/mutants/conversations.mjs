@@ -480,6 +480,21 @@ export const mutants = [
     test: returns
   },
   {
+    name: "runs of lines of guests beyond the limit are forgotten, and their connections go on",
+    file: "conversations/GuestLines.ts",
+    search: "    this.breakOff(most)\n",
+    replace: "",
+    test: "test/conversations/GuestLines.test.ts"
+  },
+  {
+    name: "lines of guests that were given count as long as their connections last",
+    file: "conversations/Receipts.ts",
+    search:
+      '    latest.set(conversation, seq)\n    if (key.kind === "guest") this.broker.givenOfGuest(conversation, seq)\n',
+    replace: "    latest.set(conversation, seq)\n",
+    test: "test/conversations/GuestLines.test.ts"
+  },
+  {
     name: "lines of which the store has not answered yet are removed, and given",
     file: "conversations/RunningConversations.ts",
     search: "this.pager.between(this.writer.between(step))",

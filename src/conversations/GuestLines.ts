@@ -2,10 +2,8 @@ import type { Peer } from "../chat/Peer.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { UndeliveredRange } from "../ports/StoreUpkeep.js"
 
-/**
- * Runs of lines that are remembered of a conversation. Several clients that only send may take turns in it without end.
- */
-const maxRuns = 256
+/** Runs that are remembered of all conversations, about 10 MB. */
+const defaultMaxRuns = 100_000
 
 /** Consecutive lines of one connection in a conversation. */
 interface Run {
@@ -19,32 +17,59 @@ export interface OwnLines extends Pick<UndeliveredRange, "first" | "last" | "cou
   readonly peer: Peer
 }
 
-/** Which lines the connected guests have sent: a conversation can have several writers with one name that only send. */
+/**
+ * Which lines the connected guests have sent, as far as they may still return: a conversation can have several writers
+ * with one name that only send, and these may take turns.
+ */
 export class GuestLines {
   private readonly runs = new Map<ConversationId, Array<Run>>()
+  private readonly writersOf = new Map<ConversationId, Set<Peer>>()
   private readonly conversations = new Map<Peer, Set<ConversationId>>()
+  /** How many of the runs are of each connection. */
+  private readonly counts = new Map<Peer, number>()
+  private count = 0
+
+  /**
+   * @param breakOff ends a connection: its client learns that it does not know what has become of its last lines, as
+   * after every loss of a connection. Otherwise it would take them for given.
+   */
+  constructor(
+    private readonly breakOff: (guest: Peer) => void,
+    private readonly maxRuns = defaultMaxRuns
+  ) {}
 
   /** A line of a guest has been stored. */
   stored(conversation: ConversationId, seq: number, guest: Peer) {
     // It may end while its line is in the store's hands: nothing would remove it then.
     if (guest.outbox.ended !== undefined) return
-    const runs = this.runs.get(conversation) ?? []
-    const latest = runs.at(-1)
+    const runs = this.runs.get(conversation)
+    const latest = runs?.at(-1)
     if (latest?.peer === guest && latest.last === seq - 1) {
       latest.last = seq
       return
     }
-    runs.push({ peer: guest, first: seq, last: seq })
-    if (runs.length > maxRuns) runs.shift()
-    this.runs.set(conversation, runs)
-    const conversations = this.conversations.get(guest)
-    if (conversations === undefined) this.conversations.set(guest, new Set([conversation]))
-    else conversations.add(conversation)
+    const run = { peer: guest, first: seq, last: seq }
+    if (runs === undefined) this.runs.set(conversation, [run])
+    else runs.push(run)
+    addTo(this.writersOf, conversation, guest)
+    addTo(this.conversations, guest, conversation)
+    this.counted(guest, 1)
+    if (this.count > this.maxRuns) this.endOfMost()
+  }
+
+  /** The reader was given everything up to this line: none of it returns. */
+  given(conversation: ConversationId, seq: number) {
+    const runs = this.runs.get(conversation)
+    if (runs === undefined) return
+    const left = runs.findIndex(({ last }) => last > seq)
+    const done = runs.splice(0, left === -1 ? runs.length : left)
+    for (const { peer } of done) this.counted(peer, -1)
+    if (runs.length === 0) this.runs.delete(conversation)
   }
 
   /** The connected guests that have written in a conversation. */
   writersIn(conversation: ConversationId): ReadonlyArray<Peer> {
-    return [...new Set(this.runs.get(conversation)?.map(({ peer }) => peer))]
+    return [...(this.writersOf.get(conversation) ?? [])]
   }
 
   /** The guests that have written anything that was stored, while they are connected. */
@@ -55,11 +80,29 @@ export class GuestLines {
   /** A connection has ended. The next client of its name may have written already. */
   ended(peer: Peer) {
     for (const conversation of this.conversations.get(peer) ?? []) {
+      const writers = this.writersOf.get(conversation)
+      writers?.delete(peer)
+      if (writers?.size === 0) this.writersOf.delete(conversation)
       const left = this.runs.get(conversation)?.filter((run) => run.peer !== peer) ?? []
       if (left.length === 0) this.runs.delete(conversation)
       else this.runs.set(conversation, left)
     }
     this.conversations.delete(peer)
+    this.count -= this.counts.get(peer) ?? 0
+    this.counts.delete(peer)
+  }
+
+  private counted(peer: Peer, runs: number) {
+    this.counts.set(peer, (this.counts.get(peer) ?? 0) + runs)
+    this.count += runs
+  }
+
+  private endOfMost() {
+    let [most, runs]: [Peer | undefined, number] = [undefined, 0]
+    for (const [peer, count] of this.counts) if (count > runs) [most, runs] = [peer, count]
+    if (most === undefined) return
+    this.ended(most)
+    this.breakOff(most)
   }
 
   /** Divides undelivered lines among the connections that have sent them. */
@@ -74,4 +117,10 @@ export class GuestLines {
     }
     return [...shares.values()]
   }
+}
+
+const addTo = <Key, Value>(sets: Map<Key, Set<Value>>, key: Key, value: Value) => {
+  const set = sets.get(key)
+  if (set === undefined) sets.set(key, new Set([value]))
+  else set.add(value)
 }

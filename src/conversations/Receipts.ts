@@ -40,6 +40,8 @@ interface Collaborators {
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   readonly put: (peer: Peer, line: string) => void
+  /** The reader of a conversation with a guest was given everything up to this line. */
+  readonly givenOfGuest: (conversation: ConversationId, seq: number) => void
   /** In the broker's turn: the connections that write to this reader in a conversation. */
   readonly writersTo: (conversation: ConversationId, key: ConversationKey, reader: AccountId) => ReadonlyArray<Peer>
 }
@@ -104,6 +106,7 @@ export class Receipts {
     const dueOf = dueKey(conversation, account)
     if (Math.max(latest?.get(conversation) ?? 0, this.latestElsewhere.get(dueOf) ?? 0) >= seq) return
     this.latestElsewhere.set(dueOf, seq)
+    if (key.kind === "guest") this.broker.givenOfGuest(conversation, seq)
     this.due.set(dueOf, receipt)
     this.hasDue.unsafeOpen()
   }
@@ -113,6 +116,7 @@ export class Receipts {
     const latest = key.kind === "guest" ? this.latestOfGuests : this.latestOf(account)
     if ((latest.get(conversation) ?? 0) >= seq) return
     latest.set(conversation, seq)
+    if (key.kind === "guest") this.broker.givenOfGuest(conversation, seq)
     const dueOf = dueKey(conversation, account)
     if (this.broker.others !== alone && (this.latestElsewhere.get(dueOf) ?? 0) >= seq) return
     this.due.set(dueOf, { conversation, key, seq, account, name, isForeign: false })

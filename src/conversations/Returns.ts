@@ -15,6 +15,8 @@ interface Collaborators {
   readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
   /** A connected device of an account that gets messages, if there is one. */
   readonly deviceOf: (account: AccountId) => Peer | undefined
+  /** Ends the connection of a guest without a word. */
+  readonly breakOff: (guest: Peer) => void
   /** Reports a failure, and asks again after a while. */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
@@ -27,7 +29,7 @@ const toldOnce: Source = { delivered: () => {} }
  * because the next client of that name may belong to another user.
  */
 export class Returns {
-  private readonly guestLines = new GuestLines()
+  private readonly guestLines: GuestLines
   private readonly due = new Set<AccountId>()
   /**
    * Accounts that are being notified, and the connection; undefined once the connection has taken the notices and the
@@ -36,11 +38,18 @@ export class Returns {
   private readonly underWay = new Map<AccountId, Peer | undefined>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
 
-  constructor(private readonly broker: Collaborators) {}
+  constructor(private readonly broker: Collaborators) {
+    this.guestLines = new GuestLines(broker.breakOff)
+  }
 
   /** A line of a guest has been stored. */
   stored(conversation: ConversationId, seq: number, guest: Peer) {
     this.guestLines.stored(conversation, seq, guest)
+  }
+
+  /** The account was given everything up to this line of a guest. */
+  given(conversation: ConversationId, seq: number) {
+    this.guestLines.given(conversation, seq)
   }
 
   /** The guests that have written in a conversation, while they are connected. */

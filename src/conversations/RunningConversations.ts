@@ -106,6 +106,7 @@ export class RunningConversations {
       inTurn,
       failed,
       put,
+      givenOfGuest: (conversation, seq) => this.returns.given(conversation, seq),
       writersTo: (conversation, key, reader) => this.writersTo(conversation, key, reader)
     })
     this.returns = new Returns({
@@ -113,6 +114,7 @@ export class RunningConversations {
       inTurn,
       failed,
       give: broker.give,
+      breakOff: (guest) => broker.breakOff(guest, "connection-lost"),
       // Of several servers with devices of an account, one notifies it.
       deviceOf: (account) =>
         [...devices.serversOf(account)].some(({ id }) => id < others.self)

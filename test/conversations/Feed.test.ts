@@ -70,6 +70,7 @@ const openAs = (peer: Peer, ...waiting: ReadonlyArray<Waits>) => {
         others: alone,
         inTurn: (run) => Effect.sync(run),
         put: () => {},
+        givenOfGuest: () => {},
         writersTo: () => []
       }),
       rendering: new Rendering({ nameOf: () => "", nameOfRoom: () => "", isListed: () => true }),

@@ -68,6 +68,7 @@ class Seam {
           others: alone,
           inTurn: (run) => Effect.sync(run),
           put: () => {},
+          givenOfGuest: () => {},
           writersTo: () => []
         }),
         rendering: new Rendering({ nameOf: () => "", nameOfRoom: () => "", isListed: () => true }),

@@ -77,6 +77,34 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
+  it.scoped("return to each of several guests with one name, however often they have taken turns", () =>
+    Effect.gen(function* () {
+      const { accounts, connect } = yield* startConversations()
+      yield* Effect.orDie(accounts.store.configure(keep))
+      const guests = [yield* connect, yield* connect]
+      for (const guest of guests) guest.say("/hello send-only", "build")
+      for (let turn = 0; turn < 150; turn++) {
+        for (const guest of guests) {
+          guest.say("bob: done")
+          yield* guest.barrier
+          yield* settle
+        }
+      }
+      yield* pass(3_700_000)
+      yield* pass(61_000)
+      for (const guest of guests) {
+        const returns = yield* seen(guest, "! undelivered bob reason=expired")
+        const counts = returns.map((line) => Number(/ count=(\d+):/u.exec(line)?.[1]))
+        assert.strictEqual(
+          counts.reduce((sum, count) => sum + count, 0),
+          150
+        )
+      }
+      const { dead, expired } = yield* accounts.store.statistics
+      assert.deepStrictEqual([expired, dead], [300, 0])
+    }).pipe(Effect.orDie)
+  )
+
   it.scoped("count for the acknowledgements of a guest", () =>
     Effect.gen(function* () {
       const { accounts, join } = yield* startConversations({ stallTimeout: Duration.hours(9) })
