@@ -63,8 +63,8 @@ export const mutants = [
   },
   {
     name: "a claim of a taken name is written in vain",
-    file: "cluster/Claims.ts",
-    search: "if (entry !== undefined) return yield* this.livingOther(entry)",
+    file: "cluster/OtherOwners.ts",
+    search: "if (entry !== undefined) return yield* this.ofEntry(entry)",
     replace: "if (entry !== undefined) return undefined",
     test: "test/cluster/Claims.test.ts"
   },

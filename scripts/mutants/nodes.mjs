@@ -1,6 +1,7 @@
 // Bugs in the protocol between the nodes of a cluster. Imported by main.mjs.
 const nodes = true
 const membership = "cluster/Membership.ts"
+const burials = "cluster/Burials.ts"
 const link = "cluster/NodeLink.ts"
 const claims = "cluster/Claims.ts"
 const wiring = "cluster/MakeNodes.ts"
@@ -94,7 +95,7 @@ export const mutants = [
   },
   {
     name: "a node is buried at whatever revision its lease has",
-    file: membership,
+    file: burials,
     search: "    peer.burial = { revision: suspicion.revision, isAsked: false }\n    this.bury(peer, peer.burial)",
     replace:
       "    this.readLease(peer.name, (answer) => {\n" +
@@ -105,21 +106,21 @@ export const mutants = [
   },
   {
     name: "a node is buried that has never heard of this one",
-    file: membership,
+    file: burials,
     search: "(peer.knowsUs ? write + beat : slowBury)",
     replace: "(peer.knowsUs ? write + beat : write + beat + 0 * slowBury)",
     test: parts
   },
   {
     name: "a node is buried as soon as its lease was read",
-    file: membership,
+    file: burials,
     search: "still < (peer.knowsUs ? write + beat : slowBury)",
     replace: "still < (peer.knowsUs ? 0 * (write + beat) : slowBury)",
     nodes
   },
   {
     name: "a suspended node buries others",
-    file: membership,
+    file: burials,
     search: "if (isSuspended || silence < bury ||",
     replace: "if (silence < bury ||",
     test: parts
@@ -127,7 +128,7 @@ export const mutants = [
   {
     name: "a grant counts from when it came",
     file: membership,
-    search: "this.beatTimes.get(beat) ?? -Infinity)",
+    search: "this.heartbeats.sentAt(beat))",
     replace: "this.options.now())",
     nodes
   },
@@ -391,7 +392,7 @@ export const mutants = [
   },
   {
     name: "a node that sends nothing acknowledges nothing",
-    file: wiring,
+    file: "cluster/NodeLinks.ts",
     search: "for (const link of links) link.acknowledge()",
     replace: "links.length = 0",
     test: "test/cluster/MakeNodes.test.ts"
@@ -543,9 +544,9 @@ export const mutants = [
   {
     name: "a node goes on for ever whose burial the engine has lost",
     file: "cluster/Membership.ts",
-    search: "return lease.isAlive ? this.buryAgain(key, revision, lease) : undefined",
+    search: "return lease.isAlive ? this.burials.buryAgain(key, revision, lease) : undefined",
     replace: "return",
-    test: "test/cluster/Membership.test.ts"
+    test: forgotten
   },
   {
     name: "a name is given away whose entry the engine has lost",
@@ -579,8 +580,8 @@ export const mutants = [
   },
   {
     name: "frames sent again to a node that was lost are no longer counted",
-    file: wiring,
-    search: "      this.ended = sumOf(this.ended, link.counts)\n",
+    file: "cluster/NodeLinks.ts",
+    search: "    this.ended = sumOf(this.ended, link.counts)\n",
     replace: "",
     test: "test/cluster/MakeNodes.test.ts"
   },
@@ -671,7 +672,7 @@ export const mutants = [
   },
   {
     name: "a node whose lease was forgotten is never buried",
-    file: membership,
+    file: burials,
     search: "const isForgotten = lease === undefined || lease.incarnation < peer.incarnation",
     replace: "const isForgotten = lease === undefined",
     test: forgotten
@@ -686,7 +687,7 @@ export const mutants = [
   {
     name: "an earlier process goes on after the engine has forgotten its successor, which is dead",
     file: membership,
-    search: "    if (isAlive && !known.isAlive) this.buryAgain(name, revision, known)\n",
+    search: "    if (isAlive && !known.isAlive) this.burials.buryAgain(name, revision, known)\n",
     replace: "",
     test: forgotten
   },
@@ -706,15 +707,15 @@ export const mutants = [
   },
   {
     name: "a claim that the engine has forgotten before the watch told of it is never missed",
-    file: claims,
-    search: "      if (left > 1 && this.held.has(likeness))",
+    file: "cluster/UntoldClaims.ts",
+    search: "      if (left > 1 && isHeld(likeness))",
     replace: "      if (left > 0)",
     test: forgottenClaims
   },
   {
     name: "a claim is read again although the watch has told of it",
     file: claims,
-    search: "if (held !== undefined && revision >= held.revision) this.untold.delete(likeness)",
+    search: "if (held !== undefined && revision >= held.revision) this.untold.told(likeness)",
     replace: "",
     test: forgottenClaims
   },

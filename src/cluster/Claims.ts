@@ -3,7 +3,10 @@ import * as Either from "effect/Either"
 import type * as Exit from "effect/Exit"
 import { type ClusterDirectory, ClusterUnavailable, type Entry } from "../ports/Cluster.js"
 import * as Claim from "./Claim.js"
+import { type ClaimSlot, ClaimSlots } from "./ClaimSlots.js"
 import type { Claimed } from "./Nodes.js"
+import { OtherOwners } from "./OtherOwners.js"
+import { UntoldClaims } from "./UntoldClaims.js"
 
 export interface ClaimsOptions {
   /** The name of this node. */
@@ -27,17 +30,6 @@ interface Held {
   readonly isDoubtful?: boolean
 }
 
-/** What happens to one likeness, one after the other. */
-interface Slot {
-  readonly turn: Effect.Semaphore
-  users: number
-  /**
-   * The revision at which a removal was asked for, if it is not known whether it was done. It may still be on its way:
-   * the entry must not be kept at this revision.
-   */
-  removing: number | undefined
-}
-
 /** A swap fails if another node was faster. It is not likely to be so again and again. */
 const maxAttempts = 8
 
@@ -47,7 +39,7 @@ const concurrency = 16
 /** The names of this node in the directory. */
 export class Claims {
   private readonly held = new Map<string, Held>()
-  private readonly slots = new Map<string, Slot>()
+  private readonly slots = new ClaimSlots()
   /** Likenesses of which the directory has something else than this node, or may have. */
   private readonly pending = new Set<string>()
   /**
@@ -61,8 +53,8 @@ export class Claims {
   private readonly news = new Set<string>()
   /** Likenesses that a later process of this node has claimed. It may end before this one, which is reborn then. */
   private readonly later = new Set<string>()
-  /** Claims that the watch has not reported yet, and how many ticks it still has for that. */
-  private readonly untold = new Map<string, number>()
+  private readonly untold = new UntoldClaims()
+  private readonly otherOwners: OtherOwners
   /** Those of `pending` of which the watch has not told in time. */
   private readonly unsure = new Set<string>()
   /**
@@ -75,7 +67,9 @@ export class Claims {
   private isWorking = false
   readonly counts = { yours: 0, taken: 0, unavailable: 0 }
 
-  constructor(private readonly options: ClaimsOptions) {}
+  constructor(private readonly options: ClaimsOptions) {
+    this.otherOwners = new OtherOwners(options)
+  }
 
   /** As in `Nodes.claim`. */
   claim(likeness: string, name: string): Effect.Effect<Claimed, ClusterUnavailable> {
@@ -93,14 +87,14 @@ export class Claims {
 
   private inClaim<A extends Claimed | undefined>(
     likeness: string,
-    act: (slot: Slot) => Effect.Effect<A, ClusterUnavailable>
+    act: (slot: ClaimSlot) => Effect.Effect<A, ClusterUnavailable>
   ) {
     return Effect.suspend(() => {
       if (this.pending.delete(likeness)) this.doubt(likeness)
       this.released.delete(likeness)
       this.news.delete(likeness)
       this.claiming.set(likeness, (this.claiming.get(likeness) ?? 0) + 1)
-      return this.inTurn(likeness, act).pipe(
+      return this.slots.inTurn(likeness, act).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
             const left = (this.claiming.get(likeness) ?? 1) - 1
@@ -131,15 +125,6 @@ export class Claims {
     return { _tag: "Taken", by }
   }
 
-  /** The name of a claim of another living node. */
-  private livingOther(entry: Entry | undefined): Effect.Effect<string | undefined, ClusterUnavailable> {
-    const owner = Claim.claimIn(entry)
-    if (owner === undefined || owner.node === this.options.self) return Effect.succeed(undefined)
-    return Effect.map(this.options.isAlive(owner.node, owner.incarnation), (isAlive) =>
-      isAlive ? owner.name : undefined
-    )
-  }
-
   private count(exit: Exit.Exit<Claimed | undefined, ClusterUnavailable>) {
     if (exit._tag === "Failure") this.counts.unavailable += 1
     else if (exit.value?._tag === "Yours") this.counts.yours += 1
@@ -150,31 +135,10 @@ export class Claims {
     return this.held.has(likeness) || this.claiming.has(likeness)
   }
 
-  private inTurn<A>(likeness: string, act: (slot: Slot) => Effect.Effect<A, ClusterUnavailable>) {
-    return Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const slot = this.slots.get(likeness) ?? {
-          turn: Effect.unsafeMakeSemaphore(1),
-          users: 0,
-          removing: undefined
-        }
-        slot.users += 1
-        this.slots.set(likeness, slot)
-        return slot
-      }),
-      (slot) => slot.turn.withPermits(1)(Effect.suspend(() => act(slot))),
-      (slot) =>
-        Effect.sync(() => {
-          slot.users -= 1
-          if (slot.users === 0 && slot.removing === undefined) this.slots.delete(likeness)
-        })
-    )
-  }
-
   private take(
     likeness: string,
     name: string,
-    slot: Slot,
+    slot: ClaimSlot,
     keep: typeof this.keep
   ): Effect.Effect<Claimed, ClusterUnavailable> {
     const { canClaim, directory, self } = this.options
@@ -185,11 +149,11 @@ export class Claims {
       const before = this.held.get(likeness)
       if (before?.incarnation === incarnation && before.name === name && before.isDoubtful !== true) return yours
       let revision = before?.revision ?? 0
-      const by = yield* this.otherClaim(likeness, key)
+      const by = yield* this.otherOwners.of(likeness, key)
       if (by !== undefined) return this.lost(likeness, by)
       if (before?.isDoubtful === true) {
         const entry = yield* directory.get("names", key)
-        const other = yield* this.livingOther(entry)
+        const other = yield* this.otherOwners.ofEntry(entry)
         if (other !== undefined) return this.lost(likeness, other)
         revision = entry?.revision ?? 0
       }
@@ -217,31 +181,13 @@ export class Claims {
     })
   }
 
-  /**
-   * The name of a client that another living node has according to the watch, if the directory agrees: this saves a
-   * write that would fail. Also if the directory does not have the claim any more, although nobody has removed it: the
-   * engine has lost its entries, and that node is about to write it again. Undefined: there is none.
-   */
-  private otherClaim(likeness: string, key: string): Effect.Effect<string | undefined, ClusterUnavailable> {
-    const { directory, elsewhere } = this.options
-    return Effect.gen(this, function* () {
-      if (elsewhere(likeness) === undefined) return undefined
-      const entry = yield* directory.get("names", key)
-      if (entry !== undefined) return yield* this.livingOther(entry)
-      // The watch may not have reported the removal yet.
-      for (let i = 0; i < removalChecks && elsewhere(likeness) !== undefined; i++)
-        yield* Effect.sleep(removalCheckEvery)
-      return elsewhere(likeness)
-    })
-  }
-
   private readonly keepUnlessReleased: typeof this.keep = (likeness, held) =>
     this.held.has(likeness) ? this.keep(likeness, held) : yours // and `release` has made it pending
 
   private readonly keep = (likeness: string, held: Held): Claimed => {
     this.held.set(likeness, held)
     const told = this.toldEarly.get(likeness)
-    if (told === undefined || told.revision < held.revision) this.untold.set(likeness, untoldTicks)
+    if (told === undefined || told.revision < held.revision) this.untold.add(likeness)
     else if (told.name !== held.name) this.pending.add(likeness)
     return yours
   }
@@ -266,7 +212,7 @@ export class Claims {
     if (claim?.node === this.options.self && !this.isPast(claim)) this.later.add(likeness)
     if (claim?.incarnation === this.options.incarnation()) {
       if (this.claiming.has(likeness)) this.toldEarly.set(likeness, { revision, name: claim.name })
-      if (held !== undefined && revision >= held.revision) this.untold.delete(likeness)
+      if (held !== undefined && revision >= held.revision) this.untold.told(likeness)
     }
     if (!this.isPast(claim) || this.claiming.has(likeness) || revision < (held?.revision ?? 0)) return
     if (claim?.incarnation !== held?.incarnation || claim?.name !== held?.name) {
@@ -312,14 +258,9 @@ export class Claims {
    * forgotten: the engine has gone back to a state before it, and the watch tells what is true then.
    */
   tick() {
-    for (const [likeness, left] of this.untold) {
-      if (left > 1 && this.held.has(likeness)) this.untold.set(likeness, left - 1)
-      else {
-        this.untold.delete(likeness)
-        if (!this.held.has(likeness)) continue
-        this.pending.add(likeness)
-        this.unsure.add(likeness)
-      }
+    for (const likeness of this.untold.tick((likeness) => this.held.has(likeness))) {
+      this.pending.add(likeness)
+      this.unsure.add(likeness)
     }
   }
 
@@ -375,7 +316,7 @@ export class Claims {
   private free(likeness: string) {
     const { directory } = this.options
     const key = Claim.keyOf(likeness)
-    return this.inTurn(likeness, (slot) =>
+    return this.slots.inTurn(likeness, (slot) =>
       Effect.gen(this, function* () {
         const isCalledOff = () => !this.pending.has(likeness) || this.isWanted(likeness)
         if (isCalledOff()) return
@@ -431,13 +372,6 @@ export class Claims {
     })
   }
 }
-
-/** A term is 12. */
-const untoldTicks = 12
-
-/** How long a removal may take from the directory to the watch. */
-const removalChecks = 20
-const removalCheckEvery = "25 millis"
 
 const retryEvery = "250 millis"
 

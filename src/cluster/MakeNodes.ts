@@ -5,15 +5,16 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { Cluster, type ClusterService, type ClusterUnavailable, type Link } from "../ports/Cluster.js"
 import * as Time from "../ports/Time.js"
-import type { FrameCounts, LinkNumbers, NodesState } from "../telemetry/ClusterMetrics.js"
+import type { NodesState } from "../telemetry/ClusterMetrics.js"
 import * as Claim from "./Claim.js"
 import { Claims } from "./Claims.js"
 import * as Frame from "./Frame.js"
-import { FramePool } from "./FramePool.js"
 import * as Incarnation from "./Incarnation.js"
-import { type Ask, Membership } from "./Membership.js"
+import type { Ask } from "./Leases.js"
+import { Membership } from "./Membership.js"
 import { NamesElsewhere } from "./NamesElsewhere.js"
-import { acknowledgeAfter, NodeLink, probeAfter, type ReceivedFrame } from "./NodeLink.js"
+import { probeAfter, type ReceivedFrame } from "./NodeLink.js"
+import { NodeLinks } from "./NodeLinks.js"
 import type { Nodes, NodesEvents } from "./Nodes.js"
 import type { OtherNode } from "./OtherNode.js"
 import type { PeerNode } from "./PeerNode.js"
@@ -62,12 +63,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
   private readonly claims: Claims
   private readonly elsewhere: NamesElsewhere
   private readonly sweep: Sweep
-  private readonly links = new Map<OtherNode, NodeLink<Content>>()
-  private readonly frames = new FramePool()
-  /** The counts of links that have ended. */
-  private ended: FrameCounts = noFrames
-  /** Links that owe an acknowledgement. */
-  private readonly owing = new Set<NodeLink<Content>>()
+  private readonly links: NodeLinks<Content>
   private link: Link = { maxFrameBytes: 0, isUp: () => false, send: () => {}, broadcast: () => {} }
   private isClosed = false
   /** The same as `isSuspended` was when it was last asked, which reports what it finds out. */
@@ -83,6 +79,15 @@ class ConnectedNodes<Content> implements VisibleNodes {
     const { now, wall } = time
     this.self = node
     this.term = Term.of(options.termMillis)
+    this.links = new NodeLinks({
+      self: () => this.membership.incarnation,
+      windowBytes: options.windowBytes,
+      now,
+      transmit: (to, frame) => this.link.send(to, frame),
+      events: options.events,
+      report: (run) => this.report(run),
+      fork
+    })
     const ask: Ask = (effect, then) =>
       fork(
         Effect.map(Effect.either(effect), (answer) =>
@@ -175,7 +180,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
       })
     })
 
-  readonly frame = (bytes: number) => this.frames.take(bytes)
+  readonly frame = (bytes: number) => this.links.frame(bytes)
 
   readonly send = (node: OtherNode, content: Uint8Array): boolean => this.links.get(node)?.send(content) ?? true
 
@@ -186,19 +191,14 @@ class ConnectedNodes<Content> implements VisibleNodes {
     grantMillis: this.membership.grantAge,
     claims: this.claims.counts,
     names: this.elsewhere.size,
-    frames: Array.from(this.links.values(), ({ counts }) => counts).reduce(sumOf, this.ended),
-    others: Array.from(this.membership.peers, (peer) => {
-      const link = this.links.get(peer)
-      return {
-        name: peer.name,
-        incarnation: peer.incarnation,
-        silentMillis: this.time.now() - peer.heardAt,
-        unheardMillis: this.time.now() - peer.grantedAt,
-        inFlightBytes: link?.inFlight ?? 0,
-        ...(link?.numbers ?? noNumbers),
-        ...(link?.counts ?? noFrames)
-      }
-    })
+    frames: this.links.counts,
+    others: Array.from(this.membership.peers, (peer) => ({
+      name: peer.name,
+      incarnation: peer.incarnation,
+      silentMillis: this.time.now() - peer.heardAt,
+      unheardMillis: this.time.now() - peer.grantedAt,
+      ...this.links.stateOf(peer)
+    }))
   })
 
   private report(run: () => void) {
@@ -304,7 +304,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
   }
 
   private readonly tickLinks = () => {
-    if (this.link.isUp()) for (const link of this.links.values()) link.tick()
+    if (this.link.isUp()) this.links.tick()
   }
 
   private readonly tick = () => {
@@ -321,7 +321,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
   }
 
   private readonly up = () => {
-    if (!this.membership.isSuspended) for (const link of this.links.values()) link.recover()
+    if (!this.membership.isSuspended) this.links.recover()
   }
 
   /** Outside of the broker's turn. */
@@ -346,64 +346,29 @@ class ConnectedNodes<Content> implements VisibleNodes {
   }
 
   private readonly appeared = (peer: PeerNode) => {
-    const { events, windowBytes } = this.options
-    const link: NodeLink<Content> = new NodeLink(
-      { self: this.membership.incarnation, other: peer.incarnation, windowBytes, now: this.time.now },
-      {
-        transmit: (frame) => this.link.send(peer.name, frame),
-        received: (content) => events.received(peer, content),
-        hasRoom: () => events.hasRoom(peer),
-        owesAck: () => this.owe(link),
-        owesMuch: () => this.report(() => link.acknowledge()),
-        arrived: (frame) => this.frames.give(frame)
-      }
-    )
+    const link = this.links.add(peer)
     if (this.membership.isSuspended) link.silence()
-    this.links.set(peer, link)
-    events.appeared(peer)
+    this.options.events.appeared(peer)
     this.elsewhere.appeared(peer)
     // What it has sent before this node knew it was dropped.
     if (!this.membership.isSuspended) link.recover()
   }
 
-  /** Contents of the next turns may take the acknowledgement along (benchmarks: nodes-100, nodes-outcome). */
-  private owe(link: NodeLink<Content>) {
-    if (this.owing.size === 0)
-      this.fork(
-        Effect.delay(
-          Effect.sync(() => this.report(this.acknowledge)),
-          acknowledgeAfter
-        )
-      )
-    this.owing.add(link)
-  }
-
-  private readonly acknowledge = () => {
-    const links = Array.from(this.owing)
-    this.owing.clear()
-    for (const link of links) link.acknowledge()
-  }
-
   private readonly lost = (peer: PeerNode) => {
-    const link = this.links.get(peer)
-    this.links.delete(peer)
-    if (link !== undefined) {
-      this.owing.delete(link)
-      this.ended = sumOf(this.ended, link.counts)
-    }
+    this.links.remove(peer)
     this.options.events.lost(peer)
     this.elsewhere.lost(peer)
   }
 
   private readonly suspended = () => {
     this.isShut = true
-    for (const link of this.links.values()) link.silence()
+    this.links.silence()
     this.options.events.suspended()
   }
 
   private readonly resumed = () => {
     this.isShut = false
-    for (const link of this.links.values()) link.recover()
+    this.links.recover()
     this.options.events.resumed()
   }
 
@@ -420,16 +385,6 @@ class ConnectedNodes<Content> implements VisibleNodes {
 
 /** How many terms the names of a lost node wait for their clients, before their entries are removed. */
 const sweepTerms = 2
-
-const noFrames: FrameCounts = { resent: 0, repeated: 0, gaps: 0 }
-
-const noNumbers: LinkNumbers = { sent: 0, acknowledged: 0, taken: 0, early: 0 }
-
-const sumOf = (a: FrameCounts, b: FrameCounts): FrameCounts => ({
-  resent: a.resent + b.resent,
-  repeated: a.repeated + b.repeated,
-  gaps: a.gaps + b.gaps
-})
 
 const maxLeaveAttempts = 8
 const leaveRetryEvery = "50 millis"

@@ -1,50 +1,16 @@
 import * as Either from "effect/Either"
-import type * as Effect from "effect/Effect"
-import type { ClusterDirectory, ClusterUnavailable, Entry } from "../ports/Cluster.js"
+import type { Entry } from "../ports/Cluster.js"
+import { Burials } from "./Burials.js"
 import * as Frame from "./Frame.js"
+import { Heartbeats } from "./Heartbeats.js"
 import * as Incarnation from "./Incarnation.js"
+import { Leases } from "./Leases.js"
+import type { MembershipEvents, MembershipOptions } from "./MembershipOptions.js"
 import { PeerNode } from "./PeerNode.js"
 import { protocolVersion } from "./ProtocolVersion.js"
 import { Strangers } from "./Strangers.js"
 import * as Term from "./Term.js"
 import { WakeUp } from "./WakeUp.js"
-
-/** Runs an effect on the directory; the answer comes in the broker's turn. */
-export type Ask = <A>(
-  effect: Effect.Effect<A, ClusterUnavailable>,
-  then: (answer: Either.Either<A, ClusterUnavailable>) => void
-) => void
-
-export interface MembershipOptions {
-  /** The name of this node. */
-  readonly self: string
-  readonly term: Term.Term
-  readonly directory: ClusterDirectory
-  readonly ask: Ask
-  readonly broadcast: (frame: Uint8Array) => void
-  readonly isUp: () => boolean
-  readonly now: () => number
-  readonly wall: () => number
-  readonly random: () => number
-}
-
-export interface MembershipEvents {
-  readonly appeared: (peer: PeerNode) => void
-  readonly lost: (peer: PeerNode) => void
-  /** Called in the broker's turn. From now on `isSuspended` is true until `resumed`. */
-  readonly suspended: () => void
-  readonly resumed: () => void
-  /**
-   * Runs the rebirth of this node, in which every other one is lost and appears again: to the chat, that is one moment.
-   */
-  readonly bearing: (run: () => void) => void
-  /** This node has a new incarnation, and calls `reclaimed` when it may write. */
-  readonly reborn: () => void
-  /** A node that speaks another version of the protocol has a lease: it is none of the peers. */
-  readonly otherVersion: (name: string, version: number) => void
-  /** Another process has taken the name of this node, which stays suspended for good. */
-  readonly replaced: () => void
-}
 
 /** What this node has learnt of another one: its latest incarnation. */
 interface Known extends Pick<Incarnation.Lease, "incarnation" | "isAlive" | "termMillis"> {
@@ -56,9 +22,6 @@ interface Known extends Pick<Incarnation.Lease, "incarnation" | "isAlive" | "ter
  * named it since. One that can be heard names it within a beat.
  */
 const unheardRenewals = 4
-
-/** Heartbeats sent, for which an answer still counts: those of more than five terms. */
-const beatsKept = 64
 
 /**
  * Which nodes are part of the cluster, and whether this one may write.
@@ -79,8 +42,7 @@ export class Membership {
   /** Grants count only if the lease was renewed after this: when another node was lost. See `lose`. */
   private lossAt = -Infinity
 
-  private beats = 0
-  private readonly beatTimes = new Map<number, number>()
+  private readonly heartbeats = new Heartbeats()
 
   private state: "joining" | "active" | "suspended" | "replaced" | "left" = "joining"
   /** The next incarnation, if it is not known whether the directory has taken it. */
@@ -94,6 +56,8 @@ export class Membership {
   private renewals = 0
   /** A burial that an earlier incarnation of this node began may still be on its way. */
   private mayBuryLate = false
+  private readonly leases: Leases
+  private readonly burials: Burials
   private readonly wakeUp: WakeUp
   private readonly strangers: Strangers
   /** How often the machine has slept. */
@@ -103,7 +67,15 @@ export class Membership {
     private readonly options: MembershipOptions,
     private readonly events: MembershipEvents
   ) {
-    const { now, term, wall } = options
+    const { ask, directory, now, term, wall } = options
+    this.leases = new Leases(directory, ask)
+    this.burials = new Burials({
+      leases: this.leases,
+      now,
+      peerOf: (incarnation) => this.peerOf(incarnation),
+      learnt: (entry) => this.learnt(entry),
+      isSuspended: () => this.isSuspended
+    })
     this.wakeUp = new WakeUp(now, wall, term.bury, term.nap)
     this.strangers = new Strangers({ now, patience: term.suspect, read: (name) => this.identify(name) })
   }
@@ -193,7 +165,7 @@ export class Membership {
     this.sleeps += 1
     this.renewedAt = -Infinity
     this.renewals = 0
-    this.beatTimes.clear()
+    this.heartbeats.forget()
     for (const peer of this.peers) peer.grantedAt = -Infinity
   }
 
@@ -210,17 +182,15 @@ export class Membership {
     const { isSuspended } = this
     if (!this.options.isUp()) return
     this.sendHeartbeat()
-    for (const peer of Array.from(this.peers)) this.watch(peer, isSuspended)
+    for (const peer of Array.from(this.peers)) this.burials.watch(peer, isSuspended)
     if (this.needsRenewal(isSuspended)) this.renew()
   }
 
   private sendHeartbeat() {
-    this.beats += 1
-    this.beatTimes.set(this.beats, this.options.now())
-    this.beatTimes.delete(this.beats - beatsKept)
+    const number = this.heartbeats.next(this.options.now())
     const heard = new Map<string, number>()
     for (const { beat, burial, incarnation } of this.peers) heard.set(incarnation, burial === undefined ? beat : 0)
-    this.options.broadcast(Frame.heartbeat(this.incarnation, this.beats, heard, this.options.self))
+    this.options.broadcast(Frame.heartbeat(this.incarnation, number, heard, this.options.self))
   }
 
   /** A heartbeat of another node. */
@@ -233,7 +203,7 @@ export class Membership {
     const beat = Frame.heardOf(frame, this.incarnation)
     if (beat === undefined) return peer.knowsUs && number === peer.beat ? this.noticeLoss() : undefined
     peer.knowsUs = true
-    peer.grantedAt = Math.max(peer.grantedAt, this.beatTimes.get(beat) ?? -Infinity)
+    peer.grantedAt = Math.max(peer.grantedAt, this.heartbeats.sentAt(beat))
     if (this.renewals > 0 && !this.isReclaiming) this.resume()
   }
 
@@ -253,7 +223,7 @@ export class Membership {
   private identify(name: string) {
     const isMember = this.state === "active" || this.state === "suspended"
     if (!isMember || name === "" || name === this.options.self) return
-    this.readLease(name, (answer) => {
+    this.leases.read(name, (answer) => {
       if (Either.isRight(answer) && answer.right !== undefined) this.learnt(answer.right)
     })
   }
@@ -270,18 +240,23 @@ export class Membership {
     this.isRenewing = true
     const started = this.start()
     const { incarnation } = this
-    this.swapLease(this.revision, { incarnation, isAlive: true, termMillis: this.options.term.bury }, (answer) => {
-      this.isRenewing = false
-      const { renewals } = this
-      this.renewals = 0
-      if (Either.isLeft(answer)) return // it may have been done: the next one finds another revision then
-      if (answer.right === undefined) return this.readOwnLease()
-      this.revision = answer.right
-      if (this.isLost) return this.beReborn(answer.right, undefined)
-      this.renewedAt = started()
-      this.renewals = renewals + 1
-      if (this.state === "suspended" && !this.isReclaiming) this.resume()
-    })
+    this.leases.swap(
+      this.options.self,
+      this.revision,
+      { incarnation, isAlive: true, termMillis: this.options.term.bury },
+      (answer) => {
+        this.isRenewing = false
+        const { renewals } = this
+        this.renewals = 0
+        if (Either.isLeft(answer)) return // it may have been done: the next one finds another revision then
+        if (answer.right === undefined) return this.readOwnLease()
+        this.revision = answer.right
+        if (this.isLost) return this.beReborn(answer.right, undefined)
+        this.renewedAt = started()
+        this.renewals = renewals + 1
+        if (this.state === "suspended" && !this.isReclaiming) this.resume()
+      }
+    )
   }
 
   /** A renewal begins: returns when it began, by the time that it is done. */
@@ -320,7 +295,7 @@ export class Membership {
   /** The lease has another revision than this node knows. */
   private readOwnLease() {
     this.isRenewing = true
-    this.readLease(this.options.self, (answer) => {
+    this.leases.read(this.options.self, (answer) => {
       this.isRenewing = false
       if (Either.isRight(answer)) this.foundOwnLease(answer.right)
     })
@@ -360,13 +335,18 @@ export class Membership {
     const incarnation = this.attempted
     const started = this.start()
     this.isRenewing = true
-    this.swapLease(revision, { incarnation, isAlive: true, termMillis: this.options.term.bury }, (answer) => {
-      this.isRenewing = false
-      // Otherwise the next renewal fails, and reads the lease again.
-      if (Either.isLeft(answer) || answer.right === undefined) return
-      const written = answer.right
-      this.events.bearing(() => this.born(incarnation, written, started()))
-    })
+    this.leases.swap(
+      this.options.self,
+      revision,
+      { incarnation, isAlive: true, termMillis: this.options.term.bury },
+      (answer) => {
+        this.isRenewing = false
+        // Otherwise the next renewal fails, and reads the lease again.
+        if (Either.isLeft(answer) || answer.right === undefined) return
+        const written = answer.right
+        this.events.bearing(() => this.born(incarnation, written, started()))
+      }
+    )
   }
 
   private born(incarnation: string, revision: number, started: number) {
@@ -380,8 +360,7 @@ export class Membership {
     this.revision = revision
     this.renewedAt = started
     this.lossAt = -Infinity
-    this.beats = 0
-    this.beatTimes.clear()
+    this.heartbeats.restart()
     this.isReclaiming = true
     this.events.reborn()
     for (const [name, lease] of Array.from(this.known))
@@ -404,8 +383,8 @@ export class Membership {
     if (known !== undefined && lease.incarnation < known.incarnation)
       return this.learntEarlier(key, revision, lease, known)
     if (known?.incarnation === lease.incarnation) {
-      if (!known.isAlive) return lease.isAlive ? this.buryAgain(key, revision, lease) : undefined
-      if (lease.isAlive) return this.moved(known.peer, revision)
+      if (!known.isAlive) return lease.isAlive ? this.burials.buryAgain(key, revision, lease) : undefined
+      if (lease.isAlive) return this.burials.moved(known.peer, revision)
     }
     if (known?.peer !== undefined) this.lose(known.peer, lease.incarnation === known.incarnation && lease.hasLeft)
     const { incarnation, isAlive, termMillis } = lease
@@ -421,7 +400,7 @@ export class Membership {
   private learntEarlier(name: string, revision: number, { isAlive }: Incarnation.Lease, known: Known) {
     const { peer } = known
     if (peer?.suspicion?.isForgotten === true) peer.suspicion = { ...peer.suspicion, revision }
-    if (isAlive && !known.isAlive) this.buryAgain(name, revision, known)
+    if (isAlive && !known.isAlive) this.burials.buryAgain(name, revision, known)
   }
 
   /**
@@ -452,105 +431,5 @@ export class Membership {
     if (!this.byIncarnation.delete(peer.incarnation)) return
     if (!hasLeft) this.lossAt = this.options.now()
     this.events.lost(peer)
-  }
-
-  /** The lease of another node was renewed. */
-  private moved(peer: PeerNode | undefined, revision: number) {
-    if (peer === undefined) return
-    if (peer.burial !== undefined && peer.burial.revision !== revision) peer.burial = undefined
-    const { suspicion } = peer
-    if (suspicion !== undefined && (suspicion.revision !== revision || suspicion.isForgotten))
-      peer.suspicion = { revision, since: this.options.now(), isForgotten: false }
-  }
-
-  /** Buries a node that is silent for long enough. */
-  private watch(peer: PeerNode, isSuspended: boolean) {
-    const { bury, slowBury, suspect, write, beat } = peer.term
-    if (peer.burial !== undefined) return this.resolve(peer, peer.burial, isSuspended)
-    const now = this.options.now()
-    const silence = now - peer.heardAt
-    if (silence < suspect) return
-    const { suspicion } = peer
-    if (suspicion === undefined) return this.suspect(peer)
-    const still = now - suspicion.since
-    if (isSuspended || silence < bury || still < (peer.knowsUs ? write + beat : slowBury)) return
-    peer.burial = { revision: suspicion.revision, isAsked: false }
-    this.bury(peer, peer.burial)
-  }
-
-  private suspect(peer: PeerNode) {
-    if (peer.isBeingRead) return
-    peer.isBeingRead = true
-    this.readLease(peer.name, (answer) => {
-      peer.isBeingRead = false
-      if (Either.isLeft(answer) || this.peerOf(peer.incarnation) !== peer) return
-      const entry = answer.right
-      if (entry !== undefined) this.learnt(entry)
-      const lease = Incarnation.leaseIn(entry)
-      // An earlier one: the engine has forgotten its lease. If it still ran, it would write it again.
-      const isForgotten = lease === undefined || lease.incarnation < peer.incarnation
-      if (!isForgotten && (lease.incarnation !== peer.incarnation || !lease.isAlive)) return
-      if (this.options.now() - peer.heardAt < peer.term.suspect) return
-      peer.suspicion = { revision: entry?.revision ?? 0, since: this.options.now(), isForgotten }
-    })
-  }
-
-  private bury(peer: PeerNode, burial: NonNullable<PeerNode["burial"]>) {
-    burial.isAsked = true
-    const dead = { incarnation: peer.incarnation, isAlive: false, termMillis: peer.term.bury }
-    this.swapLease(
-      burial.revision,
-      dead,
-      (answer) => {
-        burial.isAsked = false
-        if (Either.isLeft(answer) || peer.burial !== burial) return // `resolve` reads what became of it
-        if (answer.right === undefined) return this.resolve(peer, burial, true)
-        this.learnt({
-          key: peer.name,
-          value: Incarnation.showLease(dead),
-          revision: answer.right
-        })
-      },
-      peer.name
-    )
-  }
-
-  /**
-   * The dead stay dead. A node that this one has taken for lost was once seen to go on, with an entry that showed it
-   * alive, as if the engine had lost a burial that it had confirmed. Such a node may not know any better: its names are
-   * free, and nobody takes what it sends.
-   */
-  private buryAgain(name: string, revision: number, { incarnation, termMillis }: Omit<Incarnation.Lease, "isAlive">) {
-    if (!this.isSuspended) this.swapLease(revision, { incarnation, isAlive: false, termMillis }, () => {}, name)
-  }
-
-  /** Reads whether a burial was done. At the same revision it may still be on its way, so it is asked for again. */
-  private resolve(peer: PeerNode, burial: NonNullable<PeerNode["burial"]>, isSuspended: boolean) {
-    if (burial.isAsked) return
-    burial.isAsked = true
-    this.readLease(peer.name, (answer) => {
-      burial.isAsked = false
-      if (Either.isLeft(answer) || this.peerOf(peer.incarnation) !== peer || peer.burial !== burial) return
-      const entry = answer.right
-      if (entry !== undefined) this.learnt(entry)
-      if (this.peerOf(peer.incarnation) !== peer) return
-      if ((entry?.revision ?? 0) !== burial.revision) {
-        peer.burial = undefined
-        if (peer.suspicion?.isForgotten !== true) peer.suspicion = undefined
-      } else if (!isSuspended && !this.isSuspended) this.bury(peer, burial)
-    })
-  }
-
-  private readLease(name: string, then: (answer: Either.Either<Entry | undefined, ClusterUnavailable>) => void) {
-    this.options.ask(this.options.directory.get("nodes", name), then)
-  }
-
-  private swapLease(
-    revision: number,
-    lease: Incarnation.Lease,
-    then: (answer: Either.Either<number | undefined, ClusterUnavailable>) => void,
-    name = this.options.self
-  ) {
-    this.options.ask(this.options.directory.swap("nodes", name, revision, Incarnation.showLease(lease)), then)
   }
 }
