@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { type ClusterDirectory, ClusterUnavailable, type Entry } from "../ports/Cluster.js"
+import type { ClusterDirectory, ClusterUnavailable, Entry } from "../ports/Cluster.js"
 import * as Claim from "./Claim.js"
 
 interface OtherNodes {
