@@ -33,14 +33,14 @@ interface Held {
 /** A swap fails if another node was faster. It is not likely to be so again and again. */
 const maxAttempts = 8
 
-/** Entries put right at the same time. */
+/** Entries that are repaired at the same time. */
 const concurrency = 16
 
 /** The names of this node in the directory. */
 export class Claims {
   private readonly held = new Map<string, Held>()
   private readonly slots = new ClaimSlots()
-  /** Likenesses of which the directory has something else than this node, or may have. */
+  /** Likenesses whose entry in the directory differs, or may differ, from what this node has. */
   private readonly pending = new Set<string>()
   /**
    * The revisions of claims that are to be removed, where this node knows them: reading each first would be a third of
@@ -55,11 +55,11 @@ export class Claims {
   private readonly later = new Set<string>()
   private readonly untold = new UntoldClaims()
   private readonly otherOwners: OtherOwners
-  /** Those of `pending` of which the watch has not told in time. */
+  /** Those of `pending` that the watch has not reported in time. */
   private readonly unsure = new Set<string>()
   /**
-   * What the watch told of likenesses while they were claimed, maybe before the answer came: the name that this node
-   * has, or undefined.
+   * What the watch reported about likenesses during their claims, perhaps before the answer came: the name that this
+   * node has, or undefined.
    */
   private readonly toldEarly = new Map<string, { readonly revision: number; readonly name: string | undefined }>()
   /** How many claims run for a likeness. */
@@ -103,7 +103,7 @@ export class Claims {
               this.toldEarly.delete(likeness)
             } else this.claiming.set(likeness, left)
             this.count(exit)
-            // Nobody knows what the directory has.
+            // The claim may have been carried out, or may still be.
             if (exit._tag === "Failure") this.pending.add(likeness)
           })
         )
@@ -112,8 +112,8 @@ export class Claims {
   }
 
   /**
-   * The directory may have something else than this node: `take` reads it first. The engine uses revisions again that
-   * it has forgotten: another node's claim may have the same one.
+   * The directory may differ from what this node has, so `take` reads it first. The engine reuses revisions that it has
+   * forgotten: another node's claim may have the same one.
    */
   private doubt(likeness: string) {
     const held = this.held.get(likeness)
@@ -243,8 +243,8 @@ export class Claims {
   }
 
   /**
-   * The watch has told every entry of this node since it began: these, by key. What is missing, or older than what this
-   * node has, was lost by the engine, unless the news of it follows.
+   * The watch has reported every entry of this node since it began: these, by key. The engine has lost what is missing,
+   * or older than what this node has, unless the watch still reports it.
    */
   current(revisions: ReadonlyMap<string, number>) {
     for (const likeness of this.toldEarly.keys())
@@ -254,8 +254,8 @@ export class Claims {
   }
 
   /**
-   * To be called every `Term.beat` while the engine can be reached. A claim of which the watch does not tell may be
-   * forgotten: the engine has gone back to a state before it, and the watch tells what is true then.
+   * To be called every `Term.beat` while the engine can be reached. A claim that the watch does not report may be
+   * forgotten: the engine has then gone back to a state before it, and the watch reports that state.
    */
   tick() {
     for (const likeness of this.untold.tick((likeness) => this.held.has(likeness))) {
@@ -270,7 +270,7 @@ export class Claims {
   }
 
   /**
-   * Puts right what has to be. What fails is left for the next time.
+   * Repairs the pending likenesses. One that fails stays pending.
    *
    * @param taken called for each name that another node has meanwhile
    */

@@ -62,7 +62,7 @@ export interface ClusterCounts {
   readonly queued: number
   /** Pairs that returned although they may have been delivered, because a node was lost, or not understood. */
   readonly inDoubt: number
-  /** Contents of other nodes of which something could not be read. */
+  /** Contents of other nodes that could not be read, or only in part. */
   readonly unreadable: number
 }
 
@@ -79,7 +79,7 @@ export interface ClusterChat {
    * The other servers that use the store of this one. To be called before the server is made, if it has a store.
    *
    * @param log the id of the log of the store
-   * @param self the id of this server, of which no other one is the same
+   * @param self the id of this server, unique among all servers
    */
   readonly servers: (self: string, log: string) => OtherServersService
 }
@@ -184,7 +184,7 @@ class Chat {
     return this.nodes !== undefined && !this.isSuspended && !this.nodes.isSuspended()
   }
 
-  /** The same as far as was found out: may be asked at any time, since it does not look at the clock. */
+  /** The same as far as it is known. It may be asked at any time, because it does not read the clock. */
   get hasOpened(): boolean {
     return this.nodes !== undefined && !this.isSuspended
   }
@@ -291,7 +291,7 @@ class Chat {
     },
     suspended: () => this.close(),
     resumed: () => this.resume(),
-    // Lines of nodes that have returned them by now must not be written any more.
+    // Other nodes have already returned these lines, which must not be written any more.
     reborn: () => {
       this.isSettled = false
       for (const peer of this.foreign.unwritten) this.broker.breakOff(peer, "connection-lost")
@@ -306,7 +306,7 @@ class Chat {
     if (this.isAtOdds) this.close()
   }
 
-  /** A node that uses a store was there before this one, which has none: names that it takes for free are accounts. */
+  /** A node with a store was there before this one, which has none: names that seem free here may be accounts. */
   private get isAtOdds(): boolean {
     const own = this.nodes?.incarnation ?? ""
     return [...this.withStore].some(({ incarnation }) => incarnation < own)

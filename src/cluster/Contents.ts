@@ -124,7 +124,7 @@ const isCount = (lines: number) => Number.isSafeInteger(lines) && lines > 0
 
 const isLines = (text: string, lines: number) => text.endsWith("\n") && countLines(text, 0, text.length) === lines
 
-/** Undefined if one of them is no number of lines with a word. */
+/** Undefined if one of them is not a number of lines and a word. */
 const fatesOf = (words: ReadonlyArray<string>): Fates | undefined => {
   const fates: Array<readonly [number, string]> = []
   for (let at = 0; at < words.length; at += 2) {
@@ -135,10 +135,7 @@ const fatesOf = (words: ReadonlyArray<string>): Fates | undefined => {
   return fates
 }
 
-/**
- * The end of the first whole lines of a text from `start` on that are within a number of bytes, but at least of one
- * line.
- */
+/** The end of the first whole lines from `start` that fit into a number of bytes; at least of one line. */
 export const endOfLines = (text: string, start: number, bytes: number): number => {
   if (text.length - start <= bytes) return text.length
   const last = text.lastIndexOf("\n", start + bytes - 1)

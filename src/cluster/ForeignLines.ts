@@ -103,7 +103,7 @@ interface Arrivals {
   readonly node: OtherNode
   readonly name: string
   readonly queue: Array<Arrival>
-  /** What has met its fate and is not reported. */
+  /** Lines whose fate has not been reported yet. */
   lines: number
   bytes: number
 }

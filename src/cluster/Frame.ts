@@ -68,7 +68,7 @@ export const make = (header: Header): Uint8Array => {
   return frame
 }
 
-/** The header of a frame; undefined if it is none of this version. */
+/** The header of a frame; undefined if it is of another version. */
 export const read = (frame: Uint8Array): Header | undefined => {
   const buffer = bufferOf(frame)
   if (buffer.length < headerBytes || buffer[0] !== protocolVersion) return undefined

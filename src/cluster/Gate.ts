@@ -5,8 +5,8 @@ import { TransportError, type Listen, type Socket, type SocketEvents } from "../
 import { endOfLines } from "./Contents.js"
 
 /**
- * About how many bytes a socket that lags is given at once. What the kernel does not take of them, Node writes as soon
- * as it does, whether the gate is shut by then or not.
+ * About how many bytes a lagging socket is given at once. Node writes what the kernel has not taken as soon as it can,
+ * even if the gate has shut in the meantime.
  */
 const pieceBytes = 8_192
 

@@ -33,7 +33,7 @@ export interface Lease {
   readonly hasLeft?: boolean
   /** The term of its node in milliseconds: other nodes may have another one. */
   readonly termMillis: number
-  /** The version of the protocol that its node speaks; by default the own one. */
+  /** The version of the protocol that its node speaks; by default that of this node. */
   readonly version?: number
 }
 
@@ -41,7 +41,7 @@ export interface Lease {
 export const showLease = ({ hasLeft, incarnation, isAlive, termMillis, version = protocolVersion }: Lease): string =>
   `${isAlive ? "alive" : hasLeft === true ? "left" : "dead"} ${incarnation} ${termMillis} ${version}`
 
-/** Undefined if it is none. The first leases had no version. */
+/** Undefined if the value is not a lease. The first leases had no version. */
 export const parseLease = (value: string): Required<Lease> | undefined => {
   const [, state, incarnation, term, version] =
     /^(alive|dead|left) ([0-9a-f]{16}) ([0-9]{1,15})(?: ([0-9]{1,9}))?/.exec(value) ?? []

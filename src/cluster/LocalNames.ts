@@ -44,7 +44,7 @@ export class LocalNames {
   /** Admits the clients that `inner` admits, unless another node has their name. */
   private admit(inner: Admission, claim: Claim, decision: LoginDecision): LoginDecision | Effect.Effect<LoginDecision> {
     const { broker, isOpen, nodes } = this.cluster
-    // The name of an account is nobody else's, by the store that all nodes have in common.
+    // The store, which all nodes share, already keeps the names of accounts unique.
     if (decision instanceof Device) return isOpen() ? decision : unavailable
     if (decision !== undefined) return decision
     const current = nodes()
@@ -66,7 +66,7 @@ export class LocalNames {
     )
   }
 
-  /** The broker learns the decision in a turn from now, and the client has the name after that, or has it not. */
+  /** The broker learns of the decision in a later turn. Only then does the client have the name, or not. */
   private decided(inner: Admission, claim: Claim, held: Held) {
     const { soon } = this.cluster.broker
     soon(() =>
@@ -84,7 +84,7 @@ export class LocalNames {
   private expelRefused(inner: Admission, claim: Claim) {
     const { alike, expel } = this.cluster.broker
     const decision = inner.decide(claim)
-    // Whoever could prove to own an account would not have been let in as a guest.
+    // A client that can prove to own the account would not have been admitted as a guest.
     if (decision === undefined || Effect.isEffect(decision) || decision instanceof Device) return
     for (const peer of alike(claim.name)) if (peer.device === undefined) expel(peer, decision)
   }
@@ -122,7 +122,7 @@ export class LocalNames {
     return {
       takesSecrets: inner.takesSecrets === true,
       decide: (claim) => {
-        // Not even asked: it would make a device that of this node.
+        // `inner` is not even asked: it would assign the device to this node.
         if (!this.cluster.isOpen()) return unavailable
         const decision = inner.decide(claim)
         if (!Effect.isEffect(decision)) return this.admit(inner, claim, decision)

@@ -66,7 +66,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
   private readonly links: NodeLinks<Content>
   private link: Link = { maxFrameBytes: 0, isUp: () => false, send: () => {}, broadcast: () => {} }
   private isClosed = false
-  /** The same as `isSuspended` was when it was last asked, which reports what it finds out. */
+  /** What `isSuspended` last returned. Asking it again may find a suspension, and report it. */
   private isShut = false
 
   constructor(
@@ -350,7 +350,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
     if (this.membership.isSuspended) link.silence()
     this.options.events.appeared(peer)
     this.elsewhere.appeared(peer)
-    // What it has sent before this node knew it was dropped.
+    // This node has dropped what the other one sent before it was known here.
     if (!this.membership.isSuspended) link.recover()
   }
 

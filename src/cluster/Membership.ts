@@ -217,8 +217,8 @@ export class Membership {
   }
 
   /**
-   * Reads the lease of a node that is heard and no peer. If it was taken for lost and its lease is alive all the same,
-   * it is buried again; if it has another incarnation than this node knows, it appears.
+   * Reads the lease of a node that is heard but is not a peer. If it was taken for lost and its lease is alive all the
+   * same, it is buried again; if it has another incarnation than this node knows, it appears.
    */
   private identify(name: string) {
     const isMember = this.state === "active" || this.state === "suspended"
@@ -273,7 +273,7 @@ export class Membership {
     this.noticeSleep()
     if (this.state !== "suspended" || this.isLost || !this.isNamed || this.options.now() >= this.writesUntil) return
     this.state = "active"
-    // The silence of the others may have been the own one.
+    // The others may have seemed silent because this node was cut off.
     for (const peer of this.peers) {
       peer.heardAt = this.options.now()
       peer.suspicion = undefined
@@ -326,8 +326,7 @@ export class Membership {
 
   /** This node was buried: what the others were sent is settled, and it starts again as a new one. */
   private beReborn(revision: number, buried: string | undefined) {
-    // An attempt of which nothing is known may still be carried out: it is repeated, until it succeeded or was buried
-    // too.
+    // An attempt without a known outcome may still be carried out: it is repeated until it succeeds or is buried too.
     if (this.attempted === undefined || this.attempted === buried) {
       const latest = buried === undefined || buried < this.incarnation ? this.incarnation : buried
       this.attempted = Incarnation.after(latest, this.options.wall(), this.options.random)
@@ -404,8 +403,8 @@ export class Membership {
   }
 
   /**
-   * Whoever ended this incarnation has made sure before that it does not write, unless the engine lost its entries: the
-   * next renewal finds out what has become of this node.
+   * The node that ended this incarnation made sure first that it does not write, unless the engine lost its entries:
+   * the next renewal finds out what has become of this node.
    */
   private learntOwn({ incarnation, isAlive }: Incarnation.Lease) {
     if (this.state !== "active" && this.state !== "suspended") return

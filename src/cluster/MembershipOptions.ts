@@ -28,7 +28,7 @@ export interface MembershipEvents {
   readonly bearing: (run: () => void) => void
   /** This node has a new incarnation, and calls `reclaimed` when it may write. */
   readonly reborn: () => void
-  /** A node that speaks another version of the protocol has a lease: it is none of the peers. */
+  /** A node that speaks another version of the protocol has a lease. It does not become a peer. */
   readonly otherVersion: (name: string, version: number) => void
   /** Another process has taken the name of this node, which stays suspended for good. */
   readonly replaced: () => void

@@ -29,13 +29,14 @@ export interface MemoryClusterOptions {
   /** The delay of a change of a table until a node learns of it, in milliseconds. 0 by default. */
   readonly watchDelay?: (node: string) => number
   /**
-   * Whether a node is not told a change of an entry after which the entry has changed again, as by an engine that keeps
-   * only the last one. Never by default.
+   * Whether a node is not notified of a change if the entry has changed again since, as with an engine that keeps only
+   * the last one. Never by default.
    */
   readonly merges?: (node: string) => boolean
   /**
-   * Whether a watch is told changes that the engine has forgotten (`goBack`) before it told them, and after what time
-   * it starts again, in milliseconds, if no change of a lower revision comes before. By default it is told, at once.
+   * Whether a watch still reports changes that the engine forgot (`goBack`) before they were reported, and how long it
+   * takes to start again, in milliseconds, unless a change of a lower revision comes first. By default it reports them,
+   * and starts again at once.
    */
   readonly forgotten?: (node: string) => { readonly isTold: boolean; readonly noticedAfter: number }
   /** Called when a swap was carried out. */
@@ -174,8 +175,9 @@ export class MemoryCluster {
   }
 
   /**
-   * The engine forgets the last changes of a table, all of which it had confirmed, and uses their revisions again: as
-   * several NATS servers do whose new leader did not have them. Nobody is told. Returns how many changes that were.
+   * The engine forgets the last changes of a table, all of which it had confirmed, and uses their revisions again: as a
+   * cluster of NATS servers does whose new leader lacks them. No node is notified. Returns the number of forgotten
+   * changes.
    */
   goBack(table: Table, count: number): number {
     const forgotten = this.tables.goBack(table, count)
@@ -230,7 +232,7 @@ export class MemoryCluster {
     return [...(this.members.get(node)?.watches ?? [])].filter((watch) => watch.table === table)
   }
 
-  /** Whether a node can reach the engine, and its watches have told it everything; for tests. */
+  /** Whether a node can reach the engine, and its watches have reported everything; for tests. */
   hasTold(node: string): boolean {
     const member = this.members.get(node)
     if (member === undefined || !this.reaches(member) || member.paused !== undefined) return false

@@ -92,7 +92,7 @@ export class MemoryWatch {
     return this.revision > revision
   }
 
-  /** It is not told what the engine has forgotten after a revision, unless it was already. */
+  /** The engine has forgotten the changes after a revision: those that it has not reported yet are dropped. */
   untell(revision: number) {
     const first = this.waiting.findIndex((notice) => notice.revision > revision)
     if (first === -1) return
@@ -112,7 +112,7 @@ export class MemoryWatch {
     })
   }
 
-  /** Whether it has told everything. */
+  /** Whether it has reported everything. */
   get isCurrent(): boolean {
     const { table, tables } = this.options
     return !this.isStalled && this.waiting.length === 0 && this.revision <= tables.revisionOf(table)

@@ -53,7 +53,7 @@ const maxRequestMillis = 1_000
 /** How often markers of removed entries are deleted. */
 const deletionMillis = 10_000
 
-/** How often in a row a server may refuse the node before that gives up: waiting does not make credentials right. */
+/** How often in a row a server may refuse the node before the node gives up: waiting does not correct credentials. */
 const maxRefusals = 3
 
 /** How often the first connection is tried. */
@@ -190,7 +190,7 @@ const starting = (
   })
 }
 
-/** What to do about an error that time does not mend; undefined if it may. */
+/** What to do about an error that does not pass by itself; undefined if it may. */
 const adviceOn = (reason: string, [server = ""]: ReadonlyArray<string>): string | undefined => {
   if (/authorization|authentication|nonce/iu.test(reason))
     return "; check --cluster-credentials, or the user in --cluster"

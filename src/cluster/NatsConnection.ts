@@ -80,7 +80,9 @@ const closeMillis = 500
 export class NatsConnection {
   private client: Client | undefined
   private tap: NatsTap | undefined
-  /** The attempt to connect that is in progress. Two at once would make two clients, of which one is lost sight of. */
+  /**
+   * The attempt to connect that is in progress. Two at once would make two clients, one of which would never be closed.
+   */
   private connecting: Promise<void> | undefined
   private readonly users = new Set<ConnectionUser>()
   private timer: NodeJS.Timeout | undefined
@@ -96,8 +98,8 @@ export class NatsConnection {
   ) {}
 
   /**
-   * Connects to one of the servers, unless there is a connection. Whoever asks while an attempt is in progress waits
-   * for that one. The promise fails if no server can be used, or after `close`.
+   * Connects to one of the servers, unless there is a connection. A call during an attempt waits for that one. The
+   * promise fails if no server can be used, or after `close`.
    */
   open(): Promise<void> {
     if (this.isUp) return Promise.resolve()
@@ -239,7 +241,7 @@ export class NatsConnection {
 
   private tick(client: Client): void {
     if (this.pingTicks === undefined) return void this.ping(client)
-    // Ticks, not the time: of a process that slept, the answer may be waiting.
+    // Ticks, not the clock: after the process has slept, the answer may be waiting to be read.
     this.pingTicks += 1
     if (this.pingTicks >= 4) this.lost(client)
   }

@@ -1,8 +1,8 @@
 import { lastSequenceIn } from "./NatsJetStream.js"
 
 /**
- * How often a write is tried again because other nodes change the stream meanwhile. One that is nearer to the leader
- * may win as long as it has something to write.
+ * How often a write is tried again because other nodes change the stream meanwhile. A node nearer to the leader may win
+ * as long as it has something to write.
  */
 const maxTries = 1_000
 

@@ -118,8 +118,8 @@ export class NatsTable {
 
   /**
    * Sets an entry that should not be there: there is nothing, or the marker of one that was removed. What the watch has
-   * told decides which is tried first, because each write that the servers refuse when they carry it out makes it more
-   * likely that they disagree about the stream after an election (nats-server 2.9.10).
+   * reported decides which is tried first, because each write that the servers refuse when they carry it out makes it
+   * more likely that they disagree about the stream after an election (nats-server 2.9.10).
    */
   private async take(key: string, subject: string, value: string | undefined): Promise<number | undefined> {
     let expected = this.markerOf.get(key) ?? 0

@@ -21,7 +21,7 @@ export interface NodeLinkOptions {
   /** The incarnations of this node and of the other one. */
   readonly self: string
   readonly other: string
-  /** So many bytes without an acknowledgement, and the next content has to wait. */
+  /** With this number of unacknowledged bytes, the next content has to wait. */
   readonly windowBytes: number
   readonly now: () => number
 }
@@ -29,7 +29,7 @@ export interface NodeLinkOptions {
 interface Sent {
   readonly number: number
   readonly frame: Uint8Array
-  /** Nobody knows which of the copies has arrived: the first one may still be on its way out. */
+  /** It is unknown which of the copies has arrived: the first one may still be on its way out. */
   wasRepeated: boolean
 }
 
@@ -75,7 +75,7 @@ export class NodeLink<Content> {
   private bytes = 0
   private wantsRoom = false
   private askedAt = -Infinity
-  /** When the other node last got on with what it was sent. */
+  /** When the other node last acknowledged something new. */
   private movedAt = -Infinity
   /** While this node is suspended, it says nothing. */
   private isSilent = false

@@ -30,11 +30,11 @@ export interface NodesEvents<Content> {
   /** A client with this name can be addressed at this node, or at none (undefined). */
   readonly nameMoved: (name: string, node: OtherNode | undefined) => void
   /**
-   * The other nodes may take this node for lost from now on: it must not write any message to anybody until `resumed`.
+   * The other nodes may take this node for lost from now on: it must not write any message to a client until `resumed`.
    * Logins are to be refused, and lines returned, as `unavailable`.
    */
   readonly suspended: () => void
-  /** Nobody has taken this node for lost: it goes on where it stood. */
+  /** No other node has taken this one for lost: it continues where it stopped. */
   readonly resumed: () => void
   /**
    * The other nodes took this node for lost, and it is a new one now. Follows `suspended`, before `resumed`; `lost` was
@@ -60,7 +60,7 @@ export type Claimed = { readonly _tag: "Yours" } | { readonly _tag: "Taken"; rea
 export interface Nodes {
   /** The name of this node. */
   readonly self: string
-  /** Of those of two nodes, the lesser text is, by the clocks of both, that of the one that has joined first. */
+  /** Of two nodes, the one with the lesser text joined first, by the clocks of both. */
   readonly incarnation: string
   /** The others, without those that were lost. */
   readonly others: Iterable<OtherNode>

@@ -8,13 +8,14 @@ import * as Term from "./Term.js"
 
 interface Seen extends Entry {
   readonly lease: Required<Incarnation.Lease>
-  /** Since when it stands still, in milliseconds. */
+  /** Since when it has not changed, in milliseconds. */
   readonly since: number
 }
 
 /**
- * Fails if a node that speaks another version of the protocol is part of the cluster. Whether one is that has only left
- * its lease behind shows after some time: that lease is then swapped for a dead one. Succeeds at once if there is none.
+ * Fails if a node that speaks another version of the protocol is part of the cluster. A node may be gone and have left
+ * its lease behind. That shows after some time, and its lease is then swapped for a dead one. Succeeds at once if there
+ * is none.
  */
 export const refuse = (
   { directory }: Pick<ClusterService, "directory">,

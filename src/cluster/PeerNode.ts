@@ -16,7 +16,7 @@ export class PeerNode implements OtherNode {
   knowsUs = false
   /**
    * The lease as it was read while the node was silent, and when; it can be buried at this revision only.
-   * `isForgotten`: it was none of this incarnation, because the engine has lost that one.
+   * `isForgotten`: it was of another incarnation, because the engine has lost that of this one.
    */
   suspicion: { readonly revision: number; readonly since: number; readonly isForgotten: boolean } | undefined =
     undefined

@@ -19,7 +19,7 @@ const part = 1 / 4
 
 type Returned = LineOutcome & { readonly _tag: "Returned" }
 
-/** Nobody here can know what has become of a line. */
+/** This node cannot know what has become of a line. */
 const inDoubt: Returned = { _tag: "Returned", reason: "node-lost" }
 
 interface Collaborators {
@@ -55,7 +55,7 @@ export class RemoteRecipient implements NodeSender {
     this.await()
   }
 
-  /** Where lines go to; undefined while that is being found out, or if nobody has the name any more. */
+  /** Where lines go to; undefined while that is being found out, or if no client has the name any more. */
   get node(): OtherNode | undefined {
     return this.target
   }
@@ -78,8 +78,8 @@ export class RemoteRecipient implements NodeSender {
   }
 
   /**
-   * Sends a batch, once it is known where to, and once nothing is on its way to another node: the lines of a recipient
-   * that has moved would otherwise overtake those.
+   * Sends a batch once its destination is known and nothing is on its way to another node: the lines of a recipient
+   * that has moved would otherwise overtake earlier ones.
    */
   private take(batch: Batch<Peer>) {
     const { sentTo, target } = this
@@ -106,7 +106,7 @@ export class RemoteRecipient implements NodeSender {
     this.goOn()
   }
 
-  /** Nobody has this name. What was not sent returns. */
+  /** No client has this name. What was not sent returns. */
   isNowhere(outcome: Returned) {
     this.target = undefined
     this.offeredTo = undefined

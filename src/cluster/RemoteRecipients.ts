@@ -29,7 +29,7 @@ interface Collaborators {
 /** Names that are asked for at once. A line to one more unknown name returns as `unavailable`. */
 const maxAsked = 256
 
-/** For how long a name is unknown that nobody had, in milliseconds. */
+/** For how long a name that no client had counts as unknown, in milliseconds. */
 const unknownMillis = 1_000
 
 /** Unknown names that are remembered; and recipients with nothing to do, so that routes to them stay valid. */
@@ -42,7 +42,7 @@ export class RemoteRecipients implements Resolver {
   /** Those with nothing to do, the one that was idle longest first. */
   private readonly idle = new Set<RemoteRecipient>()
   private readonly asked = new Set<string>()
-  /** Names that nobody had, and until when that is believed. In the order of these times. */
+  /** Names that no client had, and until when they count as unknown, in the order of these times. */
   private readonly unknown = new Map<string, number>()
   private isSweeping = false
   /**
@@ -80,7 +80,7 @@ export class RemoteRecipients implements Resolver {
     return recipient
   }
 
-  /** So many names are asked for that this one cannot be. The next line to it tries again. */
+  /** Too many names are being asked for already. The next line to this one tries again. */
   private busy(name: string): Destination<Peer> {
     const { broker } = this.cluster
     broker.soon(() => broker.changed(name))

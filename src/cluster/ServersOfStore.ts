@@ -46,7 +46,7 @@ const logUnknown = (nodes: ReadonlyArray<OtherNode>) =>
     { nodes: nodes.map(({ name }) => name).join(", ") }
   )
 
-/** To whom this is said: the operators of both, of whom one has to change the settings. */
+/** For the operators of both nodes, one of whom has to change the settings. */
 const otherStore =
   "another node uses another store; all nodes have to use the same one, and the later of the two stays suspended"
 
@@ -70,7 +70,7 @@ export class ServersOfStore implements OtherServersService {
   private readonly settlements: Array<Effect.Effect<void>> = []
   private readonly traffic = new Map<OtherNode, Traffic>()
   private collaborators: Collaborators | undefined = undefined
-  /** Of the messages that are about nothing. */
+  /** For messages that are about nothing in particular. */
   private lastNumber = 0
   /** What is under way here that was decided by which servers there are: open once it has ended. */
   private readonly underWay = new Set<Effect.Latch>()

@@ -14,18 +14,18 @@ export interface StrangersOptions {
 }
 
 /**
- * Nodes that are heard and are none of the peers: new ones, which the watch of the leases has not reported yet, and
- * those that were taken for lost. A watch may fall silent although its engine answers: of three NATS servers (2.9.22)
- * one that had discarded its log after a partition was seen to deliver nothing new for more than half a minute, with
- * heartbeats. Whoever goes on being heard is therefore asked for: nothing else would ever tell of it, and what it sends
- * is dropped.
+ * Nodes that are heard and are not peers: new ones, which the watch of the leases has not reported yet, and those that
+ * were taken for lost. A watch may fall silent although its engine answers: of three NATS servers (2.9.22) one that had
+ * discarded its log after a partition was seen to deliver nothing new for more than half a minute, with heartbeats. So
+ * the lease of a node that goes on being heard is read: nothing else would ever report it, and what it sends is
+ * dropped.
  */
 export class Strangers {
   private readonly byName = new Map<string, Stranger>()
 
   constructor(private readonly options: StrangersOptions) {}
 
-  /** A heartbeat of an incarnation that is none of the peers. */
+  /** A heartbeat of an incarnation that is not a peer. */
   heard(name: string, incarnation: string) {
     const { patience, read } = this.options
     const now = this.options.now()

@@ -9,7 +9,7 @@ export interface SweepOptions {
   /** How long an incarnation must have been dead, in milliseconds: its clients may come back and claim their names. */
   readonly restMillis: number
   readonly isDead: (node: string, incarnation: string) => boolean
-  /** Whether this node is the one that does it now. Two would only be in each other's way. */
+  /** Whether it is this node that removes them now. Two would only get in each other's way. */
   readonly mayWork: () => boolean
   readonly fork: (effect: Effect.Effect<unknown>) => void
 }
@@ -19,7 +19,7 @@ const most = 64
 const concurrency = 4
 
 /**
- * Removes the entries of lost nodes that nobody has claimed again: their names are free, but an entry for each would
+ * Removes the entries of lost nodes that no node has claimed again: their names are free, but an entry for each would
  * stay in the directory and at every node. A claim in the meantime changes the revision, so that the removal fails.
  */
 export class Sweep {

@@ -21,7 +21,7 @@ export interface TakenLease {
   readonly started: number
 }
 
-/** The lease of an earlier process, and since when it stands still. */
+/** The lease of an earlier process, and since when it has not changed. */
 interface Reading {
   readonly revision: number
   readonly since: number
@@ -52,7 +52,7 @@ export const takeLease = (options: TakeLeaseOptions): Effect.Effect<TakenLease, 
       const entry = read.right
       const lease = Incarnation.leaseIn(entry)
       incarnation = nextIncarnation(options, lease, incarnation)
-      // The own incarnation: the swap was done, although its answer was lost.
+      // It has the incarnation of this process: the swap was done, although its answer was lost.
       const mayWrite = lease?.isAlive === true && lease.incarnation !== incarnation
       const revision = entry?.revision ?? 0
       if (mayWrite && earlier?.revision !== revision) {

@@ -1,7 +1,7 @@
 /**
  * The durations of the protocol, all in milliseconds of a monotonic clock and never compared between machines. The
- * order of these is what keeps two nodes from writing under one name: a node stops to write a third of the term before
- * anybody may bury it.
+ * order of these is what keeps two nodes from writing under one name: a node stops writing a third of the term before
+ * another one may bury it.
  */
 export interface Term {
   /** A silent node is buried after this. */

@@ -17,8 +17,8 @@ interface Due {
 }
 
 /**
- * Tells other servers that lines were stored here, and they read them from the log. At the end of a turn, each server
- * gets one message, with the last line of each conversation that its clients have to do with.
+ * Notifies other servers that lines were stored here, which they then read from the log. At the end of a turn, each
+ * server gets one message, with the last line of each conversation that concerns its clients.
  */
 export class Announcements {
   private readonly due = new Map<OtherServer, Map<ConversationId, Due>>()

@@ -25,7 +25,7 @@ interface Collaborators {
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /** In the broker's turn: takes a change of another server into memory. One that is there already changes nothing. */
   readonly take: (change: StoreChange) => void
-  /** Compares what is in memory with the store: changes were dropped from the log that this server had not read. */
+  /** Compares memory with the store: the log has dropped changes that this server had not read. */
   readonly reload: Effect.Effect<void, StoreError>
   /** Runs a step while no change of rooms is under way here. */
   readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -70,7 +70,9 @@ export class ChangesElsewhere {
     return Effect.forever(Effect.zipRight(wait, Effect.catchAll(read, this.servers.failed)))
   }
 
-  /** Everything until now, before this server goes on after a time in which it may have been taken for lost. */
+  /**
+   * Reads all changes up to now, before this server continues after a time in which it may have been taken for lost.
+   */
   readonly settle: Effect.Effect<void> = Effect.suspend(() =>
     Effect.catchAll(this.all, (error) => Effect.zipRight(this.servers.failed(error), this.settle))
   )

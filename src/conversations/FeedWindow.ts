@@ -32,7 +32,7 @@ interface UnderWay {
   upTo: number
   /** The bytes of these lines; an estimate where only some of a run were taken. */
   bytes: number
-  /** It reports a gap, of which the last line has this number. It is taken before the lines that follow it. */
+  /** It reports a gap whose last line has this number. It is taken before the lines that follow it. */
   readonly isGap: boolean
 }
 
@@ -81,9 +81,7 @@ export class FeedWindow {
     return Array.from(first, ([conversation, after]) => ({ conversation, after }))
   }
 
-  /**
-   * Lines of a conversation without a hole, of which the last has the number `seq`, were put into the device's outbox.
-   */
+  /** Consecutive lines of a conversation, up to number `seq`, were put into the device's outbox. */
   add(conversation: ConversationId, key: ConversationKey, lines: number, seq: number, bytes: number, isGap: boolean) {
     this.lines += lines
     this.bytes += bytes

@@ -57,7 +57,7 @@ export class GuestLines {
     if (this.count > this.maxRuns) this.endOfMost()
   }
 
-  /** The reader was given everything up to this line: none of it returns. */
+  /** The reader was given everything up to this line, so none of it returns. */
   given(conversation: ConversationId, seq: number) {
     const runs = this.runs.get(conversation)
     if (runs === undefined) return

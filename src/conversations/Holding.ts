@@ -66,8 +66,8 @@ interface Asked {
 }
 
 /**
- * Has all servers stand still while one of them removes lines that are kept no longer: otherwise lines would be
- * removed, and given. That one learns what is in the outboxes of the others, which is not removed.
+ * Pauses all servers while one of them removes lines that are kept no longer: otherwise a line could be removed and
+ * given. That server learns what is in the outboxes of the others, which is not removed.
  */
 export class Holding {
   private number = 0
@@ -89,7 +89,7 @@ export class Holding {
 
   /**
    * Another server may be about to remove lines, in the belief that this one stands still, or is lost: it does not once
-   * this server goes on. On a full or damaged disk, nobody removes anything.
+   * this server goes on. On a full or damaged disk, no server removes anything.
    */
   private readonly goOn: Effect.Effect<void> = Effect.suspend(() => {
     const { failed, sharing } = this.broker
@@ -110,7 +110,7 @@ export class Holding {
   }
 
   /**
-   * Runs `step` while all servers stand still, with what is in the outboxes. Does nothing if some do not answer in
+   * Runs `step` while all servers are paused, with what is in the outboxes. Does nothing if one does not answer in
    * time.
    */
   during<E>(

@@ -8,8 +8,8 @@ import * as FiberId from "effect/FiberId"
 const defectDelay = Duration.seconds(1)
 
 /**
- * How long the end of a server waits for the store. The store may never answer, such as a database of which nobody
- * knows whether it has committed a transaction.
+ * How long the end of a server waits for the store. The store may never answer, as with a database that may or may not
+ * have committed a transaction.
  */
 const endMillis = 1_000
 

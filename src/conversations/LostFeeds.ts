@@ -16,7 +16,8 @@ interface Collaborators {
 }
 
 /**
- * Feeds that cannot continue. Their connections are closed: it would look to the devices as if nobody wrote to them.
+ * Feeds that cannot continue. Their connections are closed: otherwise the devices would see no more messages, and no
+ * sign of that.
  */
 export class LostFeeds {
   /** Each feed, and why it cannot continue. */

@@ -53,7 +53,7 @@ export class Mailbox implements KeptRecipient {
     return this.openInlet !== undefined
   }
 
-  /** Nothing waits, and nobody is connected: it can be forgotten. */
+  /** Nothing waits, and no device is connected: it can be forgotten. */
   get isIdle(): boolean {
     const { openInlet } = this
     return !this.isConnected && (openInlet === undefined || (openInlet.isEmpty && !openInlet.hasWaiting))

@@ -16,7 +16,7 @@ const maxIdle = 1_024
 /** The mailboxes of the accounts that lines are written to, or that have devices connected. */
 export class Mailboxes {
   private readonly byAccount = new Map<AccountId, Mailbox>()
-  /** Mailboxes of which nothing is in use, the one that was idle longest first. */
+  /** Idle mailboxes, the one that was idle longest first. */
   private readonly idle = new Set<Mailbox>()
 
   constructor(

@@ -61,7 +61,8 @@ interface Readable {
 
 /**
  * What a client may read under a name: all commands that look back ask this, before the store reads and again when the
- * client is answered. A name that nobody has ever had is that of an empty conversation, so the reply reveals nothing.
+ * client is answered. A name that no user has ever had counts as that of an empty conversation, so the reply reveals
+ * nothing.
  */
 export const readable = (
   { accounts, rooms }: Pick<PastContext, "accounts" | "rooms">,
@@ -115,7 +116,7 @@ const coveredBy = ({ damaged = [], lines }: StoredPage): LineRange | undefined =
   return firsts.length === 0 ? undefined : { first: Math.min(...firsts), last: Math.max(...lasts) }
 }
 
-/** Ranges, of which those that follow each other are one. */
+/** Ranges; adjacent ones are merged. */
 const joined = (ranges: ReadonlyArray<LineRange>): ReadonlyArray<LineRange> => {
   const found: Array<LineRange> = []
   for (const range of ranges) {

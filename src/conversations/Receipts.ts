@@ -15,7 +15,7 @@ import * as OutcomeReply from "../protocol/OutcomeReply.js"
 import { isSelf, keyOfParties, partiesOf, type Parties } from "./Parties.js"
 import { RecentNumbers } from "./RecentNumbers.js"
 
-/** The conversations with guests of which it is remembered how far they were reported. */
+/** How many conversations with guests have their reported position remembered. */
 const rememberedConversations = 4_096
 
 interface Given {

@@ -39,7 +39,7 @@ export class Rendering {
     return this.message(words, key, line)
   }
 
-  /** Lines of a room as clients get them that have sent none of them. Rendered once for each form. */
+  /** Lines of a room, as clients that have sent none of them get them. Rendered once for each form. */
   run({ words }: Peer, run: RoomRun): SharedText {
     return run.textOf(formOf(words), () => run.lines.map((line) => this.message(words, run.key, line)).join(""))
   }

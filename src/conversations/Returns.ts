@@ -71,7 +71,7 @@ export class Returns {
   }
 
   /**
-   * Tells these guests, as far as they are still connected.
+   * Notifies those of these guests that are still connected.
    *
    * @param isCounted whether another server has counted the lines as ones whose sender was not notified
    */

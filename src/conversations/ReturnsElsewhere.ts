@@ -59,7 +59,8 @@ export class ReturnsElsewhere {
   }
 
   /**
-   * Nobody knows any more which lines have returned. Guests of whom some may have go as if this server had been lost.
+   * It is not known any more which lines have returned. Guests some of whose lines may have returned are disconnected,
+   * as if this server had been lost.
    */
   reload() {
     for (const guest of this.broker.returns.guests) this.broker.breakOff(guest, "connection-lost")

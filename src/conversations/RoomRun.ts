@@ -40,7 +40,7 @@ export class RoomRun {
   }
 
   /**
-   * The lines in a form, of which `render` makes the text when it is wanted first.
+   * The lines in a form; `render` makes the text when it is first needed.
    *
    * @param form 0 for those that have said nothing about it
    */

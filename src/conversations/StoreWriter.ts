@@ -155,7 +155,7 @@ export class StoreWriter {
 
   /**
    * In the broker's turn: starts the next transaction at its end, if the store is in memory, and otherwise after its
-   * writes. What the clients write thereupon is part of more transactions otherwise, which are smaller (benchmark:
+   * writes. Otherwise what the clients write in response would be spread over more and smaller transactions (benchmark:
    * stored-10).
    */
   private startSoon() {

@@ -44,7 +44,7 @@ export const read = (
       stop()
       resume(Effect.succeed(body.subarray(0, length)))
     }
-    // The client has gone: nobody reads the response.
+    // The client has gone, so the response is not read.
     const broken = () => {
       stop()
       resume(Effect.fail(HttpRefusal.badRequest("the request ended in the middle of its body")))

@@ -86,7 +86,7 @@ export const connecting = (
       return socket === undefined ? Effect.fail(HttpRefusal.closing()) : Effect.succeed(socket)
     })
     const connection = yield* LineConnection.make({ socket, maxLineBytes, linger })
-    // Notices, and outcomes for which nobody waits any more. A fiber is as interruptible as where it is forked: it
+    // Notices, and outcomes that no request waits for any more. A fiber is as interruptible as where it is forked: it
     // would not end with the scope of a session, which is opened where nothing may interrupt.
     yield* Effect.forkScoped(Effect.interruptible(Effect.ignore(Stream.runDrain(connection.lines))))
     return connection
@@ -127,8 +127,8 @@ const greeted = (replies: number): LineConnection.Look<Greeted, HttpRefusal.Http
 }
 
 /**
- * Enters the rooms among some names, for a guest, who is in a room only while it is connected.
- * A room in which nobody would be but this guest is none: a line to it would be read by nobody.
+ * Enters the rooms among some names, for a guest, who is in a room only while it is connected. A room with only this
+ * guest in it does not count: no one would read a line to it.
  */
 export const enterRooms = (
   session: ChatSession,

@@ -24,11 +24,11 @@ export interface SessionUser {
   readonly http: Socket
   /** The address of the client, perhaps as a proxy has reported it. */
   readonly host: string
-  /** Whether nobody else can read what it sends. A proxy reports it, with each request anew. */
+  /** Whether what it sends is private. A proxy reports that with each request. */
   readonly isPrivate: boolean
   readonly connect: ChatSession.Connect
   readonly identity: RequestIdentity
-  /** The webhook that sends. Its connection proves its name, so nobody else may have its session. */
+  /** The webhook that sends. Its connection proves its name, so no other client may have its session. */
   readonly hook?: string | undefined
 }
 

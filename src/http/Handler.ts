@@ -13,7 +13,7 @@ export interface HandlerOptions {
   /** `--web-origin`. */
   readonly origins: ReadonlyArray<string>
   readonly assets?: Assets.Assets
-  /** Answers what is no file of the page. */
+  /** Answers requests for anything but the files of the page. */
   readonly door?: RequestHandler
 }
 

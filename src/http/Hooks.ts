@@ -156,7 +156,7 @@ const listed = ({ created, id, kind, name, proof, rooms, template }: HookFile.St
   created
 })
 
-/** What nobody sends, and nothing is signed with. */
+/** A secret that no client sends, and that signs nothing. */
 const nobodys = randomBytes(32).toString("hex")
 
 /**

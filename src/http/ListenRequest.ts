@@ -22,7 +22,7 @@ export interface ListenJob {
   readonly host: string
   /** The name that the client's certificate proves. */
   readonly certificate: string | undefined
-  /** Whether nobody else can read what the client sends. */
+  /** Whether what the client sends is private. */
   readonly isPrivate: boolean
   readonly rooms: ReadonlyArray<string>
   readonly format: "events" | "lines"
@@ -77,7 +77,7 @@ export class ListenStreams {
 
   /**
    * A page that is loaded again knows no id: its guest's name would be in use, which ends its EventSource for good. So
-   * the stream that it has left ends. A client at another address takes nobody's name like that.
+   * the stream that it has left ends. A client at another address cannot take over a name like that.
    */
   private freeName(job: ListenJob) {
     if (job.identity.secret !== undefined) return

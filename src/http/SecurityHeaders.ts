@@ -6,7 +6,7 @@ export const always = {
   "x-frame-options": "DENY"
 } as const
 
-/** A Content-Security-Policy with these sources, of which nothing else is allowed. */
+/** A Content-Security-Policy that allows these sources and nothing else. */
 const policy = (sources: string) =>
   `default-src 'none'; ${sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 

@@ -60,7 +60,7 @@ const refusals: ReadonlyArray<readonly [reason: string, status: number]> = [
  * The status of a request: 200 if every line was written, received or stored for every recipient. What the client
  * cannot know decides before what was refused, and that before what was returned.
  *
- * @param isWaiting whether the request was to wait for outcomes; if not, returned lines are none of its business
+ * @param isWaiting whether the request was to wait for outcomes; if not, returned lines do not concern it
  */
 export const statusOf = (outcomes: ReadonlyArray<SendOutcome>, isWaiting: boolean): number => {
   if (outcomes.some(({ outcome }) => outcome === "unknown")) return 502
@@ -80,7 +80,7 @@ export const retryAfterOf = (status: number, outcomes: ReadonlyArray<SendOutcome
 }
 
 /**
- * Milliseconds after which lines may be sent again of which none was accepted, because they came too fast. Undefined
+ * Milliseconds after which lines may be sent again if none of them was accepted, because they came too fast. Undefined
  * for any other outcomes, and if the pause would be longer than a second, which no rate of a single client requires.
  */
 export const pauseOf = (outcomes: ReadonlyArray<SendOutcome>): number | undefined => {

@@ -41,14 +41,14 @@ export interface Entry {
 
 /**
  * What a watcher learns of a table: after `restarted` every entry as it is, then `current`, then changes in the order
- * of their revisions. Of the changes of one entry it may be told only the last, which may be the removal of an entry
- * that it was never told of: NATS keeps one message for each key, and a server that lags has it replaced before it
- * delivers it. A connection to the engine that was lost and is back starts again: what is not there any more was
- * removed meanwhile.
+ * of their revisions. Of several changes of one entry, only the last may be reported, which may be the removal of an
+ * entry that was never reported: NATS keeps one message for each key, and replaces it before a lagging server has
+ * delivered it. After the connection to the engine was lost, the watch starts again: entries that it does not report
+ * then were removed in the meantime.
  *
- * An engine may go back to an earlier state, although it had confirmed what it forgets. A watch that was told of that
- * starts again with the next change, or else within about a term. One that was not goes on: what this node has written
- * and is never told of may be forgotten.
+ * An engine may go back to an earlier state, although it had confirmed what it forgets. A watch that reported what is
+ * forgotten starts again with the next change, or else within about a term. Any other watch continues: what this node
+ * has written and the watch never reports may be forgotten.
  */
 export interface TableEvents {
   /**

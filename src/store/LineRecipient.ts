@@ -3,7 +3,7 @@ import type { ConversationKey, DirectKey } from "../ports/StoreLines.js"
 
 /** Whom the lines of a conversation are for, in every store. */
 
-/** The author whose lines are not for a member: itself, or nobody in a conversation with itself. */
+/** The author whose lines are not for a member: the member itself, or no author in a conversation with itself. */
 export const ownAuthor = (key: ConversationKey, account: AccountId): number =>
   key.kind === "accounts" && key.accounts[0] === key.accounts[1] ? -1 : account
 

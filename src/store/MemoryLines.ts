@@ -56,7 +56,7 @@ export const make = (
     const at = Math.max(time.wall(), conversation.at)
     state.addLine(conversation, { seq, at, ran: time.now(), account, author, text, isAuto, to, once })
     if (recipient !== undefined) state.totals.stored += 1
-    // Retention would be too slow for those who fill the memory with lines that are owed to nobody.
+    // Retention would be too slow for clients that fill the memory with lines that are owed to no device.
     else if (conversation.lines.length > keepLines) state.removeFirst(conversation)
     const member = account === undefined ? undefined : conversation.members.get(account)
     if (member !== undefined) member.read = seq

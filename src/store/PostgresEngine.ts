@@ -198,7 +198,7 @@ export class PostgresEngine {
       this.derived.forget()
       if (committing !== undefined) {
         // The commit may have arrived, whatever the error says and although the connection may still look open: a
-        // session that is terminated gets the error first. Whoever sent the lines again would send them twice.
+        // session that is terminated gets the error first. A client that sent the lines again would send them twice.
         connection.isBroken = true
         void connection.close()
         if (await this.hasCommitted(committing.transaction)) return committing.result

@@ -42,7 +42,7 @@ export const end = async (connection: PostgresConnection, { pid, started }: Sess
 /** How a store is reserved for a connection. */
 export interface Reservation {
   readonly schema: string
-  /** Together with other servers that share it, but with nobody else; otherwise for this connection alone. */
+  /** Together with the servers that share it and no others; otherwise for this connection alone. */
   readonly isShared: boolean
   /** How long to wait for those who have it. */
   readonly waitMillis: number

@@ -109,7 +109,7 @@ class Batch {
     return { _tag: "Stored", conversation, seq: earlier.seq, at: earlier.at, again: true, given }
   }
 
-  /** The labels of a device are gone with it: nobody knows whether a line that comes after them was stored before. */
+  /** The labels of a device are gone with it: whether a line that comes after that was stored before is unknown. */
   private *hasDevice(account: AccountId, { device }: NonNullable<NewLine["once"]>): Sql<boolean> {
     const { state } = this
     return (state.devices.get(account) ?? (yield* state.devicesOf(account))).has(device)

@@ -49,7 +49,7 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
 /** A fault in a conversation, as `check` calls that. */
 type FaultIn = (conversation: string) => StoreFault
 
-/** Who is in a conversation, so that an operator knows whom damage concerns. */
+/** Who is in a conversation, so that an operator knows which users damage affects. */
 function* partiesOf(id: ConversationId): Sql<string> {
   const found = yield* unlessDamaged(
     row<KeyRow>("select kind, one, other, likeness from conversation where id = ?", id)

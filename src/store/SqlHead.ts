@@ -17,7 +17,7 @@ export interface SqlMember {
 export interface Head {
   readonly id: ConversationId
   readonly key: ConversationKey
-  /** It was a room, of which only lines are left. */
+  /** It was a room, and only its lines are left. */
   readonly isEnded: boolean
   first: number
   next: number

@@ -54,8 +54,8 @@ export function* missingAccounts(): Sql<ReadonlyArray<number>> {
 }
 
 /**
- * An account that cannot be read. Its conversations belong to a freed account, whose name nobody can log in under: a
- * new account would get the number otherwise, and with it the conversations.
+ * An account that cannot be read. Its conversations then belong to a freed account, under whose name no client can log
+ * in: otherwise a new account would get the number, and with it the conversations.
  */
 export const withoutAccount = (id: number): ReadonlyArray<Exclude<StoreRecord, { type: "line" }>> => {
   const name = `lost-${id}`

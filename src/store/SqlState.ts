@@ -47,7 +47,7 @@ export class SqlState {
   readonly unread = new SqlUnread()
   readonly heads = new Map<ConversationId, Head>()
   readonly ids = new Map<string, ConversationId>()
-  /** How far retention is. Nobody but the server that keeps the store in order may remove lines meanwhile. */
+  /** How far retention is. Only the server that keeps the store in order may remove lines in the meantime. */
   readonly retention = new SqlRetention()
   /** The block that is being added to the index of words. What it has read is committed, and stays true. */
   indexed: IndexedBlock | undefined

@@ -38,8 +38,8 @@ export class SqliteBackup {
    */
   async write(file: string): Promise<void> {
     if (this.isRunning) throw new Error("another backup is being written")
-    // SQLite would take it for the log of the copy, and put its pages over those of the copy. Beside a file that is
-    // there, it belongs to that file, which may be the store: nobody is to remove it.
+    // SQLite would take it for the log of the copy, and put its pages over those of the copy. Beside an existing file,
+    // it belongs to that file, which may be the store: it must not be removed.
     const leftover = existsSync(file)
       ? undefined
       : besides.map((ending) => file + ending).find((name) => existsSync(name))

@@ -147,7 +147,7 @@ export class SqliteEngine {
       throw new EngineFailure("damaged", "the store is damaged, so nothing more is stored")
     }
     if (SqliteFile.identity(this.path) !== this.identity) {
-      // SQLite would continue with a file that nobody finds any more, and that is gone when it is closed.
+      // SQLite would continue with a file that has no name any more, and that is gone when it is closed.
       this.state = "damaged"
       throw new EngineFailure("damaged", `${this.path} was removed or replaced, so nothing more is stored`)
     }

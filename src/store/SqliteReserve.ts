@@ -40,7 +40,7 @@ export class SqliteReserve {
     try {
       rmSync(this.path, { force: true })
     } catch {
-      // Whoever needs the room does not get it, and reports that.
+      // The caller that needs the room does not get it, and reports that.
     }
   }
 

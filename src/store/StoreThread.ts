@@ -40,7 +40,7 @@ export const start = (file: string | URL): Worker => {
 
 type Settle = (answer: Effect.Effect<unknown, StoreError>) => void
 
-/** A transaction of which only the file knows whether it was committed. */
+/** A transaction that only the file shows to be committed or not. */
 interface Uncertain {
   readonly commits: number
   readonly result: unknown
@@ -75,7 +75,7 @@ export class StoreThread {
     this.start((result) => resume(result))
   })
 
-  /** Sends a request when the effect runs. It is carried out even if nobody waits for its answer any more. */
+  /** Sends a request when the effect runs. It is carried out even if no fiber waits for its answer any more. */
   ask<A>(message: () => readonly [ToThread, ReadonlyArray<ArrayBuffer>?]): Effect.Effect<A, StoreError> {
     return Effect.async<A, StoreError>((resume) => {
       if (this.current === undefined && !this.restart()) return resume(Effect.fail(closed))
@@ -146,7 +146,7 @@ export class StoreThread {
     })
   }
 
-  /** Opens the file again although nobody asks, because only the file has the answer to a request. */
+  /** Opens the file again without a new request, because only the file has the answer to the last one. */
   private tryAgain() {
     if (this.isClosed) return this.decide(undefined)
     if (this.current !== undefined || this.restart()) return
@@ -156,7 +156,7 @@ export class StoreThread {
     }, retryMillis)
   }
 
-  /** Answers the request of which it was not known whether it was committed. */
+  /** Answers the request whose outcome was unknown. */
   private decide(commits: number | undefined) {
     const { uncertain } = this
     if (uncertain === undefined) return

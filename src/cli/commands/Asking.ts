@@ -206,7 +206,7 @@ class Question {
     this.settleUpTo(this.taken)
   }
 
-  /** Ends the answers of which no line has come for long enough. */
+  /** Ends the answers whose next line has not come for long enough. */
   readonly watchQuiet: Effect.Effect<never> = Effect.forever(
     Effect.suspend(() => Effect.zipRight(this.news.await, Time.now)).pipe(
       Effect.flatMap((now) => {

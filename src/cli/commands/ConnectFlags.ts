@@ -129,7 +129,7 @@ export const requireLogin = (login: string | undefined): Effect.Effect<string, E
 /** The kernel would retry for minutes if a server does not reply at all. */
 export const connectTimeout = Duration.seconds(10)
 
-/** The servers that the flags name, of which a command that runs once takes the first that is there. */
+/** The servers that the flags name. A command that runs once takes the first that is there. */
 export const socket = (given: GivenConnection): Effect.Effect<Socket, TransportError> => servers(given).socket
 
 /** The servers that the flags name, with TLS if they ask for it. */

@@ -6,7 +6,7 @@ import * as ExitStatus from "../ExitStatus.js"
 /** Whether there is a terminal that can be asked. */
 export const isPossible = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
-/** Asks at the terminal for a line, of which nothing is shown. Undefined if the user does not want to answer. */
+/** Asks at the terminal for a line, which is not shown. Undefined if the user does not want to answer. */
 const ask = (question: string): Effect.Effect<string | undefined> =>
   Effect.async((resume) => {
     const { stderr, stdin } = process

@@ -115,7 +115,7 @@ export const layer = (
   return Layer.scopedDiscard(
     Effect.gen(function* () {
       yield* finishAtTheEnd
-      // Nobody traces this program, and Effect's own logger for that would read every event (benchmark: churn).
+      // This program is not traced, and Effect's own logger for traces would read every event (benchmark: churn).
       const replaced = [Logger.defaultLogger, Logger.tracerLogger]
       yield* Effect.locallyScopedWith(FiberRef.currentLoggers, (loggers) =>
         HashSet.add(HashSet.difference(loggers, replaced), logger)

@@ -151,7 +151,7 @@ const credentialsIn = (path: string) =>
     )
   })
 
-/** The same events, of which an operator learns. */
+/** The same events, reported to the operator as well. */
 const logged = (events: NodesHost["events"], fork: (effect: Effect.Effect<void>) => unknown): NodesHost["events"] => ({
   ...events,
   appeared: (other) => {

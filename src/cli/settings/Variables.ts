@@ -5,8 +5,8 @@ import * as Setting from "./Setting.js"
 /** Environment variables that look like settings and are none. They are worth a warning, and never a refusal. */
 
 /**
- * The variables that Kubernetes sets in every pod of a namespace for a service called `achat` or `achat-…`. Nobody
- * wrote them, so a warning about them would only hide the others.
+ * The variables that Kubernetes sets in every pod of a namespace for a service called `achat` or `achat-…`. The
+ * operator did not write them, so a warning about them would only hide the others.
  */
 const ofKubernetes =
   /^ACHAT_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/u

@@ -34,7 +34,7 @@ interface Worker extends EventTarget {
   readonly location: Location
 }
 
-/** The addresses of the page's files, of which `/` is the page; the build defines them. */
+/** The addresses of the page's files; `/` is the page itself. The build defines them. */
 declare const ACHAT_SHELL: ReadonlyArray<string>
 /** Differs with their contents. */
 declare const ACHAT_SHELL_VERSION: string

@@ -40,7 +40,7 @@ export interface SearchResult {
   readonly isDamaged: boolean
 }
 
-/** What one user sees and does, over all connections. It knows nothing of how that looks. */
+/** What one user sees and does, over all connections. It does not know how that looks. */
 export class Chat extends ChatState {
   readonly rooming: UserRooms
   readonly sending: PageSending

@@ -82,7 +82,7 @@ export class Conversation {
   show(): void {
     const { isAtEnd, lines } = this.timeline
     this.lines.value = lines
-    // After a jump the last line is another one, of which the list says nothing.
+    // After a jump, the last line is a different one, which the list does not show.
     if (isAtEnd) this.lastMessage.value = this.later(lines.findLast(({ kind }) => kind === "message"))
   }
 

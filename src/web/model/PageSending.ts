@@ -132,7 +132,7 @@ export class PageSending {
     return true
   }
 
-  /** A line of which it is not known whether it arrived may be among those that a room has. */
+  /** A line that may or may not have arrived may be among those that a room has. */
   recognise(one: Conversation, lines: ReadonlyArray<NumberedLine>): void {
     const news = lines.filter(({ isOwn, seq }) => isOwn && seq > one.timeline.last)
     for (const { text } of news) {
@@ -193,7 +193,7 @@ export class PageSending {
         ? noNames
         : new Set(namesIn(await this.chat.ask(`accounts ${names.join(", ")}`, "names")))
     } catch {
-      // Without an answer, nobody has an account, and the user decides about these lines.
+      // Without an answer, no recipient counts as an account, and the user decides about these lines.
       return noNames
     }
   }

@@ -25,8 +25,8 @@ const parse = (text: string | undefined): PageUser | undefined => {
 
 /**
  * Where a browser keeps who uses it: each tab its own user, and the last one of all tabs, with which a new tab begins.
- * Tokens are kept once for all tabs. A token can be missing although nobody has logged out, such as after it was
- * refused. So each logout is counted: a tab whose login is older than the last one knows that the user has logged out.
+ * Tokens are kept once for all tabs. A token can be missing without a logout, such as after it was refused. So each
+ * logout is counted: a tab whose login is older than the last one knows that the user has logged out.
  */
 export class Identities {
   constructor(
@@ -87,7 +87,7 @@ export class Identities {
     this.tab.write(key, undefined)
   }
 
-  /** The user has logged out, of which the other tabs learn. */
+  /** The user has logged out. The other tabs learn of it. */
   logOut(identity: PageUser): void {
     this.forget(identity)
     this.browser.write(logoutsKey(identity.name), String(this.logouts(identity.name) + 1))

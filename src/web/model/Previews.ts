@@ -19,12 +19,12 @@ export interface PreviewsOptions {
 }
 
 /**
- * Loads the last lines of the conversations that the list shows and of which no line has come, such as after the page
- * was loaded again. One at a time, since a thousand conversations may be in the list.
+ * Loads the last lines of those conversations in the list from which no line has come, such as after the page was
+ * loaded again. One at a time, since a thousand conversations may be in the list.
  */
 export class Previews {
   private readonly wanted = new Set<Conversation>()
-  /** Those of which the server was asked on this connection. */
+  /** Those that the server was asked for on this connection. */
   private asked = new WeakSet<Conversation>()
   private isLoading = false
 

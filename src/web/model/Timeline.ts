@@ -9,7 +9,7 @@ export interface ShownLine {
   readonly key: string
   /** A message, or what the page says: a `note` about the conversation, or a `trouble`. */
   readonly kind: "message" | "note" | "trouble"
-  /** Empty if nobody has sent it. */
+  /** Empty if no user has sent it. */
   readonly from: string
   readonly isOwn: boolean
   readonly text: string

@@ -135,7 +135,7 @@ const command = (name: string, typed: string, argument: string, conversation: st
       return { _tag: "Mute" }
     case "help":
       return { _tag: "Help" }
-    // There the user logs out, creates the account, and changes the password: what follows here is shown to nobody.
+    // There the user logs out, creates the account, and changes the password: what follows here is not shown to anyone.
     case "quit":
     case "register":
     case "password":
