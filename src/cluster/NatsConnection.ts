@@ -59,7 +59,7 @@ export class NotConnected extends Error {
  */
 export class NobodyAnswers extends Error {
   constructor(subject: string) {
-    super(`nobody answers ${subject}`)
+    super(`no server answers ${subject}`)
   }
 }
 

@@ -84,7 +84,7 @@ export const readable = (
 const history: Row = {
   name: "history",
   usage: "/history NAME [after=SEQ] [before=SEQ] [since=MS] [until=MS] [limit=N]",
-  about: "shows lines of a room, or with somebody, that are kept: the last ones, or those that you ask for",
+  about: "shows kept lines of a room or of a conversation with a user: the last ones, or those that you ask for",
   run: (call, context) =>
     about(history, call, context, (asked) => {
       const { refuse, rest } = asked

@@ -48,7 +48,7 @@ export const make = (context: SearchContext): Command => {
   return {
     name: "search",
     usage,
-    about: "shows the latest lines that have all of these words, in a room, with somebody, or in all that you may read",
+    about: "shows the latest lines with all of these words: in a room, with a user, or in all that you may read",
     needsLogin: true,
     run: (call) => {
       const { label, peer } = call

@@ -152,4 +152,4 @@ export const enterRooms = (
   )
 
 const noRoom = (room: string) =>
-  new HttpRefusal.HttpRefusal({ status: 404, code: "no-room", text: `nobody is in a room ${room}` })
+  new HttpRefusal.HttpRefusal({ status: 404, code: "no-room", text: `no user is in a room ${room}` })

@@ -11,8 +11,11 @@ const rows = {
     isForKept: true,
     isForDevices: true
   },
-  receipts: { about: "tells you when a device of an account was given what you sent", isForKept: true },
-  "send-only": { about: "before the login: you get no messages, and nobody is told of you", isForLogin: true },
+  receipts: { about: "reports when a device of an account was given what you sent", isForKept: true },
+  "send-only": {
+    about: "before the login: you get no messages, and other users are not notified of you",
+    isForLogin: true
+  },
   seq: { about: "shows you the number and the time of each message that is kept", isForKept: true },
   to: { about: "shows you who else got a message" }
 } as const satisfies Record<string, HelloWordRow>

@@ -244,7 +244,7 @@ const silence = (
 
 const unsilence = ({ elsewhere, notices }: RoomsContext, room: Room, actor: Actor, name: string): ActResult => {
   if (!room.manners.unsilence(likenessOf(name))) {
-    return { reason: "policy", text: "nobody of that name is silenced" }
+    return { reason: "policy", text: "no user of that name is silenced" }
   }
   const line = (label?: string) => RoomReply.unsilenced(room.name, name, actor.name, label)
   notices.tell(room, line(), actor.peer)
@@ -252,7 +252,7 @@ const unsilence = ({ elsewhere, notices }: RoomsContext, room: Room, actor: Acto
   return line
 }
 
-const notInRoom: NotDone = { reason: "not-member", text: "nobody of that name is in the room" }
+const notInRoom: NotDone = { reason: "not-member", text: "no user of that name is in the room" }
 
 const guestsNamed = (room: Room, name: string) =>
   [...room.members].filter(

@@ -142,7 +142,7 @@ export class RoomChanges {
   private report(room: Room, { message: cause, reason }: StoreError): Effect.Effect<void> {
     if (this.reported.has(room)) return Effect.void
     this.reported.add(room)
-    const text = "the store cannot end a room that nobody is in; nobody can enter it until that works"
+    const text = "the store cannot end an empty room, which no client can enter until it is ended"
     return Effect.annotateLogs(Effect.logWarning(text), { room: Wire.decode(room.name), reason, cause })
   }
 

@@ -205,7 +205,7 @@ export const rows: ReadonlyArray<Row> = [
   members,
   topic,
   owners("invite", { usage: "/invite #ROOM NAME", about: "lets an account enter your room while it is locked" }),
-  owners("remove", { usage: "/remove #ROOM NAME", about: "removes somebody from your room" }),
+  owners("remove", { usage: "/remove #ROOM NAME", about: "removes a user from your room" }),
   owners("owner", { usage: "/owner #ROOM NAME", about: "gives your room to another member" }),
   owners("lock", { usage: "/lock #ROOM", about: "keeps your room for invited accounts" }),
   owners("unlock", { usage: "/unlock #ROOM", about: "opens your room to everybody" }),

@@ -54,7 +54,7 @@ function* partiesOf(id: ConversationId): Sql<string> {
   const found = yield* unlessDamaged(
     row<KeyRow>("select kind, one, other, likeness from conversation where id = ?", id)
   )
-  if (found === damage || found === undefined) return "of whom is not known"
+  if (found === damage || found === undefined) return "of unknown members"
   const { kind, likeness, one, other } = found
   if (kind === endedKind) return "a room that has ended"
   if (kind === roomKind) {

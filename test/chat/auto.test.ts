@@ -38,7 +38,7 @@ describe("/hello auto", () => {
     })
   )
 
-  it.scoped("applies to the lines after it, whoever says it, and to routes that are in use", () =>
+  it.scoped("applies to the lines after it, of every client, and to routes that are in use", () =>
     Effect.gen(function* () {
       const { join } = yield* start
       const [alice, bob, carol] = [yield* join("alice"), yield* join("bob"), yield* join("carol")]

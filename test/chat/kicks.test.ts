@@ -240,7 +240,7 @@ describe("a client that is kicked", () => {
   )
 
   // Every test server checks its ledger, its memory and its queues at the end.
-  it.scoped("loses nothing, whoever is kicked in whatever state", () =>
+  it.scoped("loses nothing when clients in any state are kicked", () =>
     Effect.gen(function* () {
       for (const seed of range(0, 12)) {
         yield* Effect.scoped(

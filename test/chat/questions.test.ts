@@ -58,7 +58,7 @@ const slowCommand = () => {
 const heard = (client: MemoryClient) => client.received.map((line) => line.split(":", 1)[0])
 
 describe("a login that takes its time", () => {
-  it.scoped("keeps the lines after it waiting, in their order, and holds nobody else", () =>
+  it.scoped("keeps the lines after it waiting, in order, and holds no other client", () =>
     Effect.gen(function* () {
       const { admission, decide } = slowLogins()
       const chat = yield* startMemoryBroker({}, { admission })
@@ -105,7 +105,7 @@ describe("a login that takes its time", () => {
     })
   )
 
-  it.scoped("is dropped when the connection breaks meanwhile: nobody has the name", () =>
+  it.scoped("is dropped when the connection breaks in the meantime: the name stays free", () =>
     Effect.gen(function* () {
       const { admission, decide } = slowLogins()
       const chat = yield* startMemoryBroker({}, { admission })

@@ -54,7 +54,7 @@ describe.concurrent("a-chat ask, when something goes wrong", () => {
     })
   )
 
-  it.scopedLive("does not take for the answer what came before the question, or from somebody else", () =>
+  it.scopedLive("does not take for the answer what came before the question, or from another user", () =>
     Effect.gen(function* () {
       const server = yield* FakeServer.answering((line) => {
         if (line.startsWith("/hello")) {

@@ -50,7 +50,7 @@ describe("Mention.find", () => {
       assert.strictEqual(marked(expected.replace(/[[\]]/gu, ""), name), expected))
   }
 
-  it("finds nothing for a name of which nothing is visible, and before the login", () => {
+  it("finds nothing for an invisible name, and before the login", () => {
     assert.deepStrictEqual(Mention.find("a \u200d b", "\u200d"), [])
     assert.deepStrictEqual(Mention.find("a b", ""), [])
   })

@@ -142,7 +142,7 @@ describe("Outcomes, of a line to several", () => {
     })
   })
 
-  it("knows nothing of the others once an outcome is for somebody else, or comes twice", () => {
+  it("does not know the other outcomes once one is for another recipient, or comes twice", () => {
     assert.deepStrictEqual(outcomesOf(all, ["* written @1 carol: x", "* written @1 bob, mallory: x"]), {
       found: [
         ["written", ["carol"]],

@@ -186,7 +186,7 @@ describe("a client that asks what is kept", () => {
 })
 
 describe("what the server cannot read", () => {
-  it.scopedLive("is told to the program, and passed over", () =>
+  it.scopedLive("is reported to the program, and passed over", () =>
     Effect.gen(function* () {
       const ends: Readonly<Record<string, string>> = {
         "/history #ops after=0 limit=100": "history #ops first=1 last=100 damaged=1-99+100 more=yes",

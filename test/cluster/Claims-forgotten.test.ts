@@ -55,7 +55,7 @@ describe("Claims, when the engine has forgotten something,", () => {
     })
   )
 
-  it.effect("claims a name again of which a watch tells that it was removed since", () =>
+  it.effect("claims a name again that a watch reports as removed since", () =>
     Effect.gen(function* () {
       const { claims, entry, tables, work } = claimsWorld()
       yield* claims.claim("bob", "bob")
@@ -81,7 +81,7 @@ describe("Claims, when the engine has forgotten something,", () => {
       })
     )
 
-    it.effect("claims a name again of which a watch that starts again tells an older entry", () =>
+    it.effect("claims a name again when a watch that starts again reports an older entry of it", () =>
       Effect.gen(function* () {
         const one = claimsWorld()
         yield* one.claims.claim("bob", "bob")
@@ -95,7 +95,7 @@ describe("Claims, when the engine has forgotten something,", () => {
       })
     )
 
-    it.effect("claims a name again of which no watch tells within a term", () =>
+    it.effect("claims a name again that no watch reports within a term", () =>
       Effect.gen(function* () {
         const one = claimsWorld()
         yield* one.claims.claim("bob", "bob")
@@ -108,7 +108,7 @@ describe("Claims, when the engine has forgotten something,", () => {
       })
     )
 
-    it.effect("only reads a name that is there, although no watch tells of it", () =>
+    it.effect("only reads a name that is there, although no watch reports it", () =>
       Effect.gen(function* () {
         const one = claimsWorld()
         yield* one.claims.claim("bob", "bob")
@@ -121,7 +121,7 @@ describe("Claims, when the engine has forgotten something,", () => {
       })
     )
 
-    it.effect("has nothing to read once the watch has told of a name, before the answer or after it", () =>
+    it.effect("has nothing to read once the watch has reported a name, before the answer or after it", () =>
       Effect.gen(function* () {
         for (const isEarly of [true, false]) {
           const one = claimsWorld()
@@ -165,7 +165,7 @@ describe("Claims, when the engine has forgotten something,", () => {
       })
     )
 
-    it.effect("notices that a claim was forgotten which the watch had told before the answer came", () =>
+    it.effect("notices that a claim was forgotten that the watch had reported before the answer came", () =>
       Effect.gen(function* () {
         const one = claimsWorld()
         const fiber = yield* reportedEarly(one)

@@ -37,7 +37,7 @@ describe("Claims", () => {
     })
   )
 
-  it.effect("takes a name of which the watch tells only now that it is free", () =>
+  it.effect("takes a name that the watch reports as free only now", () =>
     Effect.gen(function* () {
       const { claims, entry, state } = claimsWorld()
       state.elsewhere = "Bob"
@@ -156,7 +156,7 @@ describe("Claims", () => {
     })
   )
 
-  it.effect("releases a name of which the directory has another claim of this node by now", () =>
+  it.effect("releases a name for which the directory has another claim of this node in the meantime", () =>
     Effect.gen(function* () {
       const { claims, entry, put, work } = claimsWorld()
       yield* claims.claim("bob", "bob")
@@ -203,7 +203,7 @@ describe("Claims", () => {
     })
   )
 
-  it.effect("claims its names again for a new incarnation, and tells which are taken", () =>
+  it.effect("claims its names again for a new incarnation, and reports which are taken", () =>
     Effect.gen(function* () {
       const { claims, put, state, tables, taken } = claimsWorld()
       yield* claims.claim("bob", "bob")

@@ -84,7 +84,7 @@ describe("Contents", () => {
     })
   })
 
-  it("of which a node has lost some are all in doubt", () => {
+  it("are all in doubt if a node has lost some of them", () => {
     const read = roundTrip({ hasLost: true, reports: [], pieces: [] })
     assert.deepInclude(read, { hasLost: true, unread: "all", mayHaveLines: false, isWhole: true })
   })

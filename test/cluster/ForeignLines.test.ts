@@ -93,7 +93,7 @@ describe("ForeignLines", () => {
     assert.deepStrictEqual(reports.slice(2), ["bob: 1 written, 2 unavailable"])
   })
 
-  it("returns a line of which only the number has come", () => {
+  it("returns a line if only its number has come", () => {
     const { given, lines, reports, turn } = start()
     lines.receive(node, [{ name: "bob", lines: 1, text: "" }])
     turn()

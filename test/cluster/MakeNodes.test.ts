@@ -98,7 +98,7 @@ describe("MakeNodes", () => {
     })
   )
 
-  it.scopedLive("gives a name to one node, and tells the others where it is", () =>
+  it.scopedLive("gives a name to one node, and reports to the others where it is", () =>
     Effect.gen(function* () {
       const memory = yield* MemoryCluster.make()
       const [a, b] = yield* Effect.all([join(memory, "a"), join(memory, "b")])

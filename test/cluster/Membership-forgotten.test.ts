@@ -103,7 +103,7 @@ describe("Membership, when the engine has forgotten something or its watch is si
     })
   })
 
-  it("goes on at once after a renewal if nobody can have buried it yet", () => {
+  it("goes on at once after a renewal if no node can have buried it yet", () => {
     const { a, cluster } = pair()
     a.isPrompt = false
     beats(cluster, 9, [a])
@@ -144,7 +144,7 @@ describe("Membership, when the engine has forgotten something or its watch is si
     assert.isFalse(b.mayWrite)
   })
 
-  it("asks for a node that it goes on hearing, and of which the watch does not tell", () => {
+  it("asks for a node that it goes on hearing, and that the watch does not report", () => {
     const { a, b, cluster } = pair()
     const c = cluster.node("c").join(incarnations.c)
     c.learn()

@@ -97,7 +97,7 @@ describe("Membership", () => {
     assert.include(c.told, "lost b")
   })
 
-  it("suspends a lone node that cannot renew its lease, before anybody could bury it", () => {
+  it("suspends a lone node that cannot renew its lease, before another node could bury it", () => {
     const cluster = new FakeCluster()
     const a = cluster.node("a").join(incarnations.a)
     beats(cluster, 12, [a])
@@ -254,7 +254,7 @@ describe("Membership", () => {
     assert.isUndefined(a.membership.isAlive("x", incarnations.c))
   })
 
-  it("repeats a rebirth of which it does not know whether it was done", () => {
+  it("repeats a rebirth whose outcome it does not know", () => {
     const { a, b, cluster } = pair()
     beats(cluster, 14, [a])
     b.isPrompt = false
@@ -295,7 +295,7 @@ describe("Membership", () => {
     }
   })
 
-  it("suspends nobody when the only other node leaves in order, at whatever moment", () => {
+  it("suspends no node when the only other one leaves in order, at any moment", () => {
     for (let count = 0; count < 24; count++) {
       const { a, b, cluster } = pair()
       beats(cluster, count, [a, b])

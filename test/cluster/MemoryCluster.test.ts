@@ -14,7 +14,7 @@ clusterSuite(
   }))
 )
 
-it.scopedLive("an engine that merges changes tells only the last one of an entry", () =>
+it.scopedLive("an engine that merges changes reports only the last one of an entry", () =>
   Effect.gen(function* () {
     const engine = yield* MemoryCluster.make({ watchDelay: () => 20, merges: () => true })
     const { directory } = engine.service("a")

@@ -36,7 +36,7 @@ const names = () => {
 }
 
 describe("NamesElsewhere", () => {
-  it("tells once where a name is, and when it is gone", () => {
+  it("reports once where a name is, and when it is gone", () => {
     const { elsewhere, put, told } = names()
     put("bob", 1, b, "Bob")
     put("bob", 2, b, "Bob")
@@ -58,7 +58,7 @@ describe("NamesElsewhere", () => {
     assert.deepStrictEqual(foreign, ["bob 1", "bob 3"])
   })
 
-  it("does not take a name that was read for news if the watch has told all up to then", () => {
+  it("does not take a name that was read for news if the watch has reported everything up to then", () => {
     const { elsewhere, found, put, told } = names()
     put("bob", 5, b)
     elsewhere.removed(Claim.keyOf("bob"), 6)
@@ -72,7 +72,7 @@ describe("NamesElsewhere", () => {
     assert.isUndefined(elsewhere.where("bob"))
   })
 
-  it("forgets a name that was read while the watch started again, and that this one does not tell", () => {
+  it("forgets a name that was read while the watch started again, and that the watch does not report", () => {
     const { elsewhere, found, put, told } = names()
     put("eve", 1, b)
     elsewhere.restarted(false)
@@ -110,7 +110,7 @@ describe("NamesElsewhere", () => {
     assert.strictEqual(elsewhere.where("eve"), b)
   })
 
-  it("forgets what a watch that starts again does not tell any more", () => {
+  it("forgets what a watch that starts again does not report any more", () => {
     const { elsewhere, put, told } = names()
     put("bob", 7, b)
     put("eve", 8, b)

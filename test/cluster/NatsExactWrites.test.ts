@@ -92,7 +92,7 @@ describe("exact writes", () => {
     }
   })
 
-  it("end when nobody answers, with all that wait", async () => {
+  it("end when no server answers, with all that wait", async () => {
     const { node, sent, silence } = world()
     const one = node()
     silence()

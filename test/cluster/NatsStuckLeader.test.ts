@@ -117,7 +117,7 @@ describe("a leader of a NATS stream that accepts no write", () => {
     assert.deepStrictEqual(asked, [])
   })
 
-  it("is not asked while no server tells who it is", async () => {
+  it("is not asked while no server reports who it is", async () => {
     const { asked, elect, fail } = world()
     elect(undefined)
     await fail(100)

@@ -184,7 +184,7 @@ describe("a stream that goes back to an earlier state", () => {
 })
 
 describe("a name that is taken again after it was released", () => {
-  it("is written once if the watch has told of its marker", async () => {
+  it("is written once if the watch has reported its marker", async () => {
     const { mark, table, writes } = world()
     const [one, other] = [table(), table()]
     const sequence = mark("bob")

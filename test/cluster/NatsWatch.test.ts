@@ -136,7 +136,7 @@ describe("a watch", () => {
       watch.close()
     })
 
-    it("starts again when it stands still before it has told everything, although its heartbeats come", async () => {
+    it("starts again when it stops before it has reported everything, although its heartbeats come", async () => {
       const { beat, put, seen, starts, stream, watch } = await world()
       Object.assign(stream, { last: 9, count: 3 })
       watch.begin()
@@ -152,7 +152,7 @@ describe("a watch", () => {
       watch.close()
     })
 
-    it("goes on while it is told what the stream has, if a moment later", async () => {
+    it("goes on while it delivers what the stream has, if a moment later", async () => {
       const { beat, put, starts, stream, watch } = await world()
       for (let number = 1; number <= 12; number++) {
         stream.last += 1
@@ -164,7 +164,7 @@ describe("a watch", () => {
       watch.close()
     })
 
-    it("goes on when what it was not told was deleted, and when the leader does not answer", async () => {
+    it("goes on when what it did not deliver was deleted, and when the leader does not answer", async () => {
       const { beat, starts, stream, watch } = await world()
       Object.assign(stream, { last: 6, isLastDeleted: true })
       await beat(24)

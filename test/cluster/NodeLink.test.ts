@@ -114,7 +114,7 @@ describe("NodeLink", () => {
     assert.deepStrictEqual(b.told, ["ten", "owesAck", "two", "owesMuch"])
   })
 
-  it("tells which frames nobody needs any more: those that have arrived, and of which there is one copy", () => {
+  it("reports which frames are no longer needed: those that have arrived, and have one copy", () => {
     const { a, b } = ends()
     a.send("one", "two", "three")
     const [one, , three] = a.flush()
@@ -130,7 +130,7 @@ describe("NodeLink", () => {
     assert.deepStrictEqual(a.arrived, [first, a.written[2]])
   })
 
-  it("has a window, and tells when it has room", () => {
+  it("has a window, and reports when it has room", () => {
     const { a, b } = ends(2 * content("four").length)
     assert.deepStrictEqual(a.send("four", "four", "five", "five"), [true, true, false, false])
     b.take(...a.flush())

@@ -54,7 +54,7 @@ describe("a node that finds others", () => {
     })
   )
 
-  it.scoped("waits for a lease of another version that nobody renews, and ends it", () =>
+  it.scoped("waits until a lease of another version has not been renewed for a while, and ends it", () =>
     Effect.gen(function* () {
       const { joining, memory } = yield* having(other)
       yield* steps(22_000)

@@ -38,7 +38,7 @@ const starting = (failing: { get: boolean; swap: boolean } = { get: false, swap:
 }
 
 describe("takeLease", () => {
-  it.effect("takes a lease at once that nobody has, or that is dead", () =>
+  it.effect("takes a lease at once that no process has, or that is dead", () =>
     Effect.gen(function* () {
       for (const value of [undefined, lease("dead")]) {
         const { start, tables, write } = starting()

@@ -66,7 +66,7 @@ describe("a node that is lost", () => {
     })
   )
 
-  it.scoped("keeps nobody from writing what it had sent before", () =>
+  it.scoped("keeps no client from writing what it had sent before", () =>
     Effect.gen(function* () {
       const { a, b, cluster } = yield* twoNodes({ memory: { bufferBytes: 64 } })
       const [alice, bob] = [yield* a.join("alice"), yield* b.join("bob")]

@@ -167,7 +167,7 @@ describe("a room on several nodes", () => {
     })
   )
 
-  it.scoped("loses the guests of a node that is lost, and ends where nobody is left", () =>
+  it.scoped("loses the guests of a node that is lost, and ends if no member is left", () =>
     Effect.gen(function* () {
       const { a, alice, b, cluster } = yield* started
       const gina = yield* b.join("gina")

@@ -37,7 +37,7 @@ describe("lines to a client at another node", () => {
     })
   )
 
-  it.scoped("return at once if nobody has the name", () =>
+  it.scoped("return at once if no client has the name", () =>
     Effect.gen(function* () {
       const { a } = yield* twoNodes()
       const alice = yield* a.join("alice")
@@ -56,7 +56,7 @@ describe("lines to a client at another node", () => {
     })
   )
 
-  it.scoped("return as unavailable while nobody can tell where the name is, also those that were held", () =>
+  it.scoped("return as unavailable while it is unknown where the name is, also those that were held", () =>
     Effect.gen(function* () {
       const { a, b, cluster } = yield* twoNodes({ outboxLines: 64 })
       const alice = yield* a.join("alice")

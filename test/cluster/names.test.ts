@@ -83,7 +83,7 @@ describe("a name in a cluster", () => {
     })
   )
 
-  it.scoped("is refused for now while nobody can tell whether it is free", () =>
+  it.scoped("is refused for now while it is unknown whether it is free", () =>
     Effect.gen(function* () {
       const { a, cluster } = yield* twoNodes()
       cluster.isUnavailable = true

@@ -48,7 +48,7 @@ const afterContent = (content: Uint8Array) =>
 const lost = "reason=node-lost"
 
 describe("a node that runs another version", () => {
-  it.scoped("may have delivered lines of which it reports an unknown word", () =>
+  it.scoped("may have delivered lines that it reports with an unknown word", () =>
     Effect.gen(function* () {
       const { alice, counts, later } = yield* afterContent(reported([[2, "moved"]]))
       assert.include(alice, `! undelivered @1 bob ${lost}: `)
@@ -58,7 +58,7 @@ describe("a node that runs another version", () => {
     })
   )
 
-  it.scoped("may have delivered lines of which it reports no number, and the later ones", () =>
+  it.scoped("may have delivered lines that it reports without a number, and the later ones", () =>
     Effect.gen(function* () {
       for (const count of [NaN, 0.5, -3]) {
         const { alice, counts, later } = yield* Effect.scoped(afterContent(reported([[count, "written"]])))

@@ -67,7 +67,7 @@ const unproved: Record<string, string> = {
   "A client connects to any of them.": "as above",
   "All of the above holds for the clients of all nodes together,": "as above",
   "A client that has just logged in at another node":
-    "test/cluster/lines.test.ts: return at once if nobody has the name",
+    "test/cluster/lines.test.ts: return at once if no client has the name",
   "So a line to a name that a node does not know": "as above",
   "Two messages that both go to the same two recipients may reach them in different orders if":
     "no promise, and about other nodes",
@@ -101,7 +101,7 @@ const unproved: Record<string, string> = {
     "that read",
   "When the node reaches the others again": "as above",
   "A room in which only guests of a lost node":
-    "test/cluster/kept-rooms.test.ts: loses the guests of a node that is lost, and ends where nobody is left",
+    "test/cluster/kept-rooms.test.ts: loses the guests of a node that is lost, and ends if no member is left",
   "If it was taken for lost meanwhile,": "test/cluster/faults.test.ts: writes nothing more of the others",
   "A device that has logged in at another node by now gets":
     "test/cluster/kept-devices.test.ts: has each device once after a node was taken for lost and comes back",

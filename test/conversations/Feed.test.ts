@@ -266,7 +266,7 @@ describe("Feed", () => {
     assert.isUndefined(feed.nextPage())
   })
 
-  it("goes on after a page whose last lines are damaged, or all, and tells of them once", () => {
+  it("continues after a page whose last lines are damaged, or all of them, and reports them once", () => {
     const { feed, gaps, given, openNow } = open([talk, 0, 9])
     openNow()
     feed.nextPage()

@@ -40,7 +40,7 @@ const start = (held: Held) =>
 const manyHeld = heldOf(...Array.from({ length: 2_500 }, (_, index) => [index + 1, index] as const))
 
 describe("Holding", () => {
-  it.scoped("tells what is held in messages of a bounded size, the last of which says so", () =>
+  it.scoped("reports what is held in messages of a bounded size, and says which is the last", () =>
     Effect.gen(function* () {
       const { hear, said } = yield* start(manyHeld)
       hear(["hold", 1])

@@ -4,7 +4,7 @@ import { login, messages, passes, seen, startConversations } from "../support/Co
 import { settle } from "../support/Turns.js"
 
 describe("receipts", () => {
-  it.scoped("tell a sender how far an account was given what it sent", () =>
+  it.scoped("report to a sender how far an account was given what it sent", () =>
     Effect.gen(function* () {
       const { connect, join } = yield* startConversations()
       const [alice, carol] = [yield* connect, yield* join("carol")]

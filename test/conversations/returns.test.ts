@@ -17,7 +17,7 @@ describe("lines that are kept no longer", () => {
     unreadBytes: 2 ** 24
   }
 
-  it.scoped("return to a guest on the connection that sent them, and to nobody else", () =>
+  it.scoped("return to a guest on the connection that sent them, and to no other", () =>
     Effect.gen(function* () {
       const { accounts, join } = yield* startConversations()
       yield* Effect.orDie(accounts.store.configure(keep))
@@ -164,7 +164,7 @@ describe("lines that are kept no longer", () => {
     }).pipe(Effect.orDie)
   )
 
-  it.scoped("return although others of the conversation have just been told", () =>
+  it.scoped("return although others of the conversation have just returned", () =>
     Effect.gen(function* () {
       const { accounts, connect } = yield* startConversations({ stallTimeout: Duration.hours(9) })
       yield* Effect.orDie(accounts.store.configure({ ...keep, keepLines: 1 }))

@@ -94,7 +94,7 @@ describe.skipIf(libfaketime === undefined)("a server whose wall clock is set", (
     })
   )
 
-  it.scopedLive("forward by an hour, closes nobody", () =>
+  it.scopedLive("forward by an hour, closes no connection", () =>
     Effect.gen(function* () {
       const server = yield* startServer("--login-timeout", "10m", "--hold-timeout", "10m", "--stall-timeout", "10m")
       const { address } = server

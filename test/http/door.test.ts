@@ -30,7 +30,7 @@ describe("what one request can do", () => {
     })
   )
 
-  it.scoped("takes a secret that others can read no more after one that nobody could, on the same connection", () =>
+  it.scoped("refuses a secret that others can read even after a private one on the same connection", () =>
     Effect.gen(function* () {
       const { ask, join } = yield* startDoor()
       yield* join("dana")

@@ -171,7 +171,7 @@ describe("POST /hook", () => {
     })
   )
 
-  it.scoped("has a secret with which nobody logs in, and cannot be used for anything else", () =>
+  it.scoped("has a secret that logs no client in, and cannot be used for anything else", () =>
     Effect.gen(function* () {
       const { ask, hooks } = yield* start
       const secret = yield* added(hooks, { id: "ci", kind: "custom", name: "deploys", template: "{x}" })

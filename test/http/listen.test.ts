@@ -85,7 +85,7 @@ describe("GET /listen", () => {
     })
   )
 
-  it.scoped("lets nobody else continue with a stream", () =>
+  it.scoped("lets no other client continue a stream", () =>
     Effect.gen(function* () {
       const { connect, port } = yield* startDoor()
       const bob = yield* open(port, "/listen", DoorServer.authorization("bob"))
@@ -113,7 +113,7 @@ describe("GET /listen", () => {
     })
   )
 
-  it.scoped("may be read by pages of allowed origins, and kept by nobody", () =>
+  it.scoped("may be read by pages of allowed origins, and cached by no one", () =>
     Effect.gen(function* () {
       const { port } = yield* startDoor({ origins: ["https://chat.example"] })
       for (const query of ["from=x", "from=y&format=lines"]) {

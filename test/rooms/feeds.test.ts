@@ -60,7 +60,7 @@ describe("all members of a room", () => {
 })
 
 describe("the feed of a guest", () => {
-  it.scoped("gives what the guest was too slow for from the log, in order, and holds nobody", () =>
+  it.scoped("gives what the guest was too slow for from the log, in order, and holds no sender", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const [carol, dave] = [yield* chat.join("carol"), yield* chat.join("dave")]

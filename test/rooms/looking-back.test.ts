@@ -39,7 +39,7 @@ describe("/history", () => {
     })
   )
 
-  it.scoped("shows an account its direct conversations, and nobody others'", () =>
+  it.scoped("shows an account its direct conversations, and no one else's", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const [alice, bob] = [yield* account(chat, "alice"), yield* account(chat, "bob", "to")]

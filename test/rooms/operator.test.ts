@@ -8,7 +8,7 @@ const why = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.map(Effect.flip(effect), (error) => (error as unknown as { readonly impossible: string }).impossible)
 
 describe("the operator", () => {
-  it.scoped("creates rooms, with an owner or for whoever comes first, and lists them", () =>
+  it.scoped("creates rooms, with an owner or for the first client that comes, and lists them", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms({ mode: "operator" })
       const { operations } = chat
@@ -72,13 +72,13 @@ describe("the operator", () => {
       yield* gets(bob, "* topic #ops *operator: déjà vu")
       assert.strictEqual(yield* why(operations.act("slow", "#ops", "5")), '"5" is not what slow takes')
       assert.strictEqual(yield* why(operations.act("lock", "#none", "")), "there is no room #none")
-      assert.strictEqual(yield* why(operations.act("remove", "#ops", "carol")), "nobody of that name is in the room")
+      assert.strictEqual(yield* why(operations.act("remove", "#ops", "carol")), "no user of that name is in the room")
       yield* Effect.orDie(operations.act("remove", "#ops", "alice"))
       yield* gets(alice, "* left #ops alice by=*operator: is no longer in the room")
     })
   )
 
-  it.scoped("ends a room, whoever is in it, and its numbers continue in the next one", () =>
+  it.scoped("ends a room, also with members in it, and its numbers continue in the next one", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const { operations } = chat

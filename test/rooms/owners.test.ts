@@ -170,7 +170,7 @@ describe("the owner of a room", () => {
     })
   )
 
-  it.scoped("silences a guest also after it has registered, and nobody who has become the owner", () =>
+  it.scoped("silences a guest also after it has registered, but not one who has become the owner", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const [alice, bob] = [yield* account(chat, "alice"), yield* account(chat, "bob", "")]

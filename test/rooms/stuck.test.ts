@@ -72,7 +72,7 @@ describe("a room that the store cannot end", () => {
         }).pipe(Effect.scoped, Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
         assert.deepStrictEqual(
           logged.filter((text) => text.startsWith("the store cannot end")),
-          ["the store cannot end a room that nobody is in; nobody can enter it until that works"]
+          ["the store cannot end an empty room, which no client can enter until it is ended"]
         )
       })
     )

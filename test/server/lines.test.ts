@@ -7,7 +7,7 @@ import { headOf } from "../support/WireClient.js"
 const megabytes = (count: number) => "x".repeat(count * 1_000_000)
 
 describe("lines", () => {
-  it.scopedLive("end in LF, or in CRLF, of which the CR is dropped", () =>
+  it.scopedLive("end in LF, or in CRLF, whose CR is dropped", () =>
     Effect.gen(function* () {
       const server = yield* startSocketServer()
       const alice = yield* server.connect

@@ -25,7 +25,7 @@ const start = Effect.gen(function* () {
 })
 
 describe("/hello send-only", () => {
-  it.scopedLive("lets a client send, and nobody see it", () =>
+  it.scopedLive("lets a client send without being seen by others", () =>
     Effect.gen(function* () {
       const { sender, server } = yield* start
       const bob = yield* server.join("bob")

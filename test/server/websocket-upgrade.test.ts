@@ -105,7 +105,7 @@ describe("the upgrade", () => {
     })
   )
 
-  it.scopedLive("is only for hosts that are the server's own, of which a request has one (DNS rebinding)", () =>
+  it.scopedLive("is only for requests whose one host is the server's own (DNS rebinding)", () =>
     Effect.gen(function* () {
       const server = yield* start({ origins: ["https://chat.example"] })
       const cases: ReadonlyArray<readonly [status: number, host: string | ReadonlyArray<string> | undefined]> = [

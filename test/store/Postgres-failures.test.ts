@@ -209,7 +209,7 @@ withPostgres((database) => {
         })
     )
 
-    it.scopedLive("with rows of which nothing can be read has all others, and the check says which these are", () =>
+    it.scopedLive("with unreadable rows has all others, and the check names those", () =>
       Effect.gen(function* () {
         const schema = database.newSchema()
         yield* Effect.scoped(

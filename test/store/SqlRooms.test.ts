@@ -154,7 +154,7 @@ describe("rooms in SQL", () => {
     assert.deepStrictEqual(store.call("check"), [])
   })
 
-  it("are checked: texts that nobody refers to, rooms that are none, owners that are not members", () => {
+  it("are checked: texts without a reference, rooms that do not exist, owners that are not members", () => {
     const faults: ReadonlyArray<readonly [damage: string, fault: string]> = [
       ["update shared_text set uses = 3", "text 1 belongs to 2 lines, and 3 should share it"],
       ["delete from line where conversation = 2", "text 1 belongs to 1 lines, and 2 should share it"],

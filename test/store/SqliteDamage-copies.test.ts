@@ -88,7 +88,7 @@ describe("damage in the file of a store, and copies of what is left", () => {
     })
   )
 
-  it.scopedLive("in a copy is told apart from the numbers that the copy lacks", () =>
+  it.scopedLive("in a copy is distinguished from the numbers that the copy lacks", () =>
     Effect.gen(function* () {
       const path = yield* filled
       // The lines beside the damaged page, and a whole window of the check.

@@ -133,7 +133,7 @@ describe("NumberedConversations", () => {
     ])
   })
 
-  it("takes a name with new numbers for somebody else", () => {
+  it("takes a name with new numbers for another user", () => {
     const conversations = new NumberedConversations()
     line(conversations, "carol", 7, "counted", { isWithGuest: true })
     conversations.show("carol", 7, 7)

@@ -66,7 +66,7 @@ describe("People", () => {
     assert.isFalse(people.isIgnored("bob"))
   })
 
-  it("remembers who was here, and whom the server did not know", () => {
+  it("remembers who was here, and which names the server did not know", () => {
     const people = new People("alice")
     people.listed(["alice", "bob", "carol"])
     people.listed(["alice", "bob"])

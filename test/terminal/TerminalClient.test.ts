@@ -263,7 +263,7 @@ describe("TerminalClient", () => {
     })
   )
 
-  it.scopedLive("escapes everything that could control the terminal, whoever sends it", () =>
+  it.scopedLive("escapes everything that could control the terminal, from any sender", () =>
     Effect.gen(function* () {
       const hostile = "\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://x\x07\x9b31m\r\b\u202e\u2066\u200bend"
       const address = yield* FakeServer.make((socket) => {

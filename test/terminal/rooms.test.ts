@@ -18,7 +18,7 @@ const damaged = (line: string) => {
 }
 
 describe("conversations at the terminal", () => {
-  it.scopedLive("lists what is unread above the prompt, and shows it to whoever goes there", () =>
+  it.scopedLive("lists unread conversations above the prompt, and shows their lines when the user goes there", () =>
     Effect.gen(function* () {
       const { alice, server } = yield* start({
         kept: { "#ops": numbered(3), bob: ["bob: lunch?"] },

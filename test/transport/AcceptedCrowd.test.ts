@@ -69,7 +69,7 @@ describe("AcceptedCrowd", () => {
     assert.deepStrictEqual(admitted, upTo(100))
   })
 
-  it("lets nobody wait for long, however many arrive", () => {
+  it("keeps no one waiting for long, however many arrive", () => {
     const { admitted, clock, turns } = make()
     turns(100, true)
     clock.millis = 499

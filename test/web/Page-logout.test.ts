@@ -55,7 +55,7 @@ describe("a page of a user who logs out", () => {
     }
   })
 
-  it("keeps what is not delivered, and drafts, if a token is missing although nobody has logged out", async () => {
+  it("keeps what is not delivered, and drafts, if a token is missing without a logout", async () => {
     const server = new PlayedServer()
     const browser = browserOfAlice()
     const [tab, other] = [memory(), memory()]

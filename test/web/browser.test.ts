@@ -315,7 +315,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     await page.context().close()
   }, 60_000)
 
-  it("scrolls through 10,000 lines, of which it has few in the document", async () => {
+  it("scrolls through 10,000 lines with few of them in the document", async () => {
     const count = 10_000
     const writer = await server.client("nora", "/hello", "/join #long")
     for (let n = 1; n <= count; n += 500) {

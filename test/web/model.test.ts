@@ -69,7 +69,7 @@ describe("Timeline", () => {
     assert.deepStrictEqual([apart.first, apart.last, apart.hasEarlier], [50, 60, true])
   })
 
-  it("begins anew with a name that has passed to somebody else, whose numbers begin again", () => {
+  it("begins anew with a name that has passed to another user, whose numbers begin again", () => {
     const timeline = new Timeline()
     for (const seq of [1, 2, 3]) timeline.keep(kept(seq))
     assert.isFalse(timeline.keep(kept(2)))

@@ -171,7 +171,7 @@ const lostTexts: Readonly<Record<(StoreRecord & { type: "lost" })["what"], (id: 
   members: (id) => `members of conversation ${id}, or how far they were given it`,
   invitations: (id) => `the invitations to the room that is conversation ${id}`,
   places: (id) => `the places of devices of account ${id}, which are given again what is kept`,
-  returns: () => "the lines that had expired, and of which their senders were to be told"
+  returns: () => "the expired lines whose senders were still to be notified"
 }
 
 const report = (store: StoreService) =>
