@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
 import * as Name from "../protocol/Name.js"
 import * as RoomName from "../protocol/RoomName.js"
@@ -8,6 +8,7 @@ import * as Wire from "../protocol/Wire.js"
 import * as HookFile from "./HookFile.js"
 import type { HookKind, HookProof } from "./HookKind.js"
 import * as HookKinds from "./HookKinds.js"
+import * as HookSignature from "./HookSignature.js"
 import * as HookTemplate from "./HookTemplate.js"
 
 /** The webhooks of a server: who may post to which rooms, under which name. */
@@ -64,9 +65,6 @@ const secretPrefix = "ahook_"
 
 const idForm = /^[a-z0-9][a-z0-9-]{0,31}$/u
 
-/** The headers of signatures: that of GitHub, which Gitea and Forgejo send as well. */
-const signatureHeader = "x-hub-signature-256"
-
 interface Kept {
   readonly stored: HookFile.StoredHook
   readonly hook: Hook
@@ -104,7 +102,8 @@ export const open = (path: string): Effect.Effect<Hooks, HookFile.HookFileError>
             if (kept.has(wanted.id)) return yield* Effect.fail(`there already is a hook ${wanted.id}`)
             if (kept.size >= maxHooks) return yield* Effect.fail(`there are ${maxHooks} hooks, which is the maximum`)
             const { proof = HookKinds.kinds[wanted.kind].proof } = wanted
-            const secret = `${secretPrefix}${randomBytes(16).toString("hex")}`
+            const signing = proof === "signature" ? HookSignature.newSecret(wanted.kind) : undefined
+            const secret = signing ?? `${secretPrefix}${randomBytes(16).toString("hex")}`
             const stored: HookFile.StoredHook = {
               id: wanted.id,
               kind: wanted.kind,
@@ -166,8 +165,10 @@ const nobodys = randomBytes(32).toString("hex")
 const proven = (kept: Kept | undefined, headers: IncomingHttpHeaders, body: Buffer): Hook | undefined => {
   const proof = kept?.stored.proof
   const hash = proof?.by === "secret" ? Buffer.from(proof.sha256, "hex") : sha256(nobodys)
-  const hasSecret = isSame(sha256(secretIn(kept?.hook.kind ?? "custom", headers)), hash)
-  const hasSignature = isSigned(proof?.by === "signature" ? proof.secret : nobodys, headers, body)
+  const kind = kept?.hook.kind ?? "custom"
+  const hasSecret = isSame(sha256(secretIn(kind, headers)), hash)
+  const key = proof?.by === "signature" ? proof.secret : nobodys
+  const hasSignature = HookSignature.isSigned(kind, key, headers, body)
   return hasSecret || hasSignature ? kept?.hook : undefined
 }
 
@@ -175,12 +176,6 @@ const secretIn = (kind: HookKind, headers: IncomingHttpHeaders): string => {
   const own = headers[HookKinds.kinds[kind].secretHeader ?? ""]
   if (typeof own === "string") return own
   return /^Bearer +(\S+) *$/iu.exec(headers.authorization ?? "")?.[1] ?? ""
-}
-
-const isSigned = (secret: string, headers: IncomingHttpHeaders, body: Buffer): boolean => {
-  const signature = headers[signatureHeader]
-  const hex = typeof signature === "string" ? (/^sha256=([\da-f]{64})$/iu.exec(signature)?.[1] ?? "") : ""
-  return isSame(createHmac("sha256", secret).update(body).digest(), Buffer.from(hex, "hex"))
 }
 
 function sha256(text: string): Buffer {

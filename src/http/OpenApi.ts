@@ -194,7 +194,7 @@ export const description = {
     "/hook/{id}": {
       post: {
         summary: "An event of a webhook, as one line in its rooms",
-        security: [{ hook: [] }, { gitlab: [] }, { signature: [] }],
+        security: [{ hook: [] }, { gitlab: [] }, { signature: [] }, { gitlabSignature: [] }, { grafanaSignature: [] }],
         parameters: [pathParameter("id", "The id of the hook")],
         requestBody: { required: true, content: { "application/json": { schema: {} } } },
         responses: { ...sending, 204: { description: "There is no line for this event" } }
@@ -214,7 +214,9 @@ export const description = {
       token: { type: "http", scheme: "bearer" },
       hook: { type: "http", scheme: "bearer" },
       gitlab: { type: "apiKey", in: "header", name: "X-Gitlab-Token" },
-      signature: { type: "apiKey", in: "header", name: "X-Hub-Signature-256" }
+      signature: { type: "apiKey", in: "header", name: "X-Hub-Signature-256" },
+      gitlabSignature: { type: "apiKey", in: "header", name: "webhook-signature" },
+      grafanaSignature: { type: "apiKey", in: "header", name: "X-Grafana-Alerting-Signature" }
     },
     schemas: {
       Error: object({ error: object({ code: text, text, retry: number }, ["code", "text"]) }),

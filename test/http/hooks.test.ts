@@ -135,6 +135,53 @@ describe("POST /hook", () => {
     })
   )
 
+  it.scoped("takes the signatures that GitLab and Grafana make, over exactly what they have sent", () =>
+    Effect.gen(function* () {
+      const { ask, dana, hooks } = yield* start
+      const [merge] = events.filter(({ kind }) => kind === "gitlab")
+      const [alert] = events.filter(({ kind }) => kind === "grafana")
+      const gitlab = yield* added(hooks, { id: "merges", kind: "gitlab", proof: "signature" })
+      const grafana = yield* added(hooks, { id: "alerts", kind: "grafana", proof: "signature" })
+      // GitLab takes 32 bytes in Base64, after this prefix.
+      assert.match(gitlab, /^whsec_[\w+/]{43}=$/u)
+      const [id, timestamp] = ["f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "1795834800"]
+      const texts = [merge, alert].map((event) => JSON.stringify(event?.payload))
+      const [merged = "", alerted = ""] = texts
+      const byGitLab = createHmac("sha256", Buffer.from(gitlab.slice("whsec_".length), "base64"))
+        .update(`${id}.${timestamp}.${merged}`)
+        .digest("base64")
+      const byGrafana = createHmac("sha256", grafana).update(alerted).digest("hex")
+      const ofGitLab = { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${byGitLab}` }
+      const ofGrafana = { "x-grafana-alerting-signature": byGrafana }
+      const post = (path: string, text: string, headers: object) =>
+        Effect.map(ask("POST", `/hook/${path}`, { body: text, headers: { ...headers } }), ({ status }) => status)
+      assert.strictEqual(yield* post("merges", merged, ofGitLab), 200)
+      assert.strictEqual(yield* post("alerts", alerted, ofGrafana), 200)
+      // While a key changes, there are two signatures.
+      const two = { ...ofGitLab, "webhook-signature": `v1,${"A".repeat(43)}= v1,${byGitLab}` }
+      assert.strictEqual(yield* post("merges", merged, two), 200)
+      const wrong: ReadonlyArray<readonly [path: string, text: string, headers: object]> = [
+        ["merges", `${merged} `, ofGitLab],
+        ["merges", merged, { ...ofGitLab, "webhook-id": "another" }],
+        ["merges", merged, { ...ofGitLab, "webhook-timestamp": "1795834801" }],
+        ["merges", merged, { ...ofGitLab, "webhook-signature": byGitLab }],
+        ["merges", merged.slice(1), { ...ofGitLab, "webhook-timestamp": `${timestamp}.${merged.slice(0, 1)}` }],
+        ["merges", merged, { "x-gitlab-token": gitlab }],
+        ["alerts", `${alerted} `, ofGrafana],
+        ["alerts", alerted, { authorization: `Bearer ${grafana}` }],
+        // Each form is that of its own kind.
+        ["alerts", alerted, { ...ofGitLab }],
+        ["merges", merged, { ...ofGrafana }]
+      ]
+      for (const [path, text, headers] of wrong) assert.strictEqual(yield* post(path, text, headers), 401, path)
+      yield* dana.barrier
+      assert.sameMembers(
+        messages(dana).map((line) => line.replace(/^from \w+ #ops: /u, "")),
+        [merge?.line, merge?.line, alert?.line]
+      )
+    })
+  )
+
   it.scoped("uses the template of a hook for any payload, and answers 204 where nothing is in it", () =>
     Effect.gen(function* () {
       const { ask, dana, hooks } = yield* start

@@ -35,7 +35,8 @@ export const settings = {
   proof: Setting.choice(
     "proof",
     {
-      about: "With add: whether the sender sends the secret, or signs the body with it (X-Hub-Signature-256)",
+      about:
+        "With add: whether the sender sends the secret, or signs the body with it, as GitHub, GitLab and Grafana can",
       default: undefined,
       defaultText: "signature for github, else secret"
     },
