@@ -13,6 +13,13 @@ const forgottenClaims = "test/cluster/Claims-forgotten.test.ts"
 
 export const mutants = [
   {
+    name: "a heartbeat is read after its memory was used again",
+    file: wiring,
+    search: "Frame.copy(frame)",
+    replace: "frame",
+    nodes
+  },
+  {
     name: "a node that nobody hears is never suspended",
     file: membership,
     search: "    return this.options.now() >= this.writesUntil\n",
@@ -323,14 +330,14 @@ export const mutants = [
   {
     name: "nothing is sent again",
     file: link,
-    search: "      this.transmit({ ...sent, frame: sent.frame.slice() })\n",
+    search: "      this.transmit({ ...sent, frame: Frame.copy(sent.frame) })\n",
     replace: "",
     nodes
   },
   {
     name: "a frame changes while it may be on its way out",
     file: link,
-    search: "this.transmit({ ...sent, frame: sent.frame.slice() })",
+    search: "this.transmit({ ...sent, frame: Frame.copy(sent.frame) })",
     replace: "this.transmit(sent)",
     test: "test/cluster/NodeLink.test.ts"
   },

@@ -61,6 +61,9 @@ export const write = (frame: Uint8Array, { ack, from, kind, number, to }: Header
   buffer.fill(0, at.end, headerBytes)
 }
 
+/** A copy: `slice` would return the same memory if the frame is a `Buffer`. */
+export const copy = (frame: Uint8Array): Uint8Array => new Uint8Array(frame)
+
 /** A frame without a content. */
 export const make = (header: Header): Uint8Array => {
   const frame = new Uint8Array(headerBytes)

@@ -329,7 +329,7 @@ class ConnectedNodes<Content> implements VisibleNodes {
     const header = Frame.read(frame)
     if (header === undefined) return
     if (header.kind === Frame.Kind.heartbeat) {
-      const heartbeat = frame.slice()
+      const heartbeat = Frame.copy(frame)
       return this.report(() => this.membership.heard(header, heartbeat))
     }
     const isContent = header.kind === Frame.Kind.content

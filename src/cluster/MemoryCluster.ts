@@ -296,10 +296,13 @@ export class MemoryCluster {
   private carry(from: Member, to: Member, frame: Uint8Array) {
     const { life } = this
     for (const delay of this.options.carry?.(from.name, to.name) ?? [0]) {
-      const copy = frame.slice()
+      const copy = Buffer.from(frame)
       this.options.after(delay, () => {
         if (life !== this.life || !this.reaches(to) || this.cuts.has(`${from.name} ${to.name}`)) return
-        this.reach(to, () => to.link?.frame(copy))
+        this.reach(to, () => {
+          to.link?.frame(copy)
+          copy.fill(0) // as an adapter may use the memory again
+        })
       })
     }
   }

@@ -218,7 +218,7 @@ export class NodeLink<Content> {
       this.counts.resent += 1
       sent.wasRepeated = true
       // A copy: the first one may still be on its way out.
-      this.transmit({ ...sent, frame: sent.frame.slice() })
+      this.transmit({ ...sent, frame: Frame.copy(sent.frame) })
     }
   }
 

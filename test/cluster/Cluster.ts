@@ -6,13 +6,8 @@ import { headerBytes } from "../../src/cluster/Nodes.js"
 import type { OtherNode } from "../../src/cluster/OtherNode.js"
 import { Cluster, type ClusterUnavailable } from "../../src/ports/Cluster.js"
 
-/** A content with this text. */
-export const content = (text: string): Uint8Array => {
-  const bytes = Buffer.from(text, "utf8")
-  const whole = new Uint8Array(headerBytes + bytes.length)
-  whole.set(bytes, headerBytes)
-  return whole
-}
+/** A content with this text: a `Buffer`, as those of the chat are. */
+export const content = (text: string): Uint8Array => Buffer.concat([Buffer.alloc(headerBytes), Buffer.from(text)])
 
 /** A node, and what its chat was told. */
 export interface TestNode {
