@@ -13,6 +13,27 @@ export const mutants = [
     test: "test/cluster/NatsStream.test.ts"
   },
   {
+    name: "the start of a message lies in the memory of the next read",
+    file: "cluster/NatsStream.ts",
+    search: "this.rest = Buffer.from(this.withRest(bytes.subarray(at)))",
+    replace: "this.rest = this.withRest(bytes.subarray(at))",
+    test: "test/cluster/NatsStream.test.ts"
+  },
+  {
+    name: "what the client may keep lies in the memory of the next read",
+    file: "cluster/NatsStream.ts",
+    search: "this.pass(Buffer.from(bytes.subarray(from, end)))",
+    replace: "this.pass(bytes.subarray(from, end))",
+    test: "test/cluster/NatsStream.test.ts"
+  },
+  {
+    name: "reads of NATS pause after the first one",
+    file: "cluster/ReusedReads.ts",
+    search: "return true // false would",
+    replace: "return false // true would not",
+    test: "test/cluster/ReusedReads.test.ts"
+  },
+  {
     name: "frames take the way through the client",
     file: "cluster/NatsTap.ts",
     search: "!(socket instanceof Socket) ||",

@@ -213,7 +213,7 @@ export const mutants = [
   {
     name: "what another node says of its lines is believed",
     file: "cluster/Contents.ts",
-    search: " && countLines(text, 0, text.length) === lines",
+    search: " && Block.countLineFeeds(text) === lines",
     replace: " && lines !== 0",
     test: versions
   },

@@ -32,19 +32,20 @@ export class NatsStream {
 
   /**
    * @param takerOf the taker of a subscription, by its id
-   * @param pass the bytes stay as they are
+   * @param pass the bytes stay as they are, since they are copies: whoever gets them may keep them
    */
   constructor(
     private readonly takerOf: (sid: string) => TakePayload | undefined,
     private readonly pass: (bytes: Buffer) => void
   ) {}
 
+  /** @param bytes may change as soon as this returns */
   push(bytes: Buffer) {
     let at = 0
     /** Where the bytes begin that are to be passed on; at `at` if there are none. */
     let from = 0
     const passBefore = (end: number) => {
-      if (end > from) this.pass(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end))
+      if (end > from) this.pass(Buffer.from(bytes.subarray(from, end)))
     }
     while (at < bytes.length) {
       if (this.left > 0) {
@@ -60,7 +61,7 @@ export class NatsStream {
       const end = bytes.indexOf(LF, at) + 1
       if (end === 0) {
         passBefore(at)
-        this.rest = this.withRest(bytes.subarray(at))
+        this.rest = Buffer.from(this.withRest(bytes.subarray(at)))
         return
       }
       const { rest } = this

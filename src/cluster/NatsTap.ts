@@ -1,9 +1,13 @@
 import type { NatsConnection as Client } from "@nats-io/transport-node"
 import { Socket } from "node:net"
 import { NatsStream, type TakePayload } from "./NatsStream.js"
+import * as ReusedReads from "./ReusedReads.js"
 
 /** Messages up to this size are copied into one piece of memory, which costs less than three. */
 const smallBytes = 4_096
+
+/** The most that is read at once: a frame of lines as a rule, and the start of the next one. */
+const readBytes = 131_072
 
 const CRLF = Buffer.from("\r\n")
 
@@ -35,8 +39,9 @@ export class NatsTap {
         for (const listener of pass) listener.call(socket, bytes)
       }
     )
-    // First, so that the socket is never without a listener.
+    // First, so that the socket is never without a listener. It gets nothing if reads are reused.
     socket.on("data", (bytes: Buffer) => stream.push(bytes))
+    ReusedReads.begin(socket, Buffer.allocUnsafeSlow(readBytes), (bytes) => stream.push(bytes))
     for (const listener of pass) socket.removeListener("data", listener as () => void)
   }
 

@@ -4,10 +4,12 @@ import * as WasmRoutines from "./WasmRoutines.js"
 /** A block is one or more whole lines, usually all that one read brought, as bytes. Its last byte is an LF. */
 
 /**
- * Operations on all lines of a block together. Every byte that a client sends goes through one of the first two, or
- * both.
+ * Operations on all lines of a block together. Every byte that a client sends goes through `hasControl`,
+ * `replacePrefix`, or both.
  */
 export interface BlockRoutines {
+  /** How many LFs a text contains. */
+  readonly countLineFeeds: (text: Uint8Array) => number
   /**
    * Whether a block that is otherwise UTF-8 contains a control character that a line must not contain: C0 but TAB, LF
    * and the CR of a CRLF; DEL; C1.
@@ -66,6 +68,8 @@ const loadOnce = (): Loaded => (loaded ??= load())
  * block loads them.
  */
 export const prepare = (): unknown => loadOnce().error
+
+export const countLineFeeds: BlockRoutines["countLineFeeds"] = (text) => loadOnce().routines.countLineFeeds(text)
 
 export const hasControl: BlockRoutines["hasControl"] = (block) => loadOnce().routines.hasControl(block)
 

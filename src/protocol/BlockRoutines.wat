@@ -66,6 +66,20 @@
       (br_if $more (i32.lt_u (local.get $at) (local.get $length))))
     (i32.const 0))
 
+  ;; How many LFs the text contains. The caller puts zeros after it instead, up to a whole vector.
+  (func (export "countLineFeeds") (param $length i32) (result i32)
+    (local $at i32)
+    (local $lines i32)
+    (loop $more
+      (local.set $lines
+        (i32.add
+          (local.get $lines)
+          (i32.popcnt
+            (i8x16.bitmask (i8x16.eq (v128.load (local.get $at)) (i8x16.splat (i32.const 0x0a)))))))
+      (local.set $at (i32.add (local.get $at) (i32.const 16)))
+      (br_if $more (i32.lt_u (local.get $at) (local.get $length))))
+    (local.get $lines))
+
   ;; Copies the text to the result, with the replacement instead of the prefix at the start of each line. Returns the
   ;; number of lines, or -1 if a line does not start with the prefix, contains a control character, or may have white
   ;; space after the prefix or at its end, which would have to be trimmed.

@@ -28,6 +28,20 @@ export const instantiate = (): BlockRoutines => {
   }
 
   return {
+    countLineFeeds: (text) => {
+      let lines = 0
+      if (text.length < fewBytes) {
+        for (const byte of text) if (byte === LF) lines += 1
+        return lines
+      }
+      for (let at = 0; at < text.length; at += textBytes) {
+        const part = text.length <= textBytes ? text : text.subarray(at, at + textBytes)
+        memory.set(part)
+        memory.fill(0, part.length, part.length + vectorBytes)
+        lines += exports.countLineFeeds(part.length)
+      }
+      return lines
+    },
     hasControl: (block) => {
       for (let at = 0; at < block.length; at += textBytes) {
         // One byte more than is checked: what a CR or a C2 means depends on the byte after it.
@@ -51,7 +65,7 @@ export const instantiate = (): BlockRoutines => {
       return { text: memory.toString("latin1", resultAt, resultAt + block.length + lines * growth), lines }
     },
     unframe: (bytes, from, to) => {
-      if (bytes.length - from < fewFrameBytes) return undefined
+      if (bytes.length - from < fewBytes) return undefined
       const frames = bytes.subarray(from, from + textBytes)
       load(frames)
       const lineBytes = exports.unframe(frames.length)
@@ -64,6 +78,7 @@ export const instantiate = (): BlockRoutines => {
 /** What BlockRoutines.wat describes. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer }
+  readonly countLineFeeds: (length: number) => number
   readonly hasControl: (length: number) => number
   readonly replacePrefix: (length: number, prefixLength: number, replacementLength: number) => number
   readonly unframe: (length: number) => number
@@ -83,5 +98,7 @@ interface Global {
 
 const LF = 0x0a
 
-/** Fewer bytes of frames take less time in JavaScript than to copy them to the memory of the routines and back. */
-const fewFrameBytes = 256
+const vectorBytes = 16
+
+/** Fewer bytes take less time in JavaScript than to copy them to the memory of the routines. */
+const fewBytes = 256

@@ -1,9 +1,9 @@
 import * as Net from "node:net"
 
 /**
- * Every undocumented internal of Node that this program reads. A Node version may drop any of them: the function that
- * reads it then returns undefined, and its caller falls back as `without` describes. A test reports what the running
- * version lacks.
+ * Every undocumented internal of Node that this program reads, but for those of `cluster/ReusedReads.ts`. A Node
+ * version may drop any of them: the function that reads it then returns undefined, and its caller falls back as
+ * `without` describes. A test reports what the running version lacks.
  */
 export const internals: ReadonlyArray<Internal> = [
   {

@@ -94,6 +94,19 @@ for (const [language, routines] of Object.entries(implementations)) {
     })
   })
 
+  describe(`countLineFeeds in ${language}`, () => {
+    it("counts the LFs of any text, and none of the text before", () => {
+      const { below } = seededRandom(5)
+      for (const length of [1, 15, 16, 17, 255, 256, 257, 65_535, 65_536, 65_537, 200_000, 0, 33]) {
+        for (const share of [0, 0.02, 1]) {
+          const text = Buffer.from(Array.from({ length }, () => (below(100) < share * 100 ? 0x0a : below(0x100))))
+          const expected = text.filter((byte) => byte === 0x0a).length
+          assert.strictEqual(routines.countLineFeeds(text), expected, `${length} bytes`)
+        }
+      }
+    })
+  })
+
   describe(`replacePrefix in ${language}`, () => {
     it("does what line by line would, or gives up", () => {
       const { below, chance, pick } = seededRandom(7)
