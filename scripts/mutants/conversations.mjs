@@ -317,9 +317,8 @@ export const mutants = [
   {
     name: "of several guests with one name, the last one to write gets the receipts",
     file: "conversations/RunningConversations.ts",
-    search: "        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
-    replace:
-      "        if (account !== undefined) this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
+    search: "    this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
+    replace: "    if (account !== undefined) this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
     also: {
       file: "conversations/RunningConversations.ts",
       search: "return this.returns.guestsIn(conversation)",
@@ -438,7 +437,7 @@ export const mutants = [
   {
     name: "a client that only sends gets no receipts",
     file: "conversations/RunningConversations.ts",
-    search: "        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
+    search: "    this.receipts.wrote(by, mailbox.account, { conversation, key, seq })\n",
     replace: "",
     test: receipts
   },

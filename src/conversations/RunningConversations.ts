@@ -6,12 +6,13 @@ import type { Command } from "../chat/Commands.js"
 import type { FeatureContext } from "../chat/Feature.js"
 import type { Peer } from "../chat/Peer.js"
 import type { Destination } from "../chat/Route.js"
-import type { AccountId } from "../ports/StoreAccounts.js"
-import type { StoreService } from "../ports/Store.js"
 import { alone } from "../ports/OtherServers.js"
-import { ofRoom, type ConversationId, type ConversationKey } from "../ports/StoreLines.js"
+import type { StoreService } from "../ports/Store.js"
+import type { AccountId } from "../ports/StoreAccounts.js"
+import { ofRoom, type ConversationId, type ConversationKey, type Waiting } from "../ports/StoreLines.js"
 import type { Undelivered } from "../ports/StoreUpkeep.js"
 import * as Name from "../protocol/Name.js"
+import * as PastReply from "../protocol/PastReply.js"
 import { Announcements } from "./Announcements.js"
 import { changesElsewhere, type ChangesElsewhere, type SharedAccounts } from "./ChangesElsewhere.js"
 import type { ConversationsStore } from "./ConversationsStore.js"
@@ -19,25 +20,26 @@ import type { Cursors } from "./Cursors.js"
 import { Feed, type FeedCollaborators } from "./Feed.js"
 import { Holding, slowest } from "./Holding.js"
 import { Indexing } from "./Indexing.js"
-import { storedLine } from "./KeptRecipient.js"
+import { type KeptLine, storedLine } from "./KeptRecipient.js"
 import { endingInTime, surviving } from "./Loops.js"
 import { LostFeeds } from "./LostFeeds.js"
+import type { Mailbox } from "./Mailbox.js"
 import { Mailboxes } from "./Mailboxes.js"
 import { Opening } from "./Opening.js"
-import * as PastCommands from "./PastCommands.js"
 import { Pager } from "./Pager.js"
 import { isSelf, otherAccount } from "./Parties.js"
+import * as PastCommands from "./PastCommands.js"
 import { Receipts } from "./Receipts.js"
-import { type MakeRooms, type RoomsFeature } from "./RoomsFeature.js"
 import { Rendering } from "./Rendering.js"
 import * as Retention from "./Retention.js"
 import { Returns } from "./Returns.js"
 import { ReturnsElsewhere } from "./ReturnsElsewhere.js"
+import type { RoomRun } from "./RoomRun.js"
+import { type MakeRooms, type RoomsFeature } from "./RoomsFeature.js"
 import * as SearchCommand from "./SearchCommand.js"
 import { Searches } from "./Searches.js"
 import { StoreTrouble } from "./StoreTrouble.js"
 import { StoreWriter } from "./StoreWriter.js"
-import * as PastReply from "../protocol/PastReply.js"
 
 /** Cursors are saved with the next transactions, at the latest after this time. */
 const cursorDelay = Duration.seconds(1)
@@ -92,11 +94,7 @@ export class RunningConversations {
       inTurn,
       failed,
       lost,
-      opened: (feed, waiting) => {
-        const isFirst = !feed.isReady
-        feed.open(waiting)
-        if (isFirst && feed.device !== undefined) this.returns.check(feed.device.account)
-      }
+      opened: (feed, waiting) => this.opened(feed, waiting)
     })
     this.pager = new Pager({ store, inTurn, failed, unreadable: trouble.unreadable, lost })
     const { others } = devices
@@ -145,19 +143,7 @@ export class RunningConversations {
     this.mailboxes = new Mailboxes(
       broker,
       this.writer,
-      (mailbox, stored) => {
-        const { by } = stored
-        const { again, conversation, given, seq } = stored.answer
-        const { account, conversation: key } = stored.line
-        if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
-        this.receipts.wrote(by, mailbox.account, { conversation, key, seq })
-        const kept = storedLine(stored)
-        mailbox.give(conversation, key, kept, by, lost)
-        this.announcements.stored(conversation, key, seq)
-        if (account === undefined) this.returns.stored(conversation, seq, by)
-        const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
-        own?.give(conversation, key, kept, by, lost)
-      },
+      (mailbox, stored) => this.stored(mailbox, stored),
       others === alone ? undefined : (account) => devices.isLive(account)
     )
     this.rooms = makeRooms({
@@ -165,13 +151,7 @@ export class RunningConversations {
       take: (recipient, batch) => this.writer.take(recipient, batch),
       feedsOf: (account) => this.mailboxes.get(account)?.allFeeds ?? [],
       guestFeed: (guest) => this.guestFeed(guest),
-      give: (feed, run) => {
-        try {
-          feed.storedAll(run)
-        } catch (defect) {
-          lost(feed, defect)
-        }
-      },
+      give: (feed, run) => this.storedInRoom(feed, run),
       others,
       devicesElsewhere: devices,
       announce: (room, last, to = others.all) => this.announcements.announce(to, room, ofRoom(room), last),
@@ -206,11 +186,48 @@ export class RunningConversations {
       askAgain: others === alone ? undefined : (feed) => this.opening.add(feed),
       lags: others === alone ? undefined : (device, isSlow) => devices.lags(device, isSlow)
     }
-    // What other servers stored before they knew of the device was not announced, nor what they stored at the end.
+    this.follow(devices)
+  }
+
+  /** What other servers stored before they knew of a device was not announced, nor what they stored at the end. */
+  private follow(devices: DevicesElsewhere) {
+    const { others } = devices
     devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
     devices.whenLeft((account) => this.returns.check(account))
     others.part("tails", { appeared: () => this.receipts.checkAgain(), lost: () => this.checkAllAgain() })
-    others.beforeResuming(broker.inTurn(() => this.checkAllAgain()))
+    others.beforeResuming(this.broker.inTurn(() => this.checkAllAgain()))
+  }
+
+  /** The store has answered what waits for a device. */
+  private opened(feed: Feed, waiting: ReadonlyArray<Waiting>) {
+    const isFirst = !feed.isReady
+    feed.open(waiting)
+    if (isFirst && feed.device !== undefined) this.returns.check(feed.device.account)
+  }
+
+  /** A line to an account has been stored. */
+  private stored(mailbox: Mailbox, stored: KeptLine) {
+    const { lose } = this.lostFeeds
+    const { by } = stored
+    const { again, conversation, given, seq } = stored.answer
+    const { account, conversation: key } = stored.line
+    if (again) return this.receipts.wroteAgain(by, mailbox.account, { conversation, key, seq }, given)
+    this.receipts.wrote(by, mailbox.account, { conversation, key, seq })
+    const kept = storedLine(stored)
+    mailbox.give(conversation, key, kept, by, lose)
+    this.announcements.stored(conversation, key, seq)
+    if (account === undefined) this.returns.stored(conversation, seq, by)
+    const own = account === undefined || account === mailbox.account.id ? undefined : this.mailboxes.get(account)
+    own?.give(conversation, key, kept, by, lose)
+  }
+
+  /** Lines of a room have been stored. */
+  private storedInRoom(feed: Feed, run: RoomRun) {
+    try {
+      feed.storedAll(run)
+    } catch (defect) {
+      this.lostFeeds.lose(feed, defect)
+    }
   }
 
   /** Another server has stored lines of a conversation, up to this one. */
