@@ -70,7 +70,7 @@ const limiting = (allowed: number, received: Array<string>) => (socket: Net.Sock
   })
 }
 
-describe("Pipe.run", () => {
+describe.concurrent("Pipe.run", () => {
   it.scopedLive("passes bytes through unchanged if the output is not a terminal", () =>
     Effect.gen(function* () {
       const { ending, output } = yield* run(answering("from bob: \x1b[2J\u202e\r\nno end\n"))

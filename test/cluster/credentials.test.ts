@@ -50,7 +50,7 @@ const admits = (settings: string, right: string, wrong: ReadonlyArray<string>) =
     assert.isBelow(performance.now() - began, 15_000) // it does not try again until the time is over
   })
 
-describe.skipIf(NatsServers.missing)("the credentials of a node", () => {
+describe.skipIf(NatsServers.missing)("the credentials of a node", { concurrent: true }, () => {
   it.scopedLive("are a user and a password", () =>
     admits("authorization { user: me, password: secret }", "me:secret\n", ["me:wrong", "you:secret"])
   )

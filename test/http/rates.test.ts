@@ -22,7 +22,7 @@ const timePasses = Effect.gen(function* () {
 const startDoor = (options: DoorServer.DoorServerOptions) => Effect.zipLeft(DoorServer.startDoor(options), timePasses)
 
 /** Requests at a server whose rate is below the lines that a request takes: three for the login, one for each room. */
-describe("A rate below the lines of a request", () => {
+describe.concurrent("A rate below the lines of a request", () => {
   it.scoped.each([1, 2, 3, 4])("delays a line, and refuses none: %d a second", (rate) =>
     Effect.gen(function* () {
       const { ask, connect } = yield* startDoor({ server: { rate } })
