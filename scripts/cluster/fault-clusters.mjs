@@ -52,10 +52,12 @@ export const cluster = async (shape, { folder, keeps, term }) => {
     const urls = own.length > 0 ? own.map(({ port }) => `nats://127.0.0.1:${port}`) : servers.map(({ url }) => url)
     const clock = shape === "clocks" ? fakeClock(join(place, `${name}.clock`)) : undefined
     const flags = ["--cluster-term", `${term}s`, "--cluster-wait", "2m"]
-    const toDatabase = keeps ? await silentProxy(database.socket) : undefined
+    // The database is none of the machines, and a cut between these leaves the ways to it.
+    const scriptHost = machines[at]?.scriptHost ?? "127.0.0.1"
+    const toDatabase = keeps ? await silentProxy(database.socket, scriptHost) : undefined
     if (toDatabase !== undefined) {
       proxies.push(toDatabase)
-      flags.push("--store", `postgres://chat@127.0.0.1:${toDatabase.port}/postgres`, ...keepingFlags)
+      flags.push("--store", `postgres://chat@${scriptHost}:${toDatabase.port}/postgres`, ...keepingFlags)
     }
     const environment = clock?.environment
     const one = await node({ name, folder: place, urls, flags, machine: machines[at], environment })

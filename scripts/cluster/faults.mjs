@@ -72,8 +72,7 @@ const needy = only.find((kind) => kinds[kind].keeps)
 if (needy !== undefined && !values.store) refuse(`${needy} needs --store`)
 
 const obstacles = {
-  // There, all users but root are nobody, and Postgres refuses to run as root.
-  machines: noMachines() ?? (values.store ? "Postgres does not run where machines are simulated" : undefined),
+  machines: noMachines(),
   clocks:
     libfaketime === undefined
       ? "libfaketime is not installed; in Debian and Ubuntu: apt-get install faketime"

@@ -15,6 +15,13 @@ const tried = (command) => {
   return spawnSync(file, args, { encoding: "utf8" })
 }
 
+/**
+ * The start of a command that runs as a user who is not root, although it is the one that this script runs as: where
+ * this script is root, there are no other users.
+ */
+export const asUser = () =>
+  env[inside] === undefined ? undefined : ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+
 /** Why there can be no machines; undefined if there can. */
 export const noMachines = () => {
   if (env[inside] !== undefined) return undefined
@@ -48,7 +55,7 @@ let made = 0
 
 /**
  * A machine: `within` is the start of a command that runs on it, `host` its address among the servers, `clientHost` the
- * one for clients. Addresses are from the range for benchmarks (RFC 2544).
+ * one for clients, and `scriptHost` that of this script, from there, on the network for clients. Addresses are from the range for benchmarks (RFC 2544).
  */
 export const machine = async () => {
   const number = ++made
@@ -74,6 +81,7 @@ export const machine = async () => {
     within,
     host: `198.18.${number}.2`,
     clientHost: `198.19.${number}.2`,
+    scriptHost: `198.19.${number}.1`,
     end: () => holder.kill("SIGKILL")
   }
 }

@@ -5,6 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync 
 import { delimiter, join } from "node:path"
 import { env, getuid, kill } from "node:process"
 import { setTimeout } from "node:timers/promises"
+import { asUser } from "./machines.mjs"
 import { Process } from "./processes.mjs"
 
 const debian = "/usr/lib/postgresql"
@@ -19,7 +20,7 @@ export const postgresPrograms = [
 
 /** Postgres refuses to run as root, so it runs as another user then. */
 const user = () => {
-  if (getuid?.() !== 0) return {}
+  if (getuid?.() !== 0 || asUser() !== undefined) return {}
   const users = readFileSync("/etc/passwd", "utf8").split("\n")
   const [, , uid, gid] = (users.find((line) => /^(?:postgres|nobody):/u.test(line)) ?? "").split(":")
   return { uid: Number(uid), gid: Number(gid) }
@@ -53,11 +54,10 @@ export const postgres = (folder) => {
     for (const path of [place, data]) chownSync(path, uid, gid)
   }
   const options = { uid, gid, cwd: place, env: { ...env, LC_ALL: "C" } }
-  execFileSync(program("initdb"), ["--auth=trust", "--username=chat", "--no-sync", "-D", data], {
-    ...options,
-    stdio: "ignore"
-  })
-  const command = [program("postgres"), "-D", data, "-k", place, "-c", "listen_addresses="]
+  const init = [program("initdb"), "--auth=trust", "--username=chat", "--no-sync", "-D", data]
+  const [file, ...args] = [...(asUser() ?? []), ...init]
+  execFileSync(file, args, { ...options, stdio: "ignore" })
+  const command = [...(asUser() ?? []), program("postgres"), "-D", data, "-k", place, "-c", "listen_addresses="]
   const isReady = async () => server.latest.includes("ready to accept connections")
   const server = new Process("postgres", command, isReady, options)
   const all = (signal) => {

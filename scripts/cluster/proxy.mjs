@@ -17,10 +17,10 @@ const carry = (from, to, isSilent) => {
 }
 
 /**
- * `target` is a port of this machine, or the path of a Unix socket. Returns `{ port, cut(direction), mend(),
+ * `target` is a port of this machine, or the path of a Unix socket, and `host` the own address. Returns `{ port, cut(direction), mend(),
  * close() }`; `direction` is "both", "out" (from the node) or "in" (to it).
  */
-export const silentProxy = async (target) => {
+export const silentProxy = async (target, host = "127.0.0.1") => {
   let silent = { in: false, out: false }
   const pairs = new Set()
   const server = createServer((client) => {
@@ -40,7 +40,7 @@ export const silentProxy = async (target) => {
     }
     for (const socket of [client, engine]) socket.on("close", end).on("error", () => {})
   })
-  server.listen(0, "127.0.0.1")
+  server.listen(0, host)
   await once(server, "listening")
   return {
     port: server.address().port,
