@@ -55,7 +55,8 @@ let made = 0
 
 /**
  * A machine: `within` is the start of a command that runs on it, `host` its address among the servers, `clientHost` the
- * one for clients, and `scriptHost` that of this script, from there, on the network for clients. Addresses are from the range for benchmarks (RFC 2544).
+ * one for clients, and `scriptHost` that of this script, from there, on the network for clients. Addresses are from the
+ * range for benchmarks (RFC 2544).
  */
 export const machine = async () => {
   const number = ++made

@@ -17,8 +17,8 @@ const carry = (from, to, isSilent) => {
 }
 
 /**
- * `target` is a port of this machine, or the path of a Unix socket, and `host` the own address. Returns `{ port, cut(direction), mend(),
- * close() }`; `direction` is "both", "out" (from the node) or "in" (to it).
+ * `target` is a port of this machine, or the path of a Unix socket, and `host` the own address. Returns `{ port,
+ * cut(direction), mend(), close() }`; `direction` is "both", "out" (from the node) or "in" (to it).
  */
 export const silentProxy = async (target, host = "127.0.0.1") => {
   let silent = { in: false, out: false }
