@@ -19,8 +19,8 @@ export const mutants = [
   {
     name: "the login deadline runs while a login is decided",
     file: "chat/PeerInput.ts",
-    search: "this.broker.watch.loginEnds(peer)\n    const { name }",
-    replace: "const { name }",
+    search: "this.broker.watch.loginEnds(peer)\n    const { device, name, secret }",
+    replace: "const { device, name, secret }",
     test
   },
   {

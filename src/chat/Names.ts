@@ -199,8 +199,8 @@ export class Names implements Resolver {
 
   private list(name: string) {
     this.whoParts = undefined
-    const isThere = HashMap.has(this.present, name) || this.elsewhere.has(name)
-    if (this.sorted !== undefined) update(this.sorted, name, isThere)
+    if (this.sorted === undefined) return // nobody has asked for it (benchmark: churn)
+    update(this.sorted, name, HashMap.has(this.present, name) || this.elsewhere.has(name))
   }
 }
 

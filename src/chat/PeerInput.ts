@@ -276,12 +276,12 @@ export class PeerInput {
       return undefined
     }
     this.broker.watch.loginEnds(peer)
-    const { name } = claim
+    const { device, name, secret } = claim
     const { isSendOnly, socket } = peer
     const { host, identity } = socket
     // Without a secret it does not matter, and finding out may take a system call.
-    const isPrivate = claim.secret === undefined || socket.isPrivate === true
-    const decision = admission.decide({ ...claim, identity, host, isPrivate, isSendOnly })
+    const isPrivate = secret === undefined || socket.isPrivate === true
+    const decision = admission.decide({ name, device, secret, identity, host, isPrivate, isSendOnly })
     if (!Effect.isEffect(decision)) return this.decided(peer, name, label, decision)
     return Question.make({
       ask: decision,
