@@ -99,6 +99,35 @@ describe("Log.layer", () => {
     })
   )
 
+  it.live("writes the events of some milliseconds together, but the first one after a silence at once", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const stream = new Writable({
+        write: (lines: Buffer, _encoding, done) => {
+          written.push(String(lines))
+          done()
+        }
+      })
+      yield* Effect.provide(
+        Effect.gen(function* () {
+          for (const text of ["one", "two", "three", "four"]) {
+            yield* Effect.logInfo(text)
+            yield* nextTurn
+          }
+          yield* Effect.sleep(100)
+          yield* Effect.logInfo("five")
+          yield* nextTurn
+          yield* Effect.sync(() => written.push("message=end"))
+        }),
+        Log.layer("logfmt", stream)
+      )
+      assert.deepStrictEqual(
+        written.map((lines) => lines.match(/(?<=message=)\w+/gu)),
+        [["one"], ["two", "three", "four"], ["five"], ["end"]]
+      )
+    })
+  )
+
   it.live("leaves nothing out when a turn has more events than may wait, but the stream takes them all", () =>
     Effect.gen(function* () {
       let bytes = 0

@@ -28,8 +28,11 @@ export const levelNames = Struct.keys(levels)
 /** While more bytes than this wait for the reader of the log, events are dropped and counted. */
 const maxWaitingBytes = 1024 * 1024
 
-/** A batch of this size is written before the end of the turn. */
+/** A batch of this size is written at once. */
 const batchBytes = 65_536
+
+/** For how long after a write further events are collected. */
+const collectMillis = 10
 
 /** What can change while the log is written. */
 export interface LogSettings {
@@ -46,7 +49,8 @@ const reportDelayMillis = 1000
 
 /**
  * Writes events to a stream that may be closed or stuck: the log never delays the server, and never ends it. Each
- * client that leaves is an event, so the events of one turn of the event loop are written together (benchmark: churn).
+ * client that leaves is an event. After a silence, the events of one turn of the event loop are written together, and
+ * then those of 10 ms, since each write is a system call (benchmark: churn over TLS).
  * The level of `settings` replaces that of the fiber.
  */
 export const layer = (
@@ -60,12 +64,19 @@ export const layer = (
   let batch = ""
   let omitted = 0
   let timer: NodeJS.Timeout | undefined = undefined
+  let isCollecting = false
   const flush = () => {
     if (batch !== "" && !stream.destroyed) stream.write(batch)
     batch = ""
   }
+  const flushAndCollect = () => {
+    isCollecting = batch !== ""
+    flush()
+    if (isCollecting) setTimeout(flushAndCollect, collectMillis).unref()
+  }
   const write = (entry: LogFormat.LogEntry) => {
-    if (batch === "") setImmediate(flush)
+    if (!isCollecting) setImmediate(flushAndCollect)
+    isCollecting = true
     batch += `${render(entry)}\n`
     // One turn can have any number of events, and only bytes in the stream count as waiting.
     if (batch.length >= batchBytes) flush()
