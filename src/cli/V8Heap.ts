@@ -3,19 +3,25 @@ import * as Effect from "effect/Effect"
 import { totalmem } from "node:os"
 import * as V8 from "node:v8"
 
+const mebibyte = 1_048_576
+
 /** With less memory than this, in the machine or in its control group, the young generation is small as well. */
-const smallMachineBytes = 256 * 1_048_576
+const smallMachineBytes = 256 * mebibyte
 
 /**
  * The size of the young generation, both halves. By default V8 lets it grow to 32 MiB as soon as many objects survive.
- * `launcher.ts` has the same condition.
+ * `launcher.ts` has the same condition. Over TLS it is twice as large: the sockets that Node has for a connection in
+ * its handshake are as much again as everything else, and each collection copies them (benchmark: churn over TLS).
  *
  * @param constrained the limit of the control group; without one, Node reports 0 or a huge number
+ * @param isEncrypted whether the server serves TLS
  */
-export const youngBytesFor = (total: number, constrained: number): number =>
-  (Math.min(total, constrained || Infinity) < smallMachineBytes ? 2 : 8) * 1_048_576
+export const youngBytesFor = (total: number, constrained: number, isEncrypted: boolean): number => {
+  if (Math.min(total, constrained || Infinity) < smallMachineBytes) return 2 * mebibyte
+  return (isEncrypted ? 16 : 8) * mebibyte
+}
 
-const youngBytes = youngBytesFor(totalmem(), process.constrainedMemory())
+let youngBytes = youngBytesFor(totalmem(), process.constrainedMemory(), false)
 
 /**
  * Keeps the heap of V8 small. The flags are set here because the program is started as `node dist/main.js`. A version
@@ -29,12 +35,14 @@ const youngBytes = youngBytesFor(totalmem(), process.constrainedMemory())
  * not as soon as four fifths of it are used, which V8 does for the sake of pages that are rendered meanwhile
  * (benchmark: churn, a twentieth).
  */
-export const keepSmall: Effect.Effect<void> = Effect.sync(() => {
-  V8.setFlagsFromString("--no-parallel-scavenge")
-  V8.setFlagsFromString("--no-minor-gc-task")
-  V8.setFlagsFromString("--heap-growing-percent=30")
-  keepYoung() // until `restoreYoung` begins
-})
+export const keepSmall = ({ isEncrypted }: { readonly isEncrypted: boolean }): Effect.Effect<void> =>
+  Effect.sync(() => {
+    V8.setFlagsFromString("--no-parallel-scavenge")
+    V8.setFlagsFromString("--no-minor-gc-task")
+    V8.setFlagsFromString("--heap-growing-percent=30")
+    youngBytes = youngBytesFor(totalmem(), process.constrainedMemory(), isEncrypted)
+    keepYoung() // until `restoreYoung` begins
+  })
 
 /** How often `restoreYoung` looks, and from which part of one core on the process is busy. */
 const [interval, busy] = [Duration.seconds(1), 0.1]

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Certificates from "../support/Certificates.js"
 import * as Program from "../support/Program.js"
 import { temporaryFolder } from "../support/TemporaryFolder.js"
 
@@ -35,6 +36,16 @@ describe.concurrent("The young generation of a server", () => {
       yield* flood(server.port)
       yield* Effect.sleep("3 seconds")
       assert.strictEqual(sizes, "") // they are reported when they change
+    })
+  )
+
+  it.scopedLive("has 16 MiB over TLS", () =>
+    Effect.gen(function* () {
+      const server = yield* Program.startServer(
+        ["--tls-cert", Certificates.path("server"), "--tls-key", Certificates.path("server.key")],
+        { environment: { NODE_OPTIONS: `--require ${reporter}` } }
+      )
+      yield* server.says("errors", /young=16;/u)
     })
   )
 

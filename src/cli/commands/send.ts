@@ -97,7 +97,7 @@ export const command = Command.make(settings, parameters, (line) =>
       return yield* ExitStatus.misused("--json, --retry and --wait-for need outcomes; leave out --wait none")
     }
     if (isWaiting && job.text === undefined) {
-      yield* V8Heap.keepSmall
+      yield* V8Heap.keepSmall({ isEncrypted: false })
       yield* Effect.forkScoped(V8Heap.restoreYoung) // the input may pause
     }
     const { streamsOf, withOutcomes, withoutOutcomes } = yield* Effect.promise(() => import("./Delivery.js"))

@@ -41,7 +41,7 @@ const start = (parts: Parts) =>
   Effect.gen(function* () {
     const { values } = parts.given
     const started = yield* StoreFlags.startThread(values.store)
-    yield* V8Heap.keepSmall
+    yield* V8Heap.keepSmall({ isEncrypted: values.tlsCert !== undefined })
     const descriptors = ProcessDescriptors.read()
     const allowed = yield* connections(parts.given, descriptors)
     const { chat: maxConnections, http: webMaxConnections } = allowed
