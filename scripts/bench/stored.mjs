@@ -267,7 +267,7 @@ const asking = async (index, wire, place, fail) => {
   }
 }
 
-/** The last lines of conversations, each for the first time after a start, then again. */
+/** The last lines of conversations, each for the first time after a start, then again, then once more. */
 export const history = async (load, wire, place, _pid, fail) => {
   const { accounts, cold, warm } = load
   const ask = await asking(accounts[0], wire, place, fail)
@@ -279,10 +279,12 @@ export const history = async (load, wire, place, _pid, fail) => {
     checked += lines.length
     return milliseconds
   }
-  const times = { cold: [], warm: [] }
-  for (let index = 0; index < cold; index++) times.cold.push(await page(index))
-  for (let index = 0; index < warm; index++) times.warm.push(await page(index))
-  return { cold: quantile(times.cold, 0.99), warm: quantile(times.warm, 0.99), checked }
+  const slowest = async (pages) => {
+    const times = []
+    for (let index = 0; index < pages; index++) times.push(await page(index))
+    return quantile(times, 0.99)
+  }
+  return { cold: await slowest(cold), warm: await slowest(warm), compiled: await slowest(warm), checked }
 }
 
 /** Sends a line to an account every few milliseconds, and notes how long each takes to be stored. */
