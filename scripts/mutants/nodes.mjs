@@ -661,7 +661,7 @@ export const mutants = [
     file: membership,
     search: "return isForgotten || lease.incarnation === this.attempted ?",
     replace: "return lease.incarnation === this.attempted ?",
-    test: forgotten
+    nodes
   },
   {
     name: "a node that may write is reborn when the engine has forgotten its lease",
@@ -682,7 +682,7 @@ export const mutants = [
     file: burials,
     search: "const isForgotten = lease === undefined || lease.incarnation < peer.incarnation",
     replace: "const isForgotten = lease === undefined",
-    test: forgotten
+    nodes
   },
   {
     name: "an earlier process whose successor was forgotten keeps that one from being buried",

@@ -163,11 +163,35 @@ export const make = (seed: number): NodesSchedule => {
     return [...stalled, claim(), soon(), back, claim(node(), name()), soon(), claim(other), soon()]
   }
 
+  /**
+   * The lease of a node that has had an earlier one is forgotten, maybe as far back as that: while the node is cut off,
+   * or just before it ends.
+   */
+  const forgottenLease = (): ReadonlyArray<NodesAct> => {
+    const about = random.below(nodes)
+    const soon = (): NodesAct => ({ do: "pass", millis: random.pick([20, 100, 300]) })
+    const back: NodesAct = { do: "goBack", table: "nodes", changes: random.pick([1, 2, 3, 5, 8]) }
+    const again: ReadonlyArray<NodesAct> = [
+      { do: random.pick(["crash", "leave"]), node: about },
+      { do: "pass", millis: random.pick([100, 2_000]) },
+      { do: "start", node: about },
+      soon()
+    ]
+    const cut: ReadonlyArray<NodesAct> = [
+      { do: "disconnect", node: about, millis: span() },
+      { do: "pass", millis: random.pick([300, 850, 1_300]) },
+      back,
+      soon()
+    ]
+    return random.chance(0.5) ? [...again, back, { do: "crash", node: about }] : [...again, ...cut]
+  }
+
   const acts: Array<NodesAct> = []
   const count = random.between(10, 60)
   while (acts.length < count) {
     const next = act()
-    if (next.do === "goBack" && random.chance(0.5)) acts.push(...forgotten())
+    if (next.do === "goBack" && random.chance(0.5))
+      acts.push(...(next.table === "names" ? forgotten() : forgottenLease()))
     else acts.push(next)
     if (random.chance(0.7)) acts.push({ do: "pass", millis: random.pick([0, 1, 10, 60, 100, 300, 800, 1_500]) })
   }
