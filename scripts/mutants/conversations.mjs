@@ -362,8 +362,8 @@ export const mutants = [
   {
     name: "the pause after a failure of the store is taken for a store that does not answer",
     file: "conversations/StoreWriter.ts",
-    search: "    this.underWay = undefined // after",
-    replace: "    // after",
+    search: "    this.underWay = undefined // nothing",
+    replace: "    // nothing",
     test: trouble
   },
   {

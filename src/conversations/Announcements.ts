@@ -32,7 +32,7 @@ export class Announcements {
     })
   }
 
-  /** A line of a direct conversation was stored here: devices of both parties are given it. */
+  /** A line of a direct conversation was stored here, for the devices of both parties. */
   stored(conversation: ConversationId, key: ConversationKey, last: number) {
     const { devices } = this.broker
     if (key.kind === "guest") this.announce(devices.serversOf(key.account), conversation, key, last)
@@ -41,7 +41,7 @@ export class Announcements {
     }
   }
 
-  /** Lines up to this one were stored here, and these servers have clients that are given them. */
+  /** Lines up to this one were stored here, and these servers have clients that receive them. */
   announce(servers: Iterable<OtherServer>, conversation: ConversationId, key: ConversationKey, last: number) {
     for (const server of servers) {
       let ofServer = this.due.get(server)
@@ -62,7 +62,7 @@ export class Announcements {
   private readonly send = () => {
     const { due } = this
     for (const [server, conversations] of due) {
-      // Until it takes more, each conversation is due once, however many lines are stored.
+      // Until the server accepts messages again, each conversation is due once, however many lines are stored.
       if (this.part.mustWait(server)) continue
       due.delete(server)
       const all = Array.from(conversations, ([conversation, { key, last }]) => [conversation, last, ...partiesOf(key)])

@@ -8,7 +8,7 @@ import type { LoggedChange, StoreChange, StoreSharing } from "../ports/StoreShar
 import type { ReturnsElsewhere } from "./ReturnsElsewhere.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
 
-/** The accounts in memory, of which other servers may change the store. */
+/** The accounts in memory. Other servers may change them in the store. */
 export interface SharedAccounts {
   /** The latest change of the store before they were loaded. */
   readonly since: number
@@ -16,16 +16,16 @@ export interface SharedAccounts {
   readonly reload: Effect.Effect<void, StoreError>
 }
 
-/** Without a message of another server, the store is asked this often. */
+/** How often the store is asked when no other server has sent a message. */
 const pollInterval = Duration.seconds(1)
 
 interface Collaborators {
   readonly sharing: StoreSharing
   readonly others: OtherServersService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** In the broker's turn: takes a change of another server into memory. One that is there already changes nothing. */
+  /** In the broker's turn: applies another server's change in memory. Idempotent. */
   readonly take: (change: StoreChange) => void
-  /** Compares memory with the store: the log has dropped changes that this server had not read. */
+  /** Compares memory with the store, because the log has dropped changes that this server had not read. */
   readonly reload: Effect.Effect<void, StoreError>
   /** Runs a step while no change of rooms is under way here. */
   readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -34,9 +34,9 @@ interface Collaborators {
 }
 
 /**
- * Takes into memory what other servers have changed in the store: accounts and rooms. The store has all changes in one
- * order. Those of rooms are taken in that order, and a change of this server after those before it, so that all servers
- * end up with the same. Accounts need no order, since they are created, removed and freed once.
+ * Applies other servers' changes of accounts and rooms in memory. The store orders all changes. Changes of rooms, this
+ * server's own included, are applied in that order, so that all servers reach the same state. Accounts need no order:
+ * each is created, removed and freed once.
  */
 export class ChangesElsewhere {
   private last: number
@@ -44,7 +44,7 @@ export class ChangesElsewhere {
   private readonly isDue = Effect.unsafeMakeLatch(false)
   private readonly part: OtherServersPart
 
-  /** @param last the latest change before what is in memory was read */
+  /** @param last the latest change that memory contains */
   constructor(
     private readonly servers: Collaborators,
     last: number
@@ -55,7 +55,7 @@ export class ChangesElsewhere {
     servers.others.beforeResuming(this.settle)
   }
 
-  /** Has the other servers read what this one has changed. */
+  /** Notifies the other servers that this one has made changes, which they then read from the log. */
   readonly tell: Effect.Effect<void> = Effect.suspend(() =>
     this.servers.inTurn(() => this.part.send(null, undefined, ""))
   )
@@ -71,7 +71,8 @@ export class ChangesElsewhere {
   }
 
   /**
-   * Reads all changes up to now, before this server continues after a time in which it may have been taken for lost.
+   * Reads all changes up to now. Runs before this server resumes after a time in which the others may have presumed it
+   * lost.
    */
   readonly settle: Effect.Effect<void> = Effect.suspend(() =>
     Effect.catchAll(this.all, (error) => Effect.zipRight(this.servers.failed(error), this.settle))
@@ -85,12 +86,14 @@ export class ChangesElsewhere {
     return Effect.flatMap(this.unread, (unread) => this.taken(unread))
   }
 
-  /** Everything until now, while no other change of rooms is under way. If it cannot be read now, it will be. */
+  /**
+   * Applies all changes up to now, while no other change of rooms is under way. If reading fails, it is repeated later.
+   */
   readonly catchUp: Effect.Effect<void> = Effect.suspend(() => Effect.ignore(this.untilNow))
 
   /**
-   * To be run between a change of a room in the store and in memory, while no other change of rooms is under way: takes
-   * what others have changed before it.
+   * Applies other servers' earlier changes. Must run after the store has changed a room and before memory does, while
+   * no other change of rooms is under way.
    */
   readonly beforeOwn: Effect.Effect<void> = Effect.suspend(() =>
     this.unread.pipe(
@@ -98,7 +101,7 @@ export class ChangesElsewhere {
         const own = unread.findLastIndex(({ by, change }) => by === this.servers.sharing.server && "room" in change)
         return this.taken(unread.slice(0, own + 1), unread)
       }),
-      // The change is made, whatever happens here.
+      // The store has already made the change: a failure here must not fail it.
       Effect.catchAll(() => Effect.sync(() => (this.mustReload = true)))
     )
   )
@@ -124,7 +127,7 @@ export class ChangesElsewhere {
     })
   }
 
-  /** @param known of the log: these changes, and those after them as far as they were read */
+  /** @param known these changes and those after them in the log, as far as they were read */
   private taken(changes: ReadonlyArray<LoggedChange>, known = changes): Effect.Effect<void> {
     const last = changes.at(-1)
     if (last === undefined) return Effect.void
@@ -148,7 +151,7 @@ const isTakenBack =
   ({ by, change }: LoggedChange): boolean =>
     by === server && change._tag === "DeviceTaken" && change.account === taken.account && change.device === taken.device
 
-/** The changes of accounts and rooms by other servers; undefined if no other server uses the store. */
+/** Applies other servers' changes of accounts and rooms; undefined if no other server uses the store. */
 export const changesElsewhere = (
   { sharing }: StoreService,
   shared: SharedAccounts | undefined,
@@ -176,11 +179,11 @@ export const changesElsewhere = (
   )
 }
 
-/** Whether another server may have such a device, which is no longer its own. */
+/** Whether a device was taken from another server, or another device was forgotten for it. */
 const hasChangedDevices = (opened: OpenedDevice): boolean =>
   opened._tag === "Opened" && (opened.wasTaken === true || opened.forgotten !== undefined)
 
-/** A store that notifies the other servers whenever this one may have changed what they have in memory. */
+/** Wraps a store so that it notifies the other servers whenever a request may have changed what they hold in memory. */
 export const telling = (plain: StoreService, tell: Effect.Effect<void>): StoreService => {
   const told = <A>(request: Effect.Effect<A, StoreError>, isNews: (answer: A) => boolean = () => true) =>
     Effect.tap(request, (answer) => (isNews(answer) ? tell : Effect.void))

@@ -15,10 +15,10 @@ import { RunningConversations } from "./RunningConversations.js"
 export { prepare, type ConversationsStore } from "./ConversationsStore.js"
 
 /**
- * Lines to accounts and rooms: they are stored, and then given to the account's devices, or to the clients in the room
- * (protocol, sections 10 and 11). An account and a room are recipients whose writer is the store.
+ * Lines to accounts and rooms (protocol, sections 10 and 11). They are stored first, and then delivered to the
+ * account's devices or to the clients in the room. An account and a room are recipients whose writer is the store.
  *
- * @param devices those connected to the other servers that use the store, by default none
+ * @param devices the devices connected to other servers of the same store, by default none
  * @param shared the accounts, if other servers use the store
  */
 export const make = (
@@ -29,7 +29,7 @@ export const make = (
   shared?: SharedAccounts
 ): {
   readonly feature: MakeFeature
-  /** In the broker's turn: an account was removed, and lines that waited for it return. */
+  /** In the broker's turn: an account was removed, and its undelivered lines return to their senders. */
   readonly removed: (toGuests: ReadonlyArray<Undelivered>, account: AccountId) => void
   readonly registering: Registering
 } => {

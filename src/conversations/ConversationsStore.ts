@@ -5,18 +5,18 @@ import type { StoreError } from "../ports/StoreError.js"
 import { telling } from "./ChangesElsewhere.js"
 import { Cursors } from "./Cursors.js"
 
-/** A store, and what the devices of accounts have been given that it does not know yet. */
+/** A store, and the positions of devices that are not saved in it yet. */
 export interface ConversationsStore {
   readonly store: StoreService
   readonly cursors: Cursors
-  /** For the parts that change the store: has the other servers that use it read what this one has changed. */
+  /** Notifies the other servers of the store that this one has changed it. For the parts that change it. */
   readonly news: { tell: Effect.Effect<void> }
 }
 
 /**
- * Prepares a store for conversations. Accounts are to use the result as well: a new device starts at exact cursors, and
- * what was given does not return as undelivered when the recipient, the device or the line goes. A device goes on at
- * exact cursors where it connects to another server.
+ * Prepares a store for conversations. Accounts must use the result as well: it saves cursors before a device is opened
+ * and before an account, a device or a line is removed. Otherwise a new device would start at an old cursor, and lines
+ * that were delivered would return as undelivered. A device that connects to another server continues at exact cursors.
  */
 export const prepare = (given: StoreService): ConversationsStore => {
   const cursors = new Cursors()
@@ -40,7 +40,7 @@ export const prepare = (given: StoreService): ConversationsStore => {
       accounts: {
         ...plain.accounts,
         forget: (...device) => saved(forget(...device), device[0]),
-        // The next server that has one of them goes on where this one has saved that it is.
+        // The next server that has one of these devices continues at the cursors that this one has saved.
         left: (devices) =>
           plain.sharing === undefined ? left(devices) : saved(left(devices), ...devices.map(({ account }) => account)),
         openDevice: (...device) => saved(openDevice(...device), device[0]),

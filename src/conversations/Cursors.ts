@@ -10,9 +10,8 @@ export interface DeviceKey {
 }
 
 /**
- * How many cursors of rooms a transaction saves: this number per millisecond since the last one, and never more than
- * `mostOfRooms`. One takes the store about 1.5 µs, for which lines wait, and a line may move those of thousands of
- * devices.
+ * A transaction saves this many cursors of rooms per millisecond since the last one, and at most `mostOfRooms`. Lines
+ * wait while the store saves cursors, about 1.5 µs for each, and one line may move the cursors of thousands of devices.
  */
 const ofRoomsPerMilli = 10
 const mostOfRooms = 1_000
@@ -23,11 +22,11 @@ export interface MovedCursor extends Cursor {
 }
 
 /**
- * How far devices were given their conversations, as far as that is not saved yet. Only the last value is kept.
+ * The cursors that have moved and are not saved yet. Only the latest value of each counts.
  *
- * A transaction saves all cursors of direct conversations, by which the store knows what waits for an account. Those of
- * rooms only say where a device continues after the server was killed, so that not every transaction need save all of
- * them.
+ * A transaction saves all cursors of direct conversations, because they determine which lines wait for an account. The
+ * cursors of rooms only determine where a device continues after the server was killed, so a transaction may save some
+ * of them.
  */
 export class Cursors {
   private readonly isMoved = Effect.unsafeMakeLatch(false)
@@ -35,7 +34,7 @@ export class Cursors {
   private readonly ofRooms = new MovedCursors()
   /** The monotonic time of the last transaction. */
   private takenAt = -Infinity
-  /** The cursors of rooms that are saved with the next transactions, whatever time has passed. */
+  /** How many cursors of rooms the next transactions save regardless of the time that has passed. */
   private due = 0
   /** The cursors of the transaction under way, which may fail. */
   private underWay: ReadonlyArray<MovedCursor> = []
@@ -55,7 +54,7 @@ export class Cursors {
     return this.isMoved.await
   }
 
-  /** Saves everything that has moved so far with the next transactions. */
+  /** The next transactions save all cursors that have moved so far. */
   setDue() {
     this.due = this.ofRooms.size
   }
@@ -66,7 +65,7 @@ export class Cursors {
   }
 
   /**
-   * Removes and returns what the next transaction is to save. `saved` or `putBack` follows.
+   * Removes and returns the cursors for the next transaction. The caller then calls `saved` or `putBack`.
    *
    * @param now the monotonic time
    */
@@ -79,15 +78,15 @@ export class Cursors {
     return this.underWay
   }
 
-  /** The transaction has saved what it has taken. */
+  /** The transaction has saved its cursors. */
   saved() {
     this.underWay = []
   }
 
   /**
-   * Saves what is not saved yet: all of it, or that of these accounts. What the store does not save stays here. Cursors
-   * of a transaction under way are saved once more: if it fails, it may be too late, since a device is given up by
-   * then.
+   * Saves the cursors of these accounts, by default of all, outside a transaction of lines. If that fails, they stay
+   * here. Cursors of a transaction under way are saved twice, because it may fail after this server has released the
+   * device.
    */
   save(store: Pick<StoreLines, "saveCursors">, ...accounts: ReadonlyArray<AccountId>): Effect.Effect<void, StoreError> {
     return Effect.suspend(() => {
@@ -104,7 +103,7 @@ export class Cursors {
     })
   }
 
-  /** Puts back what could not be saved. */
+  /** Puts cursors back that could not be saved. */
   putBack(cursors: ReadonlyArray<MovedCursor>) {
     this.underWay = []
     this.keep(cursors)
@@ -115,14 +114,15 @@ export class Cursors {
   }
 
   private taken(cursors: ReadonlyArray<MovedCursor>): ReadonlyArray<MovedCursor> {
-    // A login may have saved some of those that were due: transactions would follow at once without end.
+    // A login may have saved some of the cursors that were due. Without this, transactions would follow one another
+    // forever.
     this.due = Math.max(0, Math.min(this.due, this.ofRooms.size))
     if (this.direct.size + this.ofRooms.size === 0) this.isMoved.unsafeClose()
     return cursors
   }
 }
 
-/** Cursors that have moved, by account: those of the account come first that has waited longest. */
+/** Moved cursors by account, that of the longest waiting account first. */
 class MovedCursors {
   size = 0
   private readonly accounts = new Map<AccountId, Map<string, MovedCursor>>()
@@ -138,7 +138,7 @@ class MovedCursors {
     else known.set(key, cursor)
   }
 
-  /** Removes and returns some, or all of them if these are fewer. */
+  /** Removes and returns at most `count` cursors. */
   take(count: number): ReadonlyArray<MovedCursor> {
     const taken: Array<MovedCursor> = []
     for (const [account, moves] of this.accounts) {
@@ -153,7 +153,7 @@ class MovedCursors {
     return taken
   }
 
-  /** Removes and returns those of an account. */
+  /** Removes and returns the cursors of an account. */
   takeOf(account: AccountId): ReadonlyArray<MovedCursor> {
     const moves = this.accounts.get(account)
     if (moves === undefined) return []

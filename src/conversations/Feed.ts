@@ -20,8 +20,8 @@ import type { RoomRun } from "./RoomRun.js"
 import { SparseMap } from "./SparseMap.js"
 
 /**
- * The conversations of which a feed remembers the last line that it gave. More than the lines of a transaction, which
- * may be on a page before it is known here that they are stored.
+ * How many conversations a feed remembers the last given line of. More than the lines of a transaction: a page may
+ * contain those before the feed learns that they are stored.
  */
 const rememberedConversations = 4_096
 
@@ -35,25 +35,25 @@ export interface WantedPage {
 /** A conversation that the device gets page by page. */
 interface Behind {
   readonly key: ConversationKey
-  /** The name that its guest had last, as far as it is known. */
+  /** The last known name of its guest. */
   guest: string | undefined
   /** The last line that was given, or is known to be gone. */
   given: number
-  /** The next page begins after this line. It is above `given` if the lines between could not be read. */
+  /** The next page begins after this line. Higher than `given` if the lines in between could not be read. */
   after: number
   /** The last line that is known to be stored. */
   last: number
   /** The next page has only one line, because a longer one could not be read. */
   isSingle: boolean
-  /** Lines were stored since the last page was asked for. */
+  /** Lines were stored after the last page was requested. */
   hasMore: boolean
 }
 
 /** How far a feed is in a conversation. */
 export interface FeedPlace {
-  /** The last line that was given, or is known to be gone; undefined if all that are known to be stored were. */
+  /** The last line that was given, or is known to be gone; undefined if that is the last line known to be stored. */
   readonly given: number | undefined
-  /** Lines that the client has sent and will meet on a page. */
+  /** Lines that the client has sent and that a later page will contain. */
   readonly own: Set<number> | undefined
 }
 
@@ -68,7 +68,7 @@ interface Early {
 export interface FeedCollaborators {
   /** Puts lines that come from this feed into the device's outbox. */
   readonly give: FeatureContext["give"]
-  /** Asks for the next page of this feed, once there is time. Idempotent. */
+  /** Requests the next page of this feed when its turn comes. Idempotent. */
   readonly wantPage: (feed: Feed) => void
   readonly cursors: Cursors
   readonly receipts: Receipts
@@ -76,44 +76,48 @@ export interface FeedCollaborators {
   /** Whether this client may read this conversation now. */
   readonly mayRead: (reader: Peer, key: ConversationKey) => boolean
   /**
-   * Asks the store once more what waits for this feed's device, and then calls `open`. Only where other servers store
-   * lines as well. Idempotent.
+   * Asks the store again which lines wait for this feed's device, and then calls `open`. Idempotent. Undefined if no
+   * other server stores lines.
    */
   readonly askAgain?: ((feed: Feed) => void) | undefined
   /**
-   * The device takes too little to be given lines as they are stored, or does so again. Only where others want to know.
+   * The device became too slow to receive lines as they are stored, or has caught up. Undefined if no other server
+   * needs to know.
    */
   readonly lags?: ((device: DeviceKey, isSlow: boolean) => void) | undefined
 }
 
 /**
- * Gives one connected device the lines of its account's conversations, or a guest those of its rooms: each one as it is
- * stored while there is room (_live_), and otherwise page by page from the log (_behind_), until it has caught up.
- * Lines of one conversation keep their order. The cursor of a conversation follows what the device has taken; a guest
- * has none.
+ * Gives one connected device the lines of its account's conversations, or a guest the lines of its rooms. While the
+ * window has room, a line is given as it is stored (_live_); otherwise the client gets pages from the log (_behind_)
+ * until it has caught up. Lines of one conversation keep their order. The cursor of a conversation follows the lines
+ * that the device has taken; a guest has no cursors.
  *
- * A conversation that is not behind is live, so a feed holds nothing of the hundreds in which nothing happens.
+ * A conversation that is not behind is live, so a feed needs no memory for hundreds of silent conversations.
  */
 export class Feed implements Source {
   private behind = SparseMap.empty<ConversationId, Behind>()
   /** These conversations by `keyText`. */
   private behindKeys = SparseMap.empty<string, ConversationId>()
-  /** The last line that was given, of the conversations of which this feed has given any lately. */
+  /** The last line given in each conversation of which this feed has given lines lately. */
   private given: RecentNumbers<ConversationId> | undefined = undefined
   private readonly window: FeedWindow
-  /** The conversation of the page that is on its way, unless the client has left that room since. */
+  /** The conversation of the requested page; "forgotten" if the client has left that room since. */
   private asked: ConversationId | "forgotten" | undefined = undefined
   private gapSource: NoticeSource | undefined = undefined
-  /** It is known what the device has not been given. */
+  /** The store has reported which lines wait for the device. */
   private isOpen = false
   private isOver = false
-  /** As it was reported: there was no room for a page. */
+  /** As last reported to `lags`: the window had no room for a page. */
   private isSlow = false
-  /** Lines that may be unknown to the store's answer were stored before that came. */
+  /** Lines were stored while the store was asked, and its answer may lack them. */
   private isIncomplete = false
-  /** The first line of each conversation that was stored before that was known. */
+  /** The first line of each conversation that was stored before the store's answer came. */
   private early = SparseMap.empty<ConversationId, Early>()
-  /** Lines that this connection has sent and will meet on a page, which does not say who has sent them. */
+  /**
+   * Lines that this connection has sent and that a later page will contain. The page itself does not say which
+   * connection sent them.
+   */
   private own = SparseMap.empty<ConversationId, Set<number>>()
 
   constructor(
@@ -131,8 +135,8 @@ export class Feed implements Source {
   }
 
   /**
-   * The store has answered in which conversations something waits. Whatever this server stores after that is new, and
-   * what others store is announced, or answered the next time.
+   * The store has reported the conversations in which lines wait. Lines that this server stores later are new. Lines
+   * that other servers store are announced, or in the store's next report.
    */
   open(waiting: ReadonlyArray<Waiting>) {
     if (this.isOver) return
@@ -142,11 +146,11 @@ export class Feed implements Source {
     for (const { conversation, cursor, guest, key, last } of waiting) {
       const behind = this.behind.get(conversation)
       if (behind !== undefined) {
-        // The page that is on its way may have been read before the last of these lines was stored.
+        // The requested page may have been read before the last of these lines was stored.
         if (last > behind.last) this.hasGrown(behind, last)
         continue
       }
-      // The account may have left a room since, or entered it: there the feed begins where `follow` has put it.
+      // If the account has entered the room since, the feed begins where `follow` has put it.
       const given = this.given?.get(conversation) ?? cursor
       if (given < last && this.broker.mayRead(this.peer, key)) this.fallBehind(conversation, key, given, last, guest)
     }
@@ -169,19 +173,19 @@ export class Feed implements Source {
     else this.early = this.early.put(conversation, { key, seq: last + 1 })
   }
 
-  /** Where this feed is in a conversation, for another feed of the same client. */
+  /** The position of this feed in a conversation, for another feed of the same client. */
   placeIn(conversation: ConversationId): FeedPlace {
     const given = this.behind.get(conversation)?.given ?? this.given?.get(conversation)
     return { given, own: this.own.get(conversation) }
   }
 
-  /** The same as `follow`, from where another feed of this client was. */
+  /** The same as `follow`, from the position of another feed of this client. */
   goOn(conversation: ConversationId, key: ConversationKey, { given, own }: FeedPlace, stored: number) {
     this.follow(conversation, key, given ?? stored, stored)
     if (own !== undefined) this.own = this.own.put(conversation, own)
   }
 
-  /** The client has left a room: it gets nothing more of it, and what it has not taken yet counts no longer. */
+  /** The client has left a room: it gets no more of its lines, and those that it has not taken yet no longer count. */
   forget(conversation: ConversationId, key: ConversationKey) {
     this.behind.delete(conversation)
     this.behindKeys.delete(keyText(key))
@@ -199,7 +203,7 @@ export class Feed implements Source {
     this.behindKeys.clear()
   }
 
-  /** Whether the device can be given lines: what it has not been given is known, and it is not leaving. */
+  /** Whether lines can be given: the store has reported which lines wait, and the device is not leaving. */
   get isReady(): boolean {
     return this.isOpen && !this.isOver
   }
@@ -244,7 +248,7 @@ export class Feed implements Source {
     }
   }
 
-  /** There may be lines that other servers have stored and that were not announced. */
+  /** Other servers may have stored lines that were not announced. */
   checkAgain() {
     if (this.device === undefined || this.isOver) return
     if (this.isOpen) this.broker.askAgain?.(this)
@@ -262,8 +266,8 @@ export class Feed implements Source {
   }
 
   /**
-   * Whether it is unknown where the device is in a conversation, of which other servers may have stored lines before
-   * those that are known here. Then it asks the store.
+   * Whether the device's position in a conversation is unknown, because other servers may have stored earlier lines
+   * that were not announced. If so, asks the store.
    */
   private isUnknown(conversation: ConversationId): boolean {
     const { askAgain } = this.broker
@@ -281,8 +285,8 @@ export class Feed implements Source {
   }
 
   /**
-   * Lines of a room have been stored. Most members get all of them, and in the same form: those take one step, which is
-   * what a line to many members costs (benchmark: a room of 1,000).
+   * Lines of a room have been stored. Most members get all of them in the same form, which takes one step: it dominates
+   * the cost of a line to many members (benchmark: room-1000).
    */
   storedAll(run: RoomRun) {
     const { conversation, lines } = run
@@ -310,11 +314,12 @@ export class Feed implements Source {
   }
 
   private noteOwn(conversation: ConversationId, { account, seq }: StoredLine, by: Peer) {
-    // Without `copies`, a device gets none of the lines of its account. It may have sent this one before it had one.
+    // Without `copies`, a device gets no lines of its account anyway. This line may be older than the account.
     if (by !== this.peer || (account !== undefined && !by.words.has("copies"))) return
     const own = this.own.get(conversation)
     if (own === undefined) this.own = this.own.put(conversation, new Set([seq]))
-    // A client that sends and does not read gets copies of the rest, a guest the lines themselves.
+    // Bounded, for clients that send without reading: a device then gets copies of its lines, a guest the lines
+    // themselves.
     else if (own.size < windowLines) own.add(seq)
   }
 
@@ -341,12 +346,12 @@ export class Feed implements Source {
     return undefined
   }
 
-  /** A page has arrived. Conversations take turns: the next page is of another one. */
+  /** A page has arrived. Conversations take turns, so the next page is of another one. */
   page(conversation: ConversationId, page: StoredPage) {
     const behind = this.wantedBy(conversation)
     if (behind === undefined) return
     const { lines } = page
-    // The conversation has ended, because too much was kept.
+    // Retention has removed the whole conversation.
     const last = page.last === 0 ? behind.last : page.last
     let from = 0
     lines.forEach(({ seq }, index) => {
@@ -366,9 +371,7 @@ export class Feed implements Source {
     this.afterPage(conversation, behind, hasMore, last)
   }
 
-  /**
-   * A page could not be read. Its lines are read one by one then, so that only those are passed over that are damaged.
-   */
+  /** A page could not be read. Its lines are then read one by one, so that only damaged ones are skipped. */
   damaged(conversation: ConversationId) {
     const behind = this.wantedBy(conversation)
     if (behind === undefined) return
@@ -378,8 +381,8 @@ export class Feed implements Source {
   }
 
   /**
-   * The state that wanted the page that has come; undefined if the feed is over, or the client has left this room,
-   * which it may even have entered again. A page of another conversation may be wanted then.
+   * The state that the page was requested for; undefined if the feed has ended or the client has left the room, even if
+   * it has entered it again. Then the page of another conversation may be requested.
    */
   private wantedBy(conversation: ConversationId): Behind | undefined {
     const behind = this.behind.get(conversation)
@@ -419,7 +422,7 @@ export class Feed implements Source {
     this.broker.give(this.peer, text, 1, this.gaps)
   }
 
-  /** With `ack`, lines may be before a gap that are acknowledged later. Those after it are taken later in any case. */
+  /** With `ack`, the lines before a gap may be acknowledged after it is written. The lines after it always are. */
   private get gaps(): NoticeSource {
     return (this.gapSource ??= new NoticeSource((count) => {
       this.window.gapsWritten(count)
@@ -443,7 +446,7 @@ export class Feed implements Source {
     this.broker.wantPage(this)
   }
 
-  /** A line of this conversation has been stored, perhaps after the page that is on its way was read. */
+  /** A line of this conversation has been stored, perhaps after the requested page was read. */
   private hasGrown(behind: Behind, last: number) {
     behind.hasMore = true
     behind.last = Math.max(behind.last, last)
@@ -471,7 +474,7 @@ export class Feed implements Source {
     if (count > 0) this.broker.give(this.peer, text, count, this)
   }
 
-  /** Counts a line as given, and returns it as this client gets it; undefined if it does not get it. */
+  /** Counts a line as given and renders it for this client; undefined if the client does not get this line. */
   private takeUp(
     conversation: ConversationId,
     key: ConversationKey,

@@ -4,54 +4,51 @@ import type { Cursors, DeviceKey } from "./Cursors.js"
 import type { Receipts } from "./Receipts.js"
 
 /**
- * The most lines and bytes that a device has been given and has not taken. Beyond it, the log feeds it page by page.
+ * The most lines and bytes that a device may have been given and not have taken. Beyond, it gets pages from the log.
  */
 export const windowLines = 4_096
 const windowBytes = 524_288
 
-/** The most lines and bytes of a page. Its lines are read in one go, and transactions wait for that. */
+/** The most lines and bytes of a page. Transactions wait while a page is read. */
 export const pageLines = 512
 export const pageBytes = 65_536
 
-/** A window drops its taken entries once there are this many, and not one by one: that copies the rest. */
+/** Taken entries are dropped once there are this many. Dropping them one by one would copy the rest each time. */
 const passedEntries = 16
 
-/**
- * Lines in the outbox that follow each other in a conversation, without a number between them that is not for this
- * device.
- */
+/** Consecutive lines of a conversation in the outbox, all of them for this device. */
 interface UnderWay {
   readonly conversation: ConversationId
   /** Undefined once the client has left the room. */
   key: ConversationKey | undefined
-  /** The lines that are not taken yet. */
+  /** How many of the lines are not taken yet. */
   lines: number
-  /** The number of the last of them. */
+  /** The number of the last line. */
   seq: number
-  /** The same, or the number of the last line after it that is not for this device. */
+  /** `seq`, or the number of a later line that the cursor passes with it, because it is not for this device. */
   upTo: number
   /** The bytes of these lines; an estimate where only some of a run were taken. */
   bytes: number
-  /** It reports a gap whose last line has this number. It is taken before the lines that follow it. */
+  /** The entry is a notice of a gap that ends at `seq`. It is taken before the lines that follow it. */
   readonly isGap: boolean
 }
 
 /**
- * The lines that a device has been given and has not taken, in order. The cursor of a conversation follows what the
- * device takes; a guest has none.
+ * The lines that a device has been given and has not taken, in order. The cursor of a conversation follows the lines
+ * that the device takes; a guest has no cursors.
  */
 export class FeedWindow {
   /**
-   * Once all lines are taken, the last entry stays, with none: for most devices the next lines continue it, and then it
-   * takes neither memory nor time to make another one (benchmark: room-1000).
+   * Once all lines are taken, the last entry stays, empty: for most devices the next lines continue it, which saves the
+   * memory and time for another entry (benchmark: room-1000).
    */
   private underWay: Array<UnderWay | undefined> = []
-  /** The entries of `underWay`, from the first, that are taken. */
+  /** How many entries at the start of `underWay` are taken. */
   private passed = 0
   /** The number of lines that are not taken yet, and their bytes. */
   private lines = 0
   private bytes = 0
-  /** Of the gaps in the outbox, those that are written. */
+  /** How many gap notices are written, but not taken yet. */
   private writtenGaps = 0
 
   constructor(
@@ -98,7 +95,7 @@ export class FeedWindow {
     underWay.push({ conversation, key, lines, seq, upTo: seq, bytes, isGap })
   }
 
-  /** A line is not for this device. The cursor passes it together with the line before it, if that is under way. */
+  /** A line is not for this device. If the line before it is under way, the cursor passes both together. */
   passOver(conversation: ConversationId, key: ConversationKey, seq: number) {
     for (let index = this.underWay.length - 1; index >= this.passed; index--) {
       const line = this.underWay[index]
@@ -109,7 +106,7 @@ export class FeedWindow {
     if (this.device !== undefined) this.broker.cursors.moved(this.device, conversation, key, seq)
   }
 
-  /** The client has left a room: lines of it that were not taken no longer count. */
+  /** The client has left a room: its lines that were not taken no longer count. */
   forget(conversation: ConversationId) {
     for (let index = this.passed; index < this.underWay.length; index++) {
       const line = this.underWay[index]
@@ -152,7 +149,7 @@ export class FeedWindow {
       const isLastOfRun = left === 0 || next?.conversation !== line.conversation || next.isGap
       if (isLastOfRun) this.hasTaken(line, line.upTo)
     }
-    // Not as soon as all are taken, which most are at once: V8 makes room for 17 entries for the first (benchmark:
+    // Not as soon as all are taken, as most are at once: V8 allocates 17 entries when the first is added (benchmark:
     // room-1000).
     if (this.passed < passedEntries || (this.passed < windowLines && this.lines > 0)) return
     this.underWay = this.underWay.slice(this.passed)
@@ -167,7 +164,7 @@ export class FeedWindow {
     this.bytes -= bytes
   }
 
-  /** The device has taken a line with this number, and all those before it. */
+  /** The device has taken the line with this number and all lines before it. */
   private hasTaken({ conversation, key }: UnderWay, seq: number) {
     if (this.device === undefined || key === undefined) return
     this.broker.cursors.moved(this.device, conversation, key, seq)
@@ -175,7 +172,7 @@ export class FeedWindow {
   }
 
   /**
-   * The cursor passes a gap with the next line after it, if there is one: the device may not have read about the gap.
+   * The cursor passes a gap together with the next line, if there is one: the device may not have read the notice yet.
    */
   private hasTakenGap({ conversation, key, upTo }: UnderWay) {
     if (this.device === undefined || key === undefined) return
@@ -187,6 +184,6 @@ export class FeedWindow {
   }
 }
 
-/** Whether lines of this conversation that begin with the number after `upTo` can be added to this entry. */
+/** Whether lines of this conversation that start right after `upTo` can be added to this entry. */
 const isContinued = ({ conversation: last, isGap, key, seq, upTo }: UnderWay, conversation: ConversationId) =>
   last === conversation && key !== undefined && !isGap && seq === upTo

@@ -2,7 +2,7 @@ import type { Peer } from "../chat/Peer.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 import type { UndeliveredRange } from "../ports/StoreUpkeep.js"
 
-/** Runs that are remembered of all conversations, about 10 MB. */
+/** The runs remembered of all conversations together, about 10 MB. */
 const defaultMaxRuns = 100_000
 
 /** Consecutive lines of one connection in a conversation. */
@@ -12,26 +12,26 @@ interface Run {
   last: number
 }
 
-/** What one connection has sent of the lines that a return is about. */
+/** The lines of a return that one connection has sent. */
 export interface OwnLines extends Pick<UndeliveredRange, "first" | "last" | "count"> {
   readonly peer: Peer
 }
 
 /**
- * Which lines the connected guests have sent, as far as they may still return: a conversation can have several writers
- * with one name that only send, and these may take turns.
+ * Which connected guest has sent which lines, as long as these may return. A name is not enough: several clients that
+ * only send may share one and take turns in a conversation.
  */
 export class GuestLines {
   private readonly runs = new Map<ConversationId, Array<Run>>()
   private readonly writersOf = new Map<ConversationId, Set<Peer>>()
   private readonly conversations = new Map<Peer, Set<ConversationId>>()
-  /** How many of the runs are of each connection. */
+  /** The number of runs of each connection. */
   private readonly counts = new Map<Peer, number>()
   private count = 0
 
   /**
-   * @param breakOff ends a connection: its client learns that it does not know what has become of its last lines, as
-   * after every loss of a connection. Otherwise it would take them for given.
+   * @param breakOff ends a connection whose lines are no longer remembered. Its client then treats their fate as
+   * unknown, as after every lost connection, instead of as delivered.
    */
   constructor(
     private readonly breakOff: (guest: Peer) => void,
@@ -40,7 +40,7 @@ export class GuestLines {
 
   /** A line of a guest has been stored. */
   stored(conversation: ConversationId, seq: number, guest: Peer) {
-    // It may end while its line is in the store's hands: nothing would remove it then.
+    // The guest may have left while its line was being stored. Nothing would remove the run then.
     if (guest.outbox.ended !== undefined) return
     const runs = this.runs.get(conversation)
     const latest = runs?.at(-1)
@@ -72,12 +72,12 @@ export class GuestLines {
     return [...(this.writersOf.get(conversation) ?? [])]
   }
 
-  /** The guests that have written anything that was stored, while they are connected. */
+  /** The connected guests that have written lines that were stored. */
   get writers(): ReadonlyArray<Peer> {
     return [...this.conversations.keys()]
   }
 
-  /** A connection has ended. The next client of its name may have written already. */
+  /** A connection has ended. The next client with its name may have written already. */
   ended(peer: Peer) {
     for (const conversation of this.conversations.get(peer) ?? []) {
       const writers = this.writersOf.get(conversation)

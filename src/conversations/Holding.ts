@@ -14,7 +14,7 @@ import type { StoreSharing } from "../ports/StoreSharing.js"
 /** Lines in devices' outboxes: all those after `after`. */
 export type Held = ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>
 
-/** The lines in devices' outboxes. Several devices may be given one conversation: the slowest of them counts. */
+/** The lines in devices' outboxes. If several devices receive one conversation, the slowest counts. */
 export const slowest = (outboxes: Iterable<Held>): Held => {
   const slowest = new Map<ConversationId, number>()
   for (const held of outboxes) {
@@ -38,26 +38,26 @@ interface Collaborators {
   readonly failed: (error: StoreError) => Effect.Effect<void>
 }
 
-/** A request of another server to stand still. */
+/** A request of another server to pause. */
 interface Hold {
   readonly number: number
-  /** Open once that server is done, or lost. */
+  /** Opens once that server is done or lost. */
   readonly done: Effect.Latch
   isDone: boolean
   /** That server may have begun. */
   isAnswered: boolean
 }
 
-/** The others have until then to stand still. Otherwise, lines are removed the next time. */
+/** How long the other servers may take to pause. If one takes longer, this removal is skipped. */
 const answerTime = Duration.seconds(3)
 
-/** The longest time for which a server stands still. It waits for a lost server only until the loss is known. */
+/** The longest pause of a server. It ends earlier if the server that asked for it is lost. */
 const holdTime = Duration.seconds(30)
 
 /** Most conversations in one message. */
 const maxConversations = 1_000
 
-/** What the others are asked for. */
+/** This server's own request, and the answers to it. */
 interface Asked {
   readonly number: number
   readonly missing: Set<OtherServer>
@@ -66,13 +66,13 @@ interface Asked {
 }
 
 /**
- * Pauses all servers while one of them removes lines that are kept no longer: otherwise a line could be removed and
- * given. That server learns what is in the outboxes of the others, which is not removed.
+ * Pauses all servers while one of them removes expired lines. Otherwise a line could be both removed and delivered. The
+ * others report the lines in their outboxes, which are not removed.
  */
 export class Holding {
   private number = 0
   private asked: Asked | undefined = undefined
-  /** The servers for which this one stands still, until they are done. */
+  /** The servers for which this one is paused or is about to pause. */
   private readonly holds = new Map<OtherServer, Hold>()
   private readonly wanted: Array<Effect.Effect<void>> = []
   private readonly isWanted = Effect.unsafeMakeLatch(false)
@@ -88,8 +88,8 @@ export class Holding {
   }
 
   /**
-   * Another server may be about to remove lines, in the belief that this one stands still, or is lost: it does not once
-   * this server goes on. On a full or damaged disk, no server removes anything.
+   * Invalidates removals that another server has begun while it believed that this one was paused or lost. Retried only
+   * while the store does not answer: on a full or damaged disk, no server removes anything.
    */
   private readonly goOn: Effect.Effect<void> = Effect.suspend(() => {
     const { failed, sharing } = this.broker
@@ -98,7 +98,7 @@ export class Holding {
     )
   })
 
-  /** Stands still for others, one after the other, for ever. */
+  /** Pauses for other servers, one after the other, forever. */
   get run(): Effect.Effect<never> {
     const next = Effect.suspend(() => {
       const hold = this.wanted.shift()
@@ -110,7 +110,7 @@ export class Holding {
   }
 
   /**
-   * Runs `step` while all servers are paused, with what is in the outboxes. Does nothing if one does not answer in
+   * Pauses all servers, and runs `step` with the lines in their outboxes. Does nothing if a server does not answer in
    * time.
    */
   during<E>(
@@ -136,7 +136,7 @@ export class Holding {
     )
   }
 
-  /** Once all have answered, also those that appear before the step begins. */
+  /** Runs the step once all servers have answered, including those that appear before it begins. */
   private once<E>(asked: Asked, step: (held: Held) => Effect.Effect<void, E>): Effect.Effect<void, E> {
     const { alone, held, inTurn, others } = this.broker
     const isDone = alone(
@@ -164,7 +164,7 @@ export class Holding {
     return this.asked
   }
 
-  /** Also a server that was taken for lost a moment ago: lines are in its outboxes. */
+  /** The server may have been presumed lost a moment ago, so it may have lines in its outboxes. */
   private appeared(server: OtherServer) {
     const { asked } = this
     if (asked === undefined) return
@@ -196,7 +196,7 @@ export class Holding {
     const done = Effect.unsafeMakeLatch(false)
     const hold: Hold = { number, done, isDone: false, isAnswered: false }
     const before = this.holds.get(server)
-    if (before !== undefined) this.end(before) // the server had no room to say so
+    if (before !== undefined) this.end(before) // the message that it was done was dropped
     this.holds.set(server, hold)
     const { alone, inTurn } = this.broker
     const isOver = () => this.holds.get(server)?.number !== number

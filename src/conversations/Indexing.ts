@@ -3,13 +3,10 @@ import * as Effect from "effect/Effect"
 import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 
-/** From a change of what is stored until it is indexed, with what changes meanwhile. */
+/** How long changes are collected before they are indexed. */
 const delay = Duration.seconds(1)
 
-/**
- * After a step, the store is left alone for this many times the duration of the step. Otherwise lines would wait for
- * it.
- */
+/** After each step, the pause is this many times as long as the step. Otherwise lines would wait for the index. */
 const restFactor = 4
 
 interface Collaborators {
@@ -17,9 +14,9 @@ interface Collaborators {
   readonly failed: (error: StoreError) => Effect.Effect<void>
 }
 
-/** Indexes what is stored, for searches: in small steps, with pauses between them. */
+/** Indexes stored lines for searches, in small steps with pauses between them. */
 export class Indexing {
-  /** Open from the start, since the server before may not have indexed everything. */
+  /** Open from the start, because the previous run may have stopped before everything was indexed. */
   private readonly isWanted = Effect.unsafeMakeLatch(true)
 
   constructor(private readonly broker: Collaborators) {}

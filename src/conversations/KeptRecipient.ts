@@ -6,7 +6,7 @@ import type { Appended, NewLine, StoredLine } from "../ports/StoreLines.js"
 import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
 import type { LineHead } from "./LineHead.js"
 
-/** Lines return as `unavailable` while the store does not answer, but not those that it may have stored. */
+/** While the store does not answer, lines return as `unavailable`, except those that it may have stored. */
 export const storeWriter: WriterKind = { jamReason: "unavailable", decidesAlone: true, isFirst: true }
 
 /** A line in an inlet. */
@@ -15,7 +15,7 @@ export interface InletLine extends LineHead {
   readonly label: string | undefined
 }
 
-/** A line that is on disk: new there, or from an earlier attempt to send it (`again`). */
+/** A line that is on disk, either new or from an earlier attempt to send it (`again`). */
 export interface KeptLine {
   readonly line: NewLine
   readonly by: Peer
@@ -28,16 +28,16 @@ export const storedLine = ({ answer: { at, seq }, line }: KeptLine): StoredLine 
   return { seq, at, account, author, text, isAuto, to }
 }
 
-/** A recipient whose lines are stored: an account, or a room. Everything happens in the broker's turn. */
+/** A recipient whose lines are stored: an account or a room. All methods are called in the broker's turn. */
 export interface KeptRecipient {
-  /** The line as the store gets it, or what becomes of a line that must not be stored. */
+  /** The line in the store's form, or the outcome of a line that must not be stored. */
   readonly newLine: (sent: InletLine) => NewLine | LineOutcome
   /** Lines have been stored, in this order. */
   readonly stored: (lines: ReadonlyArray<KeptLine>) => void
   /** The fates of all lines of a batch are decided. */
   readonly settled: (batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
-  /** The store has had lines of a batch for too long: those behind it return, until their fates are decided. */
+  /** The store has taken too long for lines of a batch. Until their fates are decided, later lines return. */
   readonly stuck: () => void
-  /** Why lines return that the store does not take, because the recipient is gone. */
+  /** Why lines return once the recipient is gone and the store refuses them. */
   readonly goneReason: UndeliveredReason
 }

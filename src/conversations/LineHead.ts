@@ -1,9 +1,9 @@
 import * as LineForm from "../chat/LineForm.js"
 
-/** The form in which an account's outbox gets lines: with everything that is kept besides the text. */
+/** The form of lines in an account's inlet: with every parameter that is stored besides the text. */
 export const form: LineForm.LineForm = LineForm.all
 
-/** What the head of a routed line says besides its sender. */
+/** The head of a routed line, without its sender. */
 export interface LineHead {
   readonly isAuto: boolean
   /** The line's other recipients, joined by `+`; empty if there are none. */

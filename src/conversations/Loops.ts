@@ -4,18 +4,18 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 
-/** Between a defect and the next step. */
+/** The pause between a defect and the next step. */
 const defectDelay = Duration.seconds(1)
 
 /**
- * How long the end of a server waits for the store. The store may never answer, as with a database that may or may not
- * have committed a transaction.
+ * How long a stopping server waits for the store, which may never answer: for example, a database whose connection
+ * broke during a commit.
  */
 const endMillis = 1_000
 
 /**
- * Once it is interrupted, it is waited for no longer than `endMillis`. By Node's timer, since Effect's time limits do
- * not work in a fiber that is being interrupted.
+ * Limits the wait for interrupted loops to `endMillis`. With a timer of Node, because Effect's timeouts do not work in
+ * a fiber that is being interrupted.
  */
 export const endingInTime = (loops: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) =>
@@ -32,7 +32,7 @@ export const endingInTime = (loops: Effect.Effect<void>): Effect.Effect<void> =>
     })
   )
 
-/** A defect is logged, and costs the step in which it occurred: other lines still have to be stored. */
+/** Logs a defect and abandons only the step in which it occurred, because other lines still have to be stored. */
 export const surviving = (step: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllDefect(step, (defect) =>
     Effect.zipRight(Effect.logError("a defect in the conversations", Cause.die(defect)), Effect.sleep(defectDelay))

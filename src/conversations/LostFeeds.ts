@@ -5,19 +5,19 @@ import { StoreError } from "../ports/StoreError.js"
 import * as FatalReply from "../protocol/FatalReply.js"
 import type { Feed } from "./Feed.js"
 
-/** The milliseconds after which a device may come back to which nothing can be given now. */
+/** When a disconnected device may try again, in milliseconds. */
 const retryMillis = 60_000
 
 interface Collaborators {
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   readonly expel: (peer: Peer, fatal: FatalReply.Fatal) => void
-  /** Reports that the store cannot read what it has. */
+  /** Reports that stored data cannot be read. */
   readonly unreadable: (error: StoreError) => Effect.Effect<void>
 }
 
 /**
- * Feeds that cannot continue. Their connections are closed: otherwise the devices would see no more messages, and no
- * sign of that.
+ * Closes the connections of feeds that cannot continue. Otherwise their devices would stop receiving messages without
+ * noticing.
  */
 export class LostFeeds {
   /** Each feed, and why it cannot continue. */
@@ -26,14 +26,14 @@ export class LostFeeds {
 
   constructor(private readonly broker: Collaborators) {}
 
-  /** A feed has a defect, or what waits for its device cannot be read. */
+  /** A feed has a defect, or the lines that wait for its device cannot be read. */
   readonly lose = (feed: Feed, cause: unknown) => {
     feed.end()
     this.lost.push([feed, cause])
     this.hasLost.unsafeOpen()
   }
 
-  /** Closes the connections of lost feeds, for ever. */
+  /** Closes the connections of lost feeds, forever. */
   get close(): Effect.Effect<never> {
     const next = Effect.suspend(() => {
       const lost = this.lost.splice(0)

@@ -20,19 +20,19 @@ import { onceOf } from "./InletLines.js"
 /** What a mailbox does with its lines once they are stored. */
 interface MailboxOwner {
   readonly makeInlet: (mailbox: Mailbox) => Outbox<Peer>
-  /** Whether a device of the account at another server gets lines as they are stored. */
+  /** Whether a device at another server receives the account's lines as they are stored. */
   readonly isLiveElsewhere: (account: AccountId) => boolean
   readonly wasStored: (mailbox: Mailbox, kept: KeptLine) => void
   readonly wasStuck: (inlet: Outbox<Peer>) => void
   readonly wasSettled: (mailbox: Mailbox, batch: Batch<Peer>, outcomes: ReadonlyArray<LineOutcome>) => void
 }
 
-/** What the server holds in memory of an account that lines are written to, or that has devices connected. */
+/** The state in memory of an account that has devices connected or lines under way to it. */
 export class Mailbox implements KeptRecipient {
   /** The feeds of the connected devices. A device that has logged in again may have two for a moment. */
   private feeds: ReadonlyArray<Feed> = []
   private openInlet: Outbox<Peer> | undefined = undefined
-  /** The author of the latest line, and the conversation that it belongs to. */
+  /** The author and the conversation of the latest line. */
   private latest:
     { readonly name: string; readonly device: Peer["device"]; readonly key: ConversationKey } | undefined = undefined
 
@@ -43,17 +43,20 @@ export class Mailbox implements KeptRecipient {
     private readonly owner: MailboxOwner
   ) {}
 
-  /** Where lines to the account are put; the store is its writer. Made for the first one: many only listen. */
+  /**
+   * The outbox for lines to the account, whose writer is the store. Created for the first line, because many accounts
+   * only read.
+   */
   get inlet(): Outbox<Peer> {
     return (this.openInlet ??= this.owner.makeInlet(this))
   }
 
-  /** Whether lines have been put into the inlet, or may be, because a route leads to it. */
+  /** Whether lines have been put into the inlet, or may be because a route leads to it. */
   get hasInlet(): boolean {
     return this.openInlet !== undefined
   }
 
-  /** Nothing waits, and no device is connected: it can be forgotten. */
+  /** Whether the mailbox can be forgotten: no line is under way, and no device is connected. */
   get isIdle(): boolean {
     const { openInlet } = this
     return !this.isConnected && (openInlet === undefined || (openInlet.isEmpty && !openInlet.hasWaiting))
@@ -74,7 +77,7 @@ export class Mailbox implements KeptRecipient {
   }
 
   add(feed: Feed) {
-    this.feeds = this.feeds.concat(feed) // V8 makes room for 17 where an array grows, also in `[...feeds, feed]`
+    this.feeds = this.feeds.concat(feed) // V8 reserves 17 entries for an array that grows, even in `[...feeds, feed]`
   }
 
   delete(feed: Feed) {
@@ -99,7 +102,7 @@ export class Mailbox implements KeptRecipient {
   newLine({ isAuto, label, sender, text, to }: InletLine): NewLine {
     const { device, name, words } = sender
     const conversation = this.conversationWith(sender)
-    // One object without spreading others, because this runs for every line.
+    // One object literal without spreads, because this runs for every line.
     return {
       conversation,
       account: device?.account.id,
@@ -137,10 +140,10 @@ export class Mailbox implements KeptRecipient {
   }
 
   /**
-   * Gives a line to the account's devices that has been stored.
+   * Gives a stored line to the account's devices.
    *
    * @param by the connection that sent it
-   * @param lost a feed has a defect; the others are given the line all the same
+   * @param lost called for a feed with a defect; the other feeds still get the line
    */
   give(
     conversation: ConversationId,

@@ -10,13 +10,13 @@ import * as LineHead from "./LineHead.js"
 import { Mailbox } from "./Mailbox.js"
 import type { StoreWriter } from "./StoreWriter.js"
 
-/** Mailboxes of accounts to which nothing is under way that are kept, so that routes to them stay valid. */
+/** How many idle mailboxes are kept, so that routes to them stay valid. */
 const maxIdle = 1_024
 
-/** The mailboxes of the accounts that lines are written to, or that have devices connected. */
+/** The mailboxes of accounts that have devices connected or lines under way to them, and some idle ones. */
 export class Mailboxes {
   private readonly byAccount = new Map<AccountId, Mailbox>()
-  /** Idle mailboxes, the one that was idle longest first. */
+  /** Idle mailboxes, the longest idle first. */
   private readonly idle = new Set<Mailbox>()
 
   constructor(
@@ -31,7 +31,10 @@ export class Mailboxes {
     return this.byAccount.get(account)
   }
 
-  /** The mailbox of an account. Forgets no other one, since the address that is being resolved may have led to it. */
+  /**
+   * The mailbox of an account. Forgets no other mailbox, because the address that is being resolved may already lead to
+   * it.
+   */
   of(account: Account): Mailbox {
     const known = this.byAccount.get(account.id)
     if (known !== undefined) return known
@@ -71,7 +74,7 @@ export class Mailboxes {
     })
   }
 
-  /** A mailbox may be idle from now on. Forgets those that were so longest, if there are too many. */
+  /** A mailbox may have become idle. If there are too many, forgets those that have been idle longest. */
   rest(mailbox: Mailbox) {
     if (mailbox.isIdle) this.idle.add(mailbox)
     for (const oldest of this.idle) {

@@ -9,15 +9,15 @@ interface Collaborators {
   readonly store: StoreService
   readonly cursors: Cursors
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** In the broker's turn: the store has answered what waits for a device. */
+  /** In the broker's turn: the store has reported which lines wait for a device. */
   readonly opened: (feed: Feed, waiting: ReadonlyArray<Waiting>) => void
-  /** Reports a failure, and asks again after a while. */
+  /** Reports a failure, and calls `again` after a while. */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
   /** The device cannot be given anything. */
   readonly lost: (feed: Feed, cause: unknown) => void
 }
 
-/** Asks the store what waits for devices that have logged in: for one after the other. */
+/** Asks the store which lines wait for devices that have logged in, one device at a time. */
 export class Opening {
   private readonly feeds = new Set<Feed>()
   private readonly hasFeeds = Effect.unsafeMakeLatch(false)
@@ -52,7 +52,7 @@ export class Opening {
     if (feed.device === undefined) return Effect.void
     const { account, device } = feed.device
     return cursors.save(store, account).pipe(
-      // They are never saved then, and what is intact can be read: the device may get lines again.
+      // The damaged cursors are then never saved, and the device gets the lines that can be read, some perhaps twice.
       Effect.catchIf(
         ({ reason }) => reason === "damaged",
         () => Effect.void

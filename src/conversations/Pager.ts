@@ -9,7 +9,7 @@ import { pageBytes, pageLines } from "./FeedWindow.js"
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
-  /** Reports a failure, and asks again after a while. */
+  /** Reports a failure, and calls `again` after a while. */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
   /** Reports that a page is damaged. */
   readonly unreadable: (error: StoreError) => Effect.Effect<void>
@@ -17,16 +17,16 @@ interface Collaborators {
   readonly lost: (feed: Feed, defect: unknown) => void
 }
 
-/** Fetches the pages of the feeds that are behind: one page of one feed after the other. */
+/** Fetches pages for the feeds that are behind, one page of one feed at a time. */
 export class Pager {
-  /** In the order in which they get their next page. */
+  /** In the order of their next pages. */
   private readonly waiting = new Set<Feed>()
   private readonly hasWork = Effect.unsafeMakeLatch(false)
   private readonly oneByOne = new FifoSemaphore(1)
 
   constructor(private readonly broker: Collaborators) {}
 
-  /** Has the next page of a feed fetched, when it is its turn. Any number of calls count as one. */
+  /** Fetches the next page of a feed when its turn comes. Idempotent. */
   add(feed: Feed) {
     this.waiting.add(feed)
     this.hasWork.unsafeOpen()
@@ -71,7 +71,7 @@ export class Pager {
       Effect.tap(({ damaged }) => (damaged === undefined ? Effect.void : broker.unreadable(damagedIn(conversation)))),
       Effect.flatMap((page) => broker.inTurn(() => feed.page(conversation, page))),
       (fetched) => this.oneByOne.withPermit(fetched),
-      // Asked for again, it would fail again: what can be read of it is, and other feeds do not wait.
+      // Retrying would fail again. The feed reads the intact lines of the page one by one, and other feeds do not wait.
       Effect.catchAll((error) =>
         error.reason === "damaged"
           ? Effect.zipRight(

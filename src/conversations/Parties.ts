@@ -14,8 +14,8 @@ export const otherAccount = (key: ConversationKey, account: AccountId): AccountI
 }
 
 /**
- * What messages between servers have of a key: two accounts, an account and the likeness of a guest, or nothing of a
- * room.
+ * A conversation's key in messages between servers: two accounts, an account and the likeness of a guest, or nothing
+ * for a room.
  */
 export type Parties = [] | [account: AccountId, other: AccountId | string]
 

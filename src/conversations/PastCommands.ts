@@ -27,15 +27,15 @@ import { otherAccount } from "./Parties.js"
 import type { Rendering } from "./Rendering.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
 
-/** Lines of a page by default. */
+/** The default number of lines of a page. */
 const defaultLines = 50
 
 /**
- * Bytes of the texts of a page, unless its first line has more: an answer goes into the client's queue in one piece.
+ * The most bytes of text on a page, unless its first line is longer: a reply goes into the client's queue as a whole.
  */
 export const maxPageBytes = 262_144
 
-/** The latest conversations of an account that are listed. */
+/** The most conversations that are listed. */
 const maxConversations = 1_000
 
 type Lines = ReadonlyArray<string>
@@ -60,9 +60,9 @@ interface Readable {
 }
 
 /**
- * What a client may read under a name: all commands that look back ask this, before the store reads and again when the
- * client is answered. A name that no user has ever had counts as that of an empty conversation, so the reply reveals
- * nothing.
+ * The conversation that a client may read under a name. All commands about past lines check this before the store
+ * reads, and again before they reply. A name that no user has ever had leads to an empty conversation, so the reply
+ * does not reveal which names exist.
  */
 export const readable = (
   { accounts, rooms }: Pick<PastContext, "accounts" | "rooms">,
@@ -135,8 +135,8 @@ const list: Row = {
     const account = peer.device?.account
     if (account === undefined) return refusing("conversations", label)("guest")
     /**
-     * Whether its name still leads to a conversation: it may have passed to another user, with whom there is another
-     * one.
+     * Whether its name still leads to this conversation. The name may have passed to another user, with another
+     * conversation.
      */
     const isNamed = ({ key, name }: ConversationSummary): boolean => {
       if (key.kind === "room") return true
@@ -205,13 +205,14 @@ export const make = (context: PastContext): ReadonlyArray<Command> =>
 interface Asked extends Call {
   readonly command: string
   readonly name: string
-  /** What follows the name. */
+  /** The rest of the argument, after the name. */
   readonly rest: string
   readonly refuse: Refuse
 }
 
 /**
- * Runs a command about a conversation, whose name is the first word of its argument, unless the client may not read it.
+ * Runs a command about the conversation named by the first word of its argument, or refuses if the client may not read
+ * it.
  */
 const about = (
   row: Row,
@@ -231,7 +232,7 @@ const about = (
   return run({ ...call, command: row.name, name: Wire.copy(name), rest, refuse })
 }
 
-/** Asks the store, and answers in a turn of the broker, unless the client may not read the conversation any more. */
+/** Asks the store and replies in the broker's turn, or refuses if the client may no longer read the conversation. */
 const answering = (
   { command, label, name, peer, refuse }: Asked,
   context: PastContext,
@@ -257,7 +258,7 @@ interface Range {
   readonly limit: number
 }
 
-/** The range in `after=5 limit=20`; undefined if that is none. */
+/** The range in a text such as `after=5 limit=20`; undefined if it is malformed. */
 const rangeIn = (text: string): Range | undefined => {
   const range: { -readonly [Key in keyof Range]: Range[Key] } = { limit: defaultLines }
   for (const word of text.split(/[ \t]+/).filter((part) => part !== "")) {

@@ -28,7 +28,7 @@ interface Receipt extends Given {
   readonly account: AccountId
   /** The account's name, in wire form. */
   readonly name: string
-  /** Another server has reported it, to all of them. */
+  /** Another server has already reported it to all servers. */
   readonly isForeign: boolean
 }
 
@@ -36,26 +36,26 @@ interface Collaborators {
   readonly others: OtherServersService
   /** Undefined if no other server uses the store. */
   readonly sharing: Pick<StoreSharing, "given"> | undefined
-  /** Reports a failure, and asks again after a while. */
+  /** Reports a failure, and calls `again` after a while. */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   readonly put: (peer: Peer, line: string) => void
-  /** The reader of a conversation with a guest was given everything up to this line. */
+  /** The reader of a conversation with a guest has been given every line up to this one. */
   readonly givenOfGuest: (conversation: ConversationId, seq: number) => void
   /** In the broker's turn: the connections that write to this reader in a conversation. */
   readonly writersTo: (conversation: ConversationId, key: ConversationKey, reader: AccountId) => ReadonlyArray<Peer>
 }
 
-/** Writers that wait for receipts are looked for again once there are as many, and twice as many as were found. */
+/**
+ * Awaited receipts whose writers have left are dropped once there are this many, and twice as many as remained last
+ * time.
+ */
 const minPruned = 4_096
 
-/** Of how many pairs the store is asked at once. */
+/** How many awaited receipts one request to the store checks. */
 const askedPairs = 100
 
-/**
- * The store is asked once more after this time: a server that comes back may not have saved yet how far its devices
- * were given their lines.
- */
+/** The store is asked a second time after this delay, because a returning server may not have saved its cursors yet. */
 const secondCheck = "10 seconds"
 
 /** Most receipts in one message to other servers. */
@@ -64,23 +64,26 @@ const maxReceipts = 1_000
 const dueKey = (conversation: ConversationId, account: AccountId) => `${conversation}/${account}`
 
 /**
- * Reports to senders that said `receipts` how far an account was given their lines. What was given at about the same
- * time makes one receipt. Other servers are notified as well, since a sender may be connected to any of them.
+ * Reports to senders that said `receipts` how far an account was given their lines. Lines given at about the same time
+ * share one receipt. Other servers are notified as well, because the sender may be connected to any of them.
  */
 export class Receipts {
   private readonly due = new Map<string, Receipt>()
-  /** How far each reader was given each conversation: a slower device of an account brings no second receipt. */
+  /**
+   * How far each reader was given each conversation, so that a slower device of the account causes no second receipt.
+   */
   private readonly latest = new Map<AccountId, Map<ConversationId, number>>()
-  /** The same of conversations with guests, which each have one reader. */
+  /** The same for conversations with guests, each of which has one reader. */
   private readonly latestOfGuests = new RecentNumbers<ConversationId>(rememberedConversations)
   /** What other servers have reported, by conversation and reader. */
   private readonly latestElsewhere = new RecentNumbers<string>(rememberedConversations)
-  /** The connections that only send, by the conversations in which they have written: they have no feed. */
+  /** Connections that only send, by the conversations in which they have written. They have no feeds. */
   private readonly senders = new Map<ConversationId, Set<Peer>>()
   private readonly conversationsOf = new Map<Peer, Set<ConversationId>>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
   /**
-   * What clients here want a receipt of, up to this line, and none has come. Only if other servers give lines as well.
+   * The latest line for which clients of this server still await a receipt, by conversation and reader. Only used if
+   * other servers give lines as well.
    */
   private readonly awaited = new Map<string, Receipt>()
   private pruneAt = minPruned
@@ -99,7 +102,7 @@ export class Receipts {
     }
   }
 
-  /** A device at another server was given something. */
+  /** A device at another server was given lines. */
   private found(receipt: Receipt) {
     const { account, conversation, key, seq } = receipt
     const latest = key.kind === "guest" ? this.latestOfGuests : this.latest.get(account)
@@ -150,7 +153,9 @@ export class Receipts {
     this.pruneAt = Math.max(minPruned, 2 * this.awaited.size)
   }
 
-  /** Those who get a receipt. In a conversation between two accounts, a reader is no writer of its own lines. */
+  /**
+   * The connections that get a receipt. In a conversation between two accounts, a reader gets none for its own lines.
+   */
   private writersOf({ account, conversation, key }: Receipt): ReadonlySet<Peer> {
     const writers = [...this.broker.writersTo(conversation, key, account), ...(this.senders.get(conversation) ?? [])]
     return new Set(
@@ -161,12 +166,12 @@ export class Receipts {
     )
   }
 
-  /** Receipts of other servers may be missing: the store knows what was given. */
+  /** Receipts of other servers may have been lost, so the store is asked which lines were given. */
   checkAgain() {
     if (this.broker.sharing !== undefined) this.mustCheck.unsafeOpen()
   }
 
-  /** Asks the store, for ever. */
+  /** Asks the store about awaited receipts, forever. */
   get check(): Effect.Effect<never> {
     const check = Effect.suspend(() => this.ask([...this.awaited.values()]))
     return Effect.forever(
@@ -197,9 +202,9 @@ export class Receipts {
   }
 
   /**
-   * The line had been stored before: what was given of it meanwhile is reported again.
+   * The line was already stored. If it was given in the meantime, its receipt is sent again.
    *
-   * @param saved how far the reader was given the conversation, as far as that is saved: it may have left since
+   * @param saved the saved position of the reader, which may have left since
    */
   wroteAgain(
     by: Peer,
@@ -216,7 +221,7 @@ export class Receipts {
       seq: given,
       account: reader.id,
       name: reader.name,
-      isForeign: true // only this writer asks
+      isForeign: true // other servers need not know
     })
     this.hasDue.unsafeOpen()
   }
@@ -240,7 +245,7 @@ export class Receipts {
     for (const server of this.broker.others.all) this.tellServer(server, receipts)
   }
 
-  /** While a server takes nothing, only the last receipt of a reader in a conversation waits for it. */
+  /** While a server accepts no messages, only the last receipt of each reader and conversation waits for it. */
   private tellServer(server: OtherServer, receipts: ReadonlyArray<Receipt>) {
     const mustWait = this.part.mustWait(server)
     const most = mustWait ? 1 : maxReceipts

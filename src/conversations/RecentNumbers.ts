@@ -1,19 +1,18 @@
 import { SparseMap } from "./SparseMap.js"
 
 /**
- * A number for each key, of which the oldest are forgotten when there are too many. Guests can begin any number of
- * conversations while one device is connected.
+ * A map to numbers that forgets its oldest keys when there are too many: guests can begin any number of conversations
+ * while one device is connected.
  *
- * The last key is held beside the map, because most devices are given line after line of one room (benchmark:
- * room-1000).
+ * The last key is held outside the map, because most devices get line after line of one room (benchmark: room-1000).
  */
 export class RecentNumbers<Key> {
-  /** Of the last key, an old number, or none. */
+  /** May hold an outdated number for the last key, or none. */
   private numbers = SparseMap.empty<Key, number>()
   private lastKey: Key | undefined = undefined
   private lastNumber = 0
 
-  /** @param most the keys that are remembered at most */
+  /** @param most how many keys are remembered */
   constructor(private readonly most: number) {}
 
   get(key: Key): number | undefined {
@@ -36,13 +35,15 @@ export class RecentNumbers<Key> {
     this.numbers.delete(key)
   }
 
-  /** The same, and the key counts as new. */
+  /** Sets the number and makes the key the newest. */
   renew(key: Key, value: number) {
     this.delete(key)
     this.set(key, value)
   }
 
-  /** Half of them at once: V8 iterates over the entries of a map that were deleted before it finds the oldest. */
+  /**
+   * Deletes half of the keys at once: to find the oldest one, V8 iterates over all entries that were deleted before it.
+   */
   private forgetOldest() {
     for (const [key] of this.numbers) {
       if (this.numbers.size <= this.most / 2) return

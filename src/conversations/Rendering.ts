@@ -14,7 +14,7 @@ import { isSelf, otherAccount } from "./Parties.js"
 export const numbers = (words: ReadonlySet<HelloWord>, seq: number, at: number): string =>
   words.has("seq") ? ` seq=${seq} at=${at}` : ""
 
-/** A number for the words that change how a message looks; 0 without any. */
+/** A bit set of the words that change the form of a message; 0 without any. */
 const formOf = (words: ReadonlySet<HelloWord>): number =>
   words.size === 0 ? 0 : (words.has("auto") ? 1 : 0) + (words.has("seq") ? 2 : 0) + (words.has("to") ? 4 : 0)
 
@@ -31,7 +31,7 @@ export class Rendering {
     }
   ) {}
 
-  /** A line as this client gets it, with its LF; undefined if it does not get it. */
+  /** A line as this client gets it, with its LF; undefined if the client does not get this line. */
   line({ device, words }: Peer, key: ConversationKey, line: StoredLine): string | undefined {
     if (device !== undefined && line.account === device.account.id && !isSelf(key)) {
       return words.has("copies") ? Reply.sent(this.nameOf(key, device.account.id, line.author), line) : undefined
@@ -39,7 +39,7 @@ export class Rendering {
     return this.message(words, key, line)
   }
 
-  /** Lines of a room, as clients that have sent none of them get them. Rendered once for each form. */
+  /** Lines of a room for clients that have sent none of them. Rendered once for each form. */
   run({ words }: Peer, run: RoomRun): SharedText {
     return run.textOf(formOf(words), () => run.lines.map((line) => this.message(words, run.key, line)).join(""))
   }
@@ -54,7 +54,7 @@ export class Rendering {
     return `${Reply.messageHead(line.author, params)}${line.text}\n`
   }
 
-  /** A line as a client gets it that looks back. Its numbers are always there. */
+  /** A line in a reply about past lines. Always has its numbers. */
   past(
     { words }: Peer,
     conversation: string,
@@ -67,7 +67,7 @@ export class Rendering {
     return PastReply.past(conversation, author, `${guest}${others}${auto} seq=${seq} at=${at}`, text, label)
   }
 
-  /** The parameter that lists the other recipients. A room may have been locked since. */
+  /** The parameter that lists the other recipients, without rooms that were locked since. */
   private others(to: string): string {
     if (!to.includes("#")) return Reply.recipients([to])
     const listed = to.split("+").filter((name) => !RoomName.isOfRoom(name) || this.broker.isListed(name))
@@ -75,9 +75,9 @@ export class Rendering {
   }
 
   /**
-   * What a conversation is called for this reader, an account or a guest.
+   * The name of a conversation for its reader, an account or a guest.
    *
-   * @param guest the name that its guest had last; without one, what its names have in common
+   * @param guest the last name of its guest; by default the likeness that all its names share
    */
   nameOf(key: ConversationKey, reader: AccountId | undefined, guest?: string): string {
     if (key.kind === "room") return this.broker.nameOfRoom(key.room)
@@ -87,8 +87,7 @@ export class Rendering {
   }
 
   /**
-   * The line, with its LF, that reports to a client which lines are gone that it was not given: those from `first` to
-   * `last`.
+   * The notice, with its LF, that the lines from `first` to `last` are gone and were not given to this client.
    *
    * @param guest see `nameOf`
    */

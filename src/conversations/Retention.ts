@@ -5,21 +5,18 @@ import type { StoreError } from "../ports/StoreError.js"
 import type { Retained } from "../ports/StoreUpkeep.js"
 import type { Held } from "./Holding.js"
 
-/** Between two walks through the store. */
+/** The pause between two passes through the store. */
 const interval = Duration.minutes(1)
 
-/**
- * After a step, the store is left alone for this many times the duration of the step. Otherwise lines would wait for
- * it.
- */
+/** After each step, the pause is this many times as long as the step. Otherwise lines would wait for retention. */
 const restFactor = 9
 
 interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /**
-   * Runs a step with the lines that are in devices' outboxes, or not at all. Lines do not pass meanwhile from the store
-   * to an outbox: they would be removed, and given.
+   * Runs a step with the lines that are in devices' outboxes, or not at all. In the meantime, no line passes from the
+   * store to an outbox: it could be both removed and delivered.
    */
   readonly alone: <E>(
     step: (held: Held, since: number | undefined) => Effect.Effect<void, E>
@@ -30,7 +27,8 @@ interface Collaborators {
 }
 
 /**
- * Removes what is kept no longer: in small steps, with pauses between them. Of servers that share a store, one does it.
+ * Removes expired lines, in small steps with pauses between them. Of the servers that share a store, only one does
+ * this.
  */
 export const run = ({ alone, failed, inTurn, removed, store }: Collaborators): Effect.Effect<never> => {
   const keepsOrder = store.sharing?.keepsOrder ?? Effect.succeed(true)

@@ -13,27 +13,27 @@ interface Collaborators {
   readonly store: StoreService
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   readonly give: (peer: Peer, text: string, lines: number, source: Source) => void
-  /** A connected device of an account that gets messages, if there is one. */
+  /** A connected device of the account that receives messages, if there is one. */
   readonly deviceOf: (account: AccountId) => Peer | undefined
-  /** Ends the connection of a guest without a word. */
+  /** Ends the connection of a guest without a farewell. */
   readonly breakOff: (guest: Peer) => void
-  /** Reports a failure, and asks again after a while. */
+  /** Reports a failure, and calls `again` after a while. */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
 
 const toldOnce: Source = { delivered: () => {} }
 
 /**
- * Lines that were stored and that no device of their recipient will be given: their sender is notified, once. An
- * account is notified on its first device that connects, a guest on the connection that sent the line, or not at all,
- * because the next client of that name may belong to another user.
+ * Notifies senders, once, of stored lines that no device of the recipient will get. An account is notified on its first
+ * device that connects. A guest is notified only on the connection that sent the line, because the next client with its
+ * name may belong to another user.
  */
 export class Returns {
   private readonly guestLines: GuestLines
   private readonly due = new Set<AccountId>()
   /**
-   * Accounts that are being notified, and the connection; undefined once the connection has taken the notices and the
-   * store does not know yet.
+   * The connection on which each account is being notified; undefined once it has taken the notices, until the store
+   * has recorded that.
    */
   private readonly underWay = new Map<AccountId, Peer | undefined>()
   private readonly hasDue = Effect.unsafeMakeLatch(false)
@@ -47,7 +47,7 @@ export class Returns {
     this.guestLines.stored(conversation, seq, guest)
   }
 
-  /** The account was given everything up to this line of a guest. */
+  /** The account was given every line of a guest up to this one. */
   given(conversation: ConversationId, seq: number) {
     this.guestLines.given(conversation, seq)
   }
@@ -73,7 +73,7 @@ export class Returns {
   /**
    * Notifies those of these guests that are still connected.
    *
-   * @param isCounted whether another server has counted the lines as ones whose sender was not notified
+   * @param isCounted whether another server has already counted the lines as lines without a notified sender
    */
   tell(returns: ReadonlyArray<UndeliveredRange>, isCounted = false) {
     let dead = 0
@@ -139,13 +139,13 @@ export class Returns {
     this.hasTold.unsafeOpen()
   }
 
-  /** What accounts have been notified of, and the store does not know yet. */
+  /** Returns of which accounts have been notified, but the store does not know it yet. */
   private readonly told: Array<PendingReturn> = []
-  /** The lines of guests that had left, as far as the store does not know of them. */
+  /** How many lines of guests that have left are not reported to the store yet. */
   private dead = 0
   private readonly hasTold = Effect.unsafeMakeLatch(false)
 
-  /** Reports to the store which returns were delivered. Until then, the store would return them again. */
+  /** Reports to the store which returns were delivered, so that it does not return them again. */
   get report(): Effect.Effect<never> {
     const { broker } = this
     const next = Effect.suspend(() => {
@@ -161,7 +161,7 @@ export class Returns {
     return Effect.forever(Effect.zipRight(this.hasTold.await, next))
   }
 
-  /** The store knows that these were delivered. There may be more since. */
+  /** The store has recorded these deliveries. There may be new returns since. */
   private known(told: ReadonlyArray<PendingReturn>) {
     for (const account of new Set(told.map(({ account }) => account))) {
       this.underWay.delete(account)

@@ -11,20 +11,20 @@ interface Collaborators {
 }
 
 /**
- * Lines that return, found by any server of a store: each server notifies the senders that are connected to it. The
- * other ones read them in the log of changes, where they are as soon as the lines are removed: whatever happens to the
- * server that found them, and however long another one is cut off. In the broker's turn.
+ * Lines that return may be found by any server of a store, and each server notifies the senders that are connected to
+ * it. The other servers read the returns in the log of changes, which records them together with the removal. So they
+ * are not lost if the server that found them fails or another one is cut off. Called in the broker's turn.
  */
 export class ReturnsElsewhere {
   constructor(private readonly broker: Collaborators) {}
 
-  /** @param senders accounts that may have to be notified of returns; undefined: all */
+  /** @param senders the accounts that may have returns; undefined for all */
   found(toGuests: ReadonlyArray<Undelivered>, senders: ReadonlyArray<AccountId> | undefined) {
     this.broker.returns.tell(toGuests)
     this.check(senders)
   }
 
-  /** There may be returns for these accounts; undefined: for all that have a device here. */
+  /** There may be returns for these accounts; undefined for all that have a device here. */
   check(senders: ReadonlyArray<AccountId> | undefined) {
     for (const sender of senders ?? []) this.broker.returns.check(sender)
     if (senders !== undefined) return
@@ -45,8 +45,9 @@ export class ReturnsElsewhere {
   }
 
   /**
-   * A server that was taken for lost was not asked what is in its outboxes. What has returned meanwhile must not be
-   * written: the connection is closed, and its device is notified of the gap when it comes back.
+   * While this server was presumed lost, lines that are still in its outboxes may have been returned to their senders.
+   * They must not be written any more, so the connection is closed. When its device reconnects, it is notified of the
+   * gap.
    */
   private takeBack(returned: ReadonlyArray<UndeliveredRange>) {
     const last = new Map(returned.map(({ conversation, last }) => [conversation, last]))
@@ -59,8 +60,8 @@ export class ReturnsElsewhere {
   }
 
   /**
-   * It is not known any more which lines have returned. Guests some of whose lines may have returned are disconnected,
-   * as if this server had been lost.
+   * The log of changes no longer has all returns. Guests whose lines may be among them are disconnected, as if this
+   * server had been lost.
    */
   reload() {
     for (const guest of this.broker.returns.guests) this.broker.breakOff(guest, "connection-lost")

@@ -3,10 +3,10 @@ import { SharedText } from "../chat/SharedText.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 import { ofRoom, type ConversationId, type ConversationKey, type StoredLine } from "../ports/StoreLines.js"
 
-/** Lines of a room that were stored together, in order: each member gets them at once. */
+/** Lines of a room that were stored together, in order. Each member gets them in one step. */
 export class RoomRun {
   readonly key: ConversationKey
-  /** The accounts of the senders, whose devices do not all get every line. */
+  /** The accounts of the senders. Not all of their devices get every line. */
   readonly accounts: ReadonlySet<AccountId | undefined>
   readonly first: number
   readonly last: number
@@ -40,9 +40,9 @@ export class RoomRun {
   }
 
   /**
-   * The lines in a form; `render` makes the text when it is first needed.
+   * The lines in a form. The first call for a form renders them.
    *
-   * @param form 0 for those that have said nothing about it
+   * @param form 0 for clients that said no words that change it
    */
   textOf(form: number, render: () => string): SharedText {
     if (form === 0) return (this.plain ??= new SharedText(render()))

@@ -13,13 +13,13 @@ import type { Feed } from "./Feed.js"
 import type { RoomRun } from "./RoomRun.js"
 import type { KeptRecipient } from "./KeptRecipient.js"
 
-/** Rooms, as an extension of the conversations: they have members, and everything else is as in other conversations. */
+/** Rooms, as an extension of the conversations. They add members; everything else works as in other conversations. */
 export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   /** The name of a room in wire form. */
   readonly nameOf: (room: ConversationId) => string
   /**
-   * Whether a client is in a room. Whatever gives clients lines of a room, or mentions its lines to them, asks this
-   * first: feeds, pages, searches.
+   * Whether a client is in a room. Everything that shows or mentions lines of a room checks this first: feeds, pages,
+   * searches.
    */
   readonly mayRead: (reader: Peer, room: ConversationId) => boolean
   /** The room of this name, if the client is in it; otherwise why commands about it, and lines to it, are refused. */
@@ -30,49 +30,50 @@ export interface RoomsFeature extends Omit<Feature, "cutOff" | "joined"> {
   readonly isListed: (name: string) => boolean
   /** In the broker's turn: a device of an account is connected. */
   readonly connected: (feed: Feed) => void
-  /** In the broker's turn: another server has stored lines of this room, up to this one. Left out: there is none. */
+  /**
+   * In the broker's turn: another server has stored lines of this room, up to this one. Omitted if there is no other
+   * server.
+   */
   readonly announced?: (room: ConversationId, last: number) => void
-  /** In the broker's turn: the store has removed an account, also from its rooms. */
+  /** In the broker's turn: the store has removed an account, and with it its memberships. */
   readonly accountRemoved: (account: AccountId) => void
-  /** In the broker's turn: takes a change of another server into memory. */
+  /** In the broker's turn: applies another server's change in memory. */
   readonly take: (change: StoreChange) => void
-  /** Takes into memory what it lacks of the store. */
+  /** Brings memory up to date with the store. */
   readonly reload: Effect.Effect<void, StoreError>
   /** Runs a step while no room changes. */
   readonly alone: <A, E>(step: Effect.Effect<A, E>) => Effect.Effect<A, E>
-  /** See `Registering`: the account is a member of the rooms that the guest is in. */
+  /** See `Registering`: the account becomes a member of the guest's rooms. */
   readonly registering: Registering
 }
 
-/** What rooms use of the conversations. */
+/** The parts of the conversations that rooms use. */
 export interface RoomsHost {
   readonly broker: FeatureContext
   /** Stores a batch that was put into a room's inlet. */
   readonly take: (recipient: KeptRecipient, batch: Batch<Peer>) => void
   /** The feeds of an account's connected devices. */
   readonly feedsOf: (account: AccountId) => ReadonlyArray<Feed>
-  /** The feed of a guest, which has one from its first room on. */
+  /** The feed of a guest, created when it enters its first room. */
   readonly guestFeed: (guest: Peer) => Feed
   /** Gives lines of a room to a client that is in it. */
   readonly give: (feed: Feed, run: RoomRun) => void
-  /** Has a client that is in a room given the lines that another server has stored. */
+  /** Another server has stored lines of a room, which this client in the room has yet to get. */
   readonly announced: (feed: Feed, room: ConversationId, last: number) => void
   /** The other servers that use the same store. */
   readonly others: OtherServersService
   /** The devices that are connected to them. */
   readonly devicesElsewhere: DevicesElsewhere
   /**
-   * In the broker's turn: this server has stored lines of a room, up to this number. At the end of the turn, it
-   * notifies servers, by default all, which read the lines from the log.
+   * In the broker's turn: this server has stored lines of a room, up to this number. At the end of the turn, these
+   * servers, by default all, are notified and read the lines from the log.
    */
   readonly announce: (room: ConversationId, last: number, to?: Iterable<OtherServer>) => void
-  /**
-   * To be run between a change in the store and in memory: takes into memory what other servers have changed before.
-   */
+  /** Must run after the store has changed and before memory does: applies other servers' earlier changes in memory. */
   readonly beforeOwn: Effect.Effect<void>
-  /** Within a change of rooms: takes into memory what other servers have changed until now. */
+  /** Within a change of rooms: applies other servers' changes up to now in memory. */
   readonly catchUp: Effect.Effect<void>
-  /** Reports that a request failed, and calls `again` when it may be made again (`StoreTrouble.failed`). */
+  /** Reports a failed request, and calls `again` after a while (`StoreTrouble.failed`). */
   readonly failed: (error: StoreError, again: () => void) => Effect.Effect<void>
 }
 

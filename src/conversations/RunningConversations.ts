@@ -41,7 +41,7 @@ import { Searches } from "./Searches.js"
 import { StoreTrouble } from "./StoreTrouble.js"
 import { StoreWriter } from "./StoreWriter.js"
 
-/** Cursors are saved with the next transactions, at the latest after this time. */
+/** Moved cursors are saved with the next transactions, and at the latest after this time. */
 const cursorDelay = Duration.seconds(1)
 
 /** The conversations of a server that has started: the parts, and how they work together. */
@@ -113,7 +113,7 @@ export class RunningConversations {
       failed,
       give: broker.give,
       breakOff: (guest) => broker.breakOff(guest, "connection-lost"),
-      // Of several servers with devices of an account, one notifies it.
+      // If several servers have devices of an account, only one notifies it.
       deviceOf: (account) =>
         [...devices.serversOf(account)].some(({ id }) => id < others.self)
           ? undefined
@@ -165,7 +165,7 @@ export class RunningConversations {
       feeds: () => this.feeds.values(),
       breakOff: broker.breakOff
     })
-    // Before the changes are read: what others remove in the belief that this server is lost is among them then.
+    // Registered before the changes are read, so that they include removals by servers that believed this one lost.
     this.holding = new Holding({
       others,
       inTurn,
@@ -189,7 +189,7 @@ export class RunningConversations {
     this.follow(devices)
   }
 
-  /** What other servers stored before they knew of a device was not announced, nor what they stored at the end. */
+  /** Lines that other servers stored before they knew of a device, or just before they stopped, were not announced. */
   private follow(devices: DevicesElsewhere) {
     const { others } = devices
     devices.whenKnown(({ account, device }) => this.mailboxes.get(account)?.feedOf(device)?.checkAgain())
@@ -198,7 +198,7 @@ export class RunningConversations {
     others.beforeResuming(this.broker.inTurn(() => this.checkAllAgain()))
   }
 
-  /** The store has answered what waits for a device. */
+  /** The store has reported which lines wait for a device. */
   private opened(feed: Feed, waiting: ReadonlyArray<Waiting>) {
     const isFirst = !feed.isReady
     feed.open(waiting)
@@ -248,13 +248,13 @@ export class RunningConversations {
     }
   }
 
-  /** Messages of other servers may be missing, of lines that they have stored or given. */
+  /** Other servers' messages about lines that they have stored or given may be missing. */
   private checkAllAgain() {
     for (const feed of this.feeds.values()) feed.checkAgain()
     this.receipts.checkAgain()
   }
 
-  /** Runs until the broker ends, then saves what was given, unless the store does not answer. */
+  /** Runs until the broker ends, then saves the cursors, unless the store does not answer. */
   readonly run: Effect.Effect<void> = Effect.suspend(() =>
     Effect.all(
       [
@@ -322,7 +322,7 @@ export class RunningConversations {
     this.feeds.set(peer, feed)
     this.mailboxes.inUse(mailbox)
     this.rooms.connected(feed)
-    // The connection that this one replaces may still be given lines: only once it has ended, the cursor is exact.
+    // The replaced connection may still take lines. The cursor is exact only after it has ended.
     if (before === undefined) this.opening.add(feed)
   }
 
@@ -338,7 +338,7 @@ export class RunningConversations {
   left(peer: Peer) {
     this.rooms.left?.(peer)
     this.feeds.get(peer)?.end()
-    // A guest has nothing to come back for, and may be about to get an account.
+    // A guest has no cursors to save, and may be about to register.
     if (peer.device === undefined) this.feeds.delete(peer)
   }
 
@@ -380,7 +380,7 @@ export class RunningConversations {
     })
   }
 
-  /** The connections that may want to know that an account was given what they sent. */
+  /** The connections that may want receipts from this reader. */
   private writersTo(conversation: ConversationId, key: ConversationKey, reader: AccountId): ReadonlyArray<Peer> {
     const writer = otherAccount(key, reader)
     if (writer === undefined) return this.returns.guestsIn(conversation)

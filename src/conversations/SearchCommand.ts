@@ -21,7 +21,7 @@ import type { Rendering } from "./Rendering.js"
 import type { RoomsFeature } from "./RoomsFeature.js"
 import { type FoundLines, nothingFound, type Searches } from "./Searches.js"
 
-/** Lines that are found at most, unless the client asks for more. */
+/** The most lines that a search finds, unless the client asks for more. */
 const defaultLines = 20
 
 interface SearchContext {
@@ -33,7 +33,7 @@ interface SearchContext {
   readonly broker: Pick<FeatureContext, "inTurn" | "options" | "put" | "time">
 }
 
-/** `/search`: finds lines by their words, in what a client may read. */
+/** `/search`: finds lines by their words in the conversations that a client may read. */
 export const make = (context: SearchContext): Command => {
   const buckets = new WeakMap<Peer, TokenBucket.TokenBucket>()
   /** Counts a search of this client. Returns the milliseconds until it may search again; 0 if it may now. */
@@ -73,13 +73,13 @@ export const make = (context: SearchContext): Command => {
 export const usage = "/search [in=NAME] [limit=N] TEXT"
 
 interface Asked {
-  /** The name of the only conversation that is searched. */
+  /** The name of the conversation to search; undefined for all. */
   readonly within: string | undefined
   readonly limit: number
   readonly phrases: ReadonlyArray<Words.Phrase>
 }
 
-/** The argument of the command; undefined if it has another form. Parameters come before the text. */
+/** Parses the command's argument; undefined if it is malformed. Parameters come before the text. */
 const parse = (argument: string): Asked | undefined => {
   let within: string | undefined
   let limit = defaultLines
@@ -99,7 +99,7 @@ const parse = (argument: string): Asked | undefined => {
   }
 }
 
-/** What the store is asked; why the client may not ask it. */
+/** The request to the store, or the reason why it is refused. */
 const requestOf = (
   context: SearchContext,
   peer: Peer,
@@ -119,7 +119,7 @@ const requestOf = (
   }))
 }
 
-/** In the broker's turn: the answer, without lines that the client may not read any more. */
+/** In the broker's turn: the reply, without lines that the client may no longer read. */
 const answer = (
   context: SearchContext,
   { label, peer }: Call,
@@ -137,7 +137,8 @@ const answer = (
 }
 
 /**
- * The name of a conversation as a client knows it; undefined for one with a guest, all of whose lines are the guest's.
+ * The name of a conversation for a client; undefined for one with a guest, where every line has the guest's name
+ * anyway.
  */
 const nameOf = ({ accounts, rooms }: SearchContext, { device }: Peer, key: ConversationKey): string | undefined => {
   if (key.kind === "room") return rooms.nameOf(key.room)

@@ -5,24 +5,24 @@ import type { StoreService } from "../ports/Store.js"
 import type { StoreError } from "../ports/StoreError.js"
 import type { FoundLine, SearchRequest, SearchStep } from "../ports/StoreSearch.js"
 
-/** What a search has found. */
+/** The result of a search. */
 export interface FoundLines {
   /** Newest first. */
   readonly lines: ReadonlyArray<FoundLine>
-  /** Lines that may have the words cannot be read. */
+  /** Some lines that may match cannot be read. */
   readonly isDamaged: boolean
 }
 
 export const nothingFound: FoundLines = { lines: [], isDamaged: false }
 
-/** Carries out searches: one step of one of them after the other, so that no line waits for more than a step. */
+/** Runs searches in turns, one step at a time, so that no line waits for more than one step. */
 export class Searches {
-  /** Until the last step of those that wait is over. */
+  /** Completes when the last queued step has ended. */
   private last = Effect.void
 
   constructor(private readonly store: Pick<StoreService, "search">) {}
 
-  /** The lines that are found: at most `limit`, and at most one more than fits into this many bytes of text. */
+  /** Finds at most `limit` lines, and at most one more than fits into this many bytes of text. */
   find(request: Omit<SearchRequest, "from">, maxBytes: number): Effect.Effect<FoundLines, StoreError> {
     const { limit } = request
     const goOn = (found: FoundLines, from: number | undefined): Effect.Effect<FoundLines, StoreError> =>
@@ -38,7 +38,7 @@ export class Searches {
   }
 
   /**
-   * A step, after those that wait. A semaphore would not do: the fiber that releases it may take it again before the
+   * A step, after those that are queued. Not a semaphore: the fiber that releases it could take it again before the
    * others.
    */
   private step(request: SearchRequest): Effect.Effect<SearchStep, StoreError> {
@@ -48,7 +48,8 @@ export class Searches {
       this.last = Deferred.await(isOver)
       return before.pipe(
         Effect.zipRight(Effect.timed(this.store.search(request))),
-        // A pause as long as the step leaves the store to others; a store in memory also holds up the event loop.
+        // Pauses for as long as the step took, which leaves the store to others. A store in memory also blocks the
+        // event loop.
         Effect.flatMap(([took, step]) => Effect.as(Effect.sleep(took), step)),
         Effect.ensuring(Deferred.succeed(isOver, undefined))
       )

@@ -1,15 +1,15 @@
 /**
- * A map that is empty nearly always: `empty` takes no memory, and V8's own about 200 bytes (benchmark: memory per idle
- * connection of an account, where five of them were a kilobyte).
+ * A map that is nearly always empty. `empty` takes no memory, whereas V8's empty map takes about 200 bytes (benchmark:
+ * memory per idle connection of an account, where five of them were a kilobyte).
  */
 export class SparseMap<Key, Value> {
   private entries: Map<Key, Value> | undefined = undefined
 
-  /** All empty maps, until they get a value. */
+  /** Stands for every empty map until it gets a value. */
   private static readonly shared: unknown = new SparseMap()
 
   static empty<Key, Value>(): SparseMap<Key, Value> {
-    return SparseMap.shared as SparseMap<Key, Value> // nothing is ever in it
+    return SparseMap.shared as SparseMap<Key, Value> // it never has entries
   }
 
   private constructor() {}
@@ -26,7 +26,7 @@ export class SparseMap<Key, Value> {
     return this.entries?.get(key)
   }
 
-  /** Sets a value, and returns the map that has it from now on. */
+  /** Sets a value, and returns the map to use from now on. */
   put(key: Key, value: Value): SparseMap<Key, Value> {
     const map = this === SparseMap.shared ? new SparseMap<Key, Value>() : this
     map.entries ??= new Map()

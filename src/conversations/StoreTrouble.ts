@@ -3,13 +3,13 @@ import * as Effect from "effect/Effect"
 import type { StoreState } from "../ports/Store.js"
 import type { StoreError, StoreFailure } from "../ports/StoreError.js"
 
-/** Between a request that failed and the next one. */
+/** The pause before a failed request is repeated. */
 const retryDelay = Duration.seconds(1)
 
-/** The same where data is damaged, which does not heal by itself. */
+/** The same for damaged data, which does not recover by itself. */
 const damagedRetryDelay = Duration.minutes(1)
 
-/** The same trouble is logged this often. */
+/** The same kind of trouble is logged at most this often. */
 const logMillis = 300_000
 
 const notWorking = "the store does not work; lines to accounts return until it does"
@@ -20,7 +20,7 @@ const atStart: Readonly<Record<StoreFailure, string>> = {
   unavailable: "the store does not answer"
 }
 
-/** Reports that the store did not do what it was asked to do. */
+/** Logs failures of the store. */
 export class StoreTrouble {
   /** When each kind of trouble was logged. */
   private readonly logged = new Map<string, number>()
@@ -28,31 +28,32 @@ export class StoreTrouble {
   constructor(private readonly now: () => number) {}
 
   /**
-   * Logs a failure, and asks again after a while. The caller waits meanwhile, since a store that does not answer
-   * carries out no other request either; but not if something is damaged, since the rest of the store still works.
+   * Logs a failure, and calls `again` after a while. The caller waits until then, because a store that does not answer
+   * would not carry out other requests either. If data is damaged, the caller does not wait, because the rest of the
+   * store still works.
    */
   readonly failed = (error: StoreError, again: () => void = () => {}): Effect.Effect<void> => {
     const isDamaged = error.reason === "damaged"
     const retry = Effect.delay(Effect.sync(again), isDamaged ? damagedRetryDelay : retryDelay)
-    // Interruptible, because a fiber is not that is started by one that is not.
+    // A fiber inherits whether it is interruptible from the one that forks it, which here may not be.
     const later = Effect.asVoid(Effect.fork(Effect.interruptible(retry)))
     return Effect.zipRight(this.log(notWorking, error), isDamaged ? later : retry)
   }
 
-  /** Logs that the store does not work when the server starts: its disk is full, or it is damaged. */
+  /** Logs that the disk is full or the store is damaged when the server starts. */
   readonly atStart = (state: StoreState): Effect.Effect<void> =>
     state === "ok" ? Effect.void : this.log(notWorking, { reason: state, message: atStart[state] })
 
-  /** Logs that lines return because the store, for which they wait, has not answered for too long. */
+  /** Logs that lines return because the store has not answered for too long. */
   get overdue(): Effect.Effect<void> {
     return this.log(notWorking, { reason: "unavailable", message: "the store has not answered for the hold time" })
   }
 
-  /** Logs that lines cannot be read, and are passed over. */
+  /** Logs that lines cannot be read and are skipped. */
   readonly unreadable = (error: StoreError): Effect.Effect<void> =>
     this.log("the store is damaged; lines that cannot be read are left out, and reported to devices as gaps", error)
 
-  /** Logs that the store works, if it did not before. */
+  /** Logs that the store works again, if trouble was logged before. */
   get works(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.logged.size === 0) return Effect.void

@@ -20,22 +20,22 @@ interface Work {
   readonly recipient: KeptRecipient
   readonly batch: Batch<Peer>
   readonly lines: ReadonlyArray<Pending>
-  /** Of the first lines, those that were handed to the store. */
+  /** The outcomes of the first lines, as far as the store has answered. */
   readonly outcomes: Array<LineOutcome>
-  /** The lines that were handed to the store, or are in its hands. */
+  /** How many lines were handed to the store, answered or not. */
   handed: number
 }
 
 /**
- * If lines have come while a transaction of more lines than this was under way, many clients write at once: then the
- * next one begins no sooner than `pauseMillis` after it began. Each transaction costs the event loop as much as a
- * hundred lines, because it wakes the store's thread and all recipients (benchmark: outcomes). Postgres has
- * `commit_delay` and `commit_siblings` for the same.
+ * If lines arrive during a transaction of more lines than this, many clients write at once. The next transaction then
+ * starts at least `pauseMillis` after the start of this one. Each transaction costs the event loop as much as a hundred
+ * lines, because it wakes the store's thread and all recipients (benchmark: outcomes). Compare `commit_delay` and
+ * `commit_siblings` of Postgres.
  */
 const fewLines = 16
 const pauseMillis = 2
 
-/** How often it is checked in the hold time whether the store has answered. */
+/** How many times per hold time the writer checks whether the store has answered. */
 const checks = 8
 
 interface Collaborators {
@@ -51,36 +51,39 @@ interface Collaborators {
   readonly holdTime: () => Duration.Duration
   /** Reports that the store has not answered for that long. */
   readonly overdue: Effect.Effect<void>
-  /** Reports that the store works, if it did not before. */
+  /** Reports that the store works. Called after each transaction. */
   readonly works: Effect.Effect<void>
-  /** Reports a defect in a step, and then waits as well. */
+  /** Reports a defect in a step, and then waits. */
   readonly surviving: (step: Effect.Effect<void>) => Effect.Effect<void>
 }
 
 /**
- * Stores what is put into the inlets. Group commit: everything that waits becomes one transaction, of at most
- * `maxBatchLines` lines and `maxBatchBytes` bytes, and the next one grows while the store is at work on it. A store in
- * memory answers at once, so that a line is stored and given in the turn in which it was read.
+ * Stores the lines of the inlets by group commit: all waiting lines become one transaction, of at most `maxBatchLines`
+ * lines and `maxBatchBytes` bytes, and the next one grows while the store commits. A store in memory answers at once,
+ * so a line is stored and given in the turn in which it was read.
  */
 export class StoreWriter {
   private readonly work: Array<Work> = []
   private hasGivenUp = false
-  /** A transaction follows although no line waits for it. */
+  /** A transaction is needed even if no line waits. */
   private isDue = false
   /** A transaction is under way, or a step between two of them. */
   private isBusy = false
   /** When the next transaction may begin. */
   private pauseEnd = -Infinity
-  /** While a transaction is under way, its number; other steps count if no other server is waited for in them. */
+  /**
+   * The number of the transaction under way. A step between transactions counts as one unless it waits for other
+   * servers.
+   */
   private underWay: number | undefined = undefined
   private begun = 0
-  /** The store has not answered for the hold time: what it does not have in its hands returns, until it answers. */
+  /** The store has not answered for the hold time. Until it does, lines that were not handed to it return. */
   private isOverdue = false
   private readonly isWatched = Effect.unsafeMakeLatch(false)
   private readonly isFree = Effect.unsafeMakeLatch(true)
   private readonly hasWork = Effect.unsafeMakeLatch(false)
   private fork: ((transaction: Effect.Effect<void>) => unknown) | undefined = undefined
-  /** The broker's turn starts a transaction: until the store makes it wait, everything happens in that turn. */
+  /** A transaction is being started in the broker's turn. Until the store suspends it, everything runs in that turn. */
   private isStarting = false
 
   constructor(private readonly broker: Collaborators) {}
@@ -94,7 +97,7 @@ export class StoreWriter {
   }
 
   /**
-   * In the broker's turn: returns everything that the store does not have yet. The fate of what it has is decided as
+   * In the broker's turn: returns all lines that were not handed to the store. The fates of the others are decided as
    * usual.
    */
   giveUp() {
@@ -111,12 +114,12 @@ export class StoreWriter {
     })
   }
 
-  /** A last transaction, with what the devices were given. */
+  /** Saves the cursors that have moved, in a last transaction. */
   get finish(): Effect.Effect<void> {
     return Effect.ignore(this.broker.cursors.save(this.broker.store))
   }
 
-  /** Runs `step` while no line is in the hands of the store that a device will be given. */
+  /** Runs `step` while the store is working on no line that a device will get. */
   between<A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> {
     const begin: Effect.Effect<void> = Effect.suspend(() =>
       this.isBusy
@@ -131,12 +134,12 @@ export class StoreWriter {
     )
   }
 
-  /** Stores, one transaction after the other, for ever. */
+  /** Stores lines, one transaction after the other, forever. */
   get run(): Effect.Effect<never> {
     return Effect.scoped(
       Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) => {
         this.fork = fork
-        this.hasWork.unsafeOpen() // lines may have come before
+        this.hasWork.unsafeOpen() // lines may already be waiting
         const start = Effect.sync(() => this.start())
         const next = Effect.suspend(() => {
           this.hasWork.unsafeClose()
@@ -154,9 +157,9 @@ export class StoreWriter {
   }
 
   /**
-   * In the broker's turn: starts the next transaction at its end, if the store is in memory, and otherwise after its
-   * writes. Otherwise what the clients write in response would be spread over more and smaller transactions (benchmark:
-   * stored-10).
+   * In the broker's turn: starts the next transaction at the end of the turn if the store is in memory, and otherwise
+   * after the turn's writes. If it started sooner, the clients' responses would be spread over more and smaller
+   * transactions (benchmark: stored-10).
    */
   private startSoon() {
     if (this.broker.store.kind === "memory") this.broker.atEnd(this.startInTurn)
@@ -170,8 +173,8 @@ export class StoreWriter {
   }
 
   /**
-   * Returns what waits for a store that does not answer, for ever. Counts checks instead of reading a clock, because a
-   * process that was stopped has not waited.
+   * Returns the lines that wait for a store that does not answer, forever. Counts checks instead of reading a clock,
+   * because the time in which the process was stopped does not count.
    */
   get watch(): Effect.Effect<never> {
     let seen: number | undefined = undefined
@@ -198,13 +201,13 @@ export class StoreWriter {
     for (const { recipient } of this.work) recipient.stuck()
   }
 
-  /** Lines that the store does not have return, instead of waiting for it. */
+  /** Whether lines that were not handed to the store return instead of waiting. */
   private get isReturning(): boolean {
     return this.hasGivenUp || this.isOverdue
   }
 
   /**
-   * Starts the next transaction, unless one is under way. In a fiber of its own, which runs at once until it has to
+   * Starts the next transaction unless one is under way, in a fiber of its own that runs immediately until it has to
    * wait.
    */
   private start() {
@@ -230,7 +233,7 @@ export class StoreWriter {
     if (this.isDue || this.hasWaiting) this.startSoon()
   }
 
-  /** Whether there are lines to hand to the store. They are handed over in order. */
+  /** Whether lines wait to be handed to the store, which happens in order. */
   private get hasWaiting(): boolean {
     const last = this.work.at(-1)
     return last !== undefined && last.handed < last.lines.length
@@ -240,7 +243,9 @@ export class StoreWriter {
     return Effect.suspend(() => (this.isStarting ? Effect.sync(run) : this.broker.inTurn(run)))
   }
 
-  /** The next transaction follows in the turn in which this one is answered, and otherwise after a while. */
+  /**
+   * The next transaction starts in the turn in which the store answers this one, or after a pause if this one failed.
+   */
   private transaction(): Effect.Effect<void> {
     let isOver = false
     const end = () => {
@@ -254,8 +259,8 @@ export class StoreWriter {
   }
 
   /**
-   * Nothing interrupts a transaction between the store's answer and the fate of its lines. They meet one as well if the
-   * store has a defect: the inlets would hold their senders for ever otherwise.
+   * A transaction is uninterruptible between the store's answer and the fates of its lines. The fates are decided even
+   * if the store has a defect, because otherwise the inlets would hold their senders forever.
    */
   private commit(end: () => void): Effect.Effect<void> {
     const { broker } = this
@@ -307,9 +312,9 @@ export class StoreWriter {
     return parts
   }
 
-  /** The store has answered, or has failed: nothing of the transaction was stored then. */
+  /** The store has answered, or has failed and stored nothing of the transaction. */
   private answered(parts: ReadonlyArray<Part>, answers: ReadonlyArray<StoreLines.Appended> | undefined) {
-    this.underWay = undefined // after a failure, a pause follows in which the store is not waited for
+    this.underWay = undefined // nothing waits for the store in the pause after a failure
     this.isOverdue = false
     let index = 0
     for (const { lines, work } of parts) {
@@ -348,7 +353,7 @@ interface Part {
 }
 
 /**
- * The outcome of nearly all lines. One object, because the next ones come 50,000 times a second (benchmark: outcomes).
+ * The outcome of nearly all lines. One shared object, because it is needed 50,000 times a second (benchmark: outcomes).
  */
 const stored: LineOutcome = { _tag: "Delivered", fate: "stored", params: "" }
 
