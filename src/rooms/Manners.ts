@@ -1,20 +1,20 @@
-/** Writers that one room remembers in slow mode. Beyond it, the one is forgotten that has not written for longest. */
+/** How many writers a room remembers in slow mode. Beyond that, the writer that has been quiet longest is forgotten. */
 export const maxWriters = 10_000
 
-/** Writers that can be silenced in one room at the same time. */
+/** How many writers can be silenced in a room at the same time. */
 export const maxSilenced = 1_000
 
 /**
- * Who may not write to a room for now: those that were silenced and, in slow mode, those that have just written. A
- * writer is known by the likeness of its name, so that a guest cannot evade it by connecting again, nor by registering.
+ * The writers that may not write to a room for now: silenced ones and, in slow mode, those that have just written. A
+ * writer is identified by the likeness of its name, so a guest cannot evade this by reconnecting or registering.
  *
- * Whoever connects under ever new names writes as often as before: slow mode does not hold them. So nothing is lost if
- * the server forgets a writer for whom there is no more room. A silence is never forgotten before its time.
+ * Slow mode does not limit a client that connects under ever new names, so nothing is lost if a writer beyond the limit
+ * is forgotten. A silence is never forgotten early.
  */
 export class Manners {
-  /** When they may write again, on the monotonic clock. */
+  /** When each silenced writer may write again, on the monotonic clock. */
   private readonly silenced = new Map<string, number>()
-  /** When they have written last, in the order of these times. */
+  /** When each writer last wrote, oldest first. */
   private readonly written = new Map<string, number>()
 
   constructor(private readonly now: () => number) {}
@@ -40,7 +40,7 @@ export class Manners {
     return this.silenced.size > 0
   }
 
-  /** Who is silenced, and for how many milliseconds from now. */
+  /** The silenced writers, each with the remaining milliseconds. */
   get silences(): ReadonlyArray<readonly [writer: string, millis: number]> {
     return Array.from(this.silenced.keys(), (writer) => [writer, this.silencedFor(writer)] as const).filter(
       ([, millis]) => millis > 0

@@ -18,16 +18,16 @@ export class GuestElsewhere {
   ) {}
 }
 
-/** Who is in a room: an account, also while it is away, or the connection of a guest. */
+/** A member of a room: an account, even while it is away, or the connection of a guest. */
 export type Member = AccountId | Peer | GuestElsewhere
 
 /** The member that a client is, or would be. */
 export const memberOf = (peer: Peer): Member => peer.device?.account.id ?? peer
 
-/** Whether a member is seen by others: clients of guests that only send are not. */
+/** Whether a member is shown to others. Guests that only send are not. */
 export const isVisible = (member: Member): boolean => typeof member === "number" || !member.isSendOnly
 
-/** A room, as it is in the store, and who is in it. Changes only in the broker's turn. */
+/** A room as stored, with its members. Changes only in the broker's turn. */
 export class Room {
   readonly id: ConversationId
   /** In wire form, with its `#`. */
@@ -43,16 +43,18 @@ export class Room {
   last: number
   /** In the order in which they joined. Only `RoomIndex` changes this. */
   readonly members: Set<Member>
-  /** Members that others do not see. */
+  /** How many members are not shown to others. */
   hidden = 0
-  /** Who may not write for now. */
+  /** The writers that may not write for now. */
   readonly manners: Manners
-  /** Guests that have left with their connection: what had been read from them is still theirs to write. */
+  /**
+   * Guests that have left because their connection ended. Lines that were already read from them are still accepted.
+   */
   readonly departed = new WeakSet<Peer>()
   readonly invited: Set<AccountId>
   /** The feeds of the members that are present. */
   readonly feeds = new Set<Feed>()
-  /** Nobody is in the room any more: it ends with the next step, and nobody can enter it before. */
+  /** The room is empty: it ends in the next step, and nobody can enter it before. */
   isEnding = false
 
   /** @param now the monotonic clock */
@@ -71,7 +73,7 @@ export class Room {
     this.invited = new Set(stored.invited)
   }
 
-  /** The number of members that clients are shown. */
+  /** The number of members that are shown to clients. */
   get size(): number {
     return this.members.size - this.hidden
   }

@@ -16,8 +16,8 @@ import { maxTopicLength } from "./RoomsSettings.js"
 import * as StoredChanges from "./StoredChanges.js"
 
 /**
- * What is done to rooms and their members, by their owners and by the operator: one list for both. Each act is logged,
- * and shown in the room. Names and texts are in wire form.
+ * What owners and the operator can do to rooms and their members. Each act is logged, and shown in the room. Names and
+ * texts are in wire form.
  */
 export type RoomAct =
   | { readonly _tag: "Topic"; readonly text: string }
@@ -30,12 +30,12 @@ export type RoomAct =
   /** 0 ends slow mode. */
   | { readonly _tag: "Slow"; readonly millis: number }
 
-/** The words for them, in both places. */
+/** The verbs of the acts, in the owners' commands and for the operator. */
 export const verbs = ["topic", "invite", "remove", "owner", "lock", "unlock", "silence", "unsilence", "slow"] as const
 
 export type Verb = (typeof verbs)[number]
 
-/** The act that a verb and what follows the room's name ask for; undefined if they ask for none. */
+/** Parses a verb and the text after the room's name; undefined if they describe no act. */
 export const parse = (verb: Verb, rest: string): RoomAct | undefined => {
   switch (verb) {
     case "topic":
@@ -72,29 +72,32 @@ const withName = (tag: "Invite" | "Owner" | "Remove" | "Unsilence", rest: string
 
 const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** The milliseconds in a time such as `10m`, of a second to a year; undefined if it is none. */
+/**
+ * Parses a time such as `10m`, from a second to a year, into milliseconds; undefined if it is malformed or out of
+ * range.
+ */
 const millisIn = (text: string): number | undefined => {
   const [, count, unit = ""] = /^(\d{1,8})([smhd])$/u.exec(text) ?? []
   const millis = Number(count) * (units[unit] ?? NaN)
   return millis >= 1_000 && millis <= 366 * 86_400_000 ? millis : undefined
 }
 
-/** The line that shows the act, or why it was not done. */
+/** The line that shows the act, or the reason why it was not done. */
 export type ActResult = ((label?: string) => string) | NotDone
 
 export interface NotDone {
   readonly reason: RefusedReason
-  /** For people; by default that of the reason. */
+  /** The text for people; by default that of the reason. */
   readonly text?: string
 }
 
 export const isDone = (result: ActResult): result is (label?: string) => string => typeof result === "function"
 
 /**
- * Does something to a room.
+ * Performs an act on a room.
  *
- * @param find in the broker's turn: the room, or why the actor may not do this
- * @param done in the broker's turn, in which the act takes effect: what to return
+ * @param find in the broker's turn: the room, or the reason why the actor may not do this
+ * @param done in the broker's turn in which the act takes effect: makes the result
  */
 export const perform = <A>(
   rooms: RoomsContext,
@@ -212,13 +215,13 @@ const setOwner = (rooms: RoomsContext, room: Room, actor: Actor, name: string): 
   return changed(rooms, room, actor, { owner: account.id })
 }
 
-/** Guests cannot be in a locked room: the next client with the same name would be in it. */
+/** A locked room has no guests, because the next client with a guest's name would be in the room too. */
 const setLocked = (rooms: RoomsContext, room: Room, actor: Actor, isLocked: boolean): RoomDecision<ActResult> => {
   if (isLocked && room.owner === undefined) return { reason: "policy", text: "a room without an owner stays open" }
   return changed(rooms, room, actor, { isLocked })
 }
 
-/** Silences are only in memory: they end with the server. */
+/** Silences are kept only in memory, so they end when the server stops. */
 const silence = (
   { accounts, elsewhere, host, notices }: RoomsContext,
   room: Room,

@@ -10,30 +10,29 @@ import type { Room } from "./Room.js"
 import type { RoomInlet } from "./RoomInlet.js"
 
 /**
- * What was decided in the broker's turn: a result, or what the store has to do for it. Its answer is used in a later
- * turn.
+ * A decision made in the broker's turn: a result, or a request to the store whose answer is applied in a later turn.
  */
 export type RoomDecision<A> = A | Effect.Effect<() => A, StoreError>
 
-/** A change that needs the store: `done` runs in the broker's turn once the store has it. */
+/** A change that needs the store. `done` runs in the broker's turn after the store has made the change. */
 export const afterChange = <A, B>(
   ask: Effect.Effect<A, StoreError>,
   done: (answer: A) => B
 ): Effect.Effect<() => B, StoreError> => Effect.map(ask, (answer) => () => done(answer))
 
 /**
- * Changes of rooms: one at a time, each decided in the broker's turn, then made by the store, and then in memory. So
- * each is decided on what the changes before it have left, and memory changes in the order in which the store did.
+ * Makes the changes of rooms, one at a time: each is decided in the broker's turn, then made in the store, then in
+ * memory. So each decision sees the result of all earlier changes, and memory changes in the same order as the store.
  */
 export class RoomChanges {
   private readonly oneByOne = new FifoSemaphore(1)
-  /** Rooms that nobody is in, to be ended before the next change. */
+  /** Empty rooms, to be ended before the next change. */
   private readonly ending = new Set<Room>()
-  /** Those that the store could not end. Nobody can enter them, and other changes do not wait for them. */
+  /** Empty rooms that the store could not end. Nobody can enter them, and other changes do not wait for them. */
   private readonly stuck = new Set<Room>()
-  /** Why the store could not end the last of them, until the caller has taken it. */
+  /** The store's last failure to end a room, until the caller takes it. */
   private trouble: StoreError | undefined = undefined
-  /** Rooms that are in the log as stuck. */
+  /** Rooms that were logged as stuck. */
   private readonly reported = new WeakSet<Room>()
   private readonly hasWork = Effect.unsafeMakeLatch(false)
 
@@ -60,7 +59,7 @@ export class RoomChanges {
 
   private attempt<A>(decide: () => RoomDecision<A>): Effect.Effect<A, StoreError> {
     const { inTurn } = this.broker
-    // A guest may have left the last room that had anybody in it since the others were ended.
+    // A guest may have left after the empty rooms were ended, and so emptied another room.
     const decided = inTurn((): RoomDecision<A> => (this.ending.size > 0 ? again : decide()))
     const again = Effect.suspend(() => Effect.map(this.attempt(decide), (result) => () => result))
     return Effect.zipRight(this.endEmpty, decided).pipe(
@@ -85,17 +84,14 @@ export class RoomChanges {
     this.ended(room)
   }
 
-  /**
-   * In the broker's turn: nobody is in a room any more. It ends before any other change, and nobody can enter it
-   * before.
-   */
+  /** In the broker's turn: a room is empty. It ends before any other change, and nobody can enter it before. */
   end(room: Room) {
     room.isEnding = true
     this.ending.add(room)
     this.hasWork.unsafeOpen()
   }
 
-  /** Ends rooms that nobody is in, until it is interrupted. If the store could not end one, it tries again later. */
+  /** Ends empty rooms until interrupted. Retries later if the store could not end one. */
   run(failed: RoomsHost["failed"]): Effect.Effect<never> {
     const retryLater = Effect.suspend(() => {
       const { trouble } = this
@@ -146,14 +142,14 @@ export class RoomChanges {
     return Effect.annotateLogs(Effect.logWarning(text), { room: Wire.decode(room.name), reason, cause })
   }
 
-  /** What members had written before they left is stored first: their lines must not be lost with the room. */
+  /** First waits for the lines that members wrote before they left, which must not be lost with the room. */
   private endOne(room: Room): Effect.Effect<void, StoreError> {
     const flushed = Effect.suspend(() => this.inletOf(room)?.flushed ?? Effect.void)
     return flushed.pipe(
       Effect.zipRight(this.store.rooms.end(room.id, this.isShared)),
       Effect.flatMap((isEnded) =>
         this.broker.inTurn(() => {
-          // An account has entered it at another server, or that one has ended it: the log of changes says which.
+          // At another server, an account has entered the room or the room has ended. The log of changes tells which.
           if (isEnded || !this.isShared) return this.endedElsewhere(room)
           return this.keep(room)
         })

@@ -27,7 +27,7 @@ interface RoomCall extends Call {
   readonly command: string
   /** The name of the room. */
   readonly name: string
-  /** What follows the name. */
+  /** The rest of the argument, after the name. */
   readonly rest: string
   readonly refuse: Refuse
 }
@@ -39,7 +39,10 @@ const join: Row = {
   run: (call, rooms) => aboutRoom(join, call, (about) => changing(about, rooms, () => decideJoin(about, rooms)))
 }
 
-/** @param isLast whether a room that cannot be created is refused: another server may have just created it */
+/**
+ * @param isLast whether to refuse if the room cannot be created, instead of retrying: another server may have just
+ * created it
+ */
 const decideJoin = (call: RoomCall, rooms: RoomsContext, isLast = false): RoomDecision<Lines> => {
   const { label, name, peer, refuse } = call
   const { index, settings, store } = rooms
@@ -60,7 +63,7 @@ const decideJoin = (call: RoomCall, rooms: RoomsContext, isLast = false): RoomDe
   )
 }
 
-/** The store could not end the room that had this name. */
+/** The store could not end the previous room of this name. */
 const stuck = { retryMillis: retryStoreMillis }
 
 const decideCreate = (call: RoomCall, rooms: RoomsContext, isLast: boolean): RoomDecision<Lines> => {
@@ -92,7 +95,7 @@ const decideCreate = (call: RoomCall, rooms: RoomsContext, isLast: boolean): Roo
   })
 }
 
-/** In the broker's turn: the client enters a room, unless it has gone meanwhile. */
+/** In the broker's turn: the client enters a room, unless it has left the server. */
 const entered = ({ label, peer }: RoomCall, rooms: RoomsContext, room: Room, last: number): Lines => {
   const { changes, membership } = rooms
   if (isStill(rooms, peer)) {
@@ -102,9 +105,7 @@ const entered = ({ label, peer }: RoomCall, rooms: RoomsContext, room: Room, las
   return [RoomReply.room({ ...factsOf(rooms, room), last }, false, label)]
 }
 
-/**
- * Whether a client can become a member: an account that still exists can, even if its connection has ended meanwhile.
- */
+/** Whether a client can still become a member. An existing account can, even if its connection has ended. */
 const isStill = ({ accounts }: RoomsContext, { device, phase }: Peer): boolean =>
   device === undefined ? phase._tag === "Present" : accounts.withId(device.account.id)?.isRemoved === false
 
@@ -114,7 +115,7 @@ const leave: Row = {
   about: "leaves a room",
   run: (call, rooms) =>
     aboutRoom(leave, call, (about) =>
-      // First, what the client has written before is stored.
+      // The lines that the client wrote before are stored first.
       Effect.zipRight(
         rooms.flushed(about.name),
         changing(about, rooms, () => decideLeave(about, rooms))
@@ -224,7 +225,7 @@ export const rows: ReadonlyArray<Row> = [
 export const make = (rooms: RoomsContext): ReadonlyArray<Command> =>
   rows.map(({ run, ...row }) => ({ ...row, needsLogin: true, run: (call) => run(call, rooms) }))
 
-/** Runs a command about a room, whose name is the first word of its argument. */
+/** Runs a command about the room named by the first word of its argument. */
 const aboutRoom = (
   { name: command, usage }: Row,
   call: Call,
@@ -239,8 +240,8 @@ const aboutRoom = (
 }
 
 /**
- * Makes a change. The client gets its answer in the turn in which the change takes effect, so it comes before
- * everything that follows from it.
+ * Makes a change. The client gets its reply in the turn in which the change takes effect, so the reply comes before all
+ * consequences of the change.
  */
 const changing = (
   { command, label, peer }: RoomCall,
@@ -258,7 +259,7 @@ const changing = (
     .pipe(unlessStoreFails(command, label))
 }
 
-/** Does something to a room, for a member or, all but the topic, for its owner. */
+/** Performs an act on a room. Members may set the topic; everything else is reserved for the owner. */
 const acting = (
   { command, label, name, peer, refuse }: RoomCall,
   rooms: RoomsContext,

@@ -4,12 +4,15 @@ import type { ConversationId } from "../ports/StoreLines.js"
 import { ownerAfter, type StoredRoom } from "../ports/StoreRooms.js"
 import { isVisible, memberOf, Room, type Member } from "./Room.js"
 
-/** Why a client cannot do something with a room. To a client without access, a locked room does not exist. */
+/** Why a client has no access to a room. For a client that was not invited, a locked room does not exist. */
 export type NoAccess = "no-room" | "not-member"
 
 const none: ReadonlySet<Room> = new Set()
 
-/** All rooms, in memory: who may write to a room must be known at once. Only the broker's turn changes them. */
+/**
+ * All rooms, in memory, because permission to write to a room is checked without waiting. Changes only in the broker's
+ * turn.
+ */
 export class RoomIndex {
   private readonly byId = new Map<ConversationId, Room>()
   private readonly byName = new Map<string, Room>()
@@ -43,7 +46,7 @@ export class RoomIndex {
 
   delete(room: Room) {
     this.byId.delete(room.id)
-    // Another server may have ended it, and there may be another room of this name since.
+    // After another server has ended the room, there may already be a new room of this name.
     if (this.byName.get(room.name) === room) this.byName.delete(room.name)
     if (this.byLikeness.get(room.likeness) === room) this.byLikeness.delete(room.likeness)
     for (const member of room.members) this.forget(member, room)
@@ -68,29 +71,27 @@ export class RoomIndex {
     return this.byMember.get(member) ?? none
   }
 
-  /** The room of this name, if the client is in it. Every command about a room and every line to one asks this. */
+  /** The room of this name, if the client is in it. Every command about a room and every line to one checks this. */
   find(client: Peer, name: string): Room | NoAccess {
     const room = this.visible(client, name)
     if (room === undefined) return "no-room"
     return room.members.has(memberOf(client)) || room.departed.has(client) ? room : "not-member"
   }
 
-  /**
-   * The room of this name, unless it is hidden from the client: a locked room is, to which the client is not invited.
-   */
+  /** The room of this name, unless it is ending, or locked and the client is neither a member nor invited. */
   visible(client: Peer, name: string): Room | undefined {
     const room = this.named(name)
     return room === undefined || room.isEnding || !this.isVisible(client, room) ? undefined : room
   }
 
-  /** Whether a client is shown a room in lists. */
+  /** Whether lists show the room to this client. */
   isVisible(client: Peer, room: Room): boolean {
     if (!room.isLocked || room.members.has(memberOf(client))) return true
     const { device } = client
     return device !== undefined && room.invited.has(device.account.id)
   }
 
-  /** Makes a member of a client or account, which uses up its invitation. */
+  /** Makes a client or account a member, which uses up its invitation. */
   enter(room: Room, member: Member) {
     if (room.members.has(member)) return
     room.members.add(member)
@@ -99,7 +100,7 @@ export class RoomIndex {
     this.remember(member, room)
   }
 
-  /** Ends a membership. The account that has been a member longest becomes the owner, if the owner leaves. */
+  /** Ends a membership. If the owner leaves, the account that has been a member longest becomes the owner. */
   leave(room: Room, member: Member) {
     if (!room.members.delete(member)) return
     if (!isVisible(member)) room.hidden -= 1
@@ -107,7 +108,7 @@ export class RoomIndex {
     if (typeof member === "number" && member === room.owner) room.owner = ownerAfter(member, member, room.accounts)
   }
 
-  /** The account exists no longer. */
+  /** The account no longer exists. */
   forgetInvitations(account: AccountId) {
     for (const room of this.all) room.invited.delete(account)
   }

@@ -18,16 +18,16 @@ import { ofRoom, type NewLine } from "../ports/StoreLines.js"
 import type { Room } from "./Room.js"
 
 interface Waiter {
-  /** The lines that have to be settled. */
+  /** How many lines must be settled. */
   readonly until: number
   readonly latch: Effect.Latch
 }
 
-/** Where lines to a room are put; the store is its writer. */
+/** The outbox for lines to a room, whose writer is the store. */
 export class RoomInlet implements KeptRecipient {
   readonly goneReason = "no-room"
   readonly outbox: Outbox<Peer>
-  /** The lines whose fates were decided since the room has been in memory. */
+  /** How many lines have been settled since the room was loaded. */
   private settledLines = 0
   private waiters: ReadonlyArray<Waiter> = []
   private isOver = false
@@ -35,7 +35,7 @@ export class RoomInlet implements KeptRecipient {
   constructor(
     private readonly room: Room,
     private readonly host: Pick<RoomsHost, "announce" | "broker" | "give" | "take">,
-    /** What becomes of a line that this sender must not write; undefined if it may. */
+    /** The outcome of a line that this sender may not write; undefined if it may. */
     private readonly refusal: (sender: Peer, room: Room) => LineOutcome | undefined
   ) {
     this.outbox = host.broker.outbox(room.name, storeWriter)
@@ -77,7 +77,7 @@ export class RoomInlet implements KeptRecipient {
     host.broker.stuck(outbox)
   }
 
-  /** Waits until the fates of the lines that are here now are decided. */
+  /** Waits until the fates of all lines that are in the inlet now are decided. */
   get flushed(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { lines } = this.outbox
@@ -88,7 +88,7 @@ export class RoomInlet implements KeptRecipient {
     })
   }
 
-  /** The room has ended, and its name does not lead here any more. */
+  /** The room has ended, and its name no longer leads here. */
   end() {
     this.isOver = true
     this.discardIfOver()

@@ -9,7 +9,7 @@ import type { RoomIndex } from "./RoomIndex.js"
 import type { RoomNotices } from "./RoomNotices.js"
 import type { RoomsElsewhere } from "./RoomsElsewhere.js"
 
-/** Who did something to a room, if it was not the member itself: shown to the others. */
+/** The user who did something to a room or to another member, as shown to the others. */
 export interface Actor {
   /** In wire form. */
   readonly name: string
@@ -22,19 +22,19 @@ interface Collaborators {
   readonly index: RoomIndex
   readonly notices: RoomNotices
   readonly nameOf: (member: Member) => string
-  /** Nobody is in this room any more. */
+  /** The room has become empty. */
   readonly isEmpty: (room: Room) => void
   readonly elsewhere: Pick<RoomsElsewhere, "entered" | "left" | "registered">
 }
 
-/** Members come and go: what that means for their feeds, and for the others. Runs in the broker's turn. */
+/** Applies joins and departures to the members' feeds, and notifies the other members. Runs in the broker's turn. */
 export class RoomMembership {
   constructor(private readonly rooms: Collaborators) {}
 
   /**
    * A client or an account is in the room from now on.
    *
-   * @param last it gets the lines after this one
+   * @param last the member gets the lines after this one
    * @param by the connection that asked for it
    */
   enter(room: Room, member: Member, last: number, by?: Peer) {
@@ -53,10 +53,10 @@ export class RoomMembership {
   }
 
   /**
-   * A client or an account is no longer in the room, and gets nothing more of it.
+   * A client or an account is no longer in the room, and gets no more of its lines.
    *
    * @param by the connection that asked to leave
-   * @param remover who has removed the member
+   * @param remover the user that removed the member
    */
   exit(room: Room, member: Member, by?: Peer, remover?: Actor) {
     const { elsewhere, index, isEmpty, nameOf, notices } = this.rooms
@@ -91,7 +91,7 @@ export class RoomMembership {
     host.broker.changed(room.name)
   }
 
-  /** The former member's own connections, which get no more notices of the room. */
+  /** Notifies the former member's own connections, which no longer get notices of the room. */
   private tellOwn(member: Member, line: string, by: Peer | undefined) {
     for (const { peer } of this.feedsOf(member)) {
       if (peer !== by && peer.hasGreeted && !peer.outbox.isQueueFull) this.rooms.host.broker.put(peer, line)
@@ -109,7 +109,10 @@ export class RoomMembership {
     this.rooms.notices.present(room, feed.peer)
   }
 
-  /** A client can no longer be addressed. A guest leaves its rooms; what was read from it is still its to write. */
+  /**
+   * A client can no longer be addressed. A guest leaves its rooms, but lines that were already read from it are still
+   * accepted.
+   */
   left(peer: Peer) {
     const { host, index } = this.rooms
     const { device } = peer
@@ -120,8 +123,8 @@ export class RoomMembership {
   }
 
   /**
-   * A guest that is still present becomes an account, which could not become a member of these rooms, and is notified
-   * of that.
+   * A guest leaves all of its rooms. If it is still present, because it has registered and its account could not become
+   * a member, it is notified.
    */
   guestLeft(guest: Peer) {
     const isPresent = guest.phase._tag === "Present"
@@ -132,10 +135,10 @@ export class RoomMembership {
   }
 
   /**
-   * A guest becomes an account: that is the member of these rooms from now on, as the store has it already. The client
-   * is given what follows on what the guest was given.
+   * A guest has registered: in these rooms, its account is the member from now on, as it already is in the store. The
+   * client's lines continue where the guest's ended.
    *
-   * @param take makes a device of the account of the guest, unless it has gone meanwhile
+   * @param take makes the guest a device of the account, unless it has left
    */
   register<A>(guest: Peer, account: AccountId, rooms: ReadonlyArray<Room>, take: () => A): A {
     const { host, index, nameOf, notices } = this.rooms
@@ -156,7 +159,7 @@ export class RoomMembership {
     return taken
   }
 
-  /** The store has removed an account, also from its rooms. */
+  /** The store has removed an account, and with it its memberships. */
   accountRemoved(account: AccountId) {
     const { index } = this.rooms
     for (const room of index.of(account)) this.exit(room, account)

@@ -4,32 +4,32 @@ import type { Peer } from "../chat/Peer.js"
 import type { Feed } from "../conversations/Feed.js"
 import type { Room } from "./Room.js"
 
-/** How long further notices are collected after some were sent, as other notices are. */
+/** After notices were sent, further ones are collected for this long, like all notices. */
 const collectMillis = 100
 
-/** The notices of a room that are sent at once. In a crowd, who comes and goes beyond that is not announced. */
+/** The most notices that a room sends at once. In a crowd, further joins and departures are not announced. */
 const mostAtOnce = 1_000
 
-/** The members that get notices in one turn of the broker. */
+/** How many members get notices in one turn of the broker. */
 const membersAtOnce = 256
 
 interface Notice {
   readonly line: string
-  /** The client that did it, which has its answer. */
+  /** The client that caused the notice, which has its reply instead. */
   readonly by: Peer | undefined
 }
 
-/** What will be sent to a room. */
+/** The notices that will be sent to a room. */
 interface Collected {
   readonly notices: Array<Notice>
-  /** How many of them are from before these clients came. */
+  /** For clients that came in the meantime: how many of the notices are older. */
   readonly before: Map<Peer, number>
 }
 
-/** What is sent to a room, and the members that have not got it yet. */
+/** Notices that are being sent to a room, and the members that are still to get them. */
 interface Sending extends Collected {
   readonly text: string
-  /** The clients that get fewer, because they have done something themselves. */
+  /** The clients that caused notices, and get fewer of them. */
   readonly doers: ReadonlySet<Peer | undefined>
   readonly to: Iterator<Feed>
 }
@@ -57,8 +57,8 @@ export class RoomNotices {
   }
 
   /**
-   * In the broker's turn: a client is present in a room from now on. It is not notified of what was before: that it has
-   * left, above all, if it left and came back within `collectMillis`.
+   * In the broker's turn: a client is present in a room from now on. It gets no earlier notices: above all not of its
+   * own departure, if it left and came back within `collectMillis`.
    */
   present(room: Room, peer: Peer) {
     const known = this.collected.get(room)
@@ -78,7 +78,7 @@ export class RoomNotices {
     return Effect.forever(this.hasNotices.await.pipe(Effect.zipRight(send), Effect.zipRight(collect)))
   }
 
-  /** Returns whether everything is sent. */
+  /** Returns whether all notices are sent. */
   private sendSome(): boolean {
     for (let left = membersAtOnce; left > 0; left--) {
       this.sending ??= this.next()
@@ -104,7 +104,7 @@ export class RoomNotices {
     return undefined
   }
 
-  /** A client whose queue is full misses notices: they are not messages. */
+  /** A client whose queue is full misses notices. Unlike messages, they may be lost. */
   private give(peer: Peer, { before, doers, notices, text }: Sending) {
     if (!peer.hasGreeted || peer.outbox.isQueueFull) return
     const since = before.get(peer) ?? 0

@@ -14,15 +14,15 @@ import { afterChange, type RoomDecision } from "./RoomChanges.js"
 import { factsOf, type RoomsContext } from "./RoomsContext.js"
 import * as StoredChanges from "./StoredChanges.js"
 
-/** A room, as the operator sees it. Strings are ordinary text. */
+/** A room as listed for the operator. Strings are ordinary text. */
 export interface ListedRoom {
   readonly name: string
   readonly members: number
-  /** Clients in it that are connected. */
+  /** How many connected clients are in it. */
   readonly here: number
   /** The number of its last line. */
   readonly last: number
-  /** Lines to it that are not stored yet. */
+  /** How many lines to it are not stored yet. */
   readonly waiting: number
   readonly isLocked: boolean
   readonly slowMillis: number
@@ -30,17 +30,17 @@ export interface ListedRoom {
   readonly topic: string
 }
 
-/** What the operator does to rooms. Names are ordinary text. */
+/** The operator's actions on rooms. Names are ordinary text. */
 export interface RoomOperations {
   readonly list: Effect.Effect<ReadonlyArray<ListedRoom>>
   /**
-   * Creates a room. Without an owner, who is its first member, it ends when its last member leaves, or the server
-   * stops.
+   * Creates a room. The owner is its first member. Without an owner, the room ends when its last member leaves or the
+   * server stops.
    */
   readonly create: (name: string, owner: string | undefined) => Effect.Effect<void, Impossible | StoreError>
   /** Ends a room and removes its lines, even if members are in it. */
   readonly end: (name: string) => Effect.Effect<void, Impossible | StoreError>
-  /** What owners do, too; `text` is what follows the room's name in their command. */
+  /** Performs an owner's act. `text` is the text after the room's name in the owner's command. */
   readonly act: (verb: RoomActs.Verb, name: string, text: string) => Effect.Effect<void, Impossible | StoreError>
 }
 

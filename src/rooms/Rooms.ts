@@ -30,16 +30,16 @@ export interface RoomsOptions {
   readonly settings: Live<RoomsSettings>
 }
 
-/** Rooms for a server, whose conversations take `feature`. */
+/** Rooms for a server, as an extension of its conversations (`feature`). */
 export interface Rooms {
   readonly feature: MakeRooms
-  /** What the operator does to rooms while the server runs. */
+  /** The operator's actions on rooms while the server runs. */
   readonly operations: RoomOperations.RoomOperations
 }
 
 /**
- * A server that shares its store waits for at least this long, after its start or the loss of another server, until it
- * ends the rooms that nobody is in: their guests may be at a server that is cut off for a moment, as may this one.
+ * After its start or the loss of another server, a server that shares its store waits at least this long before it ends
+ * empty rooms. Their guests may be at a server that is cut off for a moment, or this server may be.
  */
 const emptyDelay = "1 minute"
 
@@ -80,7 +80,7 @@ const started = (
     if (typeof found === "string") return { _tag: "Returned", reason: found }
     const { manners, owner, slowMillis } = room
     if (slowMillis === 0 && !manners.hasSilenced) return undefined
-    // Somebody who was silenced may have become the owner since.
+    // The owner may have been silenced before becoming the owner.
     if (sender.device !== undefined && sender.device.account.id === owner) return undefined
     const writer = likenessOf(sender.name)
     const silencedMillis = manners.silencedFor(writer)
@@ -133,12 +133,12 @@ const started = (
         return (room && inlets.get(room)?.flushed) ?? Effect.void
       })
   }
-  // Only guests were in them when the server stopped.
+  // Only guests were in these rooms when the server stopped.
   const endEmpty = (rooms: Iterable<Room> = index.all) => {
     for (const room of rooms) if (room.members.size === 0 && index.withId(room.id) === room) changes.end(room)
   }
   if (store.sharing === undefined) endEmpty()
-  // By that time the other servers have reported which guests are in them.
+  // Open once the other servers have reported the guests in their rooms.
   const hasResumed = Effect.unsafeMakeLatch(store.sharing === undefined)
   host.others.beforeResuming(hasResumed.open)
   const announced = (id: ConversationId, last: number) => {
@@ -147,7 +147,7 @@ const started = (
     room.last = last
     for (const feed of room.feeds) host.announced(feed, room.id, last)
   }
-  // What was stored while this server was cut off was not announced to it.
+  // Lines stored while this server was cut off were not announced to it.
   const readTails: Effect.Effect<void> = store.rooms.all.pipe(
     Effect.flatMap((all) => broker.inTurn(() => all.forEach(({ id, last }) => announced(id, last)))),
     Effect.catchAll((error) =>
@@ -192,7 +192,7 @@ const started = (
       discard: true
     }),
     left: (peer) => membership.left(peer),
-    // A client that only sends is not addressed, so nobody has said that it has left.
+    // A client that only sends cannot be addressed, so `left` was not called for it.
     ended: (peer) => membership.guestLeft(peer),
     nameOf: (room) => index.withId(room)?.name ?? "",
     mayRead: (reader, room) => index.withId(room)?.members.has(memberOf(reader)) === true,

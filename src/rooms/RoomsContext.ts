@@ -12,7 +12,7 @@ import type { RoomNotices } from "./RoomNotices.js"
 import type { RoomsElsewhere } from "./RoomsElsewhere.js"
 import type { RoomsSettings } from "./RoomsSettings.js"
 
-/** What the parts of the rooms share. */
+/** The state that the parts of the rooms share. */
 export interface RoomsContext {
   readonly host: RoomsHost
   readonly store: StoreService
@@ -23,9 +23,9 @@ export interface RoomsContext {
   readonly membership: RoomMembership
   readonly changes: RoomChanges
   readonly elsewhere: RoomsElsewhere
-  /** The lines to this room whose fates are not decided. */
+  /** How many lines to this room have no fate yet. */
   readonly waiting: (room: Room) => number
-  /** Waits until the fates of the lines that were put to the room of this name so far are decided. */
+  /** Waits until the fates of all lines sent so far to the room of this name are decided. */
   readonly flushed: (name: string) => Effect.Effect<void>
 }
 

@@ -17,16 +17,16 @@ interface Collaborators {
 type GuestsInRoom = Map<number, GuestElsewhere>
 
 /**
- * What the servers of a store report to each other about rooms and the store does not know: which guests are in them,
- * and who was silenced. Runs in the broker's turn.
+ * Exchanges between the servers of a store what the store does not know about rooms: their guests and silenced writers.
+ * Runs in the broker's turn.
  */
 export class RoomsElsewhere {
   private readonly part: OtherServersPart
-  /** Also of rooms that this server does not know yet: it reads of them in the store later. */
+  /** Includes rooms that this server does not know yet and will read from the store later. */
   private readonly guests = new Map<OtherServer["id"], Map<ConversationId, GuestsInRoom>>()
-  /** Rooms whose guests here are all reported to a server, once it takes messages again. */
+  /** Rooms whose guests here are all reported to a server once it accepts messages again. */
   private readonly behind = new Map<OtherServer, Set<ConversationId>>()
-  /** Whether guests are leaving because their server is lost: they may come back with it. */
+  /** Whether guests are leaving because their server is lost. They may come back with it. */
   isLosing = false
   private readonly numbers = new WeakMap<Peer, number>()
   private lastNumber = 0
@@ -50,13 +50,13 @@ export class RoomsElsewhere {
     if (!this.isAlone) this.tell(room, { left: room.id, guest: this.numberOf(guest), by: by ?? null })
   }
 
-  /** Removes a guest that is connected to another server: that one does it. */
+  /** Has the other server remove a guest that is connected to it. */
   remove(room: Room, guest: GuestElsewhere, by: string) {
     this.part.send({ remove: room.id, guest: guest.number, by }, guest.server, `remove ${room.id} ${guest.number}`)
   }
 
   /**
-   * A writer was silenced in a room, or with 0 no longer is.
+   * A writer was silenced in a room, or with 0 may write again.
    *
    * @param notice the line that shows it
    */
@@ -69,7 +69,7 @@ export class RoomsElsewhere {
     )
   }
 
-  /** An account is in a room. Returns whether it was there as a visible guest of another server, which it replaces. */
+  /** An account is in a room, where it replaces its guest at another server. Returns whether that guest was visible. */
   registered(room: Room, name: string): boolean {
     let wasVisible = false
     for (const rooms of this.guests.values()) {
@@ -84,7 +84,7 @@ export class RoomsElsewhere {
     return wasVisible
   }
 
-  /** The store has a room that this server did not know. */
+  /** The store has a room that is new to this server. */
   found(room: Room) {
     for (const rooms of this.guests.values()) {
       for (const guest of rooms.get(room.id)?.values() ?? []) this.rooms.membership().enter(room, guest, room.last)
@@ -95,7 +95,7 @@ export class RoomsElsewhere {
     return this.rooms.others.all.length === 0
   }
 
-  /** However many guests come and go while a server takes nothing, the room is all that is remembered. */
+  /** While a server accepts no messages, only the room is remembered for it, however many guests come and go. */
   private tell({ id }: Room, message: ServerMessage) {
     for (const server of this.rooms.others.all) {
       const isBehind = this.part.mustWait(server)
@@ -126,7 +126,7 @@ export class RoomsElsewhere {
     return [this.numberOf(guest), guest.name, guest.isSendOnly]
   }
 
-  /** Tells a server what it has to know. */
+  /** Reports guests and silences to a server that has appeared. */
   private appeared(server: OtherServer) {
     for (const room of this.rooms.index.all) {
       const guests = this.guestsIn(room)
@@ -146,7 +146,7 @@ export class RoomsElsewhere {
   }
 
   private guestsAre(server: OtherServer, { guests, here }: Here) {
-    this.guestsEntered(server, { entered: here, guests }) // first, since a room ends that nobody is in
+    this.guestsEntered(server, { entered: here, guests }) // first, because empty rooms end
     const present = new Set(guests.map(([number]) => number))
     for (const number of this.guests.get(server.id)?.get(here)?.keys() ?? []) {
       if (!present.has(number)) this.guestLeft(server, { left: here, guest: number, by: null })
@@ -201,7 +201,7 @@ export class RoomsElsewhere {
     if (notice !== "") this.rooms.notices.tell(room, notice)
   }
 
-  /** Its guests are gone. */
+  /** The guests of a lost server are gone. */
   private lost(server: OtherServer) {
     this.behind.delete(server)
     const rooms = this.guests.get(server.id)
@@ -217,7 +217,7 @@ interface Entered {
   readonly guests: ReadonlyArray<readonly [number: number, name: string, isSendOnly: boolean]>
 }
 
-/** All guests of a server in a room. */
+/** Reports all guests of a server in a room. */
 interface Here extends Pick<Entered, "guests"> {
   readonly here: ConversationId
 }
@@ -236,9 +236,9 @@ interface Remove {
 
 interface Silenced {
   readonly silenced: ConversationId
-  /** By likeness, and for how many milliseconds; 0: no longer. */
+  /** The likeness of each writer and its milliseconds; 0 ends a silence. */
   readonly writers: ReadonlyArray<readonly [writer: string, millis: number]>
-  /** For the members; empty if it was reported before. */
+  /** The line for the members; empty if it was reported before. */
   readonly notice: string
 }
 

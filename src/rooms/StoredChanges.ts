@@ -10,8 +10,8 @@ import type { Actor } from "./RoomMembership.js"
 import type { RoomsContext } from "./RoomsContext.js"
 
 /**
- * What the store has changed about rooms, taken into memory: for changes of clients here, and for those of other
- * servers. Runs in the broker's turn.
+ * Applies changes that the store has made to rooms in memory, both for clients here and for other servers. Runs in the
+ * broker's turn.
  */
 
 /** A new room. Its first member enters it like anybody else. */
@@ -49,7 +49,7 @@ const apply = (
   }
   if (isLocked !== undefined) {
     room.isLocked = isLocked
-    // Routes list the room among the other recipients of a line, or not.
+    // Whether the room is listed among a line's other recipients is part of cached routes.
     host.broker.changed(room.name)
     if (isLocked) {
       for (const member of room.members) {
@@ -64,7 +64,7 @@ const apply = (
   return (label) => RoomReply.slow(room.name, actor.name, millis, label)
 }
 
-/** An account may enter a room while it is locked, and its devices are notified. */
+/** An account was invited to a locked room; notifies its devices. */
 export const invited = ({ host }: Pick<RoomsContext, "host">, room: Room, account: AccountId, by: string): void => {
   room.invited.add(account)
   for (const { peer } of host.feedsOf(account)) {
@@ -72,7 +72,7 @@ export const invited = ({ host }: Pick<RoomsContext, "host">, room: Room, accoun
   }
 }
 
-/** What another server has changed. Other changes are not for this part, and one that is in memory changes nothing. */
+/** Applies another server's change. Ignores changes of other kinds and those already in memory. */
 export const take = (rooms: RoomsContext, change: StoreChange): void => {
   if (change._tag === "RoomCreated") return found(rooms, change.room)
   const room = "room" in change ? rooms.index.withId(change.room) : undefined
@@ -110,7 +110,7 @@ const operator: Actor = { name: RoomReply.operator, peer: undefined }
 const actorOf = (name: string | undefined): Actor | undefined =>
   name === undefined ? undefined : { name, peer: undefined }
 
-/** Takes into memory what it lacks of the store, without knowing the changes that led to it. */
+/** Brings memory up to date with the store, without the changes that led there. */
 export const reload = (rooms: RoomsContext): Effect.Effect<void, StoreError> =>
   Effect.flatMap(rooms.store.rooms.all, (all) =>
     rooms.host.broker.inTurn(() => {
@@ -123,7 +123,7 @@ export const reload = (rooms: RoomsContext): Effect.Effect<void, StoreError> =>
     })
   )
 
-/** Makes a room in memory what it is in the store. */
+/** Brings a room in memory up to date with the store. */
 const hold = (rooms: RoomsContext, stored: StoredRoom) => {
   const room = rooms.index.withId(stored.id)
   if (room === undefined) return
