@@ -312,6 +312,20 @@ export const mutants = [
     test: hooks
   },
   {
+    name: "a signed delivery can be sent again for ever",
+    file: "http/HookSignature.ts",
+    search: "isSame && !isOld",
+    replace: "isSame",
+    test: hooks
+  },
+  {
+    name: "the timestamp of Grafana can be sent as the beginning of the body",
+    file: "http/HookSignature.ts",
+    search: '? undefined : ""',
+    replace: '? "" : ""',
+    test: hooks
+  },
+  {
     name: "the beginning of a signed body can be sent as the end of its timestamp",
     file: "http/HookSignature.ts",
     search: '/^\\d+$/u.test(timestamp ?? "")',

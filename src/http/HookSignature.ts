@@ -11,8 +11,13 @@ interface Form {
   /** The signatures in the value of the header: several while the sender changes its key. */
   readonly signaturesIn: (value: string) => ReadonlyArray<Buffer>
   /** What is signed before the body; undefined if the headers that are signed are wrong. */
-  readonly before: (headers: IncomingHttpHeaders) => string | undefined
+  readonly before: (headers: IncomingHttpHeaders, body: Buffer) => string | undefined
+  /** The header with the time of the delivery, which is signed, in seconds since 1970. */
+  readonly timestamp?: string
 }
+
+/** A delivery that is older than this, or as far in the future, may be one that was read and is sent again; seconds. */
+const maxAge = 300
 
 const hexIn = (pattern: RegExp) => (value: string) => [Buffer.from(pattern.exec(value)?.[1] ?? "", "hex")]
 
@@ -23,9 +28,21 @@ const hub: Form = {
   before: () => ""
 }
 
+const grafanaTimestamp = "x-grafana-alerting-timestamp"
+
 const forms: Partial<Record<HookKind, Form>> = {
-  /** Since Grafana 12, if no header for a timestamp is configured. */
-  grafana: { header: "x-grafana-alerting-signature", signaturesIn: hexIn(/^([\da-f]{64})$/iu), before: () => "" },
+  /** Since Grafana 12. The header for the timestamp is configured there: without it, only the body is signed. */
+  grafana: {
+    header: "x-grafana-alerting-signature",
+    signaturesIn: hexIn(/^([\da-f]{64})$/iu),
+    before: (headers, body) => {
+      const timestamp = headers[grafanaTimestamp]
+      // Otherwise an old timestamp could be sent as the beginning of the body, where no age counts.
+      if (timestamp === undefined) return /^\d+:/u.test(body.toString("latin1", 0, 32)) ? undefined : ""
+      return typeof timestamp === "string" && /^\d+$/u.test(timestamp) ? `${timestamp}:` : undefined
+    },
+    timestamp: grafanaTimestamp
+  },
   /** That of standardwebhooks.com, which GitLab sends if the hook has a signing token. */
   gitlab: {
     header: "webhook-signature",
@@ -37,7 +54,8 @@ const forms: Partial<Record<HookKind, Form>> = {
       const [id, timestamp] = [textIn(headers, "webhook-id"), textIn(headers, "webhook-timestamp")]
       // Otherwise the beginning of a body could be sent as the end of a timestamp.
       return id !== undefined && /^\d+$/u.test(timestamp ?? "") ? `${id}.${timestamp}.` : undefined
-    }
+    },
+    timestamp: "webhook-timestamp"
   }
 }
 
@@ -56,15 +74,21 @@ const keyOf = (secret: string): Buffer =>
 export const newSecret = (kind: HookKind): string | undefined =>
   kind === "gitlab" ? `${keyPrefix}${randomBytes(32).toString("base64")}` : undefined
 
-/** Whether the secret has signed the request. Takes the same time whether it has or not, and for each kind. */
+/**
+ * Whether the secret has signed the request, and not long ago if the sender signs its time. Takes the same time whether
+ * it has or not, and for each kind.
+ */
 export const isSigned = (kind: HookKind, secret: string, headers: IncomingHttpHeaders, body: Buffer): boolean => {
   const own = forms[kind]
   const form = own !== undefined && own.header in headers ? own : hub
   const given = form.signaturesIn(textIn(headers, form.header) ?? "")
-  const before = form.before(headers)
+  const before = form.before(headers, body)
+  const timestamp = form.timestamp === undefined ? undefined : headers[form.timestamp]
+  const isOld = timestamp !== undefined && !(Math.abs(Date.now() / 1_000 - Number(timestamp)) <= maxAge)
   const expected = createHmac("sha256", keyOf(secret))
     .update(before ?? "")
     .update(body)
     .digest()
-  return before !== undefined && given.some((one) => one.length === expected.length && timingSafeEqual(one, expected))
+  const isSame = given.some((one) => one.length === expected.length && timingSafeEqual(one, expected))
+  return before !== undefined && isSame && !isOld
 }

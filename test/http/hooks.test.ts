@@ -28,6 +28,9 @@ const start = Effect.gen(function* () {
   return { ...door, dana, file, hooks }
 })
 
+/** As senders write the time: in seconds since 1970. */
+const secondsAgo = (seconds: number) => String(Math.floor(Date.now() / 1_000) - seconds)
+
 const [push] = events.filter(({ event, kind }) => kind === "github" && event === "push")
 const body = JSON.stringify(push?.payload)
 const signed = (secret: string, text = body) => ({
@@ -135,6 +138,50 @@ describe("POST /hook", () => {
     })
   )
 
+  it.scoped("takes a signed time of the last minutes only, and none that is moved into the body", () =>
+    Effect.gen(function* () {
+      const { ask, hooks } = yield* start
+      const [merge] = events.filter(({ kind }) => kind === "gitlab")
+      const [alert] = events.filter(({ kind }) => kind === "grafana")
+      const merged = JSON.stringify(merge?.payload)
+      const alerted = JSON.stringify(alert?.payload)
+      const gitlab = yield* added(hooks, { id: "merges", kind: "gitlab", proof: "signature" })
+      const grafana = yield* added(hooks, { id: "alerts", kind: "grafana", proof: "signature" })
+      const post = (path: string, text: string, headers: object) =>
+        Effect.map(ask("POST", `/hook/${path}`, { body: text, headers: { ...headers } }), ({ status }) => status)
+      const ofGrafana = (timestamp: string) => ({
+        "x-grafana-alerting-timestamp": timestamp,
+        "x-grafana-alerting-signature": createHmac("sha256", grafana).update(`${timestamp}:${alerted}`).digest("hex")
+      })
+      const ofGitLab = (timestamp: string) => {
+        const key = Buffer.from(gitlab.slice("whsec_".length), "base64")
+        const signature = createHmac("sha256", key).update(`1.${timestamp}.${merged}`).digest("base64")
+        return { "webhook-id": "1", "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` }
+      }
+      for (const [seconds, status] of [
+        [0, 200],
+        [290, 200],
+        [310, 401],
+        [-290, 200],
+        [-310, 401]
+      ] as const) {
+        const timestamp = secondsAgo(seconds)
+        assert.strictEqual(yield* post("alerts", alerted, ofGrafana(timestamp)), status, `Grafana, ${seconds} s ago`)
+        assert.strictEqual(yield* post("merges", merged, ofGitLab(timestamp)), status, `GitLab, ${seconds} s ago`)
+      }
+      const signed = ofGrafana(secondsAgo(0))
+      const { "x-grafana-alerting-signature": signature, "x-grafana-alerting-timestamp": timestamp } = signed
+      const wrong: ReadonlyArray<readonly [text: string, headers: object]> = [
+        [`${alerted} `, signed],
+        [alerted, { ...signed, "x-grafana-alerting-timestamp": secondsAgo(-1) }],
+        [alerted, { ...signed, "x-grafana-alerting-timestamp": `${timestamp}:` }],
+        [alerted, { "x-grafana-alerting-signature": signature }],
+        [`${timestamp}:${alerted}`, { "x-grafana-alerting-signature": signature }]
+      ]
+      for (const [text, headers] of wrong) assert.strictEqual(yield* post("alerts", text, headers), 401)
+    })
+  )
+
   it.scoped("takes the signatures that GitLab and Grafana make, over exactly what they have sent", () =>
     Effect.gen(function* () {
       const { ask, dana, hooks } = yield* start
@@ -144,7 +191,7 @@ describe("POST /hook", () => {
       const grafana = yield* added(hooks, { id: "alerts", kind: "grafana", proof: "signature" })
       // GitLab takes 32 bytes in Base64, after this prefix.
       assert.match(gitlab, /^whsec_[\w+/]{43}=$/u)
-      const [id, timestamp] = ["f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "1795834800"]
+      const [id, timestamp] = ["f81d4fae-7dec-11d0-a765-00a0c91e6bf6", secondsAgo(0)]
       const texts = [merge, alert].map((event) => JSON.stringify(event?.payload))
       const [merged = "", alerted = ""] = texts
       const byGitLab = createHmac("sha256", Buffer.from(gitlab.slice("whsec_".length), "base64"))
@@ -163,7 +210,7 @@ describe("POST /hook", () => {
       const wrong: ReadonlyArray<readonly [path: string, text: string, headers: object]> = [
         ["merges", `${merged} `, ofGitLab],
         ["merges", merged, { ...ofGitLab, "webhook-id": "another" }],
-        ["merges", merged, { ...ofGitLab, "webhook-timestamp": "1795834801" }],
+        ["merges", merged, { ...ofGitLab, "webhook-timestamp": secondsAgo(-1) }],
         ["merges", merged, { ...ofGitLab, "webhook-signature": byGitLab }],
         ["merges", merged.slice(1), { ...ofGitLab, "webhook-timestamp": `${timestamp}.${merged.slice(0, 1)}` }],
         ["merges", merged, { "x-gitlab-token": gitlab }],
