@@ -29,7 +29,9 @@ export const make = ({ assets = Assets.read(), door = notFound, isLocal, origins
       response.setHeader("upgrade", "websocket")
       return answer(response, 426, "here is the chat over WebSocket; its page is at /")
     }
-    const asset = assets.get(request.url ?? "")
+    const { url = "" } = request
+    // Links to the page get parameters on their way, such as those by which senders of mails count clicks.
+    const asset = assets.get(url.startsWith("/?") ? "/" : url)
     if (asset === undefined) return door(request, response, client)
     if (request.method === "GET" || request.method === "HEAD") return Assets.serve(request, response, asset)
     response.setHeader("allow", "GET, HEAD")

@@ -42,6 +42,19 @@ const serving = Effect.gen(function* () {
 })
 
 describe("the files of the page", () => {
+  it.scopedLive("are the page itself also where a link has parameters, and nothing else is", () =>
+    Effect.gen(function* () {
+      const request = yield* serving
+      for (const path of ["/?x=1", "/?utm_source=mail&utm_medium=%23", "/?"]) {
+        const { headers, statusCode, text } = yield* request(path)
+        assert.deepStrictEqual([statusCode, text], [200, "<!doctype html>"], path)
+        assert.match(String(headers["content-type"]), /^text\/html/u)
+      }
+      for (const path of ["/nothing?x=1", "//?x=1", "/index.html?x"])
+        assert.strictEqual((yield* request(path)).statusCode, 404, path)
+    })
+  )
+
   it.scopedLive("cannot be shown within a page of another site, and run nothing that a text contains", () =>
     Effect.gen(function* () {
       const request = yield* serving
