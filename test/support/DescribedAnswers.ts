@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http"
 import { assert } from "vitest"
 import * as OpenApi from "../../src/http/OpenApi.js"
 
@@ -71,6 +72,29 @@ export const faultOf = (value: unknown, schema: Schema, where = "it"): string | 
 /** The described path that a target is of, such as `/send/{names}`; undefined if it is of none. */
 export const pathOf = (target: string): string | undefined =>
   Object.keys(paths).find((path) => new RegExp(`^${path.replaceAll(/\{\w+\}/gu, "[^/?]+")}(?:\\?|$)`, "u").test(target))
+
+/** The events of a stream that are no messages: HTML, section 9.2, has `message` where there is no name. */
+const otherEvents: ReadonlySet<string> = new Set(["gap", "returned", "closing", "closed"])
+
+/** The same for a response that has not ended, of which some has come. */
+export const checkOpen = (
+  target: string,
+  { headers, status, text }: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string }
+): void => {
+  const described = paths[pathOf(target) ?? ""]?.["get"]?.responses[String(status)]
+  assert.isDefined(described, `GET ${target} answers ${status}: ${text}`)
+  const type = String(headers["content-type"]).split(";")[0] ?? ""
+  if (status !== 204) assert.property(described?.content ?? {}, type)
+  if (type !== "text/event-stream") return
+  // The last one may not have come as a whole.
+  for (const event of text.split("\n\n").slice(0, -1)) {
+    const data = /^data: (.*)$/mu.exec(event)?.[1]
+    const name = /^event: (.*)$/mu.exec(event)?.[1]
+    if (data === undefined) continue
+    if (name === undefined) assert.isUndefined(faultOf(JSON.parse(data), schemas["Line"] ?? {}), event)
+    else assert.isTrue(otherEvents.has(name), event)
+  }
+}
 
 /**
  * Fails if the description has not this status for the request, or another body. Other methods than those described,

@@ -66,7 +66,10 @@ export interface OpenResponse {
   readonly resume: () => void
 }
 
-/** Sends a request, and returns once its response has begun. */
+/**
+ * Sends a request, and returns once its response has begun. Fails at its end if `/openapi.json` does not describe what
+ * came.
+ */
 export const open = (
   port: number,
   path: string,
@@ -97,7 +100,11 @@ export const open = (
       request.on("error", () => {})
       request.end()
     }),
-    (response) => Effect.sync(response.break)
+    (response) =>
+      Effect.sync(() => {
+        response.break()
+        DescribedAnswers.checkOpen(path, { ...response, text: response.text() })
+      })
   )
 
 /** The header of a login with a token. */
