@@ -113,8 +113,8 @@ export const mutants = [
   {
     name: "the queue of a client that is kicked is lost",
     file: "chat/Lifecycle.ts",
-    search: "this.returnBatches(outbox.name, unwritten, reason, [])\n    // What the writer",
-    replace: "// What the writer",
+    search: "this.returnBatches(outbox.name, unwritten, reason, [])\n    // The writer's batch",
+    replace: "// The writer's batch",
     test: kicks
   },
   {

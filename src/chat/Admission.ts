@@ -11,7 +11,7 @@ export interface Claim extends LoginLine {
   readonly identity: string | undefined
   /** The client's host, for limits per address; empty where there is none. */
   readonly host: string
-  /** Whether nobody else can read what the client and the server send each other. */
+  /** Whether the connection is confidential: nobody else can read it. */
   readonly isPrivate: boolean
   /** The client only sends: no line can be addressed to it. */
   readonly isSendOnly: boolean
@@ -24,11 +24,11 @@ export interface Claim extends LoginLine {
  */
 export interface Admission {
   readonly decide: (claim: Claim) => LoginDecision | Effect.Effect<LoginDecision>
-  /** Whether a login line may have a device and a secret. Otherwise such a line is a bad login. Default: false. */
+  /** Whether a login line may contain a device and a secret. If not, such a line is a bad login. Default: false. */
   readonly takesSecrets?: boolean
 }
 
-/** A refusal; the device as which the client logs in; or undefined: the client logs in as a guest. */
+/** A refusal, the device that the client logs in as, or undefined for a guest. */
 export type LoginDecision = FatalReply.Fatal | Device | undefined
 
 /** Whether the claimed name is the one in the client's certificate, or there is no certificate. */

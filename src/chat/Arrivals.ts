@@ -23,7 +23,9 @@ interface Collaborators {
   readonly time: Time
 }
 
-/** Makes a peer of each new connection, and applies the limits to it. Changed limits also apply to present peers. */
+/**
+ * Creates a peer for each new connection, and applies the limits to it. Changed limits also apply to existing peers.
+ */
 export class Arrivals {
   constructor(private readonly broker: Collaborators) {
     this.configure(broker.options.current)

@@ -6,10 +6,10 @@ import type { Peer } from "./Peer.js"
  * would not release the items that were taken from a single one.
  */
 class Fifo<A> {
-  /** What is taken next, from `next` on. */
+  /** Items to take, starting at `next`. */
   private front: Array<A> = []
   private next = 0
-  /** What was pushed since `front` was filled. */
+  /** Items pushed since `front` was last filled. */
   private back: Array<A> = []
 
   get length(): number {
@@ -33,10 +33,7 @@ class Fifo<A> {
   }
 }
 
-/**
- * Two queues of which the first goes first, but not more than `most` times in a row while something waits in the
- * second.
- */
+/** Two queues. The first has priority, but at most `most` times in a row while something waits in the second. */
 class Pair<A> {
   readonly first = new Fifo<A>()
   readonly second = new Fifo<A>()
@@ -60,12 +57,12 @@ class Pair<A> {
 const smallBytes = 512
 
 /**
- * What the broker still has to do. Input of clients that are logged in comes first: they wait neither for clients that
- * come and go, nor for those that have used their share of the broker's turn.
+ * The broker's pending work. Input of logged-in clients comes first: they wait neither for logins and departures, nor
+ * for clients that have used their share of the broker's turn.
  *
- * Small input comes before large input, so that a line does not wait for thousands of clients with much to say that are
- * released at once (fairness: held). Of what queues, other events and the clients that have used their share come in
- * turn, so that a login does not wait for thousands of floods.
+ * Small input comes before large input, so that a line does not wait when thousands of busy clients are released at
+ * once (fairness: held). Other events alternate with clients that have used their share, so that a login does not wait
+ * for thousands of floods.
  *
  * A login stays behind the departures reported before it: the name of a client that has left is free for its return.
  */
@@ -87,13 +84,13 @@ export class Backlog {
     const { prompt, queue } = this
     if (event._tag !== "Read" || event.peer.phase._tag === "Login") return queue.first.push(event)
     const { bytesAhead } = event.peer.inbox
-    // Nothing but the end of the input: thousands of clients may leave at once (fairness: disconnects).
+    // Only the end of the input: thousands of clients may leave at once (fairness: disconnects).
     if (bytesAhead === 0) queue.first.push(event)
     else if (bytesAhead <= smallBytes) prompt.first.push(event)
     else prompt.second.push(event)
   }
 
-  /** Continues with a client's input later, after that of all clients that wait for this now. */
+  /** Continues with a client's input after that of all clients that are already waiting here. */
   continueLater(peer: Peer) {
     peer.isQueued = true
     this.queue.second.push({ _tag: "Continue", peer })

@@ -5,7 +5,7 @@ import * as AddressRange from "./AddressRange.js"
 
 /** Whom a ban concerns. */
 export type BanSubject =
-  /** The clients from these addresses. A client of a Unix socket has none. */
+  /** The clients from these addresses. A client of a Unix socket has no address. */
   | { readonly _tag: "Addresses"; readonly range: AddressRange.AddressRange }
   /** The client with this name in wire form, or with one that looks the same. */
   | { readonly _tag: "Name"; readonly name: string }

@@ -12,9 +12,9 @@ export interface Ban {
 
 /** The bans of a server. They are in memory, and end with the server. */
 export class Bans {
-  /** By the number of bits, and then by the prefix: a lookup costs as much as there are lengths of prefixes. */
+  /** By the number of bits, then by the prefix. A lookup takes one step for each prefix length in use. */
   private readonly byRange = new Map<number, Map<bigint, Ban>>()
-  /** By likeness, as names are taken. */
+  /** Keyed by `Name.likeness`, as the names of clients are. */
   private readonly byName = new Map<string, Ban>()
   /** The earliest end of a ban. */
   private nextEnd = Infinity
@@ -49,7 +49,7 @@ export class Bans {
     return [...[...this.byRange.values()].flatMap((bans) => [...bans.values()]), ...this.byName.values()]
   }
 
-  /** The refusal of a connection from this host; undefined if no ban concerns it. */
+  /** The refusal of a connection from this host; undefined if it is not banned. */
   ofHost(host: string): FatalReply.Fatal | undefined {
     if (this.byRange.size === 0) return undefined
     const address = AddressRange.valueOf(host)
@@ -62,13 +62,13 @@ export class Bans {
     return this.refusal(until)
   }
 
-  /** The refusal of a login under this name, in wire form; undefined if no ban concerns it. */
+  /** The refusal of a login under this name, in wire form; undefined if it is not banned. */
   ofName(name: string): FatalReply.Fatal | undefined {
     if (this.byName.size === 0) return undefined
     return this.refusal(this.byName.get(likenessOf(name))?.until ?? -Infinity)
   }
 
-  /** The refusal of a client that is connected; undefined if no ban concerns it. */
+  /** The refusal for a connected client; undefined if it is not banned. */
   ofPeer({ name, socket }: Peer): FatalReply.Fatal | undefined {
     return this.ofHost(socket.host) ?? (name === "" ? undefined : this.ofName(name))
   }
@@ -93,7 +93,7 @@ export class Bans {
   }
 }
 
-/** Whether a range of addresses concerns a client that is connected. */
+/** Whether a connected client's address is in the range. */
 export const concerns = ({
   range: { bits, prefix }
 }: BanSubject & { readonly _tag: "Addresses" }): ((peer: Peer) => boolean) => {

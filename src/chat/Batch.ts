@@ -2,7 +2,7 @@ import { Runs } from "./Runs.js"
 import type { SharedText } from "./SharedText.js"
 import type { Source } from "./Source.js"
 
-/** The unit that a writer takes, one `write` for a socket: lines that the broker put into one outbox. */
+/** Lines that the broker put into one outbox. The unit that a writer takes; a socket writes it with one `write`. */
 export class Batch<Sender> extends Runs<Sender> {
   /** The lines. While the batch is open, only those of earlier turns. */
   text = ""
@@ -24,9 +24,10 @@ export class Batch<Sender> extends Runs<Sender> {
   }
 
   /**
-   * Adds whole lines of a sender, or of the server (undefined); exactly one if there is a label. Benchmark: every row.
+   * Adds whole lines from a sender, or from the server (undefined); exactly one if there is a label. Benchmark: every
+   * row.
    *
-   * @param shared the same text, if others get it as well
+   * @param shared the same text, if it is added to other batches as well
    */
   add(
     text: string,
@@ -68,7 +69,7 @@ export class Batch<Sender> extends Runs<Sender> {
   }
 
   /**
-   * Splits the batch: returns the lines that end within a number of bytes, but at least this many, and keeps the rest.
+   * Splits the batch: returns the lines that end within `bytes`, but at least `least` of them, and keeps the rest.
    * Returned pairs stay with the rest, where they count as dead: the client that the lines were for has left.
    */
   splitAt(bytes: number, least: number): Batch<Sender> {

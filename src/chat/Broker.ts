@@ -56,11 +56,11 @@ export interface Broker {
   readonly cutOff: Effect.Effect<void>
   /** Number of pairs that were returned or are dead since `cutOff`, or have no fate yet. */
   readonly pairsCutOff: () => number
-  /** Succeeds once the broker has handled everything that was reported to it, to the end. */
+  /** Succeeds once the broker has completely handled everything that was reported to it. */
   readonly idle: Effect.Effect<void>
   /** The connections at this moment, and those that ended most recently. */
   readonly inspect: Effect.Effect<Inspection>
-  /** Runs a function in the broker's turn, which is where clients are kicked and banned. */
+  /** Runs a function in the broker's turn, the only place where clients may be kicked and banned. */
   readonly moderate: <A>(act: (moderation: Moderation) => A) => Effect.Effect<A>
   /** Updates the metrics, and returns the gauges. */
   readonly measure: Effect.Effect<Metrics.Gauges>
@@ -161,7 +161,7 @@ const takeTurn = (state: BrokerState.BrokerState) => {
     if (event === undefined) break
     attempt(state, event)
   }
-  // Now, so that these outboxes do not wait for those that the queue is about to touch.
+  // Flushed now, so that these outboxes do not wait for those that the queued events touch.
   turn.flush()
   do {
     const event = backlog.nextQueued()
@@ -263,14 +263,14 @@ const tick = (state: BrokerState.BrokerState) => {
   const { jammed, loginsExpired, stalled, starved, unresponsive } = watch.tick()
   for (const peer of loginsExpired) lifecycle.refuse(peer, FatalReply.loginTimeout, undefined)
   for (const peer of unresponsive.leaving) lifecycle.acknowledgesNoMore(peer)
-  for (const peer of unresponsive.unreachable) breakOff(peer, "unreachable") // first: its socket may be stalled as well
+  for (const peer of unresponsive.unreachable) breakOff(peer, "unreachable") // before `stalled`: it may be in both
   for (const peer of stalled) breakOff(peer, expulsion(peer) ?? "slow-consumer")
   for (const peer of starved) breakOff(peer, "memory")
   for (const outbox of jammed) backlog.add({ _tag: "Room", outbox })
   if (budget.isOverrun) relieve(state)
   drain.tick()
   watch.rest()
-  if (watch.isProbeDue) backlog.add({ _tag: "Probe" }) // last: to the drain it would be unfinished work
+  if (watch.isProbeDue) backlog.add({ _tag: "Probe" }) // last: the drain would count it as unfinished work
 }
 
 /** Probes some of the peers that are not read from, and leaves the rest to later turns. */
@@ -283,7 +283,7 @@ const probe = ({ backlog, turn, watch }: BrokerState.BrokerState) => {
   if (!watch.probe(isOver)) backlog.add({ _tag: "Probe" })
 }
 
-/** Why the operator ended the connection, if that is so: that its socket takes nothing is then not the reason. */
+/** Why the operator ended the connection, if the operator did. A stalled socket is not the reason then. */
 const expulsion = ({ outbox: { ended } }: Peer) => (CloseReason.isExpulsion(ended) ? ended : undefined)
 
 /** Closes the connections that hold the most memory, until usage is below the limit. */

@@ -42,10 +42,11 @@ import { Watch } from "./Watch.js"
 export interface Extensions {
   /** Decides who may log in; by default any client, under any free name. */
   readonly admission?: Admission.Admission | undefined
-  /** What the server does besides: recipients, names, commands. Default: none. */
+  /** Further recipients, names and commands. Default: none. */
   readonly features?: ReadonlyArray<MakeFeature> | undefined
   /**
-   * How much the broker does at once. Tests make it little. Default: what keeps clients from waiting for each other.
+   * How much the broker does in one turn. Tests set small bounds. Default: bounds that keep clients from waiting for
+   * each other.
    */
   readonly turnBounds?: TurnBounds | undefined
 }
@@ -57,7 +58,7 @@ interface Surroundings {
   readonly events: Events
   /** Asks a question in a separate fiber. */
   readonly ask: (peer: Peer, question: Question) => void
-  /** Without it, peers that vanish are not noticed. */
+  /** Without it, the broker does not notice peers that vanish. */
   readonly reachability?: ReachabilityProbe | undefined
 }
 
@@ -115,7 +116,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
       divert: (resolver) => directory.divert(resolver),
       present: (name) => names.find(name),
       elsewhere: (name, isThere) => {
-        // Nobody has come or gone if a client of that name is here: the directory's watch may be behind.
+        // No presence changes while a client of that name is here: the directory's watch may lag behind.
         const isNew = names.setElsewhere(name, isThere) && names.find(name) === undefined
         if (isNew) notices.notify(isThere ? Reply.joined(name) : Reply.left(name), name)
       },
@@ -162,7 +163,7 @@ export const make = ({ ask, events, log, options, reachability, time }: Surround
   /** A defect in the server ends the connection where it occurred, not the whole chat. */
   const defective = (peer: Peer, defect: unknown) => {
     breakOff(peer, "internal-error")
-    // Nothing would handle the rest of its input, for which a drain would wait until the end of the grace time.
+    // Nothing would handle the rest of its input, and a drain would wait for it until the grace time ends.
     peer.inbox.clear()
     replies.flushPending(peer)
     defects.push(defect)

@@ -10,10 +10,12 @@ export const outcomeBytes = 160
 /** Memory of an idle connection: its socket, its fiber, its peer (benchmark: idle memory). */
 export const connectionBytes = 10_240
 
-/** What a queue may always hold, however little memory is left: clients that read keep receiving small lines. */
+/**
+ * Bytes that a queue may always hold, however little memory is left, so that clients that read still get small lines.
+ */
 const smallestShare = 16_384
 
-/** The most that listeners may use for themselves, of the whole: HTTP requests leave room for connections. */
+/** The largest part of the budget that listeners may use, so that HTTP requests leave room for connections. */
 const listenersPart = 0.25
 
 /** When usage exceeds the limit by this factor, the broker closes the connections that hold the most memory. */
@@ -34,7 +36,7 @@ export class Budget {
   /** Connections served, `connectionBytes` of `used` each. */
   connections = 0
 
-  /** What listeners use. */
+  /** Memory that listeners use. */
   readonly listeners = new ListenerMemory(this)
 
   constructor(public limit: number) {}
@@ -59,7 +61,7 @@ export class Budget {
     return this.used >= this.limit
   }
 
-  /** Usage is so far over the limit that it is no longer enough for queues to stop growing. */
+  /** Usage exceeds the limit by so much that stopping the growth of queues is not enough. */
   get isOverrun(): boolean {
     return this.used >= this.limit * emergency
   }
@@ -82,7 +84,9 @@ class ListenerMemory implements MemoryUse {
   }
 }
 
-/** The default budget as a fraction of the memory. What the budget counts can take half as much again in the heap. */
+/**
+ * The default budget as a fraction of the memory. Counted bytes can take one and a half times their size in the heap.
+ */
 const defaultPart = 0.4
 
 /** The default budget: a fraction of the heap limit of V8, or of the memory limit of the control group if smaller. */

@@ -11,7 +11,7 @@ import type { Peer } from "./Peer.js"
 /** A command sent by a client. */
 export interface Call {
   readonly peer: Peer
-  /** What follows the name, trimmed, in wire form. */
+  /** The text after the command's name, trimmed, in wire form. */
   readonly argument: string
   readonly label: string | undefined
 }
@@ -110,7 +110,7 @@ export class CommandTable {
     return this.byName.get(name)
   }
 
-  /** The refusal of a command that does not exist; the same value for the same name as before. */
+  /** The refusal of an unknown command; the same value if the name is the same as before. */
   unknown(name: string): Reply.Refusal {
     if (name !== this.lastUnknown?.name) {
       const near = DidYouMean.nearest(name, [...this.byName.keys()])

@@ -184,7 +184,7 @@ const farewell = (peer: Peer, reason: CloseReason, { now, wall }: Time): LogEven
   at: wall()
 })
 
-/** The client came and went without a word, as a load balancer does every few seconds to see that the port is open. */
+/** The client connected and left without sending anything, as load balancers do every few seconds to check the port. */
 const isHealthCheck = ({ inbox }: Peer, reason: CloseReason) =>
   inbox.bytesRead === 0 && (reason === "left" || reason === "connection-lost")
 
@@ -204,7 +204,7 @@ const facts = (peer: Peer, reason: CloseReason, durationMillis: number): LogFact
   return found
 }
 
-/** How many lines were written, and not acknowledged by a client that promised that. */
+/** The number of lines written to a client with `ack` that it has not acknowledged. */
 const unacknowledged = (outbox: Peer["outbox"]) => {
   const { lines = 0, returned = 0 } = outbox.unacknowledged ?? {}
   return lines + returned

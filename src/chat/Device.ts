@@ -1,7 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type * as FatalReply from "../protocol/FatalReply.js"
 
-/** How a connection has shown that its account is its own. */
+/** How a connection has proven that it owns its account. */
 export type LoginProof = "password" | "token" | "certificate"
 
 /** An account, as far as the chat knows it: a name with an owner, also while no device is connected. */
@@ -23,7 +23,7 @@ export class Device {
     readonly proof: LoginProof
   ) {}
 
-  /** Why the login must be refused after all. Asked in the turn in which it completes. */
+  /** Why the login must be refused after all. Checked in the turn in which it completes. */
   get refusal(): FatalReply.Fatal | undefined {
     return undefined
   }

@@ -17,7 +17,7 @@ export interface Resolver {
 const maxRouteBytes = 8 * 1_048_576
 const maxRoutePart = 1 / 8
 
-/** The part of that memory that is still used after the oldest were forgotten. */
+/** The part of that memory that remains in use after the oldest routes were forgotten. */
 const keptPart = 7 / 8
 
 /** The memory for a route and for each of its names: V8's objects, and the entries in the two maps below. */
@@ -59,7 +59,7 @@ const withRoute = (routes: RoutesOfName | undefined, route: KnownRoute): RoutesO
   return routes instanceof Set ? routes.add(route) : new Set([routes, route])
 }
 
-/** The same without a route; undefined if there is no other. */
+/** `routes` without `route`; undefined if no other is left. */
 const withoutRoute = (routes: RoutesOfName | undefined, route: KnownRoute): RoutesOfName | undefined => {
   if (!(routes instanceof Set)) return routes === route ? undefined : routes
   routes.delete(route)
@@ -141,9 +141,9 @@ export class Directory {
   }
 
   /**
-   * Forgets the oldest routes until the others take this much memory at most. Many at a time, and not at each login:
-   * V8 iterates over the entries of a map that were deleted, thousands where clients come and go, before it finds the
-   * oldest.
+   * Forgets the oldest routes until the others take at most `bytes` of memory. Many at a time rather than one per
+   * login: to find the oldest entry of a map, V8 iterates over the deleted ones, of which there are thousands where
+   * clients come and go.
    */
   private makeRoom(bytes: number) {
     for (const oldest of this.routes.values()) {
@@ -162,7 +162,7 @@ export class Directory {
     for (const route of this.routes.values()) this.forget(route)
   }
 
-  /** Resolves all names by this resolver alone until further notice; undefined: by those that there are. */
+  /** Resolves all names with this resolver alone; undefined restores the usual ones. */
   divert(resolver: Resolver | undefined) {
     this.current = resolver === undefined ? this.resolvers : [resolver]
     this.clear()

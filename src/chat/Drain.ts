@@ -29,7 +29,7 @@ const lastCall = 50
 export class Drain {
   private begun = false
   private ticksSinceHeard = 0
-  /** For how many ticks everything has been delivered. */
+  /** Ticks since everything was delivered. */
   private settledTicks = 0
   private pairsBefore: number | undefined = undefined
   private readonly started = Effect.unsafeMakeLatch(false)
@@ -78,7 +78,7 @@ export class Drain {
   tick() {
     if (!this.begun) return
     const state = this.state()
-    // What has arrived from a client that is held is not read, and neither is everything while the broker is behind.
+    // Input from held clients is not read, and while the broker lags behind, neither is all the rest.
     const isReading = state !== "held" && this.broker.backlog.length === 0
     this.ticksSinceHeard = isReading ? this.ticksSinceHeard + 1 : 0
     this.settledTicks = state === "settled" ? this.settledTicks + 1 : 0
@@ -87,13 +87,13 @@ export class Drain {
     for (const peer of lifecycle.peers) lifecycle.leave(peer, "shutdown")
   }
 
-  /** Whether clients are held; or else, whether lines are still to be routed, or to meet their fate. */
+  /** `held` if clients are held; otherwise whether lines remain to be routed or to meet their fate. */
   private state(): "held" | "unsettled" | "settled" {
     const { ledger, lifecycle } = this.broker
     let isSettled = ledger.inFlight === 0
     for (const { hold, isShutOut, phase } of lifecycle.peers) {
       if (hold !== undefined) return "held"
-      // It has not reached the mark of the shutdown in its input.
+      // The mark of the shutdown in its input has not been reached.
       if (!isShutOut && phase.isHeard) isSettled = false
     }
     for (const { inbox } of lifecycle.orphans) if (!inbox.isConsumed) isSettled = false
@@ -105,14 +105,14 @@ export class Drain {
     const { breakOff, features, input, lifecycle, outboxes } = this.broker
     this.pairsBefore = this.pairsSentBack
     for (const peer of lifecycle.peers) {
-      // Checked before the outbox: the refusal of an open question is put there, and may still be written.
+      // Checked before the refusal of an open question is put into the outbox: that line may still be written.
       const hasLines = !peer.outbox.isEmpty
       input.giveUpQuestion(peer)
       if (hasLines) breakOff(peer, "cut-off")
     }
     for (const outbox of outboxes) {
       if (outbox.lines === 0) continue
-      // Jammed first: the lines of held senders are returned, and not put where no writer will come for them.
+      // Jammed first, so that lines of held senders return instead of entering an outbox that no writer reads.
       outbox.jam()
       input.release(outbox)
       lifecycle.surrender(outbox, "cut-off")
@@ -120,7 +120,7 @@ export class Drain {
     for (const feature of features) feature.cutOff?.()
   }
 
-  /** Pairs that were returned to their senders or are dead since `cutOff`, or that a writer still has in its hands. */
+  /** Pairs that were returned to their senders or are dead since `cutOff`, or that a writer still has in hand. */
   get pairsCutOff(): number {
     if (this.pairsBefore === undefined) return 0
     return this.pairsSentBack - this.pairsBefore + this.broker.ledger.inFlight

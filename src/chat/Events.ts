@@ -26,13 +26,13 @@ export interface WriterEnd {
 export type Event =
   /** There is new input in the peer's inbox. */
   | { readonly _tag: "Read"; readonly peer: Peer }
-  /** It is the peer's turn again, after it had used its share. Reported by the broker itself. */
+  /** A peer that had used its share is served again. Reported by the broker itself. */
   | { readonly _tag: "Continue"; readonly peer: Peer }
   /** The outbox has room again, and senders wait for it. */
   | { readonly _tag: "Room"; readonly outbox: Outbox<Peer> }
   /** The fate of the last in-flight line of a leaving peer is decided. */
   | { readonly _tag: "Settled"; readonly peer: Peer }
-  /** Lines of which some have labels have been delivered. */
+  /** A batch that contains labelled lines has been delivered. */
   | {
       readonly _tag: "Labelled"
       readonly outbox: Outbox<Peer>
@@ -64,8 +64,8 @@ export type Event =
   | { readonly _tag: "Look"; readonly look: () => void }
 
 /**
- * Together less than a millisecond. With 4 the gain is half as large, and with 32 as well: the clients then wait too
- * long.
+ * These turns take less than a millisecond together. The gain is half as large with 4, and also with 32, where clients
+ * wait too long.
  */
 const maxAcceptTurns = 16
 
@@ -82,7 +82,7 @@ export class Events {
   private queued = 0
   private isScheduled = false
   private hasAccepted = false
-  /** Turns of the event loop, one after the other, in which a connection was accepted. */
+  /** Consecutive turns of the event loop in which a connection was accepted. */
   private acceptTurns = 0
   private idle: ((events: Effect.Effect<ReadonlyArray<Event>>) => void) | undefined = undefined
   /** The broker continues at the end of the turn, whether there are events or not. */
@@ -169,8 +169,8 @@ export class Events {
   )
 
   /**
-   * Lets the event loop have a turn, and takes what is there at its end, if anything is. What is read in this turn is
-   * part of it: a turn later, it would wait for the writes of another turn (benchmarks: names-1000, room-1000).
+   * Lets the event loop have a turn, and takes the events that there are at its end, if any. They include what is read
+   * in this turn: one turn later, it would wait for the writes of another turn (benchmarks: names-1000, room-1000).
    */
   readonly takeIfAny: Effect.Effect<ReadonlyArray<Event>> = Effect.async((resume) => {
     this.idle = resume

@@ -37,11 +37,11 @@ export interface Feature {
   /** In the broker's turn: the writer of this peer has ended, and everything that it wrote is settled. */
   readonly ended?: (peer: Peer) => void
   /**
-   * In the broker's turn: the time to deliver is over. Lines that this feature has taken return now, unless they may
-   * have been delivered.
+   * In the broker's turn: the grace time is over. Lines that this feature has taken return now, unless they may have
+   * been delivered.
    */
   readonly cutOff?: () => void
-  /** What `* hello` announces to this client besides, by parameter name. */
+  /** Further parameters of this client's `* hello`, by name. */
   readonly facts?: (peer: Peer) => Readonly<Record<string, string>>
 }
 
@@ -61,8 +61,8 @@ export interface FeatureContext {
   /** The same, in the broker's turn, where the lines of a batch have met different fates. */
   readonly settledEach: SettledEach
   /**
-   * Called by a writer in the broker's turn: the fate of its batch in hand takes too long. Until that is decided, other
-   * lines return with `jamReason`, also those that wait behind the batch.
+   * Called by a writer in the broker's turn: the fate of its batch in hand takes too long. Until it is decided, other
+   * lines return with `jamReason`, including those queued after the batch.
    */
   readonly stuck: (outbox: Outbox<Peer>) => void
   /** For writers that hand lines on, in the broker's turn. */
@@ -74,17 +74,17 @@ export interface FeatureContext {
   /** Runs a function in the broker's turn, the only place where peers and outboxes may be touched. */
   readonly inTurn: <A>(run: () => A) => Effect.Effect<A>
   /**
-   * In the broker's turn: runs a function at its end, once, before anything is written to a socket. Writers that go
-   * first (`WriterKind`) have everything that was put for them until then.
+   * In the broker's turn: runs a function at its end, once, before anything is written to a socket. By then, writers
+   * that go first (`WriterKind`) have got everything that was put for them.
    */
   readonly atEnd: (run: () => void) => void
   /** In the broker's turn: puts whole lines, by default one. No sender is notified if they cannot be written. */
   readonly put: (peer: Peer, text: string, lines?: number) => void
   /**
-   * In the broker's turn: puts whole lines that come from a log, which learns how far they were delivered. The peer's
-   * outbox must not have ended.
+   * In the broker's turn: puts whole lines from a log, to which their delivery is reported. The peer's outbox must not
+   * have ended.
    *
-   * @param shared the same text, if others are given it as well
+   * @param shared the same text, if other peers get it as well
    */
   readonly give: (peer: Peer, text: string, lines: number, source: Source, shared?: SharedText) => void
   /** In the broker's turn: reports that the destination of this name has changed. */
@@ -93,7 +93,7 @@ export interface FeatureContext {
   readonly divert: (resolver: Resolver | undefined) => void
   /** In the broker's turn: the client of this name that lines can be addressed to. */
   readonly present: (name: string) => Peer | undefined
-  /** In the broker's turn: lists a name that is present at another node, and notifies clients; or that no longer is. */
+  /** In the broker's turn: lists a name that is present at another node, or removes it, and notifies clients. */
   readonly elsewhere: (name: string, isThere: boolean) => void
   /** In the broker's turn: breaks a connection. */
   readonly breakOff: (peer: Peer, reason: CloseReason) => void

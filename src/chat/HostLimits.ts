@@ -9,7 +9,7 @@ type Limits = Pick<
   "maxConnectionsPerAddress" | "connectsPerAddress" | "ratePerAddress" | "burstPerAddress" | "limitLoopback"
 >
 
-/** What one subscriber uses, and the rest of its allowances. */
+/** A subscriber's connections, and what is left of its allowances. */
 interface Usage {
   connections: number
   /** New connections; undefined without a limit. */
@@ -75,7 +75,7 @@ export class HostLimits {
     return this.isLimited(host) ? this.find(subscriber(host)).lines : undefined
   }
 
-  /** The limits that the server announces to clients from this host. Those that are off are left out. */
+  /** The limits that the server announces to clients from this host, without those that are off. */
   announced(host: string): Readonly<Record<string, number>> {
     if (!this.isLimited(host)) return {}
     const { burstPerAddress, connectsPerAddress, maxConnectionsPerAddress, ratePerAddress } = this.limits.current

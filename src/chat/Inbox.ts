@@ -115,8 +115,8 @@ export class Inbox {
   }
 
   /**
-   * Moves on to the next item, and releases this one: otherwise V8 would move the texts of clients that have used their
-   * share into the old generation, line after line (fairness: names).
+   * Moves on to the next item, and releases this one: otherwise V8 would move the texts of clients that wait for their
+   * next share into the old generation (fairness: names).
    */
   advance() {
     const { current } = this

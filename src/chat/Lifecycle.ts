@@ -26,10 +26,10 @@ import { settle } from "./Settlement.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
-  /** Goes on with what was read from a peer whose connection is over, without waiting for anything. */
+  /** Routes what was read from a peer whose connection is over, without waiting for anything. */
   readonly routeRest: (peer: Peer) => void
   readonly breakOff: (peer: Peer, reason: CloseReason) => void
-  /** Reports that there is room in an outbox for which senders wait. */
+  /** Reports room in an outbox that senders wait for. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
   /** Reports that a peer has acknowledged more lines than could be settled at once. */
   readonly settleLater: (peer: Peer) => void
@@ -46,15 +46,15 @@ interface Collaborators {
 }
 
 /**
- * The most lines that one event settles as received. One acknowledgement may be for all lines that a queue can hold,
- * each with an outcome for its sender; the other clients get their turns in between.
+ * The most lines that one event settles as received. One acknowledgement may cover all lines that a queue can hold,
+ * each with an outcome for its sender; other clients are served in between.
  */
 const settledAtOnce = 256
 
 /** Up to this number, orphans are not swept. */
 const fewOrphans = 16
 
-/** Why the lines of a connection's queue return, by the reason of its close. */
+/** Why a connection's queued lines return, by its close reason. */
 const returnedAs = (closed: CloseReason): OutcomeReply.UndeliveredReason => {
   if (closed === "unreachable") return "unreachable"
   return closed === "slow-consumer" || closed === "memory" ? "slow" : "disconnected"
@@ -83,7 +83,7 @@ export class Lifecycle {
     return true
   }
 
-  /** Logs a peer in as a device of an account, in place of the connection that the device may still have. */
+  /** Logs a peer in as a device of an account, and replaces the connection that the device may still have. */
   joinAs(peer: Peer, device: Device) {
     const { names } = this.broker
     const present = names.devicesOf(device.account)
@@ -94,7 +94,7 @@ export class Lifecycle {
     this.hasJoined(peer, isFirst)
   }
 
-  /** Makes a present guest a device of the account that has the guest's name. Nobody has come or gone. */
+  /** Makes a present guest a device of the account that has the guest's name. To other clients nothing changes. */
   adopt(peer: Peer, device: Device) {
     const { names, presence } = this.broker
     if (!peer.isSendOnly) this.absent(peer)
@@ -117,13 +117,13 @@ export class Lifecycle {
       at: time.wall()
     })
     if (peer.isSendOnly) return
-    // Listed elsewhere: for the clients here, it has not left yet.
+    // A name listed elsewhere has not left yet, as far as the clients here know.
     if (isFirst && !names.isElsewhere(name)) notices.notify(Reply.joined(name), name)
     for (const { joined } of presence) joined?.(peer)
   }
 
   /**
-   * Ends the connection of a device that has logged in again. Lines that the server has read from it whole are still
+   * Ends the connection of a device that has logged in again. Complete lines that the server has read from it are still
    * accepted.
    */
   private replace(peer: Peer) {
@@ -168,10 +168,10 @@ export class Lifecycle {
     const { outbox } = peer
     const unwritten = outbox.retract()
     replies.reply(peer, line(undefined))
-    // Before the queue returns: nothing may follow the refusal, not even what returns to the peer itself.
+    // Ended before the queue returns: nothing may follow the refusal, not even the peer's own returned lines.
     outbox.end(reason)
     this.returnBatches(outbox.name, unwritten, reason, [])
-    // What the writer has in hand may fill the outbox, but its senders have nothing to wait for any more.
+    // The writer's batch may fill the outbox, but senders have nothing left to wait for.
     outbox.jam()
     hasRoom(outbox)
   }
@@ -183,7 +183,7 @@ export class Lifecycle {
     const phase = Phase.leaving(peer.phase, reason, label)
     if (phase === peer.phase) return
     const wasPresent = names.leave(peer, phase)
-    // At a shutdown all clients leave, and the shutdown was announced.
+    // The shutdown, at which all clients leave, was announced.
     if (wasPresent && reason !== "shutdown") this.announceLeft(peer)
     if (wasPresent) this.absent(peer)
     watch.unresponsive.moved(peer)
@@ -237,7 +237,7 @@ export class Lifecycle {
   surrender(outbox: Outbox<Peer>, reason: CloseReason) {
     const { jamReason, name } = outbox
     const unwritten = outbox.surrender(reason)
-    // If the store does not take them, nobody has disconnected.
+    // The store does not take them; no client has disconnected.
     if (jamReason === "unavailable") this.return(name, unwritten, jamReason)
     else this.returnBatches(name, unwritten, reason, [])
   }
@@ -247,7 +247,7 @@ export class Lifecycle {
     outbox.stick()
     this.return(outbox.name, outbox.retract(), outbox.jamReason)
     outbox.makeRoom()
-    this.broker.hasRoom(outbox) // also if the batch in hand fills it: its senders have nothing to wait for
+    this.broker.hasRoom(outbox) // even if the batch in hand fills it: senders have nothing to wait for
   }
 
   /** Returns lines of a connection that ended: those that were not written, and those that were not acknowledged. */
@@ -257,24 +257,24 @@ export class Lifecycle {
     closed: CloseReason,
     unacknowledged: ReadonlyArray<Runs<Peer>>
   ) {
-    // The reports in the batches do not reach their client, which was the sender of the lines that they report.
+    // The reports in these batches are lost with their client, the sender of the lines that they report.
     for (const { returns } of unwritten) this.broker.ledger.settled.dead += returns
     const reason = returnedAs(closed)
     if (reason !== "slow") return this.return(name, [...unacknowledged, ...unwritten], reason)
-    // What was written before may have been processed. Only the acknowledgement is missing.
+    // Lines written earlier may have been processed; only their acknowledgement is missing.
     this.return(name, unacknowledged, "disconnected")
     this.return(name, unwritten, reason)
   }
 
   /** Returns lines for this recipient to their senders. */
   return(name: string, lines: ReadonlyArray<Runs<Peer>>, reason: OutcomeReply.UndeliveredReason, retryMillis?: number) {
-    if (lines.length === 0) return // as for most connections that end (benchmark: churn)
+    if (lines.length === 0) return // the usual case when a connection ends (benchmark: churn)
     for (const sender of this.broker.replies.returnAll(name, lines, reason, retryMillis)) this.finishIfSettled(sender)
   }
 
   /**
-   * The peer acknowledges the first messages to it, this many (`/ack`). Returns false, and changes nothing, if it
-   * cannot have that many, or has not said `ack`.
+   * Handles `/ack`: the peer acknowledges the first `messages` messages sent to it. Returns false, and changes nothing,
+   * if it cannot have got that many, or has not said `ack`.
    */
   acknowledge(peer: Peer, messages: number): boolean {
     const { outbox } = peer
@@ -287,7 +287,7 @@ export class Lifecycle {
     return true
   }
 
-  /** Settles what was written to a peer as far as it is acknowledged, or cannot be any more. */
+  /** Settles lines written to a peer that it has acknowledged, or can no longer acknowledge. */
   written(peer: Peer) {
     const { outbox } = peer
     if (outbox.unacknowledged?.isOver === true) return this.acknowledgesNoMore(peer)
@@ -303,13 +303,13 @@ export class Lifecycle {
     }
   }
 
-  /** The peer has ended its input, or was silent for too long after `/quit`: what it has not acknowledged returns. */
+  /** The peer has ended its input, or was silent for too long after `/quit`: unacknowledged lines return. */
   acknowledgesNoMore(peer: Peer) {
     const { outbox } = peer
     const { unacknowledged } = outbox
     if (unacknowledged === undefined) return
     unacknowledged.isOver = true
-    // It may have acknowledged lines of a batch before the kernel had all of it.
+    // The peer may acknowledge lines of a batch before the kernel has taken all of it.
     this.receiveAcknowledged(outbox)
     this.return(peer.name, unacknowledged.takeAll(), "disconnected")
     // Nothing else would release the senders: there may be nothing left to write.
@@ -327,7 +327,7 @@ export class Lifecycle {
     this.sweepAbove = Math.max(fewOrphans, 2 * this.orphans.size)
   }
 
-  /** Notifies the others, unless the name is still present: another device of the account, or a client elsewhere. */
+  /** Notifies other clients, unless the name is still present through another device or at another node. */
   private announceLeft({ name }: Peer) {
     const { names, notices } = this.broker
     if (names.find(name) === undefined && !names.isElsewhere(name)) notices.notify(Reply.left(name), name)

@@ -51,7 +51,7 @@ export type Limit = Count | Bytes | Time | Toggle
 const count = (name: string, row: Range<number>): Count => ({ kind: "count", name, ...row })
 const bytes = (name: string, row: Range<number>): Bytes => ({ kind: "bytes", name, ...row })
 const duration = (name: string, row: Range<Duration.Duration>): Time => ({ kind: "duration", name, ...row })
-/** A flag without a value can only turn something on. */
+/** A boolean flag takes no value, so it can only turn something on. */
 const toggle = (name: string, row: Omit<Row<boolean>, "default">): Toggle => ({
   kind: "toggle",
   name,
@@ -194,7 +194,7 @@ export const limits = {
     max: 1_024 * GiB,
     live: true
   }),
-  /** Of clients that may read what is kept. The burst is one second's worth. */
+  /** For clients that may read the history. The burst is one second's worth. */
   searchRate: count("search-rate", {
     about: "Searches per second from one client; beyond it `/search` is refused as `limit`",
     default: 4,

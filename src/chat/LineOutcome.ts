@@ -5,31 +5,31 @@ import type { Batch } from "./Batch.js"
 import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 
-/** What became of one line that a writer has taken. */
+/** The outcome of one line that a writer has taken. */
 export type LineOutcome =
-  /** `params`: what the outcome of a labelled line says besides its fate, each after a space; may be empty. */
+  /** `params`: further parameters of a labelled line's outcome, each after a space; may be empty. */
   | { readonly _tag: "Delivered"; readonly fate: Delivered; readonly params: string }
-  /** `retryMillis`: when the same line may succeed, for a reason that is worth it. */
+  /** `retryMillis`: when the same line may succeed, for reasons that a retry can overcome. */
   | { readonly _tag: "Returned"; readonly reason: UndeliveredReason; readonly retryMillis?: number }
-  /** Returned as well, with a line that says what the sender did wrong. `refusal` gets the name of the recipient. */
+  /** Also returned, with a line that says what the sender did wrong. `refusal` gets the name of the recipient. */
   | { readonly _tag: "Refused"; readonly refusal: (recipient: string) => Refusal }
 
 type Returned = LineOutcome & { readonly _tag: "Returned" }
 
 /**
- * For writers that hand lines on to something which reports later what has become of them, such as another node. Until
- * then, the lines count in the outbox as those do that were written to a client with `ack`.
+ * For writers that hand lines on to something that reports their outcomes later, such as another node. Until then, the
+ * lines count in the outbox like those written to a client with `ack`.
  */
 export interface HandedOn {
   /** The batch in hand has been handed on. The outbox expects outcomes (`Outbox.expectOutcomes`). */
   readonly handedOn: (outbox: Outbox<Peer>, batch: Batch<Peer>) => void
-  /** The first lines that were handed on, this many, have met this fate. */
+  /** The first `lines` lines that were handed on have met this fate. */
   readonly cameBack: (
     outbox: Outbox<Peer>,
     lines: number,
     outcome: (LineOutcome & { readonly _tag: "Delivered" }) | Returned
   ) => void
-  /** Returns everything that was not handed on, with the batch in hand. The writer waits for none then. */
+  /** Returns everything that was not handed on, including the batch in hand. The writer then has none to settle. */
   readonly recall: (outbox: Outbox<Peer>, outcome: Returned) => void
 }
 

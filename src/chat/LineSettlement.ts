@@ -10,7 +10,7 @@ import { Runs } from "./Runs.js"
 import { work, type Turn } from "./Turn.js"
 
 interface Collaborators {
-  /** Reports that there is room in an outbox for which senders wait. */
+  /** Reports room in an outbox that senders wait for. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
   readonly ledger: Ledger
   readonly lifecycle: Lifecycle
@@ -25,8 +25,8 @@ interface Returned {
 }
 
 /**
- * For writers whose lines can meet different fates. A socket's lines all meet the same one, which takes no turn of the
- * broker (`Settlement`).
+ * For writers whose lines can meet different fates. All lines of a socket's batch meet the same fate, which takes no
+ * turn of the broker (`Settlement`).
  */
 export const make =
   ({ hasRoom, ledger, lifecycle, replies, turn }: Collaborators): SettledEach =>

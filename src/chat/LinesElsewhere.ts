@@ -4,12 +4,12 @@ import type { Outbox } from "./Outbox.js"
 import type { Peer } from "./Peer.js"
 
 interface Collaborators {
-  /** Reports that there is room in an outbox for which senders wait. */
+  /** Reports room in an outbox that senders wait for. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
   readonly lifecycle: Lifecycle
 }
 
-/** For writers that hand lines on, and learn later what has become of them. */
+/** For writers that hand lines on, and learn their outcomes later. */
 export const make = ({ hasRoom, lifecycle }: Collaborators): HandedOn => ({
   handedOn: (outbox, batch) => {
     outbox.unacknowledged?.wrote(batch)

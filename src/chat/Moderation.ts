@@ -19,8 +19,8 @@ export class Moderation {
   constructor(private readonly broker: Collaborators) {}
 
   /**
-   * Disconnects the client with this name in wire form, or with one that looks the same: all such clients if they only
-   * send. False if there is none.
+   * Disconnects the client with this name in wire form, or with one that looks the same. Several clients that only send
+   * may share a name: then all of them. Returns false if there is none.
    */
   kick(name: string): boolean {
     const found = this.alike(name)
@@ -28,11 +28,11 @@ export class Moderation {
     return found.length > 0
   }
 
-  /** Bans a subject, and disconnects the clients that it concerns. Returns how many these are. */
+  /** Bans a subject, and disconnects the clients that the ban concerns. Returns their number. */
   ban(subject: BanSubject, millis: number | undefined): number {
     const { bans, now } = this.broker
     bans.add(subject, now() + (millis ?? Infinity))
-    // Not everybody who is banned: a client that an earlier ban concerns may still be getting its last line.
+    // Clients that an earlier ban is still disconnecting do not count.
     let closed = 0
     for (const peer of this.peersOf(subject)) {
       const refusal = bans.ofPeer(peer)
@@ -63,8 +63,8 @@ export class Moderation {
   }
 
   /**
-   * Ends a connection with this line. A connection that is ending already can only be broken off, unless it is being
-   * disconnected: it then gets the first such line, and has no more time for that than for this one.
+   * Ends a connection with this line. A connection that is already ending can only be broken off. The exception is one
+   * that is already being expelled: it gets the earlier line, within the same time.
    */
   expel(peer: Peer, fatal: FatalReply.Fatal) {
     const { breakOff, lifecycle } = this.broker

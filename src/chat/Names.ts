@@ -11,8 +11,8 @@ import * as Phase from "./Phase.js"
 import type { Destination } from "./Route.js"
 
 /**
- * The clients that lines can be addressed to, by their names in wire form. Of several devices of an account it has the
- * one that came first. An immutable value.
+ * The clients that lines can be addressed to, by their names in wire form. Of an account's devices, the one that logged
+ * in first. An immutable value.
  */
 export type Members = HashMap.HashMap<string, Peer>
 
@@ -21,7 +21,7 @@ export class Names implements Resolver {
   private present: Members = HashMap.empty()
   /** Keyed by `Name.likeness`. A name stays taken until its client's writer has ended. */
   private readonly byLikeness = new TurnoverMap<string, Peer>()
-  /** The guests that only send, by the same key, and the name that they have. */
+  /** The guests that only send, and their name, by the same key. */
   private readonly senders = new Map<string, { readonly name: string; readonly clients: Set<Peer> }>()
   /**
    * All connections of accounts, by the same key, until their writers have ended. In lists, since an account has few of
@@ -31,7 +31,7 @@ export class Names implements Resolver {
   /** Made by the first `/who`, and kept up to date from then on: sorting thousands of names takes milliseconds. */
   private sorted: Array<string> | undefined = undefined
   private whoParts: ReadonlyArray<string> | undefined = undefined
-  /** Those that can be addressed at other nodes. Only for `/who`: a resolver finds them. */
+  /** Names that can be addressed at other nodes. Only for `/who`; a resolver routes to them. */
   private readonly elsewhere = new Set<string>()
 
   /** @param changed called with a name when its destination has changed */
@@ -45,7 +45,7 @@ export class Names implements Resolver {
   join(peer: Peer, name: string): boolean {
     const likeness = likenessOf(name)
     const senders = this.senders.get(likeness)
-    // Either kind keeps the name from the other: who only sends could otherwise speak as a client that is present.
+    // A present client and clients that only send exclude each other: otherwise a sender could impersonate the client.
     if (this.byLikeness.has(likeness)) return false
     if (senders !== undefined && !(peer.isSendOnly && senders.name === name)) return false
     peer.enter(Phase.present)
@@ -154,14 +154,14 @@ export class Names implements Resolver {
     return found._tag === "Some" ? found.value : undefined
   }
 
-  /** The name of a client that can be addressed, if it looks the same as this other one. */
+  /** The name of an addressable client that looks the same as this name but differs from it. */
   lookAlike(name: string): string | undefined {
     if (name.length > Name.maxWireLength) return undefined
     const peer = this.byLikeness.get(likenessOf(name))
     return peer?.phase._tag === "Present" && peer.name !== name ? peer.name : undefined
   }
 
-  /** Resolves the names of guests. Where lines to an account go is for the feature that has the accounts. */
+  /** Resolves the names of guests. The feature that has the accounts resolves theirs. */
   resolve(name: string): Destination<Peer> | undefined {
     const peer = this.find(name)
     return peer === undefined || peer.device !== undefined ? undefined : { outboxes: [peer.outbox], suffix: "" }
@@ -172,7 +172,7 @@ export class Names implements Resolver {
     return (this.sorted ??= [...new Set([...HashMap.keys(this.present), ...this.elsewhere])].toSorted())
   }
 
-  /** A client of this name can be addressed at another node, or no longer. Returns whether that is new. */
+  /** Sets whether a client of this name can be addressed at another node. Returns whether that is a change. */
   setElsewhere(name: string, isThere: boolean): boolean {
     if (this.elsewhere.has(name) === isThere) return false
     if (isThere) this.elsewhere.add(name)

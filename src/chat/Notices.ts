@@ -31,7 +31,7 @@ interface Block {
 export class Notices {
   private readonly subscribers = new Set<Peer>()
   private collected: Array<Notice> = []
-  /** What is being sent, and the subscribers that have not got it yet. */
+  /** The blocks being sent, and the subscribers that have not got them yet. */
   private sending: { readonly blocks: ReadonlyArray<Block>; readonly to: Iterator<Peer> } | undefined = undefined
   private sentAt = -Infinity
   private readonly collecting = Effect.unsafeMakeLatch(false)
@@ -59,8 +59,8 @@ export class Notices {
   }
 
   /**
-   * Sends a line to all subscribers but those of the name that it is about: the first line immediately, further lines
-   * collected.
+   * Sends a line to all subscribers except those with the name that it is about. The first line goes out immediately;
+   * lines that follow soon are collected.
    */
   notify(line: string, about: string) {
     if (this.subscribers.size === 0) return
@@ -117,7 +117,7 @@ export class Notices {
    * that they do not all reconnect at the same time.
    */
   announceClosing(graceMillis: number, returnMillis: number) {
-    // First what is being sent, then what was collected meanwhile.
+    // The first round finishes the blocks being sent, the second sends those collected meanwhile.
     for (let round = 0; round < 2; round++) this.sendUntil(() => false)
     const step = returnMillis / Math.max(1, this.subscribers.size)
     let at = returnMillis

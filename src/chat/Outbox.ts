@@ -10,8 +10,8 @@ export interface WriterKind {
   /** Why lines return while the outbox is jammed. */
   readonly jamReason: JamReason
   /**
-   * Whether only the writer knows what becomes of a batch that it has in hand, as if that was sent to a database. Such
-   * a batch is not returned, not even at the end of a shutdown.
+   * Whether only the writer knows the fate of its batch in hand, for example one that was sent to a database. Such a
+   * batch is not returned, not even at the end of a shutdown.
    */
   readonly decidesAlone: boolean
   /**
@@ -28,9 +28,9 @@ const socketWriter: WriterKind = { jamReason: "busy", decidesAlone: false, isFir
  * batch; a connection's writer sends it to a socket. Routing, flow control, returns, labels and the ledger work on
  * outboxes and do not depend on the kind of writer.
  *
- * An outbox never refuses a line. The broker checks `isFull` before it puts lines, and holds the senders instead. How
- * full it is, is in `OutboxLoad`; the way of the lines to the writer in `OutboxBatches`; how an outbox jams and ends is
- * here.
+ * An outbox never refuses a line. The broker checks `isFull` before it puts lines, and holds the senders instead.
+ * `OutboxLoad` measures how full it is, `OutboxBatches` moves the lines to the writer, and this class adds how an
+ * outbox jams and ends.
  */
 export class Outbox<Sender> extends OutboxBatches<Sender> {
   /** Changed only by `Names.setForm`, because routes depend on it. */
@@ -122,7 +122,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
     return batches
   }
 
-  /** Takes back everything, with the batch in hand: the writer has not begun with it, and waits for none now. */
+  /** Takes back everything, including the batch in hand, which the writer has not begun. The writer then has none. */
   recall(): ReadonlyArray<Batch<Sender>> {
     const { handed } = this
     if (handed === undefined) return this.retract()
@@ -150,8 +150,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   }
 
   /**
-   * For an outbox whose writer has ended, after `leftOver`. Returns the lines that were put since, and resets the
-   * counts.
+   * For an outbox whose writer has ended, after `leftOver`. Returns the lines put since then, and resets the counts.
    */
   abandon(): ReadonlyArray<Batch<Sender>> {
     const open = this.takeOpen()
@@ -162,8 +161,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
 
   /**
    * Breaks an outbox whose writer is not a socket, and returns everything that the writer has not settled: the batch in
-   * hand as well, unless the writer decides alone. From then on it is jammed: lines that are still on the way to it
-   * return as `busy`.
+   * hand as well, unless the writer decides alone. From then on it is jammed: further lines return as `busy`.
    */
   surrender(reason: CloseReason): ReadonlyArray<Batch<Sender>> {
     this.hasWriter = false
@@ -189,7 +187,7 @@ export class Outbox<Sender> extends OutboxBatches<Sender> {
   /** The fate of the batch in hand is decided. Returns whether that makes room for senders that are held here. */
   taken(batch: Batch<Sender>): boolean {
     this.handed = undefined
-    if (this.isSurrendered) return false // it was counted as gone then
+    if (this.isSurrendered) return false // `surrender` has already uncounted it
     if (this.stuck) {
       this.stuck = false
       this.jammed = false

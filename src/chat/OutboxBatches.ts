@@ -19,8 +19,8 @@ export interface BatchWriter<Sender, A> {
   /** Writes a batch in the writer's fiber, and continues. */
   go(batch: Batch<Sender>): Effect.Effect<A>
   /**
-   * Writes a batch at the end of the broker's turn, without waking the writer. Returns what the writer has to do then;
-   * undefined if it is to wait for the next batch. Waking a fiber for each write would take a tenth of the server's
+   * Writes a batch at the end of the broker's turn, without waking the writer. Returns what the writer must do next;
+   * undefined if it should wait for the next batch. Waking a fiber for each write would take a tenth of the server's
    * time (benchmarks: mesh, 1 to 100).
    */
   write(batch: Batch<Sender>): Effect.Effect<A> | undefined
@@ -41,7 +41,7 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
   private madeQueue: Queue.Queue<Batch<Sender>> | undefined = undefined
   protected idle: IdleWriter<Sender> | undefined = undefined
 
-  /** The batch that the writer has taken and not settled yet. */
+  /** The batch that the writer has taken but not settled yet. */
   get inHand(): Batch<Sender> | undefined {
     return this.handed
   }
@@ -58,7 +58,7 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
   // The broker's side.
 
   /**
-   * Puts whole lines of a sender, or from a log; exactly one line if there is a label. Benchmark: every row.
+   * Puts whole lines from a sender or a log; exactly one line if there is a label. Benchmark: every row.
    *
    * @param shared the same text, if it is put into other outboxes as well
    */
@@ -99,7 +99,7 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
     // If the queue is full, the batch stays open until the writer takes it.
   }
 
-  /** Gives a batch to the idle writer, which has it in its hands then. */
+  /** Gives a batch to the idle writer, which then has it in hand. */
   private hand(batch: Batch<Sender>): Batch<Sender> {
     this.idle = undefined
     this.open = undefined
@@ -123,7 +123,7 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
 
   // The writer's side.
 
-  /** Starts a writer, which waits for its first batch. `resume` gets what it has to do in its fiber. */
+  /** Starts a writer, which waits for its first batch. `resume` gets what the writer must do in its fiber. */
   begin<A>(writer: BatchWriter<Sender, A>, resume: (rest: Effect.Effect<A>) => void) {
     this.await(writer, resume)
     this.flush()
@@ -147,10 +147,9 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
   }
 
   /**
-   * Goes on with the next batch, when `ready` returned none: the first in the queue, or the next one handed over.
-   * Effect may let other fibers run before each operation of the writer's, and the broker may then put lines or retract
-   * the queue. So what there is to write is looked at again in the very operation that takes it, or that parks the
-   * writer.
+   * Continues with the next batch after `ready` returned none: the first in the queue, or the next one handed over.
+   * Effect may run other fibers before each operation of the writer, and the broker may then put lines or retract the
+   * queue. So the queue is checked again in the very operation that takes a batch or parks the writer.
    */
   next<A>(writer: BatchWriter<Sender, A>): Effect.Effect<A> {
     if (this.queued === 0) return this.park(writer)
@@ -168,7 +167,7 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
     })
   }
 
-  /** The next batch goes to this writer, and what it does not finish at once to its fiber. */
+  /** Hands the next batch to this writer. What it does not finish at once, its fiber does. */
   private await<A>(writer: BatchWriter<Sender, A>, resume: (rest: Effect.Effect<A>) => void) {
     this.idle = (batch, isEndOfTurn) => {
       const rest = isEndOfTurn ? attempt(writer, batch) : Effect.suspend(() => writer.go(batch))
@@ -177,7 +176,7 @@ export abstract class OutboxBatches<Sender> extends OutboxLoad<Sender> {
     }
   }
 
-  /** Takes the first batch in the queue, which then is in the writer's hands; undefined if the queue is empty. */
+  /** Takes the first batch in the queue as the one in hand; undefined if the queue is empty. */
   private takeQueued(): Batch<Sender> | undefined {
     if (this.queued === 0) return undefined
     this.queued -= 1

@@ -48,7 +48,7 @@ export abstract class OutboxLoad<Sender> {
   /** Returned pairs that queued lines report to the owner. */
   private returnsHere = 0
   private outcomes = 0
-  /** Those of them that are for lines of the owner to itself. */
+  /** Pending outcomes of the owner's lines to itself. */
   private ownOutcomes = 0
   protected full = false
   private queueFull = false
@@ -64,17 +64,17 @@ export abstract class OutboxLoad<Sender> {
     public name: string
   ) {}
 
-  /** Queued lines, including those in the writer's hands. */
+  /** Queued lines, including those that the writer has in hand. */
   get lines(): number {
     return this.linesHere
   }
 
-  /** Queued bytes, including those in the writer's hands. */
+  /** Queued bytes, including those that the writer has in hand. */
   get bytes(): number {
     return this.bytesHere
   }
 
-  /** The same, with those that wait for their acknowledgement. Smaller than before: the writer makes progress. */
+  /** The same, plus those that wait for their acknowledgement. A decrease shows that the writer makes progress. */
   get bytesLeft(): number {
     return this.bytesHere + (this.written === undefined ? 0 : this.written.bytes)
   }
@@ -89,12 +89,12 @@ export abstract class OutboxLoad<Sender> {
     return this.linesHere === 0 && (this.written === undefined || this.written.lines === 0)
   }
 
-  /** What was written to a client with `ack`; undefined if the client has not said that. */
+  /** The lines written to a client with `ack`; undefined if the client has not said that. */
   get unacknowledged(): Unacknowledged<Sender> | undefined {
     return this.written
   }
 
-  /** The memory of the lines: those that are queued, and those that wait for their acknowledgement. */
+  /** The memory of lines that are queued, or wait for their acknowledgement. */
   get cost(): number {
     return this.queueCost + (this.written === undefined ? 0 : this.written.cost)
   }
@@ -114,17 +114,16 @@ export abstract class OutboxLoad<Sender> {
   }
 
   /**
-   * The lines that are not written yet exceed the bounds by themselves: there is no room for replies to the owner
-   * either. Lines that wait for their acknowledgement do not count here, because the server must keep reading to get
-   * it.
+   * The unwritten lines alone exceed the bounds, so there is no room for replies to the owner either. Lines that wait
+   * for their acknowledgement do not count here, because the server must keep reading to get it.
    */
   get isQueueFull(): boolean {
     return this.queueFull
   }
 
   /**
-   * The owner has too many pending outcomes. Then the owner is held, not its senders. Those for lines to itself do not
-   * count: it may have to acknowledge these lines, which it cannot while it is held. The queue bounds them.
+   * The owner has too many pending outcomes. Then the owner is held, not its senders. Outcomes of its lines to itself
+   * do not count: it may have to acknowledge these lines, and cannot while it is held. The queue bounds them.
    */
   get isOwed(): boolean {
     return this.owed
@@ -140,8 +139,8 @@ export abstract class OutboxLoad<Sender> {
   }
 
   /**
-   * Whether the queue is within a part of the bounds, together with what waits for its acknowledgement, and with this
-   * many more bytes and lines.
+   * Whether the queue stays within this part of the bounds, counting what waits for its acknowledgement and this many
+   * more bytes and lines.
    */
   private isWithin(part: number, written: Unacknowledged<Sender> | undefined, moreBytes = 0, moreLines = 0): boolean {
     const { bounds } = this
@@ -172,24 +171,24 @@ export abstract class OutboxLoad<Sender> {
     if (this.written === undefined || !this.isWithin(1, undefined)) this.queueFull = true
   }
 
-  /** Counts lines that are no longer here. */
+  /** Uncounts lines that have left. */
   protected uncount({ lines, text }: Batch<Sender>) {
     this.linesHere -= lines
     this.bytesHere -= text.length
     this.bounds.budget.used -= text.length + lines * lineBytes
   }
 
-  /** Counts returned pairs that a line which is put reports to the owner. */
+  /** Counts returned pairs that a newly put line reports to the owner. */
   protected countReturns(returns: number) {
     this.returnsHere += returns
   }
 
-  /** Counts returned pairs whose report is no longer here. */
+  /** Uncounts returned pairs whose report has left. */
   reported(returns: number) {
     this.returnsHere -= returns
   }
 
-  /** Nothing is here any more. */
+  /** Sets all counts to zero. */
   protected reset() {
     this.bounds.budget.used -= this.queueCost
     this.linesHere = 0
@@ -199,7 +198,7 @@ export abstract class OutboxLoad<Sender> {
     this.owed = false
   }
 
-  /** Counts an outcome that will be put here later, even if the outbox is full then. */
+  /** Counts an outcome that will be put here later, even if the outbox is full by that time. */
   expectOutcome(recipient: string) {
     this.outcomes += 1
     if (recipient === this.name) this.ownOutcomes += 1
@@ -251,9 +250,9 @@ export abstract class OutboxLoad<Sender> {
   }
 
   /**
-   * The server has stopped reading from the owner. What the owner has not acknowledged does not count meanwhile: the
-   * acknowledgement may be in the input that is not read, and wait for senders that are held here. True if that makes
-   * room, and senders are held here.
+   * The server has stopped reading from the owner. Meanwhile, unacknowledged lines do not count: their acknowledgement
+   * may be in the unread input, which may wait for senders that are held here. True if that makes room and senders are
+   * held here.
    */
   ownerIsHeld(): boolean {
     if (this.written === undefined) return false

@@ -49,7 +49,7 @@ export class Peer {
   head = ""
   /** The client sent `/hello`: it may label lines, and gets notices. */
   hasGreeted = false
-  /** The words that the client sent after `/hello`, in the order of their table. */
+  /** The words that the client sent after `/hello`, in the order of the table of words. */
   words: ReadonlySet<HelloWord.HelloWord> = HelloWord.none
   /** The account that the client logged in to, and as which device. Undefined for a guest. */
   device: Device | undefined = undefined
@@ -57,15 +57,15 @@ export class Peer {
   hasDeparted = false
   /** Input has been handled up to the point where the server began to shut down: no later line is accepted. */
   isShutOut = false
-  /** What the peer waits for: room in this outbox, or the answer to this question. Its socket is paused meanwhile. */
+  /** The outbox or question that the peer waits for, while its socket is paused. */
   hold: Outbox<Peer> | Question | undefined = undefined
-  /** The connection that this client had before, while lines that were read from it have to be routed first. */
+  /** The client's previous connection, until the lines read from it have been routed. */
   predecessor: Peer | undefined = undefined
-  /** Its input waits in the broker's queue, because it had used its share of a turn. */
+  /** Its input waits in the broker's queue because the peer has used its share of a turn. */
   isQueued = false
-  /** Work done for this client since its share of a turn was renewed (`Turn`). */
+  /** Work done for this client since its share of a turn was last renewed (`Turn`). */
   shareUsed = 0
-  /** The name in its wire form that the client wanted to log in with, if that was refused. */
+  /** The name, in wire form, of a refused login. */
   refusedLogin = ""
   /** The route of the last unlabelled message. */
   route: Route<Peer> | undefined = undefined
@@ -106,7 +106,7 @@ export class Peer {
     return this.outbox.name
   }
 
-  /** The client has logged in, and not to an account. */
+  /** The client has logged in, but not to an account. */
   get isGuest(): boolean {
     return this.name !== "" && this.device === undefined
   }
@@ -121,15 +121,15 @@ export class Peer {
   }
 
   /**
-   * The connection is over, or another one has taken its place. What was read from it is still routed, but it is not
-   * held: it sends no more, and the lines of the client's next connection would have to wait as well (`Predecessors`).
+   * The connection is over, or another one has taken its place. What was read from it is still routed, but never held:
+   * that would also delay the lines of the client's next connection (`Predecessors`).
    */
   get isOver(): boolean {
     const { _tag } = this.current
     return _tag === "Leaving" || _tag === "Gone"
   }
 
-  /** After `/quit`, a client that acknowledges what it processes is still heard, but for nothing else. */
+  /** After `/quit`, the acknowledgements of a client with `ack` are still read, and nothing else. */
   get isHeardAfterQuit(): boolean {
     const { current } = this
     const { unacknowledged } = this.outbox

@@ -26,7 +26,7 @@ import { work, type Turn } from "./Turn.js"
 import type { Watch } from "./Watch.js"
 
 interface Collaborators {
-  /** Reports that there is room in an outbox for which senders wait. */
+  /** Reports room in an outbox that senders wait for. */
   readonly hasRoom: (outbox: Outbox<Peer>) => void
   readonly admission: Admission
   readonly bans: Bans
@@ -60,7 +60,7 @@ export class PeerInput {
     else this.serve(peer)
   }
 
-  /** Handles a peer's input when everything that is queued now has been handled. */
+  /** Handles a peer's input after everything that is queued now. */
   readLater(peer: Peer) {
     if (peer.hold === undefined && !peer.isQueued) this.broker.backlog.continueLater(peer)
   }
@@ -71,7 +71,7 @@ export class PeerInput {
     this.readLater(peer)
   }
 
-  /** It is a peer's turn again, after it had used its share. */
+  /** Serves a peer again after it had used its share. */
   resume(peer: Peer) {
     peer.isQueued = false
     this.broker.turn.renewShare(peer)
@@ -82,7 +82,7 @@ export class PeerInput {
   private serve(peer: Peer) {
     const { backlog, predecessors, turn } = this.broker
     if (!predecessors.isNext(peer)) {
-      peer.shareUsed = 0 // shares that it could not use are not saved up
+      peer.shareUsed = 0 // unused shares are not saved up
       return backlog.continueLater(peer)
     }
     turn.beginShare(peer)
@@ -140,8 +140,8 @@ export class PeerInput {
   }
 
   /**
-   * Routes a block of lines, and handles those that are not messages. Returns what the peer has to wait for, if it has
-   * not only used its share.
+   * Routes a block of lines, and handles those that are not messages. Returns what the peer must wait for, or that it
+   * has used its share.
    */
   private lines(peer: Peer, block: Lines): Outbox<Peer> | Question | typeof shareUsed | undefined {
     for (;;) {
@@ -165,7 +165,7 @@ export class PeerInput {
       turn.spendUnshared(work.question)
       ask(peer, hold)
     } else hold.hold(peer)
-    // Last: it may lift the very cause of this hold, and then the peer has to be among those that wait.
+    // Called last: it may remove the very cause of this hold, and must then find the peer among the held senders.
     if (peer.outbox.ownerIsHeld()) hasRoom(peer.outbox)
   }
 
@@ -187,7 +187,7 @@ export class PeerInput {
       if (peer.hold !== outbox) continue // its connection is over
       if (mustWait(peer, outbox)) {
         if (peer.outbox !== outbox) break
-        still.push(peer) // the owner, which the others need not wait for
+        still.push(peer) // the owner; the others need not wait for it
         continue
       }
       if (turn.hasReached(end)) {
@@ -197,7 +197,7 @@ export class PeerInput {
       }
       this.endHold(peer)
       turn.spend(work.event)
-      // It has waited for longer than for its share.
+      // Being held took longer than waiting for a new share.
       peer.shareUsed = 0
       try {
         this.serve(peer)
@@ -244,7 +244,7 @@ export class PeerInput {
   private otherLine(peer: Peer, { label, line: whole }: OtherLine): Question | undefined {
     const line = peer.name === "" ? Telnet.skip(whole) : whole
     if (peer.name === "" && line.charCodeAt(0) !== 0x2f /* / */) {
-      // Enter, pressed to see whether anybody answers.
+      // An empty line, from a user who presses Enter to see whether anything answers.
       if (label === undefined && Wire.trim(line) === "") return undefined
       return this.login(peer, line, label)
     }
@@ -279,7 +279,7 @@ export class PeerInput {
     const { device, name, secret } = claim
     const { isSendOnly, socket } = peer
     const { host, identity } = socket
-    // Without a secret it does not matter, and finding out may take a system call.
+    // Checked only with a secret, since finding out may take a system call.
     const isPrivate = secret === undefined || socket.isPrivate === true
     const decision = admission.decide({ name, device, secret, identity, host, isPrivate, isSendOnly })
     if (!Effect.isEffect(decision)) return this.decided(peer, name, label, decision)

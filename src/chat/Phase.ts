@@ -27,7 +27,7 @@ export const login: Phase = { _tag: "Login", isHeard: true }
 
 export const present: Phase = { _tag: "Present", isHeard: true }
 
-/** Another connection has taken the place of this one, of which everything that was read is still routed. */
+/** Another connection has taken the place of this one. Everything that was read from it is still routed. */
 export const replaced: Phase = { _tag: "Leaving", isHeard: true, reason: "logged-out", label: undefined }
 
 /** The phase after the end of the input. Only the first reason to leave counts. */

@@ -1,11 +1,11 @@
 import type { Peer } from "./Peer.js"
 
 /**
- * Keeps the lines of a client in order when it comes back under its name before all lines of its last connection are
- * routed: the new connection waits for them. The wait is short, because a connection that is over is not held.
+ * Keeps a client's lines in order when it reconnects under its name before all lines of its last connection are routed:
+ * the new connection waits for them. The wait is short, because a connection that is over is not held.
  */
 export class Predecessors {
-  /** For each client, the connection that ended last, if lines that were read from it are still to be routed. */
+  /** For each client, the connection that ended last, if lines read from it still have to be routed. */
   private readonly unrouted = new Map<string, Peer>()
   private readonly over = new WeakSet<Peer>()
 
@@ -15,7 +15,7 @@ export class Predecessors {
     if (this.over.has(peer) || !peer.phase.isHeard || isRouted(peer)) return
     this.over.add(peer)
     const client = clientOf(peer)
-    // Of several clients with one name, which only send, none has waited for the others.
+    // Clients that only send may share a name, and did not wait for each other.
     peer.predecessor ??= this.unrouted.get(client)
     this.unrouted.set(client, peer)
   }
@@ -31,7 +31,7 @@ export class Predecessors {
     peer.predecessor = this.unrouted.get(clientOf(peer))
   }
 
-  /** Whether the lines of a peer are next, because its predecessor's are routed. */
+  /** Whether the peer's lines may be routed, since its predecessor's have been. */
   isNext(peer: Peer): boolean {
     const { predecessor } = peer
     if (predecessor === undefined) return true

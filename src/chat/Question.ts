@@ -12,7 +12,7 @@ export class Question {
   /**
    * @param ask runs in a separate fiber
    * @param answered continues in the broker's turn, if the client still waits; may ask again
-   * @param label of the line that led to this question
+   * @param label the label of the line that led to this question
    */
   private constructor(
     readonly ask: Effect.Effect<unknown, unknown>,

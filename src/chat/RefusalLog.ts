@@ -5,7 +5,7 @@ import * as Time from "../ports/Time.js"
 /** Each kind of entry is logged at most once in this period, with the number of entries suppressed since the last. */
 const period = Duration.seconds(10)
 
-/** Logs why clients cannot connect, without letting a flood of them fill the log. */
+/** Logs why clients cannot connect, so that a flood of refusals does not fill the log. */
 export interface RefusalLog {
   /** The server refuses clients: it has reached its limit of connections, or used up its memory. */
   readonly full: Effect.Effect<void>

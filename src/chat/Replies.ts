@@ -89,7 +89,7 @@ export class Replies {
     else this.putUndelivered(peer, names, reason, 1, label)
   }
 
-  /** A line that is not refused ends a run of those that are. */
+  /** Ends a run of refused lines, at a line that is accepted. */
   endRun(peer: Peer) {
     if (peer.pendingReply?._tag === "Refused") this.flushPending(peer)
   }
@@ -139,8 +139,8 @@ export class Replies {
   }
 
   /**
-   * Reports the lines that a recipient did not get before it left to their senders: one `! undelivered` for each
-   * sender, and one for each labelled line. Returns the senders.
+   * Reports to the senders the lines that a recipient did not get before it left: one `! undelivered` for each sender,
+   * and one for each labelled line. Returns the senders.
    */
   returnAll(
     name: string,
@@ -186,7 +186,7 @@ export class Replies {
     for (const line of OutcomeReply.delivered(fate, label, [name], params)) this.put(sender, line, 0)
   }
 
-  /** Refuses one accepted line to this recipient, which returns by that. */
+  /** Returns one accepted line to this recipient with a refusal. */
   refuseAccepted(sender: Peer, name: string, refusal: Reply.Refusal, label: string | undefined) {
     if (label !== undefined) sender.outbox.outcomeCame(name)
     this.flushPending(sender)

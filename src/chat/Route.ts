@@ -4,9 +4,9 @@ import type { Outbox } from "./Outbox.js"
 /** The outboxes that lines to one name are put into. */
 export interface Destination<Sender> {
   readonly outboxes: ReadonlyArray<Outbox<Sender>>
-  /** What follows the sender's name at the start of these lines: nothing, or ` #room`. */
+  /** The text after the sender's name at the start of these lines: empty, or ` #room`. */
   readonly suffix: string
-  /** The other recipients of a line do not learn that it was sent here, too. */
+  /** Hidden from the line's other recipients. */
   readonly isUnlisted?: boolean
 }
 
@@ -16,7 +16,7 @@ export interface RoutePart<Sender> extends Omit<Destination<Sender>, "isUnlisted
   readonly form: LineForm
 }
 
-/** The destinations of lines to one address. Found once, and used until one of them changes. */
+/** The destinations of lines to one address. Resolved once, and used until one of them changes. */
 export interface Route<Sender> {
   /** The address as the client wrote it, including the `:`. */
   readonly head: string
@@ -24,6 +24,8 @@ export interface Route<Sender> {
   readonly parts: ReadonlyArray<RoutePart<Sender>>
   /** Names of the recipients that are offline. */
   readonly absent: ReadonlyArray<string>
-  /** Set when the destination of one of its names, or its form, has changed: the address must be resolved again. */
+  /**
+   * Set when the destination of one of its names, or the form of one, has changed: the address must be resolved again.
+   */
   readonly isStale: boolean
 }

@@ -25,7 +25,7 @@ export const make = (found: ReadonlyArray<FoundRecipient>): ReadonlyArray<RouteP
     for (const outbox of outboxes) {
       const { form } = outbox
       const suffix = LineForm.listsRecipients(form) ? own + others(found, index) : own
-      // There are few parts: a scan is faster than a map with a key of both.
+      // With so few parts, a scan is faster than a map keyed by both.
       const part = parts.find((one) => one.suffix === suffix && one.form === form)
       if (part === undefined) parts.push({ outboxes: [outbox], suffix, form })
       else part.outboxes.push(outbox)

@@ -20,16 +20,16 @@ const LF = 0x0a
 const colon = 0x3a
 
 /**
- * The smallest block for whose first line a route is looked up. For the others that takes too long (benchmark: mesh,
- * 3 %).
+ * The smallest block whose first line's route is looked up. For smaller blocks that takes too long (benchmark: mesh, 3
+ * %).
  */
 const largeBlock = 2_048
 
-/** The longest address that is looked up so. A longer one is found line by line. */
+/** The longest address looked up this way. Longer ones are found line by line. */
 const maxHeadLength = 256
 
 /**
- * A full outbox with this many bytes takes no lines of connections that are over either. They are not held, and any
+ * A full outbox with this many bytes takes no lines even from connections that are over. Those are not held, and any
  * number of them could follow each other.
  */
 const overflowBytes = 16_777_216
@@ -93,7 +93,7 @@ export class Routing {
       if (!isHeard && !peer.isHeardAfterQuit) return undefined
       inbox.position = at
       if (this.turn.isShareUsed) return shareUsed
-      // There would be no room for the replies.
+      // There is no room for the replies.
       if (isHeard && (outbox.isQueueFull || outbox.isOwed) && !peer.isOver) return outbox
       const end = text.indexOf("\n", at)
       this.turn.spend(workOfLine(end - at))
@@ -119,7 +119,7 @@ export class Routing {
 
   /**
    * Handles an acknowledgement. It gets no reply, does not count against the rates, and is accepted during a shutdown.
-   * Returns false if the line is none, or acknowledges more than the peer can have.
+   * Returns false if the line is not one, or acknowledges more than the peer can have got.
    */
   private isAcknowledgement(peer: Peer, line: string): boolean {
     if (peer.outbox.unacknowledged === undefined || line.charCodeAt(0) !== 0x2f /* / */) return false
@@ -165,8 +165,8 @@ export class Routing {
   }
 
   /**
-   * The route of the first line of a block: that of the line before, or for a large block one that is remembered.
-   * Without the latter, V8 interprets the first blocks of all senders line by line in a new server. If the next read of
+   * The route of a block's first line: that of the line before, or, for a large block, a remembered one. Without the
+   * latter, a new server would route every sender's first blocks line by line in V8's interpreter. If the next read of
    * a connection is then 40 ms late, the kernel acknowledges by a timer, and from then on it acknowledges every read of
    * that connection instead of every second one (benchmark: 50 to 1, an eighth).
    */
@@ -285,7 +285,7 @@ export class Routing {
         const to = outboxes[i] as Outbox<Peer> // in range
         // The sender's own outbox can only be full of lines that it has not acknowledged, as it will in its input.
         if (to.isFull && !to.isJammed && to !== peer.outbox && !peer.isOver) {
-          // The line will be routed again once the outbox has room, so it must not use up tokens now.
+          // The line will be routed again once the outbox has room, so it must not use up a token now.
           peer.rate?.putBack()
           peer.hostRate?.putBack()
           return to

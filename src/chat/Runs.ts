@@ -1,11 +1,11 @@
 import type { Source } from "./Source.js"
 
-/** Shared by all that have no runs yet. */
+/** Shared by all objects without runs. */
 const none: Array<never> = []
 
 /**
- * The senders of a number of lines, in order. Consecutive lines of one sender form a run, kept in parallel arrays
- * because they are updated for every message.
+ * The senders of lines, in order. Consecutive lines of one sender form a run, kept in parallel arrays because they are
+ * updated for every message.
  */
 export class Runs<Sender> {
   lines = 0
@@ -27,7 +27,8 @@ export class Runs<Sender> {
     }
     if (label !== undefined) this.labels ??= senders.map(() => undefined)
     if (last < 0) {
-      // V8 makes room for 17 where an array grows, and most batches have one run (benchmark: room-1000).
+      // A literal, because V8 makes room for 17 elements when an array grows, and most batches have one run (benchmark:
+      // room-1000).
       this.senders = [sender]
       this.counts = [lines]
     } else {
@@ -37,7 +38,7 @@ export class Runs<Sender> {
     this.labels?.push(label)
   }
 
-  /** Moves the first lines, of which there are at least this many, and puts them after those of `to`. */
+  /** Moves the first `lines` lines to the end of `to`. There must be at least that many. */
   moveFirst(lines: number, to: Runs<Sender>) {
     const { counts, labels, senders } = this
     let run = 0
@@ -50,7 +51,7 @@ export class Runs<Sender> {
       else run += 1
     }
     this.lines -= lines
-    // Once, because removing one run after another would take quadratic time.
+    // Removed together, because removing one run after another would take quadratic time.
     counts.splice(0, run)
     senders.splice(0, run)
     labels?.splice(0, run)

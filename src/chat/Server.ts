@@ -35,8 +35,8 @@ import { FiberScheduler } from "./Scheduler.js"
 export type Ports = Endpoints | Descriptors.Descriptors | Reachability.Reachability
 
 /**
- * A layer that does nothing for every port but `Endpoints`, for a server on its own. Provide it last, after the ports
- * for which the program has real layers. It covers ports that future versions add.
+ * Layers that do nothing, for every port but `Endpoints`: a server on its own. Provide it last, after the ports for
+ * which the program has real layers. It also covers ports that future versions add.
  */
 export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Layer.merge(Descriptors.none, Reachability.none)
 
@@ -44,7 +44,7 @@ export const standalone: Layer.Layer<Exclude<Ports, Endpoints>> = Layer.merge(De
 export interface Drained {
   /**
    * Accepted (line, recipient) pairs that were not delivered within the grace time: returned to their senders, dead, or
-   * in the hands of a store that has not answered.
+   * held by a store that has not answered.
    */
   readonly cutOff: number
   readonly ledger: LedgerSnapshot
@@ -78,8 +78,8 @@ export interface ServerHandle {
    */
   readonly kick: (name: string) => Effect.Effect<boolean>
   /**
-   * Refuses clients from now on, disconnects those that are present, and returns how many these are. Without a duration
-   * the ban lasts as long as the server. A ban of the same subject is replaced.
+   * Refuses these clients from now on, disconnects those that are present, and returns their number. Without a duration
+   * the ban lasts as long as the server. It replaces an earlier ban of the same subject.
    */
   readonly ban: (subject: BanSubject, duration?: Duration.DurationInput) => Effect.Effect<number>
   /** Lifts a ban; false if there is none of this subject. */
@@ -91,8 +91,8 @@ export interface ServerHandle {
   /**
    * Stops listening, accepts no more lines, delivers those already accepted, and closes every connection in an orderly
    * way, within the grace time. Closing the scope does the same. Only the first run starts a drain; later ones wait for
-   * it. When the scope closes in a test whose `TestClock` nobody moves any more, the grace time ends after a second of
-   * real time.
+   * it. If the scope closes in a test whose `TestClock` no longer moves, the grace time ends after a second of real
+   * time.
    */
   readonly drain: Effect.Effect<Drained>
 }
@@ -211,7 +211,7 @@ const announce = ({ address, identifies = false }: Listener) =>
 /** Time for returned lines to reach their senders after the grace time has run out. */
 const returnTime = Duration.seconds(1)
 
-/** Runs a drain at the end of the scope. If the clock stands still, its time is over. */
+/** Runs a drain at the end of the scope. If the clock stands still, the drain is out of time. */
 const whileClockMoves = (drain: Effect.Effect<Drained>, isOutOfTime: Effect.Latch): Effect.Effect<Drained> =>
   Effect.clockWith((clock) =>
     Effect.suspend(() => {

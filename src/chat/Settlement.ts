@@ -10,8 +10,8 @@ import type { Unacknowledged } from "./Unacknowledged.js"
 import type { Watch } from "./Watch.js"
 
 /**
- * Records delivered lines in the ledger, or reports them to the sources that they come from. Calls `settled` with each
- * leaving sender that has nothing left in flight.
+ * Records delivered lines in the ledger, or reports them to their sources. Calls `settled` with each leaving sender
+ * that has nothing left in flight.
  */
 export const settle = (
   ledger: Ledger,

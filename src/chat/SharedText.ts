@@ -1,7 +1,7 @@
 /**
- * Text that is put into the outboxes of many recipients, one after the other. Most of them hold the same text before
- * it, and share the concatenation: V8 flattens that once, and otherwise for each recipient (benchmarks: names-1000,
- * room-1000).
+ * Text that is put into the outboxes of many recipients, one after the other. Most outboxes hold the same text before
+ * it, so they can share the concatenation: V8 then flattens it once rather than for each recipient (benchmarks:
+ * names-1000, room-1000).
  */
 export class SharedText {
   private before = ""
@@ -13,7 +13,7 @@ export class SharedText {
 
   /** The text that follows another one. */
   after(before: string): string {
-    // Nearly always the very same string, which V8 finds equal without looking into it.
+    // Nearly always the very same string, which V8 compares by its pointer.
     if (before !== this.before) {
       this.before = before
       this.joined = before + this.text

@@ -2,18 +2,18 @@ import type { Delivered } from "../protocol/Fate.js"
 import type { UndeliveredReason } from "../protocol/OutcomeReply.js"
 
 /**
- * Where the lines in an outbox come from if they are not in the ledger of this server: a log that keeps them until they
- * have been delivered, or another node, which has them in its own ledger.
+ * The origin of lines that are not in this server's ledger: a log that keeps them until they have been delivered, or
+ * another node, which has them in its own ledger.
  */
 export interface Source {
   /**
-   * So many of its lines, the first that were put, have been written, or acknowledged by a client with `ack`. Not
-   * always called in the broker's turn.
+   * Its first `lines` lines have been written, or acknowledged by a client with `ack`. Not always called in the
+   * broker's turn.
    */
   readonly delivered: (lines: number, fate: Delivered) => void
   /**
-   * So many of its lines will not be delivered: those that were put first and not reported yet, or, while the writer
-   * has some of them in hand, those that were put last. Absent for a log, which still has them.
+   * `lines` of its lines will not be delivered: the first that are not reported yet, or, while the writer has some of
+   * them in hand, the last. Absent for a log, which still has them.
    */
   readonly returned?: (lines: number, reason: UndeliveredReason) => void
 }

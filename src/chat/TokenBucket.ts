@@ -16,8 +16,8 @@ export class TokenBucket {
   }
 
   /**
-   * Changes the limits. The tokens are scaled with the burst: a bucket that was half empty is half empty, so that no
-   * change hands out a new allowance, not even one that is taken back later.
+   * Changes the limits. The tokens are scaled with the burst: a half-empty bucket stays half empty. Changing a limit
+   * back and forth therefore hands out no new allowance.
    */
   configure(perSecond: number, burst: number, now: number) {
     this.fill(now)
@@ -51,9 +51,7 @@ export class TokenBucket {
   }
 }
 
-/**
- * A bucket with changed limits: the present one if there is one, else a full one. Undefined if the rate is 0, no limit.
- */
+/** The existing bucket with changed limits, or a new full one. Undefined if the rate is 0, which means no limit. */
 export const configured = (
   present: TokenBucket | undefined,
   perSecond: number,

@@ -1,9 +1,9 @@
 /**
- * How much the broker does before the event loop gets a turn, in units of work. A unit is the time in which one byte of
- * a block is moved, about 3 ns. Units rather than time, so that the same input always gives the same turns.
+ * How much the broker does before the event loop gets a turn, in units of work. A unit is the time it takes to move one
+ * byte of a block, about 3 ns. Units rather than time, so that the same input always gives the same turns.
  */
 export interface TurnBounds {
-  /** The work of one turn: a few milliseconds. With less, a turn does not hold a mesh, which then takes two writes. */
+  /** The work of one turn: a few milliseconds. With less, a mesh does not fit into one turn, and takes two writes. */
   readonly work: number
   /** The work for one client before it is the next client's turn. */
   readonly share: number
@@ -14,7 +14,7 @@ export interface TurnBounds {
 export const turnBounds: TurnBounds = { work: 1_048_576, share: 16_384, flushes: 128 }
 
 /**
- * The work of everything that takes more time than its bytes do, in units. `npm run fairness` shows what is missing.
+ * The cost in units of everything that takes more time than moving its bytes. `npm run fairness` shows what is missing.
  */
 export const work = {
   /** An event, or a client in the queue. */
@@ -40,8 +40,8 @@ export const work = {
   /** Asking a question, which takes a fiber (benchmark: 1,000 logins with passwords at once). */
   question: 10_000,
   /**
-   * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may try again at once,
-   * and they have time (benchmark: 1,000 logins with passwords at once).
+   * A login that is refused: a client that joins and leaves, with a line in the log. Thousands may retry at once, and
+   * they can wait (benchmark: 1,000 logins with passwords at once).
    */
   refusedLogin: 500_000,
   /** A client that joins or leaves, with the work of its fibers. */
@@ -52,8 +52,8 @@ export const work = {
 const largeLine = 4_096
 
 /**
- * The work of a line. A large one was read, checked and decoded by itself, before the turn, and other clients waited
- * for that as well (fairness: same, commas, spaces).
+ * The work of a line. A large one was read, checked and decoded separately before the turn, which also kept other
+ * clients waiting (fairness: same, commas, spaces).
  */
 export const workOfLine = (bytes: number): number => work.line + bytes + 2 * Math.max(0, bytes - largeLine)
 
@@ -70,12 +70,12 @@ interface Client {
 
 /**
  * Measures the work of the broker's turn and of the client that it serves, and keeps track of the outboxes that the
- * broker has put something into.
+ * broker has put lines into.
  *
- * Clients share the broker by deficit round robin (Shreedhar and Varghese, 1995) with two queues, as in FQ-CoDel
- * (RFC 8290): a client that has used less than its share is served at once. Any other client waits in the queue, and
- * gets one share each time that it is the first there. A line is never divided, so a client may use more than it has;
- * it then waits until its shares have made up for that.
+ * Clients share the broker by deficit round robin (Shreedhar and Varghese, 1995) with two queues, as in FQ-CoDel (RFC
+ * 8290): a client that has used less than its share is served at once. Any other client waits in the queue, and gets
+ * one share each time it reaches the front. A line is never divided, so a client may overdraw its share; it then waits
+ * until later shares have made up for that.
  */
 export class Turn {
   /** When the turn began, on the monotonic clock. */
@@ -83,8 +83,9 @@ export class Turn {
   /** The work since the turn began. */
   private done = 0
   /**
-   * The work of the flushes at the end of the turn. No client's share has it: many clients share the flush of one
-   * outbox, and would otherwise wait for the next turn, with a second flush for their lines (benchmark: mesh).
+   * The work of the flushes at the end of the turn. It counts against no client's share: many clients share the flush
+   * of one outbox, and would otherwise wait for the next turn, where their lines would take a second flush (benchmark:
+   * mesh).
    */
   private flushWork = 0
   /** The value of `done` at which the client that is being served has used its share. */
@@ -93,7 +94,8 @@ export class Turn {
   private touched: Array<Flushable> = []
   private later: Array<Flushable> = []
   /**
-   * Those touched whose writers may put lines into others, and what is to run once these writers have their batches.
+   * Touched outboxes whose writers may put lines into others, and functions to run once these writers have their
+   * batches.
    */
   private first: Array<Flushable> = []
   private atEnds = new Set<() => void>()
@@ -111,7 +113,7 @@ export class Turn {
     this.done += units
   }
 
-  /** Counts work that the share of the client that is being served does not have: what it sends next would wait. */
+  /** Counts work that is not charged to the client that is being served: otherwise its next lines would wait. */
   spendUnshared(units: number) {
     this.done += units
     this.served += units
@@ -156,7 +158,7 @@ export class Turn {
     this.shareEnd = Infinity
   }
 
-  /** The value of `hasReached` will be true after one share of work. */
+  /** `hasReached` is true for this value after one share of work. */
   get afterOneShare(): number {
     return this.done + this.bounds.share
   }
@@ -219,7 +221,7 @@ export class Turn {
     for (let i = 0; i < flushes && i < all.length; i++) all[i]?.flush()
   }
 
-  /** Whether outboxes were left, or something to run. */
+  /** Whether outboxes or functions are left for the next turn. */
   get hasUnflushed(): boolean {
     return this.later.length > 0 || this.atEnds.size > 0
   }

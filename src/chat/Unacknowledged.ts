@@ -9,9 +9,9 @@ const runBytes = 48
 /** Memory of an object that holds runs, with its arrays. */
 const objectBytes = 400
 
-/** Lines that were written and wait for their acknowledgement. Their text is gone. */
+/** Written lines that wait for their acknowledgement, without their text. */
 class WrittenLines<Sender> extends Runs<Sender> {
-  /** The bytes that the lines had. */
+  /** The size of the lines. */
   bytes = 0
 }
 
@@ -33,7 +33,7 @@ export class Unacknowledged<Sender> {
   bytes = 0
   /** Whether the lines count against the bounds of the outbox. */
   isCounted = true
-  /** The client cannot acknowledge any more. */
+  /** The client can no longer acknowledge anything. */
   isOver = false
   /** Lines that returned to their senders without an acknowledgement. */
   returned = 0
@@ -51,13 +51,14 @@ export class Unacknowledged<Sender> {
     private readonly budget: Budget
   ) {}
 
-  /** The memory of what waits. */
+  /** The memory of the waiting lines. */
   get cost(): number {
     return this.runs * runBytes + this.waiting.length * objectBytes
   }
 
   /**
-   * The client has acknowledged lines that are not settled: they have only now been written, or there were too many.
+   * The client has acknowledged lines that are not settled yet: they were written only now, or were too many to settle
+   * at once.
    */
   get isAhead(): boolean {
     return this.lines > 0 && this.acknowledged > this.written - this.lines
@@ -106,8 +107,8 @@ export class Unacknowledged<Sender> {
   }
 
   /**
-   * Acknowledges the first messages, this many. Undefined if the client cannot have them: there are fewer, even with
-   * those that are being written. Otherwise returns whether these are more than before.
+   * Acknowledges the first `messages` messages. Undefined if the client cannot have got that many, even with those
+   * being written. Otherwise returns whether this acknowledges any for the first time.
    */
   acknowledge(messages: number, inHand: Batch<Sender> | undefined): boolean | undefined {
     if (messages > this.written && messages > this.written + this.messagesIn(inHand)) return undefined
@@ -116,7 +117,9 @@ export class Unacknowledged<Sender> {
     return true
   }
 
-  /** The messages in a batch that the socket has got, but maybe not the kernel: the client may have read some of it. */
+  /**
+   * The number of messages in a batch that the kernel may not have taken whole: the client may have read some of them.
+   */
   private messagesIn(batch: Batch<Sender> | undefined): number {
     if (batch?.isOffered !== true) return 0
     const messages = new Runs<Sender>()
@@ -125,7 +128,8 @@ export class Unacknowledged<Sender> {
   }
 
   /**
-   * How many lines of a batch that is being written the client has got: those up to the last that it has acknowledged.
+   * The number of lines that the client has got of the batch being written: those up to the last that it has
+   * acknowledged.
    */
   linesGot({ counts, senders }: Batch<Sender>): number {
     let messages = this.acknowledged - this.written
@@ -156,7 +160,7 @@ export class Unacknowledged<Sender> {
     return this.take(this.lines)
   }
 
-  /** Removes and returns the first lines, of which there are at least this many. */
+  /** Removes and returns the first `lines` lines. There must be at least that many. */
   take(lines: number): ReadonlyArray<Runs<Sender>> {
     const taken: Array<Runs<Sender>> = []
     for (let left = lines; left > 0;) {
@@ -189,5 +193,5 @@ export class Unacknowledged<Sender> {
   }
 }
 
-/** Whether lines come from a log, and are no messages. */
+/** Whether lines come from a log but are not messages. */
 const isNotice = (sender: unknown): boolean => sender instanceof NoticeSource

@@ -4,27 +4,27 @@ import type { Peer } from "./Peer.js"
 
 /** A peer with messages that it has not acknowledged. */
 interface Waiting {
-  /** When it last acknowledged some, or when the first began to wait. */
+  /** Time of its last acknowledgement of a message, or when the first began to wait. */
   movedAt: number
-  /** When it last sent an acknowledgement, even one of nothing new: the client is alive, and still busy. */
+  /** Time of its last acknowledgement, even of nothing new: the client is alive, and still busy. */
   aliveAt: number
-  /** Since when the server has not read from it, so that it cannot acknowledge. */
+  /** When the server stopped reading from it, so that it cannot acknowledge. */
   heldSince: number | undefined
-  /** The memory of the outcomes that it then waited for. */
+  /** The memory of the outcomes that it waited for at that time. */
   outcomes: number
 }
 
-/** Peers from which no acknowledgement came for too long, although messages waited for one. */
+/** Peers that have not acknowledged waiting messages for too long. */
 export interface UnresponsivePeers {
-  /** None for the stall timeout. */
+  /** No acknowledgement for the stall timeout. */
   readonly unreachable: ReadonlyArray<Peer>
-  /** None of anything new for the linger time after `/quit`. */
+  /** No acknowledgement of anything new for the linger time after `/quit`. */
   readonly leaving: ReadonlyArray<Peer>
 }
 
 /**
- * Notices peers that promised to acknowledge messages (`/hello ack`), and do not. While the server does not read from a
- * peer, its time stands still: its acknowledgements may be in the input that is not read.
+ * Finds peers that promised to acknowledge messages (`/hello ack`) but do not. While the server does not read from a
+ * peer, its time stands still: its acknowledgements may be in the unread input.
  */
 export class Unresponsive {
   private readonly peers = new Map<Peer, Waiting>()
@@ -34,7 +34,7 @@ export class Unresponsive {
   constructor(
     /** The time that counts against deadlines. */
     private readonly time: () => number,
-    /** While it is open, there are ticks. */
+    /** Ticks run while it is open. */
     private readonly watching: Effect.Latch
   ) {}
 
@@ -115,7 +115,10 @@ export class Unresponsive {
     return { leaving, unreachable }
   }
 
-  /** Calls `jam` with each outbox that holds its senders because of its owner, and with when that last moved. */
+  /**
+   * Calls `jam` with each outbox that holds its senders because of its owner, and the time of the owner's last
+   * progress.
+   */
   forEach(jam: (outbox: Outbox<Peer>, movedAt: number) => void) {
     for (const [{ outbox }, { heldSince, movedAt }] of this.peers) {
       // While its acknowledgements are not read, only its socket shows whether it makes progress.
@@ -130,7 +133,7 @@ const progress = (waiting: Waiting, now: number) => {
 }
 
 /**
- * Whether the peer is held by others, or by its own queue. Not if it waits for outcomes: they may depend on peers that
- * wait for its acknowledgements, and both would wait for ever.
+ * Whether the peer is held by others, or by its own queue. Waiting for outcomes does not count: they may depend on
+ * peers that wait for its acknowledgements, and both would wait forever.
  */
 const cannotAcknowledge = ({ hold, outbox }: Peer) => hold !== undefined && (hold !== outbox || !outbox.isOwed)

@@ -5,13 +5,13 @@ import type { Finding, ReachabilityProbe, Transmission } from "../ports/Reachabi
 import type { Socket } from "../ports/Transport.js"
 import type { Peer } from "./Peer.js"
 
-/** The first write in a period: when it was, and how many bytes the kernel had taken before it. */
+/** The time of the first write in a period, and the number of bytes that the kernel had taken before it. */
 interface Mark {
   readonly time: number
   readonly handed: number
 }
 
-/** The kernel of a peer left something unanswered when it was last checked. */
+/** The peer's kernel had unacknowledged bytes at the last check. */
 interface Silence {
   /** The latest time at which it may have acknowledged something. */
   readonly since: number
@@ -20,10 +20,10 @@ interface Silence {
   readonly attempts: number
 }
 
-/** A peer that was written to, and is not known to have acknowledged everything. */
+/** A peer that was written to and may not have acknowledged everything. */
 interface Unconfirmed {
   readonly peer: Peer
-  /** From the oldest on; never empty. They show when the first unacknowledged byte was written. */
+  /** Oldest first, never empty. They show when the first unacknowledged byte was written. */
   marks: ReadonlyArray<Mark>
   silence: Silence | undefined
 }
@@ -36,22 +36,22 @@ export interface VanishedPeer {
 }
 
 /**
- * The interval of two checks is half of the stall timeout, within these limits; half of that while some peer is silent.
- * A check takes a millisecond of CPU for a few hundred connections of the whole machine.
+ * The interval between checks is half of the stall timeout, within these limits, and half of that while any peer is
+ * silent. A check takes a millisecond of CPU for a few hundred connections of the whole machine.
  */
 const [minInterval, maxInterval] = [1_000, 60_000]
 
 /** The most marks of a peer that are kept while checks fail. */
 const maxMarks = 32
 
-/** Periods in an interval. A period is how late a peer that is also written to without a pause is found. */
+/** Periods in an interval. Continuous writes to a vanished peer delay its discovery by up to a period. */
 const periods = 8
 
 /**
- * Notices peers that vanished without a word. The kernel is asked only if some peer has been written to and has sent
- * nothing since; and once more when a peer that did send something has become quiet. A peer that it reports as silent
- * is asked about again, and is given up when nothing has been acknowledged for the stall timeout. A peer that only
- * refuses more bytes is not silent: see `Watch.blocked`.
+ * Finds peers that vanished without closing their connections. The kernel is queried only about peers that were written
+ * to and have sent nothing since, and once more when a peer that did send something has become quiet. A peer that it
+ * reports as silent is checked again, and given up when it has acknowledged nothing for the stall timeout. A peer that
+ * only refuses more bytes is not silent: see `Watch.blocked`.
  */
 export class Vanished {
   /** Peers that were written to since the last check, and those that were silent then. */
@@ -91,7 +91,10 @@ export class Vanished {
     return this.unconfirmed.size > 0 || this.isChecking
   }
 
-  /** The peer is about to be written to. Called for each batch, so it does next to nothing but once in each period. */
+  /**
+   * The peer is about to be written to. Called for each batch, so it does almost nothing except on the first call in a
+   * period.
+   */
   writing(peer: Peer) {
     if (peer.writtenIn !== this.period) this.mark(peer)
   }
@@ -115,7 +118,7 @@ export class Vanished {
     } else if (before.silence === undefined) before.marks = [...before.marks, mark]
   }
 
-  /** The peer's socket takes bytes again: the kernel may have got any unacknowledged byte only now. */
+  /** The peer's socket takes bytes again: the kernel may have taken every unacknowledged byte only now. */
   unblocked({ socket }: Peer) {
     const time = this.watch.time()
     for (const one of [this.unconfirmed.get(socket), this.checked.get(socket)]) {
@@ -189,7 +192,7 @@ export class Vanished {
     let deadline = Infinity
     for (const [socket, finding] of found) {
       const one = this.checked.get(socket)
-      // Another connection broke meanwhile, or ended in order.
+      // This connection broke or ended while the check ran.
       if (one === undefined || one.peer.hasDeparted) continue
       const { peer } = one
       if (finding === "unknown") {
@@ -215,18 +218,18 @@ export class Vanished {
     return vanished
   }
 
-  /** Goes on watching a peer. Without its first marks, its bytes count as written later than they were. */
+  /** Keeps watching a peer. Without its first marks, its bytes count as written later than they were. */
   private keep(socket: Socket, one: Unconfirmed) {
     one.marks = [...one.marks, ...(this.unconfirmed.get(socket)?.marks ?? [])].slice(-maxMarks)
     this.unconfirmed.set(socket, one)
   }
 
-  /** The earliest time since which a peer that could not be checked may be silent. */
+  /** The earliest time at which a peer that could not be checked may have fallen silent. */
   private knownSince({ marks, peer, silence }: Unconfirmed): number {
     return this.watch.isBlocked(peer) ? Infinity : (silence?.since ?? marks[0]?.time ?? Infinity)
   }
 
-  /** Since when the peer's kernel has been silent; undefined if it was alive at the time of the check. */
+  /** When the peer's kernel fell silent; undefined if it was alive at the check. */
   private judge({ marks, silence }: Unconfirmed, transmission: Transmission): Silence | undefined {
     const { acknowledged, attempts, silentMillis } = transmission
     if (attempts === 0) return undefined

@@ -14,20 +14,20 @@ import { Vanished } from "./Vanished.js"
 interface Blocked {
   /** When the socket last took a byte. */
   movedAt: number
-  /** How many bytes the socket had not taken then. */
+  /** Bytes that the socket had not taken at that time. */
   untaken: number
 }
 
-/** What a tick found. */
+/** The findings of a tick. */
 export interface Findings {
   /** Clients that did not log in in time. */
   readonly loginsExpired: ReadonlyArray<Peer>
   /** Clients whose sockets took nothing for the stall timeout, although the server wrote. */
   readonly stalled: ReadonlyArray<Peer>
-  /** Clients for whose unfinished lines there was no memory for the stall timeout. */
+  /** Clients whose unfinished lines have lacked memory for the stall timeout. */
   readonly starved: ReadonlyArray<Peer>
   readonly unresponsive: UnresponsivePeers
-  /** Full outboxes whose writers made no progress for the hold timeout. Only those that are new in this tick. */
+  /** Full outboxes whose writers have made no progress for the hold timeout. Each is reported once. */
   readonly jammed: ReadonlyArray<Outbox<Peer>>
 }
 
@@ -44,7 +44,7 @@ export class Watch {
   private readonly logins = new TurnoverMap<Peer, number>()
   private readonly blockedPeers = new Map<Peer, Blocked>()
   private readonly heldPeers = new Set<Peer>()
-  /** Peers that are not read from because their unfinished lines exceed their share of the memory, and since when. */
+  /** Peers whose reading is paused because an unfinished line exceeds its share of the memory, and when that began. */
   private readonly shortPeers = new Map<Peer, number>()
   /**
    * Full outboxes whose writers are not sockets: when the writer last settled a batch, and how many bytes were left.
@@ -160,7 +160,7 @@ export class Watch {
     this.socketMoved(peer)
   }
 
-  /** While messages wait for an acknowledgement, only that shows whether the peer makes progress. */
+  /** While messages wait for an acknowledgement, only acknowledgements show progress. */
   private socketMoved(peer: Peer) {
     if (!this.unresponsive.has(peer)) peer.outbox.unjam()
   }
@@ -206,7 +206,7 @@ export class Watch {
     this.unresponsive.forget(peer)
   }
 
-  /** The recipient is no more: it is not among the outboxes now. */
+  /** The recipient is gone: its outbox has been removed from `outboxes`. */
   discard(outbox: Outbox<Peer>) {
     this.lagging.delete(outbox)
   }
@@ -234,7 +234,7 @@ export class Watch {
     this.probing ??= [...this.heldPeers, ...this.shortPeers.keys()].values()
     for (let next = this.probing.next(); next.done !== true; next = this.probing.next()) {
       const peer = next.value
-      // It may be read from again.
+      // Reading from the peer may have resumed.
       if (this.heldPeers.has(peer) || this.shortPeers.has(peer)) peer.socket.probe()
       if (isOver()) return false
     }
@@ -242,7 +242,7 @@ export class Watch {
     return true
   }
 
-  /** Peers are not read from, and their probes are not under way. */
+  /** Reading from some peers is paused, and no probing of them is under way. */
   get isProbeDue(): boolean {
     return this.probing === undefined && this.heldPeers.size + this.shortPeers.size > 0
   }
@@ -279,7 +279,7 @@ export class Watch {
     return stalled
   }
 
-  /** A client that the operator has disconnected has no more time for its last lines than it may linger after them. */
+  /** A client that the operator has disconnected gets only the linger time for its last lines. */
   private stallMillisOf({ outbox }: Peer): number {
     return CloseReason.isExpulsion(outbox.ended) ? Math.min(this.lingerMillis, this.stallMillis) : this.stallMillis
   }
@@ -331,7 +331,7 @@ export class Watch {
 }
 
 /**
- * The socket takes nothing because the server does not write, which is no sign of a peer that does not read. But a
- * client that the operator has disconnected does not wait for that.
+ * The socket takes nothing because the server does not write, which says nothing about the peer. But that does not
+ * extend the time of a client that the operator has disconnected.
  */
 const mayWait = ({ outbox, socket }: Peer) => socket.isHeld === true && !CloseReason.isExpulsion(outbox.ended)
