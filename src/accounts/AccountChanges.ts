@@ -10,18 +10,18 @@ import { type AccountsContext, presentDevices } from "./AccountsContext.js"
 import { ProvenDevice } from "./ProvenDevice.js"
 
 /**
- * Changes of accounts, by their owners and by the operator: first in the store, and then in the broker's turn. What the
- * store did stays done, even if the client that asked for it has left.
+ * Changes of accounts by their owners and the operator: first in the store, then in the broker's turn. A change that
+ * the store has made stays, even if the client that requested it has left.
  */
 
-/** The name, or one that looks the same, belongs to this account. */
+/** The name, or one that looks the same, already belongs to this account. */
 export interface Taken {
   readonly taken: string
 }
 
 /**
- * Creates an account. Guests of that name, or of one that looks the same, are disconnected, except for the owner, who
- * becomes its first device.
+ * Creates an account. Its owner's connection becomes its first device. Other guests with the name, or one that looks
+ * the same, are disconnected.
  */
 export const create = (
   accounts: AccountsContext,
@@ -34,7 +34,7 @@ export const create = (
     const { adopt, changed, devicesOf, inTurn } = accounts.broker()
     const stored = yield* store.accounts.create({ name, likeness: likenessOf(name), credential })
     if (stored === undefined) return { taken: index.alike(name)?.name ?? name }
-    // The account exists even if this fails. Its owner then has to log in, as everybody else who is to have a device.
+    // The account exists even if this fails. Its owner then has to log in like any other client.
     const device =
       owner === undefined
         ? undefined
@@ -55,8 +55,7 @@ export const create = (
   })
 
 /**
- * In the broker's turn: disconnects the guests of the name of an account, or of one that looks the same, but not its
- * owner.
+ * In the broker's turn: disconnects all guests with an account's name, or one that looks the same, except its owner.
  */
 export const expelOthers = ({ broker }: AccountsContext, name: string, owner?: Peer): void => {
   const { alike, expel } = broker()
@@ -72,8 +71,8 @@ export const setPassword = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.gen(function* () {
     const { store, verification } = accounts
-    // Before the store is asked as well: a login that is being checked must not put a record of the old password in the
-    // place of the new one.
+    // Also counted before the store changes: a login under way must not overwrite the new record with one of the old
+    // password.
     account.passwordChanges += 1
     if (!(yield* store.accounts.setCredential(account.id, credential))) return false
     verification.forget(account.likeness)
@@ -96,21 +95,21 @@ export const forget = (
       Effect.zipRight(logOut(accounts, account, "forgotten", (peer) => peer.device?.name === device))
     )
 
-/** How a device is opened. */
+/** Options of opening a device. */
 export interface DeviceOpening {
   /** Whether it must exist. */
   readonly isKnown?: boolean
-  /** Whether nobody connects as it. */
+  /** Whether no client will be connected as it. */
   readonly isAway?: boolean
 }
 
-/** How often another server is asked for a device: it may be passed on before it is opened. */
+/** How many times other servers are asked for a device, which may move on before it is opened. */
 const maxAsked = 3
 
 /**
- * Finds or creates a device. If it is connected to another server, that one gives it up, unless it does not answer. The
- * device that the store forgets to make room for it may have logged in since it was counted as away: then its clients
- * are disconnected, because the store would ignore what they are given.
+ * Finds or creates a device. If it is connected to another server, that server gives it up, unless it does not answer.
+ * To make room, the store may forget a device that has logged in since it was counted as away. The clients of that
+ * device are disconnected, because the store would ignore their cursors.
  */
 export const openDevice = (
   accounts: AccountsContext,
@@ -146,7 +145,7 @@ export const openDevice = (
   )
 }
 
-/** Disconnects devices of an account, also those that only send. */
+/** Disconnects devices of an account, including those that only send. */
 export const logOut = (
   accounts: AccountsContext,
   account: KnownAccount,

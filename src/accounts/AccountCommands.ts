@@ -136,7 +136,7 @@ const forget: Row = {
     if (!isOwn && device.proof !== "password") return refuse("token")
     if (!LoginLine.isDevice(argument)) return [badDevice("forget", label)]
     const reply = [Reply.forgot(argument, label)]
-    // The end of this connection would return a reply that came after it.
+    // Replies before the logout: the end of the connection would return a later reply.
     const before = isOwn ? accounts.broker().inTurn(() => void answerNow(accounts.broker(), peer, reply)) : Effect.void
     return AccountChanges.forget(accounts, device.account, argument, before).pipe(
       Effect.as(isOwn ? [] : reply),
@@ -145,7 +145,7 @@ const forget: Row = {
   }
 }
 
-/** As many as a line may have recipients, by default. */
+/** The default number of recipients that a line may have. */
 const maxNamesAsked = 1_000
 
 const accountsNamed: Row = {
@@ -153,7 +153,7 @@ const accountsNamed: Row = {
   usage: "/accounts NAME, NAME",
   about: "lists those of these names that belong to accounts",
   run: ({ argument, label, peer }, { index }) => {
-    // Guests would learn it for many names at once. A login reveals it for one.
+    // Guests could probe many names at once. A login reveals only one.
     if (peer.device === undefined) return refusing("accounts", label)("guest")
     const names = new Set(argument.split(",", maxNamesAsked + 1).map((name) => Name.normalise(Wire.trim(name))))
     if (names.size > maxNamesAsked) return refusing("accounts", label)("limit", { text: "too many names" })
@@ -178,7 +178,7 @@ const badDevice = (command: string, label: string | undefined) =>
 type NewPassword =
   { readonly _tag: "Password"; readonly password: string } | { readonly _tag: "Refused"; readonly why: string }
 
-/** The password in the argument of a command, or why it cannot be one. */
+/** The password in the argument of a command, or the reason why it is refused. */
 const newPassword = (argument: string, isPrivate: boolean | undefined, { settings }: AccountsContext): NewPassword => {
   if (isPrivate !== true && !settings.current.takesReadableSecrets) {
     return { _tag: "Refused", why: "others could read this connection; use TLS, and another password" }

@@ -2,11 +2,11 @@ import type { Account } from "../chat/Device.js"
 import { likenessOf } from "../chat/Names.js"
 import type { AccountId, FreedAccount, StoredAccount } from "../ports/StoreAccounts.js"
 
-/** An account that exists, or of which only the name is left. */
+/** An account, or a removed one whose name is still taken. */
 export class KnownAccount implements Account {
-  /** Nobody can log in any more, and the name stays taken. */
+  /** Nobody can log in any more, but the name stays taken. */
   isRemoved: boolean
-  /** How often the password was changed since the start. A login that began before the latest change does not count. */
+  /** How often the password was changed since the start. A login that began before the latest change is refused. */
   passwordChanges = 0
   readonly id: AccountId
   /** In wire form. */
@@ -21,12 +21,12 @@ export class KnownAccount implements Account {
   }
 }
 
-/** All accounts, in memory: whether a name is that of an account must be known at once. */
+/** All accounts, in memory, because whether a name belongs to an account is checked without waiting. */
 export class AccountIndex {
   private readonly byLikeness = new Map<string, KnownAccount>()
   private readonly byName = new Map<string, KnownAccount>()
   private readonly byId = new Map<AccountId, KnownAccount>()
-  /** Names of accounts that others may have taken since: lines to them are still kept. */
+  /** Freed names, which other accounts may have taken since. Lines to the old accounts are still kept. */
   private readonly freed: Map<AccountId, string>
 
   constructor(all: Iterable<StoredAccount>, freed: Iterable<FreedAccount> = []) {
@@ -48,19 +48,19 @@ export class AccountIndex {
 
   /** Makes the name available again. */
   delete({ id, likeness, name }: KnownAccount) {
-    // Another server may have given the name away again before this one hears that it was free.
+    // At another server, a new account may have taken the name before this server learned that it was freed.
     if (this.byLikeness.get(likeness)?.id === id) this.byLikeness.delete(likeness)
     if (this.byName.get(name)?.id === id) this.byName.delete(name)
     this.byId.delete(id)
     this.freed.set(id, name)
   }
 
-  /** The name that an account has, or had before it was freed, in wire form. */
+  /** The name of an account, or its name before it was freed, in wire form. */
   nameOf(id: AccountId): string {
     return this.byId.get(id)?.name ?? this.freed.get(id) ?? ""
   }
 
-  /** Whether there is or was such an account. */
+  /** Whether the account exists or existed. */
   knows(id: AccountId): boolean {
     return this.byId.has(id) || this.freed.has(id)
   }

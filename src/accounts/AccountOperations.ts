@@ -9,7 +9,7 @@ import { KnownAccount } from "./AccountIndex.js"
 import type { AccountsContext } from "./AccountsContext.js"
 import * as Credentials from "./Credentials.js"
 
-/** An account, as the operator sees it. */
+/** An account as listed for the operator. */
 export interface AccountFacts {
   readonly name: string
   readonly created: number
@@ -22,7 +22,7 @@ export interface Impossible {
   readonly impossible: string
 }
 
-/** What the operator does to accounts. Names are ordinary text. */
+/** The operator's actions on accounts. Names are ordinary text. */
 export interface AccountOperations {
   readonly add: (name: string, password: string) => Effect.Effect<void, Impossible | StoreError>
   /** Sets the password, and logs all devices out. */
@@ -34,7 +34,9 @@ export interface AccountOperations {
   readonly list: Effect.Effect<ReadonlyArray<AccountFacts>, StoreError>
 }
 
-/** @param removed called in the broker's turn: lines that waited for a removed account return to these guests */
+/**
+ * @param removed called in the broker's turn with the undelivered lines of a removed account, which return to guests
+ */
 export const make = (
   accounts: AccountsContext,
   removed: (returns: ReadonlyArray<Undelivered>, account: AccountId) => void = () => {}
@@ -101,7 +103,7 @@ export const make = (
   }
 }
 
-/** The operator has a place of its own among the addresses that check passwords. */
+/** The operator counts as an address of its own for the limits of password checks. */
 const operator = "operator"
 
 const impossible = (why: string): Effect.Effect<never, Impossible> => Effect.fail({ impossible: why })

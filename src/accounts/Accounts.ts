@@ -27,13 +27,13 @@ import { Verification, type VerificationOptions } from "./Verification.js"
 
 export interface AccountsOptions extends Omit<VerificationOptions, "time"> {
   readonly settings: Live<AccountsSettings>
-  /** Called in the broker's turn: lines that waited for a removed account return to these guests. */
+  /** Called in the broker's turn with the undelivered lines of a removed account, which return to guests. */
   readonly removed?: (returns: ReadonlyArray<Undelivered>, account: AccountId) => void
-  /** See `Registering`. By default a guest has nothing elsewhere. */
+  /** See `Registering`. By default, there is nothing to hand over. */
   readonly registering?: Registering
 }
 
-/** Accounts for a server, which takes `admission` and `feature`. */
+/** Accounts for a server, which uses `admission` and `feature`. */
 export interface Accounts {
   readonly admission: Admission
   readonly feature: MakeFeature
@@ -41,15 +41,17 @@ export interface Accounts {
   readonly devicesElsewhere: DevicesElsewhere
   /** The latest change of the store before its accounts were loaded (`StoreSharing`); 0 if no other server uses it. */
   readonly since: number
-  /** In the broker's turn: takes a change of another server into memory. */
+  /** In the broker's turn: applies another server's change in memory. */
   readonly take: (change: StoreChange) => void
-  /** Takes into memory what it lacks of the store. */
+  /** Brings memory up to date with the store. */
   readonly reload: Effect.Effect<void, StoreError>
-  /** What the operator does to accounts while the server runs. */
+  /** The operator's actions on accounts while the server runs. */
   readonly operations: AccountOperations.AccountOperations
 }
 
-/** How often all connected devices are reported to the store, which then forgets those that were away for too long. */
+/**
+ * How often all connected devices are reported to the store, which then forgets devices that were away for too long.
+ */
 const seenInterval = Duration.hours(1)
 
 /** Loads all accounts. Fails if the store does not answer. */
@@ -113,7 +115,7 @@ export const make = (options: AccountsOptions): Effect.Effect<Accounts, StoreErr
     }
   })
 
-/** What the operator does to the accounts of a store that no server uses. */
+/** The operator's actions on the accounts of a store that no server uses. */
 export const offline: Effect.Effect<AccountOperations.AccountOperations, StoreError, Store> = Effect.gen(function* () {
   const store = yield* Store
   const time = Time.of(yield* Effect.clock)
@@ -161,10 +163,10 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
     commands: AccountCommands.make(accounts),
     resolvers: [
       {
-        // Unless another feature keeps them, lines to an account go to those of its devices that are connected.
+        // Unless another feature stores them, lines to an account go to its connected devices.
         resolve: (name) => {
           const account = index.named(name)
-          // Devices of an account that is being removed are still connected for a moment.
+          // The devices of a removed account stay connected for a moment.
           if (account === undefined || account.isRemoved) return undefined
           const peers = broker.devicesOf(account)
           if (peers.length === 0) return undefined
@@ -180,7 +182,8 @@ const featureOf = (accounts: AccountsContext, broker: FeatureContext): Feature =
     },
     ended: (peer) => {
       takeover.ended(peer)
-      // Not as soon as it leaves: another server would give the device lines that this one still writes.
+      // Reported only now, not when the device leaves: otherwise another server would give it lines that this one still
+      // writes.
       if (peer.device !== undefined && !peer.isSendOnly) departures.add(keyOf(peer.device))
     },
     facts: ({ device }) => ({

@@ -14,19 +14,19 @@ import type { Takeover } from "./Takeover.js"
 import type { Registrations } from "./Registrations.js"
 import type { Verification } from "./Verification.js"
 
-/** What accounts need of the broker. */
+/** The parts of the broker that accounts use. */
 export type AccountsBroker = Pick<
   FeatureContext,
   "adopt" | "alike" | "breakOff" | "changed" | "devicesOf" | "expel" | "inTurn" | "put" | "soon" | "time"
 >
 
 /**
- * Runs `take` in the broker's turn, in which a guest becomes a device of its new account, and hands over to the account
- * what the guest has elsewhere.
+ * Runs `take` in the broker's turn in which a guest becomes a device of its new account, and hands the guest's state in
+ * other features over to the account.
  */
 export type Registering = <A>(guest: Peer, account: AccountId, take: () => A) => Effect.Effect<A>
 
-/** What the parts of the accounts share. */
+/** The state that the parts of the accounts share. */
 export interface AccountsContext {
   readonly store: StoreService
   readonly settings: Live<AccountsSettings>
@@ -38,11 +38,11 @@ export interface AccountsContext {
   readonly takeover: Takeover
   readonly departures: Departures
   readonly warnings: StoreWarnings
-  /** The broker of the server; there is none before the server has started. */
+  /** The broker of the server. Throws before the server has started. */
   readonly broker: () => AccountsBroker
 }
 
-/** The milliseconds after which a client may try again what the store did not do. */
+/** The milliseconds after which a client may repeat a request that the store did not carry out. */
 export const retryStoreMillis = 1_000
 
 /** The names of an account's present devices. */

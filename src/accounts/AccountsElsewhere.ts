@@ -8,11 +8,11 @@ import { expelDevices, expelOthers } from "./AccountChanges.js"
 import type { AccountsContext } from "./AccountsContext.js"
 
 /**
- * In the broker's turn: takes into memory what another server has changed about accounts. Other changes are not for
- * this part, and one that is in memory changes nothing.
+ * In the broker's turn: applies another server's change of accounts in memory. Ignores changes of other kinds and those
+ * already in memory.
  *
- * @param removed an account no longer exists; the server that has removed it notifies the senders of lines that waited
- *   for it
+ * @param removed called when an account no longer exists. The server that removed it notifies the senders of its
+ * undelivered lines
  */
 export const take = (accounts: AccountsContext, change: StoreChange, removed: (account: AccountId) => void): void => {
   const { index, verification } = accounts
@@ -58,8 +58,8 @@ export const take = (accounts: AccountsContext, change: StoreChange, removed: (a
 }
 
 /**
- * Another server has taken a device without asking, while this one was cut off. What its connection here has not been
- * written, such as what waits at the gate, is given to it there.
+ * While this server was cut off, another one has taken a device without asking. That server gives the device the lines
+ * that its connection here has not yet been written.
  */
 const replace = (
   { broker, index }: AccountsContext,
@@ -75,9 +75,9 @@ const replace = (
 }
 
 /**
- * Takes into memory what it lacks of the store, without knowing the changes that led to it. All devices are
- * disconnected, since passwords may have changed, and devices may have been forgotten or taken: whoever still may,
- * comes back.
+ * Brings memory up to date with the store, without the changes that led there. Disconnects all devices, because
+ * passwords may have changed and devices may have been forgotten or taken. Clients that still may log in will
+ * reconnect.
  */
 export const reload = (
   accounts: AccountsContext,

@@ -6,7 +6,7 @@ export const modes = [
   "open",
   /** Only the operator creates accounts. */
   "closed",
-  /** The same, and there are no guests. */
+  /** As `closed`, and without guests. */
   "required"
 ] as const
 
@@ -14,11 +14,11 @@ export type AccountsMode = (typeof modes)[number]
 
 export interface AccountsSettings {
   readonly mode: AccountsMode
-  /** Devices of one account. */
+  /** The most devices of one account. */
   readonly maxDevices: number
   /** Accounts that clients of one address may register per hour; 0 is no limit. */
   readonly registrationsPerAddress: number
-  /** Whether limits per address apply to this machine's own addresses, too. */
+  /** Whether limits per address also apply to this machine's own addresses. */
   readonly limitLoopback: boolean
   /** Whether secrets are accepted over connections that others can read. */
   readonly takesReadableSecrets: boolean

@@ -6,7 +6,7 @@ import type { StoreError } from "../ports/StoreError.js"
 import * as Reply from "../protocol/Reply.js"
 import { retryStoreMillis } from "./AccountsContext.js"
 
-/** What commands answer that need the store. */
+/** Replies of commands that need the store. */
 
 export type Refuse = (reason: Reply.RefusedReason, more?: Parameters<typeof Reply.refused>[2]) => ReadonlyArray<string>
 
@@ -15,7 +15,7 @@ export const refusing =
   (command: string, label: string | undefined): Refuse =>
   (reason, more) => [Reply.refused(command, reason, more)(label)]
 
-/** A store that does not answer is logged, and the client may try again. */
+/** Logs a failure of the store, and refuses the command so that the client may try again. */
 export const unlessStoreFails =
   (command: string, label: string | undefined) =>
   (answer: Effect.Effect<ReadonlyArray<string>, StoreError>): Effect.Effect<Answer> =>
@@ -27,15 +27,15 @@ export const unlessStoreFails =
     )
 
 /**
- * In the broker's turn: gives a client its answer in the turn in which it becomes true, before anything that follows
- * from it. To be returned by a command whose answer is an effect.
+ * In the broker's turn: sends a client its reply in the turn in which a change takes effect, before any consequence of
+ * it. A command whose answer is an effect returns the result.
  */
 export const answerNow = (
   { put }: Pick<FeatureContext, "put">,
   peer: Peer,
   lines: ReadonlyArray<string>
 ): ReadonlyArray<string> => {
-  // At the end of a shutdown, the client was notified that there would be no answer.
+  // At the end of a shutdown, the client was already notified that it will get no reply.
   if (!peer.isShutOut) for (const line of lines) put(peer, line)
   return []
 }

@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
 import { createHash, randomBytes, scrypt, timingSafeEqual, type ScryptOptions } from "node:crypto"
 
-/** Passwords and tokens, and the hashes of them that the store keeps (protocol, section 9). */
+/** Passwords and tokens, and their hashes in the store (protocol, section 9). */
 
 export const minPasswordLength = 8
 export const maxPasswordLength = 128
 
-/** No code point takes more bytes, nor decomposes into more characters, so a longer text cannot be a password. */
+/** A longer text cannot be a password: no code point takes more bytes or decomposes into more characters. */
 const maxPasswordUnits = maxPasswordLength * 4 * 4
 
 // oxlint-disable-next-line no-control-regex
@@ -14,7 +14,7 @@ const control = /[\0-\x1f\x7f-\x9f]/u
 
 const loneSurrogate = /\p{Surrogate}/u
 
-/** The start of every token, by which scanners for leaked secrets recognize it. */
+/** The prefix of every token, by which secret scanners recognize it. */
 const tokenPrefix = "achat_"
 
 const tokenForm = /^achat_[0-9a-f]{32}$/
@@ -23,14 +23,14 @@ const tokenBytes = 16
 
 export const isToken = (text: string): boolean => tokenForm.test(text)
 
-/** A new token. It needs no slow hash: nobody can guess 128 random bits. */
+/** A new token. It needs no slow hash, because nobody can guess 128 random bits. */
 export const makeToken = (): string => tokenPrefix + randomBytes(tokenBytes).toString("hex")
 
 export const tokenHash = (token: string): Uint8Array => createHash("sha256").update(token).digest()
 
 /**
- * The password in a text, in the form in which it is hashed: NFC, without white space at its ends. Undefined if it is
- * none: it has 8 to 128 code points, no control characters, and does not look like a token.
+ * A password in the form in which it is hashed: NFC, without white space at its ends. Undefined unless it has 8 to 128
+ * code points, no control characters, and does not look like a token.
  */
 export const parsePassword = (text: string): string | undefined => {
   if (text.length > maxPasswordUnits) return undefined
@@ -40,7 +40,7 @@ export const parsePassword = (text: string): string | undefined => {
   return length >= minPasswordLength && length <= maxPasswordLength ? password : undefined
 }
 
-/** What is wrong with a text that is no password. */
+/** The rule that `parsePassword` checks, for people. */
 export const passwordRule =
   `a password has ${minPasswordLength} to ${maxPasswordLength} characters, no control ` +
   `characters, and does not start with ${tokenPrefix}`
@@ -55,7 +55,7 @@ export interface Cost {
 /** 16 MiB and about 50 ms of one core. */
 export const cost: Cost = { ln: 14, r: 8, p: 1 }
 
-/** A record with a higher cost is not one of this program's: it could use up the memory. */
+/** This program writes no record with a higher cost. Checking one could exhaust memory. */
 const maxMemory = 256 * 1_048_576
 
 const saltBytes = 16
@@ -87,12 +87,12 @@ const memoryOf = ({ ln, p, r }: Cost) => 128 * r * (2 ** ln + p)
 /** Derives this many bytes from a password. */
 export type Derive = (password: string, salt: Buffer, cost: Cost, bytes: number) => Effect.Effect<Buffer>
 
-/** The options with which scrypt has this cost. */
+/** The options of scrypt for a cost. */
 export const scryptOptions = ({ ln, p, r }: Cost): ScryptOptions => ({
   N: 2 ** ln,
   r,
   p,
-  maxmem: 2 * memoryOf({ ln, r, p }) // twice of what is used: Node refuses a cost that needs all of it
+  maxmem: 2 * memoryOf({ ln, r, p }) // twice the memory used: Node refuses a cost that needs exactly the limit
 })
 
 /** Runs in one of libuv's threads. Once started, it cannot be interrupted. */
@@ -110,7 +110,7 @@ export const hash = (password: string, as: Cost = cost, derive: Derive = inLibuv
     return Effect.map(derive(password, salt, as, hashBytes), (hash) => show({ cost: as, salt, hash }))
   })
 
-/** Whether a record is of this password. A record that cannot be read is of none. */
+/** Whether a record is of this password. False for a record that cannot be parsed. */
 export const verify = (password: string, record: string, derive: Derive = inLibuv): Effect.Effect<boolean> => {
   const found = parse(record)
   if (found === undefined) return Effect.succeed(false)
@@ -125,5 +125,5 @@ export const isOutdated = (record: string, now: Cost = cost): boolean => {
   return found !== undefined && (found.cost.ln !== now.ln || found.cost.r !== now.r || found.cost.p !== now.p)
 }
 
-/** The record of a password that nobody knows, for the same work where there is no account. */
+/** The record of a password that nobody knows. Checked if there is no account, so that it takes as long. */
 export const decoy: string = show({ cost, salt: randomBytes(saltBytes), hash: randomBytes(hashBytes) })

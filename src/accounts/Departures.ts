@@ -6,26 +6,25 @@ import type { StoreAccounts } from "../ports/StoreAccounts.js"
 
 interface Collaborators {
   readonly store: { readonly accounts: Pick<StoreAccounts, "left"> }
-  /** Whether the device is given lines by this server, or is about to be. */
+  /** Whether this server gives the device lines, or is about to. */
   readonly isInUse: (device: DeviceId) => boolean
   readonly failed: (error: StoreError) => Effect.Effect<void>
   /**
-   * Whether what the store does not learn now must be reported again, because other servers would ask for these
-   * devices.
+   * Whether a report that fails must be repeated, because other servers would otherwise ask this one for the devices.
    */
   readonly isRepeated: boolean
 }
 
-/** Devices that leave are collected for this long before they are reported to the store. */
+/** Departures are collected for this long before they are reported to the store. */
 const delay = Duration.seconds(1)
 
 const keyOf = ({ account, device }: DeviceId) => `${account} ${device}`
 
-/** Reports to the store which devices have left this server: another one may have them then without asking. */
+/** Reports to the store which devices have left this server. Another server may then open them without asking. */
 export class Departures {
   private readonly left = new Map<string, DeviceId>()
   private readonly someLeft = Effect.unsafeMakeLatch(false)
-  /** The keys of those that are being reported, until the store has answered. */
+  /** The keys of devices that are being reported, until the store has answered. */
   private readonly underWay = new Map<string, Effect.Latch>()
 
   constructor(private readonly accounts: Collaborators) {}
@@ -35,7 +34,7 @@ export class Departures {
     this.someLeft.unsafeOpen()
   }
 
-  /** Reports those that have left, for ever. */
+  /** Reports departures, forever. */
   get run(): Effect.Effect<never> {
     return Effect.forever(Effect.zipRight(Effect.delay(this.someLeft.await, delay), this.reportSome))
   }
@@ -52,7 +51,10 @@ export class Departures {
         })
   })
 
-  /** Reports these devices. Who logs in as one of them meanwhile has to wait: it would not be this server's. */
+  /**
+   * Reports the departure of these devices. Logins as one of them wait in the meantime, because the store would take
+   * the device from this server afterwards.
+   */
   report(devices: ReadonlyArray<DeviceId>): Effect.Effect<void, StoreError> {
     return Effect.suspend(() => {
       const answered = Effect.unsafeMakeLatch(false)
@@ -69,7 +71,7 @@ export class Departures {
     })
   }
 
-  /** Runs a login as a device once no earlier departure of it is on its way to the store. */
+  /** Runs a login as a device once no earlier departure of the device is on its way to the store. */
   after<A, E>(device: DeviceId, login: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
       const underWay = this.underWay.get(keyOf(device))

@@ -9,31 +9,31 @@ import {
 } from "../ports/OtherServers.js"
 import type { AccountId } from "../ports/StoreAccounts.js"
 
-/** A device that is connected to this server or to another one, as the servers report it to each other. */
+/** A connected device, as the servers report it to each other. */
 interface Connected extends DeviceId {
   /** The name of the account, in wire form. */
   readonly name: string
-  /** It takes too little to be given lines as they are stored. */
+  /** It is too slow to receive lines as they are stored. */
   isSlow: boolean
 }
 
 /** The devices of one account that are connected to other servers. */
 interface Elsewhere {
   readonly name: string
-  /** By the name of the device: the servers, several only for a moment. */
+  /** The servers of each device, by its name. More than one only for a moment. */
   readonly devices: Map<string, Set<OtherServer>>
 }
 
-/** Another server, and what it knows. */
+/** The state of another server. */
 interface Server {
   readonly devices: Map<string, Connected>
-  /** The number of the last message about devices of this server that it has taken. */
+  /** The number of the last message about this server's devices that it has confirmed. */
   known: number
 }
 
-/** A device here of which not all other servers know yet. */
+/** A device here that not all other servers know yet. */
 interface Unknown extends DeviceId {
-  /** The number of the message that has it. */
+  /** The number of the message that reports it. */
   readonly number: number
 }
 
@@ -43,24 +43,24 @@ const maxDevices = 500
 const keyOf = ({ account, device }: DeviceId) => `${account} ${device}`
 
 /**
- * Which devices of accounts are connected to other servers. Each server reports its own to the others: of all when
- * another one appears, and then what changes. They answer how much of it they know, since what they store until then is
- * not announced to this server.
+ * Tracks which devices of accounts are connected to other servers. Each server reports its devices to the others: all
+ * of them when another server appears, and then changes. The others confirm each report, because the lines that they
+ * store before are not announced to this server.
  */
 export class DevicesElsewhere {
   private readonly servers = new Map<OtherServer, Server>()
   private readonly accounts = new Map<AccountId, Elsewhere>()
-  /** Those connected here, by key, as far as they were reported to the others. */
+  /** Devices connected here, as last reported to the others, by key. */
   private readonly told = new Map<string, Connected>()
-  /** Those connected here, with the number of their connections, which is two where one replaces the other. */
+  /** Devices connected here, with the number of their connections: two while one replaces the other. */
   private readonly here = new Map<string, { readonly connected: Connected; connections: number }>()
-  /** Keys of those here that have come or gone in this turn. */
+  /** Keys of devices here that have come or gone in this turn. */
   private readonly changed = new Set<string>()
-  /** Keys of devices here that are about to be connected to another server instead. */
+  /** Keys of devices here that are moving to another server. */
   private readonly moving = new Map<string, OtherServer>()
-  /** The reverse: keys of devices that were connected elsewhere until now, and are about to be connected here. */
+  /** Keys of devices that are moving here, with the server that they come from. */
   private readonly arriving = new Map<string, OtherServer>()
-  /** Whether a device may be about to be connected here. */
+  /** Whether a login as this device is under way here. */
   isComing: (device: DeviceId) => boolean = () => false
   private number = 0
   /** By the key of the device, in the order of their numbers. */
@@ -102,7 +102,7 @@ export class DevicesElsewhere {
     return this.accounts.has(account)
   }
 
-  /** Whether a device of the account at another server gets lines as they are stored. */
+  /** Whether a device at another server receives the account's lines as they are stored. */
   isLive(account: AccountId): boolean {
     for (const [device, servers] of this.accounts.get(account)?.devices ?? []) {
       const key = keyOf({ account, device })
@@ -111,12 +111,12 @@ export class DevicesElsewhere {
     return false
   }
 
-  /** Calls `listener` with an account of which a device is no longer connected to another server. */
+  /** Calls `listener` with an account when one of its devices is no longer connected to another server. */
   whenLeft(listener: (account: AccountId) => void) {
     this.leftListeners.push(listener)
   }
 
-  /** A device here takes too little to be given lines as they are stored, or no longer. */
+  /** A device here has become too slow to receive lines as they are stored, or has caught up. */
   lags(device: DeviceId, isSlow: boolean) {
     const connected = this.here.get(keyOf(device))?.connected
     if (connected === undefined) return
@@ -125,8 +125,8 @@ export class DevicesElsewhere {
   }
 
   /**
-   * Calls `listener` when all other servers know that a device is connected here. What they store from then on is
-   * announced.
+   * Calls `listener` when all other servers know that a device is connected here. They announce lines that they store
+   * from then on.
    */
   whenKnown(listener: (device: DeviceId) => void) {
     this.listeners.push(listener)
@@ -155,7 +155,7 @@ export class DevicesElsewhere {
   }
 
   /**
-   * A device here is about to be connected to another server instead: nobody has come or gone. To be called before its
+   * A device here is about to connect to another server, so it neither comes nor goes. Must be called before its
    * connection ends.
    */
   movesTo(device: DeviceId, server: OtherServer) {
@@ -167,12 +167,12 @@ export class DevicesElsewhere {
     this.add(server, known, told)
   }
 
-  /** A device that was about to be connected here is not. */
+  /** A device that was about to connect here will not. */
   staysAway(device: DeviceId) {
     if (this.arrived(keyOf(device))) this.tellLeft(device)
   }
 
-  /** Whether another server had this device until now. */
+  /** Ends a device's move to this server. Returns whether there was one. */
   private arrived(key: string): boolean {
     const server = this.arriving.get(key)
     if (server === undefined) return false
@@ -188,14 +188,17 @@ export class DevicesElsewhere {
     this.broker?.atEnd(this.tell)
   }
 
-  /** One connection may have taken the place of another in this turn: nobody has come or gone then. */
+  /**
+   * At the end of a turn, because a connection may have replaced another one in it: then the device has neither come
+   * nor gone.
+   */
   private readonly tell = () => {
     const come: Array<Connected> = []
     for (const key of this.changed) {
       const connected = this.here.get(key)?.connected
       const before = this.told.get(key)
       if (connected !== undefined) {
-        // Also one of which the others know already: a line may have been announced to the connection before it.
+        // Reported even if the others know the device: a line may have been announced to its previous connection.
         this.told.set(key, connected)
         come.push(connected)
       } else if (before !== undefined) {
@@ -221,7 +224,7 @@ export class DevicesElsewhere {
       this.number += 1
       for (const { account, device } of some) {
         const key = keyOf({ account, device })
-        this.unknown.delete(key) // it becomes the last
+        this.unknown.delete(key) // so that it moves to the end
         this.unknown.set(key, { account, device, number: this.number })
       }
       for (const server of to) this.tellServer(server, some)
@@ -229,7 +232,7 @@ export class DevicesElsewhere {
     this.checkKnown()
   }
 
-  /** While a server takes nothing, only the last message about each device waits for it. */
+  /** While a server accepts no messages, only the last one about each device waits for it. */
   private tellServer(server: OtherServer, devices: ReadonlyArray<Connected>) {
     const came = (some: ReadonlyArray<Connected>): ServerMessage => [
       "came",
@@ -274,7 +277,7 @@ export class DevicesElsewhere {
       const key = keyOf(connected)
       this.arriving.set(key, from)
       if (this.here.has(key)) this.arrived(key)
-      // Its client has given up while the other server was asked.
+      // The client has given up while the other server was asked.
       else if (!this.isComing(connected)) this.staysAway(connected)
       return
     }
@@ -316,7 +319,7 @@ export class DevicesElsewhere {
     this.broker?.elsewhere(elsewhere.name, false)
   }
 
-  /** Reports the devices of which all servers know now. */
+  /** Reports the devices that all servers know now. */
   private checkKnown() {
     let known = Infinity
     for (const server of this.servers.values()) known = Math.min(known, server.known)

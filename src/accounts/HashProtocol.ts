@@ -1,6 +1,6 @@
 import type { ScryptOptions } from "node:crypto"
 
-/** A message to a thread that hashes passwords. They are answered in order. */
+/** A request to a thread that hashes passwords. Requests are answered in order. */
 export interface HashRequest {
   readonly password: string
   readonly salt: Uint8Array
@@ -11,7 +11,7 @@ export interface HashRequest {
 export type HashAnswer = { readonly hash: Uint8Array } | { readonly failure: unknown }
 
 /**
- * How much higher than that of the event loop the nice value of these threads is. Of a core that another thread wants
- * as well, they get a quarter: with the lowest priority, a login would take seconds on a busy machine.
+ * How much the nice value of these threads exceeds that of the event loop. They get a quarter of a core that they share
+ * with another thread. At the lowest priority, a login would take seconds on a busy machine.
  */
 export const niceness = 5

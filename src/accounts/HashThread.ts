@@ -4,13 +4,14 @@ import { constants, getPriority, setPriority } from "node:os"
 import { parentPort } from "node:worker_threads"
 import { type HashAnswer, type HashRequest, niceness } from "./HashProtocol.js"
 
-/** A thread that hashes passwords, as a program of its own (`dist/hash-thread.cjs`). See `HashThreads`. */
+/** The entry point of a thread that hashes passwords (`dist/hash-thread.cjs`). See `HashThreads`. */
 
 const port = parentPort
 if (port === null) throw new Error("this file is a thread that hashes passwords, and not a program")
 
 /**
- * On Linux, a thread has a priority of its own. Elsewhere it would be that of the whole process, which stays as it is.
+ * Lowers the priority of this thread on Linux. On other systems, a priority belongs to the whole process and stays
+ * unchanged.
  */
 const giveWay = () => {
   try {
@@ -18,7 +19,7 @@ const giveWay = () => {
     const nice = Math.min(constants.priority.PRIORITY_LOW, getPriority() + niceness)
     if (thread !== undefined) setPriority(Number(thread), nice)
   } catch {
-    // Without /proc, or without the right to do so, hashes take time from the event loop.
+    // Without /proc or the permission, hashes compete with the event loop.
   }
 }
 

@@ -6,16 +6,16 @@ import * as Credentials from "./Credentials.js"
 import type { HashAnswer, HashRequest } from "./HashProtocol.js"
 
 export interface HashThreadsOptions {
-  /** The file of a thread: `hash-thread.cjs`, which the build makes of `HashThread.ts`. */
+  /** The script of a thread: `hash-thread.cjs`, which the build makes from `HashThread.ts`. */
   readonly file: string | URL
-  /** Threads at most. */
+  /** The most threads. */
   readonly most: number
 }
 
 /**
- * Hashes passwords in threads that give way to all others, until the scope closes. In libuv's threads, which have the
- * priority of the event loop, a storm of logins takes a core from it (benchmark: 1,000 logins with passwords at once).
- * The first thread starts with the first password: most servers check few passwords, or none.
+ * Hashes passwords in threads of low priority, until the scope closes. In libuv's threads, which have the priority of
+ * the event loop, a storm of logins would take a core from it (benchmark: 1,000 logins with passwords at once). The
+ * first thread starts with the first password, because most servers check few passwords or none.
  */
 export const make = (options: HashThreadsOptions): Effect.Effect<Credentials.Derive, never, Scope.Scope> =>
   Effect.map(
@@ -45,7 +45,7 @@ class HashThreads {
   /** Once started, it cannot be interrupted. */
   hash(...[password, salt, cost, bytes]: Parameters<Credentials.Derive>): Effect.Effect<Buffer, HashThreadEnded> {
     return Effect.async((resume) => {
-      // A copy, since the buffer may be a part of a larger one, which would be copied as a whole.
+      // A copy, because posting a slice of a larger buffer would copy the whole buffer.
       const request = { password, salt: Uint8Array.from(salt), bytes, options: Credentials.scryptOptions(cost) }
       this.leastBusy().ask(request, resume)
     })
@@ -59,7 +59,7 @@ class HashThreads {
     return started
   }
 
-  /** Whoever still waits for a hash then gets none. */
+  /** Ends the threads. Hashes under way fail. */
   get close(): Effect.Effect<void> {
     return Effect.promise(() => Promise.all(Array.from(this.threads, (thread) => thread.close())))
   }
@@ -67,7 +67,7 @@ class HashThreads {
 
 class Thread {
   private readonly worker: Worker
-  /** Requests without an answer, in order. */
+  /** Unanswered requests, in order. */
   private readonly asked: Array<Settle> = []
 
   constructor(file: string | URL, ended: () => void) {

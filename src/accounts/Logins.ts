@@ -13,9 +13,7 @@ import * as Credentials from "./Credentials.js"
 import { ProvenDevice } from "./ProvenDevice.js"
 import type { Unchecked } from "./Verification.js"
 
-/**
- * Decides about logins (protocol, section 9). Only a secret, or a certificate for an account, takes longer than a turn.
- */
+/** Decides on logins (protocol, section 9). Only a secret or a certificate for an account takes longer than a turn. */
 export const decide = (accounts: AccountsContext, claim: Claim): LoginDecision | Effect.Effect<LoginDecision> => {
   const { mode, takesReadableSecrets } = accounts.settings.current
   const { device, identity, isPrivate, name, secret } = claim
@@ -28,7 +26,7 @@ export const decide = (accounts: AccountsContext, claim: Claim): LoginDecision |
     return Effect.isEffect(proof) ? unlessStoreFails(accounts, proof) : proof
   }
   if (account !== undefined) {
-    // A certificate is for a name, and not for one that looks the same.
+    // A certificate is valid only for its exact name, not for one that looks the same.
     const isCertified = identity !== undefined && account.name === name && !account.isRemoved
     return isCertified
       ? unlessStoreFails(accounts, open(accounts, claim, account, "certificate"))
@@ -61,7 +59,7 @@ const prove = (
   )
 }
 
-/** @param account undefined if there is none of this name, which must take as long */
+/** @param account undefined if there is none of this name; the check must take as long then */
 const provePassword = (
   accounts: AccountsContext,
   claim: Claim,
@@ -93,7 +91,7 @@ const provePassword = (
         case "Right": {
           if (account === undefined) return Effect.succeed(FatalReply.wrongPassword)
           const opened = open(accounts, claim, account, "password", changesBefore)
-          // A record of the old password must not replace that of a new one.
+          // The password may have changed in the meantime. Its record must not be replaced by one of the old password.
           if (verdict.record === undefined || !isCurrent()) return opened
           // If it cannot be stored, the next login tries again.
           return Effect.zipRight(
@@ -122,8 +120,8 @@ const open = (
     const device = deviceOf(claim)
     const proven = new ProvenDevice(account, device, proof, passwordChanges)
     const id = { account: account.id, device }
-    // The device of a token exists, unless it was forgotten while the token was checked. One that only sends is given
-    // nothing.
+    // The device of a token must exist: it may have been forgotten while the token was checked. A client that only
+    // sends does not occupy its device.
     const isKnown = proof === "token"
     const opened = AccountChanges.openDevice(accounts, account, device, { isKnown, isAway: claim.isSendOnly })
     const decided = opened.pipe(
@@ -139,8 +137,7 @@ const open = (
             return proven
         }
       }),
-      // On a full disk, or a damaged one, a device that is known reads what is stored, unless another server may have
-      // it.
+      // If the disk is full or damaged, a known device may still read stored lines, unless another server may have it.
       Effect.catchAll((error) =>
         accounts.store.sharing !== undefined
           ? Effect.fail(error)

@@ -2,7 +2,7 @@ import { Device, type LoginProof } from "../chat/Device.js"
 import * as FatalReply from "../protocol/FatalReply.js"
 import type { KnownAccount } from "./AccountIndex.js"
 
-/** A device whose account was proven, and what must still hold when its login is complete. */
+/** A device whose account was proven, with the checks to repeat when its login completes. */
 export class ProvenDevice extends Device {
   constructor(
     override readonly account: KnownAccount,
@@ -14,7 +14,7 @@ export class ProvenDevice extends Device {
     super(account, name, proof)
   }
 
-  /** The account may have been removed, or its password changed, since it was proven. */
+  /** Refuses the login if the account was removed or its password changed in the meantime. */
   override get refusal(): FatalReply.Fatal | undefined {
     const isChanged = this.proof === "password" && this.passwordChanges !== this.account.passwordChanges
     return isChanged || this.account.isRemoved ? FatalReply.wrongPassword : undefined

@@ -3,15 +3,15 @@ import * as TokenBucket from "../chat/TokenBucket.js"
 
 const hourSeconds = 3_600
 
-/** Addresses that are remembered at most. */
+/** The most addresses that are remembered. */
 const maxAddresses = 10_000
 
-/** How many accounts clients of one address may register. */
+/** Limits how many accounts the clients of one address may register. */
 export class Registrations {
   private readonly buckets = new Map<string, TokenBucket.TokenBucket>()
 
   constructor(
-    /** Accounts per hour, all at once or one by one; 0 is no limit. */
+    /** Accounts per hour, which may be registered all at once; 0 is no limit. */
     private readonly perHour: () => number,
     private readonly now: () => number
   ) {}

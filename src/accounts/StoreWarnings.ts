@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import { oncePerPeriod } from "../chat/RefusalLog.js"
 import type { StoreError } from "../ports/StoreError.js"
 
-/** Warnings about a store that fails. Each client that logs in or leaves meanwhile is a reason for one. */
+/** Warnings about a failing store, rate-limited because every login and departure causes one. */
 export interface StoreWarnings {
   readonly loginNotChecked: (error: StoreError) => Effect.Effect<void>
   readonly devicesNotSeen: (error: StoreError) => Effect.Effect<void>

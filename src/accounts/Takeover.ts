@@ -20,14 +20,14 @@ interface Collaborators {
   readonly index: AccountIndex
   readonly devices: DevicesElsewhere
   readonly broker: () => Pick<FeatureContext, "alike" | "breakOff" | "devicesOf" | "expel" | "inTurn" | "soon">
-  /** Saves what a device here was given, and reports to the store that it is no longer this server's. */
+  /** Saves the cursors of a device, and reports to the store that it is no longer this server's. */
   readonly report: (device: DeviceId) => Effect.Effect<void, StoreError>
 }
 
-/** The other server has until then to give a device up. If it is lost, that is known within the term of a node. */
+/** How long the other server may take to give a device up. Its loss is detected sooner, within the term of a node. */
 const answerTime = Duration.seconds(10)
 
-/** A client of a device that goes to another server has until then to take what was written to it before. */
+/** How long the old client of a device may take to read what was already written to it. */
 const farewellTime = Duration.seconds(1)
 
 /** A request of another server for a device. */
@@ -42,14 +42,18 @@ interface Wanted {
 const keyOf = ({ account, device }: DeviceId) => `${account} ${device}`
 
 /**
- * Devices that log in at one server while they are connected to another one. That one closes the old connection, saves
- * how far the device was given its lines, and then gives it up: only then is it known where the device goes on.
+ * Moves devices that log in at one server while they are connected to another. The other server closes the old
+ * connection, saves the device's cursors, and then gives the device up. Only then is the position known at which the
+ * device continues.
  */
 export class Takeover {
   private number = 0
-  /** What other servers were asked for: called once they have given it up, or are lost. */
+  /** Requests to other servers. `done` is called once the server has given the device up, or is lost. */
   private readonly asked = new Map<number, { readonly server: OtherServer; readonly done: () => void }>()
-  /** The logins of each device that are being decided: it is this server's then, although nobody is connected. */
+  /**
+   * How many logins of each device are being decided. The device is already this server's, although no client is
+   * connected.
+   */
   private readonly logins = new Map<string, number>()
   /** Requests that wait for the end of such a login, or of a connection. */
   private readonly later = new Set<Wanted>()
@@ -65,7 +69,7 @@ export class Takeover {
     accounts.devices.isComing = (device) => this.logins.has(keyOf(device))
   }
 
-  /** Runs what waits for time, and for the store. */
+  /** Runs the fibers that wait for a delay or the store. */
   get run(): Effect.Effect<never> {
     return Effect.scoped(
       Effect.flatMap(FiberSet.makeRuntime<never>(), (fork) => {
@@ -76,12 +80,12 @@ export class Takeover {
     )
   }
 
-  /** Whether a client is about to be connected as this device, or is given lines, which it also is after `/quit`. */
+  /** Whether a client is about to connect as this device or is still given lines, even after `/quit`. */
   isInUse(device: DeviceId): boolean {
     return this.logins.has(keyOf(device)) || this.connectionsOf(device).length > 0
   }
 
-  /** The connections of a device until their writers have ended, but those that only send: they are given nothing. */
+  /** The connections of a device whose writers have not ended, without those that only send and are given no lines. */
   private connectionsOf({ account, device }: DeviceId): ReadonlyArray<Peer> {
     const name = this.accounts.index.withId(account)?.name
     const peers = name === undefined ? [] : this.accounts.broker().alike(name)
@@ -91,10 +95,10 @@ export class Takeover {
   }
 
   /**
-   * Runs the part of a login that makes a device this server's. Two turns after its end, the client is connected, or is
-   * not. A server that is alone need not know.
+   * Runs the part of a login that makes a device this server's. Two turns after it ends, it is certain whether the
+   * client is connected. A server without others skips this.
    *
-   * @param unused in that turn, nobody is connected as the device
+   * @param unused called in that turn if no client is connected as the device
    */
   during<A, E>(device: DeviceId, login: Effect.Effect<A, E>, unused: () => void): Effect.Effect<A, E> {
     if (this.accounts.devices.others === alone) return login
@@ -134,7 +138,8 @@ export class Takeover {
   }
 
   /**
-   * Has the server that owns a device give it up. Ends when it has, or is lost; with false if it does neither in time.
+   * Asks the server that owns a device to give it up. Returns true once it has, or is lost; false if neither happens in
+   * time.
    *
    * @param owner the id of the server
    */
@@ -144,7 +149,7 @@ export class Takeover {
       const number = ++this.number
       const ask = this.accounts.broker().inTurn(() => {
         const server = this.accounts.devices.others.all.find(({ id }) => id === owner)
-        if (server === undefined) return answered.unsafeOpen() // it was lost meanwhile
+        if (server === undefined) return answered.unsafeOpen() // it has been lost
         this.asked.set(number, { server, done: () => answered.unsafeOpen() })
         return this.part.send(["wanted", number, account, device], server, `wanted ${keyOf({ account, device })}`)
       })
@@ -174,7 +179,7 @@ export class Takeover {
     }
   }
 
-  /** Closes the connections of a device, and reports once they have ended that it is free. */
+  /** Closes the connections of a device, and replies once they have ended. */
   private giveUp(wanted: Wanted) {
     const { devices } = this.accounts
     const { expel } = this.accounts.broker()
@@ -186,7 +191,7 @@ export class Takeover {
     this.fork(Effect.delay(this.breakOff(wanted), farewellTime))
   }
 
-  /** A client that takes nothing must not keep the other one waiting. */
+  /** A client that does not read must not keep the new client waiting. */
   private breakOff({ peers }: Wanted): Effect.Effect<void> {
     const { breakOff, inTurn } = this.accounts.broker()
     return inTurn(() => {
@@ -203,7 +208,7 @@ export class Takeover {
     }
   }
 
-  /** If the store cannot save how far the device was given its lines, the other server asks once more. */
+  /** If the store cannot save the cursors, there is no reply, and the next login of the device asks again. */
   private hasEnded({ device, number, server }: Wanted) {
     const answer = this.accounts
       .broker()

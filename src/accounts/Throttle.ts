@@ -1,13 +1,13 @@
-/** Wrong passwords that are free for each account and address: people mistype. */
+/** How many wrong passwords are free for each account and address, because people mistype. */
 export const freeMistakes = 5
 
 const firstWaitMillis = 1_000
 const longestWaitMillis = 300_000
 
-/** Mistakes are forgotten after this time without a new one. */
+/** Mistakes are forgotten once there was no new one for this long. */
 const forgottenAfterMillis = 3_600_000
 
-/** Pairs of an account and an address that are remembered at most: those with mistakes, and those that were right. */
+/** The most pairs of an account and an address that are remembered, both with mistakes and with right passwords. */
 const maxPairs = 10_000
 
 interface Mistakes {
@@ -18,9 +18,9 @@ interface Mistakes {
 }
 
 /**
- * Slows down who guesses the password of an account. It counts by account and address together: a count by account
- * alone would let anybody lock out the owner. An address from which the account's password was right is never slowed
- * down.
+ * Slows down attackers who guess passwords. Mistakes count for an account and an address together, because a count for
+ * the account alone would let anybody lock out its owner. An address from which the account's password was right is
+ * never slowed down.
  */
 export class Throttle {
   private readonly mistakes = new Map<string, Mistakes>()
@@ -28,7 +28,7 @@ export class Throttle {
 
   constructor(private readonly now: () => number) {}
 
-  /** Milliseconds until a password for this account is checked again for this address; 0 if it is now. */
+  /** Milliseconds until another password for this account from this address is checked; 0 if it is now. */
   wait(account: string, address: string): number {
     const found = this.mistakes.get(keyOf(account, address))
     return found === undefined ? 0 : Math.max(0, Math.ceil(found.waitUntil - this.now()))

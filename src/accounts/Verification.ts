@@ -7,13 +7,13 @@ import * as Credentials from "./Credentials.js"
 import { Throttle } from "./Throttle.js"
 
 /**
- * Checks passwords without keeping anybody else waiting. A hash takes a thread for 50 ms, so a storm of logins would
- * take all cores, or all of libuv's few threads, for as long as it lasts.
+ * Checks passwords without delaying other work. A hash occupies a thread for 50 ms, so a storm of logins could
+ * otherwise occupy all cores, or all of libuv's few threads.
  */
 
 /** A password that a client claims to be that of an account. */
 export interface PasswordClaim {
-  /** Names the account, whether it exists or not. */
+  /** Identifies the account, which need not exist. */
   readonly account: string
   /** Identifies the client's address. */
   readonly address: string
@@ -23,7 +23,7 @@ export interface PasswordClaim {
 export type PasswordVerdict =
   | {
       readonly _tag: "Right"
-      /** A new record for the store, if the present one has another cost. */
+      /** A new record for the store if the current one has another cost. */
       readonly record: string | undefined
     }
   | { readonly _tag: "Wrong" }
@@ -36,30 +36,33 @@ export type Unchecked =
   /** Too many checks are waiting. */
   | { readonly _tag: "Busy"; readonly retryMillis: number }
 
-/** Hashes at once, by default: as many as there are cores, except for one, and no more than two. */
+/** The default number of concurrent hashes: one per core except for one core, and at most two. */
 export const defaultThreads = Math.max(1, Math.min(2, availableParallelism() - 1))
 
 export interface VerificationOptions {
   readonly time: Time
-  /** Hashes at once. */
+  /** The number of concurrent hashes. */
   readonly threads?: number
-  /** The cost of new records, and of the work where there is no account. Tests make it little. */
+  /** The cost of new records, and of checks without an account. Tests lower it. */
   readonly cost?: Credentials.Cost
-  /** How a hash is made. Default: scrypt, in one of libuv's threads. A simulation has no threads. */
+  /** The hash function. Default: scrypt in libuv's threads, which a simulation does not have. */
   readonly derive?: Credentials.Derive | undefined
 }
 
-/** Checks that may wait or run at once, and those of one address. */
+/** The most checks that wait or run at a time, in all and for one address. */
 export const maxPending = 256
 export const maxPendingPerAddress = 4
 
-/** How long a password that was right is remembered. */
+/** How long a right password is remembered. */
 export const rememberedMillis = 600_000
 
-/** Passwords that are remembered at most. The oldest is forgotten first. */
+/** The most passwords that are remembered. The oldest is forgotten first. */
 const maxRemembered = 10_000
 
-/** Clients that were asked to come back do so within twice this time, and not all at once. */
+/**
+ * Rejected clients are asked to retry after a random time from once to twice this, so that they do not all return at
+ * once.
+ */
 const busyMillis = 1_000
 
 const busy = (): Unchecked => ({ _tag: "Busy", retryMillis: Math.round(busyMillis * (1 + Math.random())) })
@@ -70,7 +73,7 @@ interface Remembered {
 }
 
 export class Verification {
-  /** Made at start: what is remembered cannot be used anywhere else. */
+  /** Random in each process, so that the remembered values are of no use elsewhere. */
   private readonly key = randomBytes(32)
   private readonly remembered = new Map<string, Remembered>()
   private readonly throttle: Throttle
@@ -80,7 +83,7 @@ export class Verification {
   private readonly derive: Credentials.Derive | undefined
   private pending = 0
   private readonly pendingByAddress = new Map<string, number>()
-  /** One check at a time of each account and address that was right before. */
+  /** Allows one check at a time for each account and address with an earlier right password. */
   private readonly familiar = new Map<string, { readonly turn: FifoSemaphore; users: number }>()
 
   constructor(options: VerificationOptions) {
@@ -93,12 +96,12 @@ export class Verification {
   }
 
   /**
-   * Checks a password against the record of its account. An account that does not exist has no record; the check takes
-   * the same time then.
+   * Checks a password against the record of its account. Takes as long for an account that does not exist and has no
+   * record.
    *
    * @param record fails if the store does not answer
-   * @param isCurrent whether the record is still that of the account. It may have been replaced while it was compared;
-   * then the password is not remembered.
+   * @param isCurrent whether the record is still that of the account. If it was replaced during the comparison, the
+   * password is not remembered.
    */
   check<E>(
     claim: PasswordClaim,
@@ -111,7 +114,7 @@ export class Verification {
       if (refused !== undefined) return Effect.succeed<PasswordVerdict>(refused)
       if (this.isRemembered(claim)) return Effect.succeed(this.right(claim, undefined))
       const work = Effect.suspend(() =>
-        // Another connection may have been checked meanwhile.
+        // The same password may have been checked for another connection while this one waited.
         this.isRemembered(claim) ? Effect.succeed(this.right(claim, undefined)) : this.compare(claim, record, isCurrent)
       )
       if (this.throttle.isFamiliar(account, address)) return this.inTurn(claim, work)
@@ -120,29 +123,29 @@ export class Verification {
   }
 
   /**
-   * Why `check` would not check a password now; undefined if it would. Most clients of a storm get this answer at once,
-   * at the cost of a guest (benchmark: 1,000 logins with passwords at once).
+   * Why `check` would not check a password now; undefined if it would. Rejects most clients of a storm at once, at the
+   * cost of a guest's login (benchmark: 1,000 logins with passwords at once).
    */
   refusal(claim: PasswordClaim): Unchecked | undefined {
     const { account, address } = claim
     const retryMillis = this.throttle.wait(account, address)
-    // Before the remembered password: otherwise a guess would cost an attacker next to nothing.
+    // Checked before the remembered password, which would otherwise make guesses almost free for an attacker.
     if (retryMillis > 0) return { _tag: "Throttled", retryMillis }
     const isTaken = this.hasRoom(address) || this.throttle.isFamiliar(account, address) || this.isRemembered(claim)
     return isTaken ? undefined : busy()
   }
 
-  /** The record of a new password; undefined if too many checks are waiting. */
+  /** Makes the record of a new password; undefined if too many checks are waiting. */
   hash(address: string, password: string): Effect.Effect<string | undefined> {
     return this.bounded(address, this.threads.withPermit(Credentials.hash(password, this.cost, this.derive)))
   }
 
-  /** The client has made this password that of the account. */
+  /** The client has set this password for the account. */
   wasChosen(claim: PasswordClaim) {
     this.right(claim, undefined)
   }
 
-  /** Forgets what is remembered of an account, because its password has changed or it is gone. */
+  /** Forgets the remembered password of an account, because it has changed or the account is gone. */
   forget(account: string) {
     this.remembered.delete(account)
   }
@@ -162,7 +165,7 @@ export class Verification {
     return this.threads.withPermit(compared)
   }
 
-  /** The record with the present cost, if this one has another. */
+  /** A record with the current cost, if this one has another. */
   private renewed(password: string, record: string): Effect.Effect<string | undefined> {
     return Credentials.isOutdated(record, this.cost)
       ? Credentials.hash(password, this.cost, this.derive)
@@ -182,7 +185,7 @@ export class Verification {
 
   private remember(claim: PasswordClaim) {
     const { account } = claim
-    // Deleted first, so that the map is in the order in which passwords were right.
+    // Deleted first, so that the map stays in the order of the last right passwords.
     this.remembered.delete(account)
     this.remembered.set(account, { mac: this.mac(claim), until: this.now() + rememberedMillis })
     if (this.remembered.size <= maxRemembered) return
@@ -200,7 +203,7 @@ export class Verification {
   }
 
   /**
-   * Clients that were right before are never turned away. Those of one account and address wait for each other, so that
+   * Clients with an earlier right password are never turned away. Those of one account and address take turns, so that
    * they cannot take all places.
    */
   private inTurn<A, E>({ account, address }: PasswordClaim, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
@@ -221,7 +224,7 @@ export class Verification {
     )
   }
 
-  /** Undefined if there is no room for this work. */
+  /** Runs the work; undefined if there is no room for it. */
   private bounded<A, E>(address: string, work: Effect.Effect<A, E>): Effect.Effect<A | undefined, E> {
     return Effect.suspend(() => {
       if (!this.hasRoom(address)) return Effect.succeed(undefined)
