@@ -4,15 +4,14 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * The port between the nodes of a cluster and the engine that connects them. An engine gives two things: a directory,
- * in which all nodes agree on entries, and a link, which carries frames and promises nothing. What the chat promises
- * over several nodes is made of these in the folder `cluster/`. The folder also has the adapters; the chat knows
- * neither.
+ * The port between the nodes of a cluster and the engine that connects them. An engine provides a directory, on whose
+ * entries all nodes agree, and a link, which carries frames without guarantees. The folder `cluster/` builds the chat's
+ * guarantees across nodes from these two. It also has the adapters; the chat itself imports neither.
  */
 
 /**
- * The engine cannot be reached, or has not answered in time. After `swap`, nobody knows whether the entry was changed:
- * read it.
+ * The engine cannot be reached, or has not answered in time. After `swap`, the entry may or may not have changed: read
+ * it.
  */
 export class ClusterUnavailable extends Data.TaggedError("ClusterUnavailable")<{
   /** What happened, in one line. */
@@ -32,42 +31,42 @@ export interface Entry {
   readonly key: string
   readonly value: string
   /**
-   * Grows with every change of the table. Never 0, and never one that was used before: not even if the engine has lost
-   * its entries, because a swap that was asked for before would then succeed. Only an engine that has gone back to an
-   * earlier state uses some again, until this node notices that.
+   * Increases with every change of the table. Never 0, and never reused, not even if the engine has lost its entries:
+   * otherwise a swap that was requested before would succeed. Only an engine that has gone back to an earlier state
+   * reuses revisions, until this node notices.
    */
   readonly revision: number
 }
 
 /**
- * What a watcher learns of a table: after `restarted` every entry as it is, then `current`, then changes in the order
- * of their revisions. Of several changes of one entry, only the last may be reported, which may be the removal of an
- * entry that was never reported: NATS keeps one message for each key, and replaces it before a lagging server has
- * delivered it. After the connection to the engine was lost, the watch starts again: entries that it does not report
- * then were removed in the meantime.
+ * The events of a watched table: `restarted`, all current entries, `current`, and then changes in the order of their
+ * revisions. If an entry changes several times, only the last change may be reported, even if it is the removal of an
+ * entry that was never reported: NATS keeps one message for each key and may replace it before a lagging server has
+ * delivered it. After the connection to the engine was lost, the watch restarts. Entries that it does not report then
+ * were removed in the meantime.
  *
- * An engine may go back to an earlier state, although it had confirmed what it forgets. A watch that reported what is
- * forgotten starts again with the next change, or else within about a term. Any other watch continues: what this node
- * has written and the watch never reports may be forgotten.
+ * An engine may go back to an earlier state and so forget changes that it had confirmed. A watch that has reported
+ * forgotten changes restarts with the next change, or within about a term. Other watches continue: a change that this
+ * node has written and that its watch never reports may have been forgotten.
  */
 export interface TableEvents {
   /**
-   * @param isEmptied since the last start, the engine has lost all entries or the last ones: nodes have yet to write
-   * theirs again
+   * @param isEmptied whether the engine has lost all or the latest entries since the last start, so that nodes still
+   * have to rewrite theirs
    */
   readonly restarted: (isEmptied: boolean) => void
   readonly put: (entry: Entry) => void
-  /** The revision is that of the removal. */
+  /** `revision` is that of the removal. */
   readonly removed: (key: string, revision: number) => void
   readonly current: () => void
 }
 
-/** Entries on which all nodes agree, also while some of the engine's servers are down. */
+/** Entries on which all nodes agree, even while some of the engine's servers are down. */
 export interface ClusterDirectory {
-  /** The latest entry; undefined if there is none. Never an older one than a `swap` of this node has written. */
+  /** The latest entry; undefined if there is none. Never older than one that a `swap` of this node has written. */
   readonly get: (table: Table, key: string) => Effect.Effect<Entry | undefined, ClusterUnavailable>
   /**
-   * Sets an entry, or removes it (undefined), if its revision is this one; 0: if there is none. Succeeds with the new
+   * Sets an entry, or removes it (undefined), if it has this revision, or if there is none (0). Succeeds with the new
    * revision, or with undefined if the entry has another revision.
    */
   readonly swap: (
@@ -76,28 +75,25 @@ export interface ClusterDirectory {
     revision: number,
     value: string | undefined
   ) => Effect.Effect<number | undefined, ClusterUnavailable>
-  /** Watches a table until the scope closes. Events are lost only where `restarted` follows. */
+  /** Watches a table until the scope closes. If events are lost, `restarted` follows. */
   readonly watch: (table: Table, events: TableEvents) => Effect.Effect<void, ClusterUnavailable, Scope.Scope>
 }
 
-/** What a link reports: synchronously, and nothing after its scope has closed. */
+/** The events of a link, reported synchronously. None after its scope has closed. */
 export interface LinkEvents {
-  /** A frame for this node, or for all. The array is only valid until the handler returns. */
+  /** A frame for this node or for all nodes. The array is valid only until the handler returns. */
   readonly frame: (frame: Uint8Array) => void
   /** The engine can be reached again. Frames may have been lost. */
   readonly up: () => void
 }
 
-/**
- * Carries frames. A frame may be lost without a word, come twice, or come after one that was sent later. It is never
- * altered or cut.
- */
+/** Carries frames. A frame may be lost silently, duplicated or reordered, but never altered or truncated. */
 export interface Link {
   /** The largest frame in bytes. */
   readonly maxFrameBytes: number
-  /** Whether the engine can be reached, as far as this node knows. Frames that are sent while it cannot are dropped. */
+  /** Whether the engine can be reached, as far as this node knows. If not, frames are dropped. */
   readonly isUp: () => boolean
-  /** The frame must not change as long as it may be on its way. */
+  /** Sends to one node. The frame must not change while it may still be on its way. */
   readonly send: (node: string, frame: Uint8Array) => void
   /** Sends to all other nodes. */
   readonly broadcast: (frame: Uint8Array) => void
@@ -107,9 +103,9 @@ export interface ClusterService {
   /** The name of this node: 1 to 32 lower-case letters, digits and `-`. No other node of the cluster may have it. */
   readonly node: string
   readonly directory: ClusterDirectory
-  /** Connects this node to the others until the scope closes. Once for each service. */
+  /** Connects this node to the others until the scope closes. May be called once for each service. */
   readonly link: (events: LinkEvents) => Effect.Effect<Link, ClusterUnavailable, Scope.Scope>
 }
 
-/** The other nodes. A server without it is alone. */
+/** The port to the other nodes. A server without it has no cluster. */
 export class Cluster extends Context.Tag("a-chat/Cluster")<Cluster, ClusterService>() {}

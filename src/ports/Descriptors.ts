@@ -1,7 +1,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
-/** How many file descriptors there are, and whether they have run out. */
+/** The limit on file descriptors, and whether they have run out. */
 export interface DescriptorProbe {
   /** The limit of this process (`ulimit -n`), or `Infinity` where it is unknown. For the log. */
   readonly limit: number

@@ -8,7 +8,7 @@ export type { MemorySocket }
 /**
  * Connections inside one process, so that an application can test its chat without sockets. They behave like TCP, and
  * their deadlines follow Effect's clock, so that a test can use a `TestClock`. A test that ends while a socket is open
- * takes a second longer, because nobody moves that clock any more (`Server.ServerHandle.drain`).
+ * takes a second longer, because its `TestClock` no longer moves (`Server.ServerHandle.drain`).
  */
 export interface Network {
   /** At most one server listens at a time; a second one fails with `EADDRINUSE`. */
@@ -23,10 +23,10 @@ export interface Network {
 /** The network of `Endpoints.memory`. */
 export class MemoryNetwork extends Context.Tag("a-chat/MemoryNetwork")<MemoryNetwork, Network>() {}
 
-/** 64 KiB each by default. A small `readBytes` cuts lines as a network may. */
+/** 64 KiB each by default. A small `readBytes` splits lines as a network may. */
 export type NetworkOptions = Partial<BufferSizes>
 
-/** A server on this network listens here. */
+/** The address of a server on this network. */
 export const address: Address = { text: "memory", isLocal: true, isEncrypted: false }
 
 /** Makes a network. Networks are separate: a client reaches only the server on its own. */

@@ -9,26 +9,26 @@ import { ignoreEvents, TransportError, type Socket, type SocketEvents } from "./
 export interface MemorySocket extends Socket {
   /** Breaks the connection: bytes on their way are lost, and the other side gets `ECONNRESET`. */
   reset(): void
-  /** These bytes have reached where they were going. Needed only with `AcceptedSocket.needsConfirmation`. */
+  /** Confirms that these bytes have reached their destination. Needed only with `AcceptedSocket.needsConfirmation`. */
   confirm(bytes: number): void
 }
 
-/** What the accepted end says about its client. */
+/** Properties of the accepted end that describe its client. */
 export interface AcceptedSocket extends Pick<Socket, "remote" | "identity"> {
   /** Default: empty. */
   readonly host?: string | undefined
   /** Default: true. */
   readonly isPrivate?: boolean | undefined
   /**
-   * Whether bytes for the client count as taken only once it confirms them. For a client that passes them on to a
-   * socket of its own: what that socket did not take before the connection ended is then known to the byte. False by
+   * Whether bytes for the client count as taken only once it confirms them. For a client that forwards them to a socket
+   * of its own: the bytes that this socket had not taken when the connection ended are then known exactly. False by
    * default.
    */
   readonly needsConfirmation?: boolean | undefined
 }
 
 export interface BufferSizes {
-  /** Bytes that each direction buffers while the other side does not read, like a kernel. */
+  /** How many bytes each direction buffers while the other side does not read, like a kernel. */
   readonly bufferBytes: number
   /** Most bytes in one `data` event. */
   readonly readBytes: number
@@ -76,7 +76,7 @@ class Pipe {
     return true
   }
 
-  /** How many bytes the sender has to take for lost if the connection ends now. */
+  /** How many bytes the sender must consider lost if the connection ends now. */
   get untaken(): number {
     return this.pending.length + this.unconfirmed
   }
@@ -93,7 +93,7 @@ class End implements MemorySocket {
   readonly host: string
   readonly identity: string | undefined
   readonly isPrivate: boolean
-  /** Set by `pair`, which makes both ends. */
+  /** Set by `pair`, which creates both ends. */
   other: End | undefined = undefined
   /** Gone in both directions, though `closed` may not have been called yet. */
   isOver = false
@@ -124,7 +124,7 @@ class End implements MemorySocket {
     this.schedule()
   }
 
-  /** Not needed: here a break is always noticed. */
+  /** Not needed, because a break is always noticed here. */
   probe() {}
 
   pause() {

@@ -5,83 +5,79 @@ import type { AccountId } from "./StoreAccounts.js"
 
 /** Another server of the same chat, which uses the same store. */
 export interface OtherServer {
-  /** Of this process: after a restart, it is another one. */
+  /** Identifies the process: a restarted server has another id. */
   readonly id: string
   /** The name of its node. */
   readonly name: string
 }
 
-/** What can be sent: JSON. */
+/** A message that can be sent: JSON. */
 export type ServerMessage =
   string | number | boolean | null | ReadonlyArray<ServerMessage> | { readonly [key: string]: ServerMessage }
 
-/** What one part of the server learns about the others: in order, and in the broker's turn. */
+/** Events about the other servers for one part of this server, in order and in the broker's turn. */
 export interface OtherServersEvents {
-  /** This server can be written to from now on. Each part sends it what it has to know. */
+  /** The server accepts messages from now on. Each part sends it the state that it needs. */
   readonly appeared?: (server: OtherServer) => void
-  /** A message of this part of another server: each exactly once, in the order in which they were sent. */
+  /** A message from the same part of another server. Each arrives exactly once and in the order of sending. */
   readonly received?: (server: OtherServer, message: ServerMessage) => void
   /**
-   * This server is no longer one of the others, and has been silent before. What was sent to it may have arrived. After
-   * a cut it may appear again, with the same id.
+   * The server, silent for some time, is no longer one of the others. Messages to it may have arrived. If it was only
+   * cut off, it may appear again with the same id.
    */
   readonly lost?: (server: OtherServer) => void
-  /** What was sent to this server need not wait any more (`OtherServersPart.mustWait`). */
+  /** Messages to the server need no longer wait (`OtherServersPart.mustWait`). */
   readonly hasRoom?: (server: OtherServer) => void
 }
 
 /**
- * The other servers that use the same store, as far as accounts, conversations and rooms have to know of them. Every
- * member but the effects is for the broker's turn.
+ * The other servers that use the same store, as accounts, conversations and rooms need to know them. All members except
+ * the effects must be called in the broker's turn.
  */
 export interface OtherServersService {
   /** The id of this server. */
   readonly self: string
-  /** Those that can be written to. */
+  /** The servers that accept messages. */
   readonly all: ReadonlyArray<OtherServer>
   /**
-   * Registers a part of the server, by a short name that is the same on all of them. For parts that are being made,
-   * before the first event.
+   * Registers a part of this server under a short name that is the same on all servers. Called when the part is
+   * created, before the first event.
    */
   readonly part: (name: string, events: OtherServersEvents) => OtherServersPart
   /**
-   * Registers what must be done before this server writes messages and takes lines: after it has joined the others, and
-   * each time after they took it for lost. Until then, it looks suspended to its clients. An effect that cannot succeed
-   * now tries again by itself. Not after a suspension in which nobody took this server for lost: it goes on where it
-   * stood.
+   * Registers an effect that must succeed before this server writes messages and takes lines, after it has joined the
+   * others and each time after they presumed it lost. Until then, the server appears suspended to its clients. The
+   * effect must retry by itself. It does not run after a suspension in which no server presumed this one lost.
    */
   readonly beforeResuming: (settle: Effect.Effect<void>) => void
   /**
-   * Runs what is decided by which other servers there are: one that appears meanwhile, after the others took it for
-   * lost, does not resume before this has ended.
+   * Runs an effect that depends on the set of other servers. A server that was presumed lost and appears in the
+   * meantime does not resume before the effect has ended.
    */
   readonly during: <A, E, R>(run: (all: ReadonlyArray<OtherServer>) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** One part of this server, as it writes to the same part of the others. */
+/** One part of this server, which writes to the same part of the others. */
 export interface OtherServersPart {
   /**
-   * Sends a message at the end of the turn: to one server, by default to all that are known now. Messages wait in
-   * memory while a server takes none, so their number must not grow with time.
+   * Sends a message at the end of the turn, to one server or by default to all that are known now. Messages wait in
+   * memory while a server accepts none, so their number must not grow with time.
    *
-   * @param key what the message is about: it takes the place of one about the same that has not been sent yet, and goes
-   *   after all others; by default nothing, and it takes nobody's place
+   * @param key the subject of the message. An unsent message with the same key is dropped, and this one goes last. By
+   * default, no message is dropped
    */
   readonly send: (message: ServerMessage, to?: OtherServer, key?: string) => void
-  /**
-   * Whether messages to this server wait in memory until it takes more: what can be combined should wait as
-   * well.
-   */
+  /** Whether messages to this server wait in memory. Callers should then hold back whatever they can combine. */
   readonly mustWait: (server: OtherServer) => boolean
 }
 
 /**
- * The port to the other servers that use the same store. `ServersOfStore` reaches them through the cluster; a server
- * that is alone has `none`.
+ * The port to the other servers that use the same store. `ServersOfStore` reaches them through the cluster. A server
+ * that has its store to itself uses `none`.
  */
 export class OtherServers extends Context.Tag("a-chat/OtherServers")<OtherServers, OtherServersService>() {}
 
-/** The servers next to one that is alone. */
+/** The service for a server that has its store to itself: there are no others. */
 export const alone: OtherServersService = {
   self: "",
   all: [],

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Socket } from "./Transport.js"
 
-/** What the operating system reports about the bytes that it has taken for one socket. */
+/** The operating system's report about the bytes that it has taken for one socket. */
 export interface Transmission {
   /** Bytes that the peer's kernel has not acknowledged, sent or not. At least 1. */
   readonly unacknowledged: number
@@ -13,18 +13,18 @@ export interface Transmission {
    */
   readonly acknowledged: { readonly atLeast: number; readonly atMost: number }
   /**
-   * How many retransmissions or probes the peer's kernel has left without an answer; it starts again at 0 with each
-   * answer. It is 0 for a peer that is alive but does not read: its kernel says that its window is zero.
+   * How many consecutive retransmissions or probes the peer's kernel has not answered. It is 0 for a peer that is alive
+   * but does not read, because its kernel announces a zero window.
    */
   readonly attempts: number
   /**
-   * For how many milliseconds the system knows at least that attempts have been left without an answer; 0 if it keeps
-   * no record. A window is probed ever more rarely, so a check finds out about this silence long after it began.
+   * For how many milliseconds, at least, attempts have been unanswered; 0 if the system keeps no record. Zero windows
+   * are probed at growing intervals, so a check may notice this silence long after it began.
    */
   readonly silentMillis: number
 }
 
-/** What a check has found out about one socket. */
+/** The result of a check of one socket. */
 export type Finding =
   | Transmission
   /** The operating system could not be asked. */
@@ -32,23 +32,22 @@ export type Finding =
 
 export interface ReachabilityProbe {
   /**
-   * How many bytes the operating system has taken for the socket, as it counts them (over TLS, ciphertext). Undefined
-   * if it reports nothing about this socket: then the server never asks `check` about it. Called about once in two
-   * seconds for a socket that is written to.
+   * How many bytes the operating system has taken for the socket, by its own count (over TLS, ciphertext). Undefined if
+   * it reports nothing about this socket, which is then never passed to `check`. Called about every two seconds for a
+   * socket that is written to.
    */
   readonly handed: (socket: Socket) => number | undefined
   /**
-   * Returns what the operating system reports about those of the sockets that have unacknowledged bytes. May take some
-   * time, during which it must not block the event loop. It never fails: sockets about which nothing could be learned
-   * are `unknown`. Those that are left out have no unacknowledged bytes, or are gone.
+   * Returns the operating system's report for each socket with unacknowledged bytes. May take some time, but must not
+   * block the event loop. Never fails: sockets without a report are `unknown`. Omitted sockets have no unacknowledged
+   * bytes, or are gone.
    */
   readonly check: (sockets: ReadonlyArray<Socket>) => Effect.Effect<ReadonlyMap<Socket, Finding>>
 }
 
 /**
- * The port through which a server notices that a peer has vanished: a laptop was closed, a cable was pulled. The kernel
- * takes every small write to such a peer, and keeps retransmitting for a quarter of an hour before it reports an
- * error.
+ * The port through which a server notices that a peer has vanished, because a laptop was closed or a cable pulled. The
+ * kernel accepts small writes to such a peer and retransmits for a quarter of an hour before it reports an error.
  */
 export class Reachability extends Context.Tag("a-chat/Reachability")<Reachability, ReachabilityProbe>() {}
 

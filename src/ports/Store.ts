@@ -6,13 +6,12 @@ import type { StoreSearch } from "./StoreSearch.js"
 import type { StoreSharing } from "./StoreSharing.js"
 import type { StoreUpkeep } from "./StoreUpkeep.js"
 
-/** What a store says about itself. */
+/** Constant facts about a store. */
 export interface StoreFacts {
-  /** Whether what is stored survives the end of the process; `* hello` reports it as `store=`. */
+  /** Whether stored data survives the end of the process; `* hello` reports it as `store=`. */
   readonly kind: "memory" | "disk"
   /**
-   * The id of the log; `* hello` reports it as `log=`. With another id, the numbers that a client remembers mean
-   * nothing.
+   * The id of the log; `* hello` reports it as `log=`. Numbers that a client remembers are valid only for the same id.
    */
   readonly log: string
 }
@@ -28,18 +27,17 @@ export type StoreState =
 export interface StoreService extends StoreFacts, StoreLines, StoreSearch, StoreUpkeep {
   readonly accounts: StoreAccounts
   readonly rooms: StoreRooms
-  /** Of a store that several servers use at the same time; undefined if this server is the only one. */
+  /** For a store that several servers use at the same time; undefined if this server is the only one. */
   readonly sharing?: StoreSharing | undefined
-  /** How the latest request that had to write ended. Synchronous, for metrics. */
+  /** The outcome of the latest request that had to write. Synchronous, for metrics. */
   readonly state: () => StoreState
 }
 
 /**
- * The port through which a server remembers: accounts, their devices, their conversations, and rooms. Any fiber may
- * make requests at any time. A request that was made is carried out, even if the fiber that waits for it is
- * interrupted.
+ * The port to the storage of accounts, their devices, conversations and rooms. Any fiber may make requests at any time.
+ * A request is carried out even if the fiber that waits for it is interrupted.
  *
- * Layers: `MemoryStore` keeps everything until its scope closes, `Sqlite` in a file, `Postgres` in a database. A server
- * without a store has no accounts.
+ * Layers: `MemoryStore` stores everything in memory until its scope closes, `Sqlite` in a file, `Postgres` in a
+ * database. A server without a store has no accounts.
  */
 export class Store extends Context.Tag("a-chat/Store")<Store, StoreService>() {}

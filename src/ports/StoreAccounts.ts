@@ -18,7 +18,7 @@ export interface StoredAccount {
   readonly isRemoved: boolean
 }
 
-/** An account whose name is available again. Lines that it wrote or was written are still kept by others. */
+/** An account whose name is available again. The other parties of its conversations may still keep its lines. */
 export type FreedAccount = Pick<StoredAccount, "id" | "name">
 
 export interface StoredDevice {
@@ -34,14 +34,14 @@ export type OpenedDevice =
       readonly isNew: boolean
       /** The device that was forgotten to make room for a new one. */
       readonly forgotten: string | undefined
-      /** It was another server's until now, as far as the store knows. Left out if not. */
+      /** According to the store, the device was another server's until now. Omitted if not. */
       readonly wasTaken?: true
     }
   /** The account has `maxDevices` devices, and all of them are present. */
   | { readonly _tag: "TooMany" }
-  /** There is no such device, and none was to be made. */
+  /** There is no such device, and `isKnown` forbids creating it. */
   | { readonly _tag: "Unknown" }
-  /** The device is that of another server, which still runs. Nothing has changed. */
+  /** The device belongs to another server, which still runs. Nothing has changed. */
   | {
       readonly _tag: "Elsewhere"
       /** The id of that server: one of `others`. */
@@ -54,31 +54,32 @@ export interface OpenDeviceOptions {
   /** Whether the device must exist. Default: false. */
   readonly isKnown?: boolean | undefined
   /**
-   * Whether nobody is connected as this device: it does not become this server's, and is never `Elsewhere`. Default:
-   * false.
+   * Whether no client will be connected as this device. Then it does not become this server's, and is never
+   * `Elsewhere`. Default: false.
    */
   readonly isAway?: boolean | undefined
   /**
-   * The ids of the other servers of this store that run. Devices of theirs count as present, and `device` is
-   * `Elsewhere` if it is one of them. Default: none.
+   * The ids of the other running servers of this store. Their devices count as present, and `device` is `Elsewhere` if
+   * it is one of them. Default: none.
    */
   readonly others?: ReadonlyArray<string> | undefined
   /** The one of `others` that has given the device up for this server. */
   readonly takeFrom?: string | undefined
 }
 
-/** How long a login may take from `openDevice` until its device is among those that are connected (`seen`). */
+/** How long a login may take from `openDevice` until its device counts as connected (`seen`). */
 export const openingMillis = 60_000
 
 /**
- * Accounts, their devices, and what proves them. Secrets come as hashes; this port never sees a password or a token.
+ * Accounts, their devices and their credentials. Secrets are passed as hashes; this port never sees a password or a
+ * token.
  */
 export interface StoreAccounts {
-  /** All accounts but those whose name was freed, in order of creation. */
+  /** All accounts except those whose name was freed, in order of creation. */
   readonly all: Effect.Effect<ReadonlyArray<StoredAccount>, StoreError>
   /** The accounts whose name was freed. */
   readonly freed: Effect.Effect<ReadonlyArray<FreedAccount>, StoreError>
-  /** Creates an account; undefined if its likeness is taken, also by a removed account. */
+  /** Creates an account; undefined if its likeness is taken, even by a removed account. */
   readonly create: (account: {
     readonly name: string
     readonly likeness: string
@@ -89,8 +90,8 @@ export interface StoreAccounts {
   /**
    * Replaces the hash of the password. Tokens stay. False for an account that is unknown or removed.
    *
-   * @param before the hash of the same password that this one replaces, if it is only made in another way: then the
-   *   password does not count as changed, and the result is false if the account has another hash
+   * @param before if the new hash is of the same password, the old hash. The password then does not count as changed,
+   * and the result is false if the account has another hash
    */
   readonly setCredential: (
     account: AccountId,
@@ -98,44 +99,45 @@ export interface StoreAccounts {
     before?: string
   ) => Effect.Effect<boolean, StoreError>
   /**
-   * Removes an account: devices, tokens, cursors and the credential are gone, lines that waited for it return, and it
-   * leaves all rooms (`StoreRooms.leave`; also its invitations are gone). Its name stays taken. The result has the
-   * returns to guests; those to accounts are in `returns`. Undefined for an account that is unknown or removed.
+   * Removes an account with its devices, tokens, cursors, credential, memberships (`StoreRooms.leave`) and invitations.
+   * Its undelivered lines return. Its name stays taken. The result has the returns to guests; those to accounts are in
+   * `returns`. Undefined for an account that is unknown or removed.
    */
   readonly remove: (account: AccountId) => Effect.Effect<ReadonlyArray<Undelivered> | undefined, StoreError>
-  /** Makes the name of a removed account available. False if the account is unknown, or not removed. */
+  /** Makes the name of a removed account available. False if the account is unknown or not removed. */
   readonly free: (account: AccountId) => Effect.Effect<boolean, StoreError>
   readonly devices: (account: AccountId) => Effect.Effect<ReadonlyArray<StoredDevice>, StoreError>
   /**
-   * Finds or creates a device, which counts as seen now. A new device starts where the furthest one is, so it gets what
-   * no device was given; the first one starts at the beginning. At `maxDevices`, the device that was away longest is
-   * forgotten, but none of those that are `present`. In a store that several servers use, the device is then that of
-   * this server: only this one moves its cursors, until another one opens it or this one reports that it has `left`.
+   * Finds or creates a device, which counts as seen now. A new device starts at the furthest cursors of the account's
+   * devices, so it gets the lines that no device was given. The first device starts at the beginning. At `maxDevices`,
+   * the device that was away longest is forgotten, but none that is `present`. In a store that several servers use, the
+   * device then belongs to this server: only this server moves its cursors, until another one opens it or this one
+   * reports that it has `left`.
    */
   readonly openDevice: (
     account: AccountId,
     device: string,
     options: OpenDeviceOptions
   ) => Effect.Effect<OpenedDevice, StoreError>
-  /** Sets a device's token to the SHA-256 of a new one. The device must exist; otherwise the result is false. */
+  /** Sets a device's token, by its SHA-256. False if there is no such device. */
   readonly setToken: (account: AccountId, device: string, hash: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** The device whose token has this SHA-256. */
   readonly deviceOfToken: (account: AccountId, hash: Uint8Array) => Effect.Effect<string | undefined, StoreError>
   /** Removes a device with its cursors, labels and token. False if there is none. */
   readonly forget: (account: AccountId, device: string) => Effect.Effect<boolean, StoreError>
   /**
-   * Marks devices as seen now, then forgets those that were away for longer than `keep` of running time. To be called
-   * now and then with all that are connected. In a store that several servers use, no device of `others` is forgotten;
-   * by default none of any other server, whether or not that one still runs. Devices of this server that have neither
-   * been connected nor opened for a minute are no longer those of this server.
+   * Marks devices as seen now, then forgets devices that were away for longer than `keep` of running time. Must be
+   * called regularly with all connected devices. In a store that several servers use, no device of `others` is
+   * forgotten; by default, none of any other server, running or not. Devices of this server that were neither connected
+   * nor opened for a minute no longer belong to it.
    *
-   * @returns the forgotten ones
+   * @returns the forgotten devices
    */
   readonly seen: (
     present: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>,
     others?: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<{ readonly account: AccountId; readonly device: string }>, StoreError>
-  /** Marks devices as seen now: those that have just left. They are no longer those of this server. */
+  /** Marks devices that have just left as seen now. They no longer belong to this server. */
   readonly left: (
     devices: ReadonlyArray<{ readonly account: AccountId; readonly device: string }>
   ) => Effect.Effect<void, StoreError>

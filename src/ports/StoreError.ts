@@ -1,17 +1,17 @@
 import * as Data from "effect/Data"
 
-/** Why a store did not do what it was asked to do. */
+/** Why a store did not carry out a request. */
 export type StoreFailure =
-  /** The disk has no space left. Reading still works, and storing works again once there is space. */
+  /** The disk is full. Reading still works, and storing works again once there is space. */
   | "full"
-  /** The stored data is damaged. Nothing is stored any more; lines that are intact can still be read. */
+  /** The stored data is damaged. Nothing is stored any more, but intact lines can still be read. */
   | "damaged"
-  /** The store does not answer, or refuses: a lost connection to a database, an I/O error, a closed store. */
+  /** The store does not answer, or refuses requests: a lost connection to a database, an I/O error, a closed store. */
   | "unavailable"
 
 /**
- * A request that the store did not carry out: nothing of it was stored. A store that does not know whether a
- * transaction was committed finds out before it answers.
+ * The store did not carry out the request, and nothing of it was stored. A store that does not know whether a
+ * transaction was committed finds out before it fails.
  */
 export class StoreError extends Data.TaggedError("StoreError")<{
   readonly reason: StoreFailure
@@ -30,20 +30,20 @@ export type StoreObstacle =
   | "in-use"
   /** A newer version of a-chat wrote it. */
   | "newer-schema"
-  /** The file or database is something else, or is damaged beyond reading. */
+  /** The file or database is not a store, or is too damaged to be read. */
   | "not-a-store"
-  /** The folder does not exist, the permissions do not suffice, or the database refuses the connection. */
+  /** The folder does not exist, permissions are missing, or the database refuses the connection. */
   | "not-accessible"
-  /** The database cannot be reached, or is starting or stopping: it may be there a moment later. */
+  /** The database cannot be reached, or is starting or stopping. It may be available a moment later. */
   | "away"
-  /** The database is configured so that a power cut loses what it has committed. */
+  /** The database is configured so that a power failure may lose committed transactions. */
   | "not-durable"
   /** The package with the driver is not installed. */
   | "no-driver"
 
 /**
- * A store that cannot be opened. A server then does not start: exit status 2 after the message, which is one sentence;
- * if the store is only away, 1.
+ * A store that cannot be opened. The message is one sentence. The server prints it and exits with status 2, or 1 if the
+ * store is only `away`.
  */
 export class StoreOpenError extends Data.TaggedError("StoreOpenError")<{
   readonly reason: StoreObstacle

@@ -6,15 +6,15 @@ import type { StoreError } from "./StoreError.js"
 /**
  * Identifies a conversation within one store, and is never used again. A conversation with a guest ends when retention
  * has removed all of its lines and no device is behind in it; above `keepBytes`, when it has removed all of its lines.
- * A room ends when the server ends it. A later conversation with the same guest, or a later room of the same name, is
- * another one, with higher numbers: nobody takes its lines for those before.
+ * A room ends when the server ends it. A later conversation with the same guest, or a later room of the same name, is a
+ * new one with higher numbers, so that its lines cannot be confused with earlier ones.
  */
 export type ConversationId = number & Brand.Brand<"ConversationId">
 
 /**
- * What a conversation belongs to: two accounts (or one that writes to itself), an account and a guest, or a room. Never
+ * The owners of a conversation: two accounts (or one that writes to itself), an account and a guest, or a room. Never
  * two names, because a client that registers a guest's name must not read the guest's conversations. The first two are
- * *direct*, and begin with their first line; a room exists before (`StoreRooms`).
+ * *direct* and begin with their first line; a room is created before (`StoreRooms`).
  */
 export type ConversationKey =
   | {
@@ -64,29 +64,32 @@ export interface NewLine {
   readonly text: string
   /** Sent by a program (`auto` in `/hello`). */
   readonly isAuto: boolean
-  /** The line's other recipients, joined by `+`; empty if it has none, or the author did not say. */
+  /** The line's other recipients, joined by `+`; empty if it has none, or the author did not state them. */
   readonly to: string
   /** Stores the line at most once for each device, label and conversation (`once` in `/hello`). Not for guests. */
   readonly once?: { readonly device: string; readonly label: string } | undefined
   /**
-   * A device of the recipient is given the lines of this conversation as they are stored. What it has not been given is
-   * then bounded by its outbox, and `unreadLines` and `unreadBytes` do not apply. Nothing depends on it in a room.
+   * Whether a device of the recipient is given the lines of this conversation as they are stored. Its outbox then
+   * bounds the undelivered lines, and `unreadLines` and `unreadBytes` do not apply. Has no effect in a room.
    */
   readonly isLive: boolean
 }
 
-/** What became of a line in `append`. */
+/** The outcome of a line in `append`. */
 export type Appended =
   | {
       readonly _tag: "Stored"
       readonly conversation: ConversationId
       /**
-       * The line's number in its conversation: without holes, and from 1 unless a room or one with a guest has ended.
+       * The line's number in its conversation. Numbers have no holes, and start at 1 unless a room or a conversation
+       * with a guest has ended before.
        */
       readonly seq: number
       /** The wall clock in ms since 1970, raised to the `at` of the previous line of the conversation. */
       readonly at: number
-      /** The device had already sent this label with this text; `seq` and `at` are those of the first time. */
+      /**
+       * Whether the device had already sent this label with this text. `seq` and `at` are then those of the first time.
+       */
       readonly again: boolean
       /** With `again`: the last line of the conversation that any device of the recipient was given; 0 in rooms. */
       readonly given?: number | undefined
@@ -94,17 +97,17 @@ export type Appended =
   /** The device has used the label for another text. The line is not stored. */
   | { readonly _tag: "LabelUsed" }
   /**
-   * Too much is unread (`unreadLines`, `unreadBytes`); or it is from a guest or to a room, and an eighth more is kept
-   * than `keepBytes`, because retention cannot keep up. The line is not stored.
+   * Too much is unread (`unreadLines`, `unreadBytes`); or the line is from a guest or to a room, and the store has an
+   * eighth more than `keepBytes`, because retention cannot keep up. The line is not stored.
    */
   | { readonly _tag: "Full" }
   /**
-   * The recipient's account has been removed, or the author's, or the room has ended; or the device of `once` has been
-   * forgotten, and with it whether it had sent the line before. The line is not stored.
+   * The recipient's or the author's account was removed, or the room has ended; or the device of `once` was forgotten,
+   * and with it whether it had sent the line before. The line is not stored.
    */
   | { readonly _tag: "Removed" }
 
-/** A line as it is kept. Strings are in wire form. */
+/** A stored line. Strings are in wire form. */
 export interface StoredLine {
   readonly seq: number
   readonly at: number
@@ -115,8 +118,8 @@ export interface StoredLine {
   readonly isAuto: boolean
   readonly to: string
   /**
-   * The device for which a page was read has sent the line itself, with `once`. Of other lines the store does not know
-   * which device has sent them.
+   * Whether the device that the page is for has sent the line itself, with `once`. For lines without `once`, the store
+   * does not know the sending device.
    */
   readonly isOwn?: boolean
 }
@@ -126,14 +129,14 @@ export interface StoredLine {
  * last ones; in both cases only those before `before` and until `until` (protocol, section 4 of accounts).
  */
 export interface PageRequest {
-  /** A key without lines is an empty conversation, so a caller without an id need not ask for it first. */
+  /** A key without lines is an empty conversation, so a caller need not look up the id first. */
   readonly conversation: ConversationId | ConversationKey
   /**
-   * Who reads. The page is empty unless this account is a member; for a guest, of whom the server knows that it is in
-   * the room, unless the conversation is a room.
+   * The reader. The page is empty unless this account is a member. For a guest, it is empty unless the conversation is
+   * a room: the caller has checked that the guest is in it.
    */
   readonly reader: AccountId | "guest"
-  /** The device of the reader that will be given the page, if one will: `isOwn` depends on it. */
+  /** The reader's device that the page is for, if any. `isOwn` depends on it. */
   readonly device?: string | undefined
   readonly after?: number | undefined
   readonly before?: number | undefined
@@ -141,9 +144,9 @@ export interface PageRequest {
   readonly since?: number | undefined
   /** Wall clock, ms since 1970: lines stored at this time or earlier. */
   readonly until?: number | undefined
-  /** The greatest number of lines, damaged ones included. */
+  /** The most lines, damaged ones included. */
   readonly limit: number
-  /** The greatest number of bytes of their texts; a page has at least one line even so. By default unlimited. */
+  /** The most bytes of their texts, but at least one line. By default unlimited. */
   readonly maxBytes?: number | undefined
 }
 
@@ -154,16 +157,16 @@ export interface LineRange {
 }
 
 export interface StoredPage {
-  /** Oldest first. Numbers that they leave out are in `damaged`, or missing since the store was rescued from damage. */
+  /** Oldest first. Omitted numbers are in `damaged`, or have been missing since the store was rescued from damage. */
   readonly lines: ReadonlyArray<StoredLine>
   /**
-   * Lines of the page that are left out because they are damaged, in order. Left out if there are none. Those that are
-   * missing since the store was rescued are not here. A page after which there are more is not empty.
+   * Lines of the page that are omitted because they are damaged, in order; undefined if there are none. Does not
+   * include lines that have been missing since the store was rescued. A page with `hasMore` is never empty.
    */
   readonly damaged?: ReadonlyArray<LineRange> | undefined
   /**
-   * The first line that the reader could read. Those before it are gone or, in direct conversations, from before its
-   * time. Members of a room can read everything that is kept.
+   * The first line that the reader could read. Earlier lines are gone or, in direct conversations, older than its
+   * account. Members of a room can read all kept lines.
    */
   readonly first: number
   /** The last line of the conversation; `first - 1` if nothing can be read. */
@@ -172,7 +175,7 @@ export interface StoredPage {
   readonly hasMore: boolean
 }
 
-/** How far a device has been given a conversation. */
+/** The position up to which a device has been given a conversation. */
 export interface Cursor {
   readonly account: AccountId
   readonly device: string
@@ -181,25 +184,29 @@ export interface Cursor {
   readonly seq: number
 }
 
-/** A conversation of which a device has not been given everything. */
+/** A conversation with lines that a device has not been given. */
 export interface Waiting {
   readonly conversation: ConversationId
   readonly key: ConversationKey
-  /** The last line that the device has been given, or that is from before its account's time or join; 0 if none. */
+  /** The last line that the device has been given, or that is older than its account or membership; 0 if none. */
   readonly cursor: number
-  /** As in `StoredPage`. If `first` is above `cursor + 1`, the lines between are gone: the device gets a gap line. */
+  /**
+   * As in `StoredPage`. If `first` is above `cursor + 1`, the lines in between are gone, and the device gets a gap
+   * line.
+   */
   readonly first: number
   readonly last: number
   /** The name of the guest in wire form, if none of its lines is kept. */
   readonly guest?: string
 }
 
-/** A conversation in a list of all that an account has. */
+/** An entry in the list of an account's conversations. */
 export interface ConversationSummary {
   readonly conversation: ConversationId
   readonly key: ConversationKey
   /**
-   * The other party's name in wire form: an account's, one's own with oneself, that of a guest's latest line, `#ops`.
+   * The other party's name in wire form: that of an account (its own, if it writes to itself), the latest name of a
+   * guest, or a room such as `#ops`.
    */
   readonly name: string
   readonly first: number
@@ -211,15 +218,14 @@ export interface ConversationSummary {
 }
 
 /**
- * The kept conversations. Every request is answered in the order in which requests were made: a line whose `append` was
- * made before a `waiting` or a `page` is in its answer, and a later one is not.
+ * The stored conversations. Requests take effect in the order in which they were made: the result of a `waiting` or a
+ * `page` contains the lines of earlier `append`s, and none of later ones.
  */
 export interface StoreLines {
   /**
-   * Stores lines in this order, and moves cursors. Everything is on disk and flushed once it succeeds; nothing is
-   * stored if it fails. One transaction: at most `maxBatchLines` lines and `maxBatchBytes` of text. Cursors never move
-   * back; those of unknown devices are ignored, and so are those of devices of other servers
-   * (`StoreAccounts.openDevice`).
+   * Stores lines in this order and moves cursors, in one transaction of at most `maxBatchLines` lines and
+   * `maxBatchBytes` of text. On success, everything is flushed to disk; on failure, nothing is stored. Cursors never
+   * move back. Cursors of unknown devices and of other servers' devices (`StoreAccounts.openDevice`) are ignored.
    *
    * @returns one result for each line, in the same order
    */
@@ -229,9 +235,12 @@ export interface StoreLines {
   ) => Effect.Effect<ReadonlyArray<Appended>, StoreError>
   /** Moves cursors, like `append`. */
   readonly saveCursors: (cursors: ReadonlyArray<Cursor>) => Effect.Effect<void, StoreError>
-  /** The only way to read lines: it enforces who may read which. Of a damaged store, it has what is intact. */
+  /** The only way to read lines, which enforces who may read them. In a damaged store, it returns the intact lines. */
   readonly page: (request: PageRequest) => Effect.Effect<StoredPage, StoreError>
-  /** The conversations that are ahead of a device's cursor, also by the account's own lines. In order of creation. */
+  /**
+   * The conversations that are ahead of a device's cursor, even if only by the account's own lines. In order of
+   * creation.
+   */
   readonly waiting: (account: AccountId, device: string) => Effect.Effect<ReadonlyArray<Waiting>, StoreError>
   /** The id of a conversation; undefined if it has had no line yet, or is a room that has ended. */
   readonly find: (key: ConversationKey) => Effect.Effect<ConversationId | undefined, StoreError>
@@ -241,8 +250,8 @@ export interface StoreLines {
     limit: number
   ) => Effect.Effect<ReadonlyArray<ConversationSummary>, StoreError>
   /**
-   * Moves an account's read mark forward (as sending a line does), at most to the last line. Returns where it is now;
-   * undefined for an account that is no member.
+   * Moves an account's read mark forward (as sending a line does), at most to the last line. Returns its new position;
+   * undefined for an account that is not a member.
    */
   readonly markRead: (
     account: AccountId,
@@ -257,11 +266,14 @@ export const maxBatchLines = 1000
 /** The most bytes of text in one `append`; a single line may have more. */
 export const maxBatchBytes = 1024 * 1024
 
-/** What a line counts besides its strings, in bytes: about what its rows take. Otherwise empty lines would be free. */
+/**
+ * The bytes that a line counts besides its strings: about the size of its rows. Without this, empty lines would be
+ * free.
+ */
 export const lineOverhead = 100
 
 /**
- * What a conversation with a guest counts for `keepBytes`, in bytes: about what its rows take, on disk and in memory.
+ * The bytes that a conversation with a guest counts for `keepBytes`: about the size of its rows, on disk and in memory.
  */
 export const guestConversationOverhead = 500
 

@@ -3,7 +3,7 @@ import type { AccountId } from "./StoreAccounts.js"
 import type { StoreError } from "./StoreError.js"
 import type { ConversationId } from "./StoreLines.js"
 
-/** A room, without its lines. Its members are accounts; which guests are in it, only the server knows. */
+/** A room, without its lines. Its members are accounts. Only the server knows the guests in it. */
 export interface StoredRoom {
   readonly id: ConversationId
   /** In wire form, with its `#`. */
@@ -14,7 +14,7 @@ export interface StoredRoom {
   readonly topic: string
   /** The name of the author of the topic, in wire form; empty if nobody has set one. */
   readonly topicBy: string
-  /** One of the members, or nobody. */
+  /** One of the members; undefined if there is no owner. */
   readonly owner: AccountId | undefined
   readonly isLocked: boolean
   /** The shortest time between two lines of a member, in milliseconds; 0 in a room without slow mode. */
@@ -23,7 +23,7 @@ export interface StoredRoom {
   readonly last: number
   /** In the order in which they joined. */
   readonly members: ReadonlyArray<AccountId>
-  /** No members. */
+  /** Contains no members. */
   readonly invited: ReadonlyArray<AccountId>
 }
 
@@ -37,14 +37,14 @@ export interface RoomPatch {
 
 /** A member has left. */
 export interface RoomDeparture {
-  /** The owner from now on: another one if the owner has left. */
+  /** The owner after the departure: a new one if the owner has left. */
   readonly owner: AccountId | undefined
 }
 
 /**
- * Rooms and their members. A room is a conversation: `StoreLines` stores and reads its lines. Nothing of it is owed to
- * its members, so its lines are never unread, given or returned. The server decides what a client may do; what is here
- * holds whatever the server asks.
+ * Rooms and their members. A room is a conversation, whose lines `StoreLines` stores and reads. Delivery to its members
+ * is not tracked, so its lines are never unread, given or returned. The server decides what a client may do; these
+ * methods enforce their own rules regardless.
  */
 export interface StoreRooms {
   /** All rooms, in order of creation. */
@@ -67,16 +67,16 @@ export interface StoreRooms {
    */
   readonly change: (room: ConversationId, changes: RoomPatch, by?: string) => Effect.Effect<boolean, StoreError>
   /**
-   * Makes an account a member, and uses up its invitation. All of its devices start at the last line, and its read mark
-   * is there. Changes nothing for a member.
+   * Makes an account a member, and uses up its invitation. The cursors of all its devices and its read mark start at
+   * the last line. Changes nothing for a member.
    *
    * @returns the number of the last line; undefined if there is no such room or account, or if the room is locked and
-   *   the account is neither a member nor invited
+   * the account is neither a member nor invited
    */
   readonly join: (room: ConversationId, account: AccountId) => Effect.Effect<number | undefined, StoreError>
   /**
-   * Ends a membership, with its cursors and its read mark. A room whose owner leaves passes to the account that has
-   * been a member longest. Undefined if the account is not a member.
+   * Ends a membership, with its cursors and its read mark. If the owner leaves, the account that has been a member
+   * longest becomes the owner. Undefined if the account is not a member.
    */
   readonly leave: (
     room: ConversationId,
@@ -91,7 +91,8 @@ export interface StoreRooms {
    * Ends a room. Nobody can read its lines from now on; they are deleted by the next steps of `retain`. False if there
    * is no such room.
    *
-   * @param ifEmpty whether it stays if an account is a member, as another server may know; false then. Default: false
+   * @param ifEmpty whether to keep the room, and return false, if an account is a member. Another server may have added
+   * one. Default: false
    */
   readonly end: (room: ConversationId, ifEmpty?: boolean) => Effect.Effect<boolean, StoreError>
 }

@@ -6,18 +6,15 @@ import type { ConversationId, ConversationKey, StoredLine } from "./StoreLines.j
 
 /** One step of a search. */
 export interface SearchRequest {
-  /** Who searches. Lines that `StoreLines.page` would not give to it are not found. */
+  /** The searching account or a guest. Finds only lines that `StoreLines.page` would return to it. */
   readonly reader: AccountId | "guest"
-  /**
-   * Only lines of these conversations. Without them an account searches everything that it may read, and a guest
-   * nothing.
-   */
+  /** The conversations to search. By default, an account searches everything that it may read, and a guest nothing. */
   readonly within?: ReadonlyArray<ConversationId> | undefined
-  /** All of them are in each line that is found. */
+  /** Every line that is found contains all of these. */
   readonly phrases: ReadonlyArray<Phrase>
   /** The greatest number of lines. */
   readonly limit: number
-  /** Where the step before has ended; undefined for the first one. */
+  /** The `next` of the previous step; undefined for the first one. */
   readonly from?: number | undefined
 }
 
@@ -28,25 +25,25 @@ export interface FoundLine {
 }
 
 export interface SearchStep {
-  /** Newest first. There may be none although a later step finds some. */
+  /** Newest first. May be empty even if a later step finds lines. */
   readonly lines: ReadonlyArray<FoundLine>
   /** The `from` of the next step; undefined if everything has been searched. */
   readonly next: number | undefined
-  /** Lines among those that were searched cannot be read, because they are damaged. */
+  /** Whether some of the searched lines cannot be read because they are damaged. */
   readonly isDamaged?: true
 }
 
 /** Finds lines by their words (`Words`). */
 export interface StoreSearch {
   /**
-   * One step of a search, of a few milliseconds whatever is searched: other requests do not wait for a whole search.
-   * Lines that are stored, and ones that are removed, between two steps are not found by the later ones. Damaged lines
-   * are not found, and `isDamaged` says that there are some.
+   * One step of a search. Any step takes only a few milliseconds, so that other requests do not wait for a whole
+   * search. Lines that are stored or removed between two steps are not found by later steps. Damaged lines are not
+   * found, but reported by `isDamaged`.
    */
   readonly search: (request: SearchRequest) => Effect.Effect<SearchStep, StoreError>
   /**
-   * One step of making searches fast, of a few milliseconds: indexes lines that were stored, or removes from the index
-   * what is kept no longer. Searches find the same without it. False if there is nothing to do for now.
+   * One step of a few milliseconds that makes searches faster: indexes stored lines, or removes expired ones from the
+   * index. Does not change what searches find. False if there is nothing to do for now.
    */
   readonly index: Effect.Effect<boolean, StoreError>
 }

@@ -7,18 +7,22 @@ import type { ConversationId, ConversationKey } from "./StoreLines.js"
 
 /** How much is kept (protocol, section 7 of accounts). */
 export interface StoreLimits {
-  /** Lines are kept for this much running time, and devices that stay away too. The wall clock does not matter. */
+  /** How long lines and absent devices are kept, in running time of the server. Independent of the wall clock. */
   readonly keep: Duration.DurationInput
   /**
-   * The `StoreLines.sizeOf` of all kept lines, and `guestConversationOverhead` for each conversation with a guest. The
-   * largest conversation gives first; unread direct lines go last. An eighth above it, lines from guests are `Full`.
+   * The most bytes kept: the `StoreLines.sizeOf` of all lines, and `guestConversationOverhead` for each conversation
+   * with a guest. Lines of the largest conversation are removed first, unread direct lines last. An eighth above the
+   * limit, lines from guests are `Full`.
    */
   readonly keepBytes: number
-  /** Lines of one conversation. */
+  /** The most lines of one conversation. */
   readonly keepLines: number
-  /** Lines of one direct conversation that no device of the recipient was given. Further ones are `Full`. */
+  /** The most lines of one direct conversation that no device of the recipient was given. Further ones are `Full`. */
   readonly unreadLines: number
-  /** The `StoreLines.sizeOf` of lines that no device of an account was given; a quarter of it for lines from guests. */
+  /**
+   * The most bytes (`StoreLines.sizeOf`) of lines that no device of an account was given, of which lines from guests
+   * may take a quarter.
+   */
   readonly unreadBytes: number
 }
 
@@ -33,11 +37,11 @@ export interface Undelivered {
   readonly account: AccountId | undefined
   readonly first: number
   readonly last: number
-  /** The number of lines; less than `last - first + 1` if others of the conversation are between them. */
+  /** The number of lines; less than `last - first + 1` if other lines of the conversation are in between. */
   readonly count: number
 }
 
-/** What other servers have to know of undelivered lines. */
+/** Undelivered lines, as other servers need to know them. */
 export type UndeliveredRange = Omit<Undelivered, "key">
 
 /** Undelivered lines whose sender, an account, has not been notified yet. */
@@ -47,17 +51,17 @@ export interface PendingReturn extends Undelivered {
   readonly account: AccountId
 }
 
-/** As much of a pending return as its sender was notified of. */
+/** The part of a pending return of which its sender was notified. */
 export type ToldReturn = Pick<PendingReturn, "id" | "last" | "count">
 
-/** What a step of retention did. */
+/** The result of a step of retention. */
 export interface Retained {
   readonly removed: number
-  /** What was removed unread, sent by guests; the rest is in `returns`. */
+  /** Guests' lines that were removed unread; those of accounts are in `returns`. */
   readonly undelivered: ReadonlyArray<Undelivered>
   /** Accounts that have new entries in `returns`. */
   readonly senders: ReadonlyArray<AccountId>
-  /** Whether another step has something to do. */
+  /** Whether another step is needed. */
   readonly hasMore: boolean
 }
 
@@ -70,15 +74,13 @@ export interface StoreStatistics {
   readonly waiting: number
   /** Direct lines that were removed before any device was given them. */
   readonly expired: number
-  /**
-   * Expired lines whose sender was not notified: an account that stayed away or was removed, or a guest that had left.
-   */
+  /** Expired lines without a notified sender: an account that stayed away or was removed, or a guest that had left. */
   readonly dead: number
   readonly accounts: number
   /** Rooms included. */
   readonly conversations: number
   readonly rooms: number
-  /** Kept lines, with those of ended rooms that are not deleted yet. */
+  /** Kept lines, including those of ended rooms that are not deleted yet. */
   readonly lines: number
   /** The `StoreLines.sizeOf` of the kept lines. */
   readonly bytes: number
@@ -88,7 +90,7 @@ export interface StoreStatistics {
   readonly oldestMillis: number
 }
 
-/** A fault that `check` found, in one line for people; it contains no text of a message. */
+/** A fault found by `check`, in one line for people, without any message text. */
 export type StoreFault = string
 
 /**
@@ -124,7 +126,7 @@ export type StoreRecord =
       readonly guest: string | null
       /** The name of the guest, once none of its lines is kept. */
       readonly guestName?: string | undefined
-      /** What makes it a room; null for a direct conversation. */
+      /** The properties of a room; null for a direct conversation. */
       readonly room: ExportedRoom | null
       /** The first line that is kept, or the number of the next line if none is. */
       readonly first: number
@@ -132,7 +134,7 @@ export type StoreRecord =
       readonly last?: number | undefined
       /** The lowest `at` that its next line may have. */
       readonly at: number
-      /** Of a room, in the order in which they joined. */
+      /** Members of a room are in the order in which they joined. */
       readonly members: ReadonlyArray<{
         readonly account: AccountId
         readonly since: number
@@ -172,22 +174,20 @@ export type StoreRecord =
       readonly last: number
       readonly count: number
     })
-  /**
-   * Something that is damaged, and so is not in this export, or not as it was. Lines are counted in the totals instead.
-   */
+  /** Damaged data that this export omits or contains only in part. Damaged lines are counted in the totals instead. */
   | {
       readonly type: "lost"
       /**
-       * - `account`: its conversations are there; in its place is a freed account named `lost-ID`.
+       * - `account`: replaced by a freed account named `lost-ID`; its conversations are in the export.
        * - `devices`: all devices of the account.
        * - `conversation`: with all its lines.
-       * - `members`: some members of the conversation; of a direct one, how far they were given it.
-       * - `invitations`: who is invited to the room, and not yet in it.
-       * - `places`: where devices of the account are in its conversations; they are given again what is kept.
-       * - `returns`: lines that had expired, and whose senders were to be notified.
+       * - `members`: some members of a room, or the positions of the members of a direct conversation.
+       * - `invitations`: the pending invitations to the room.
+       * - `places`: the cursors of the account's devices, which get all kept lines again.
+       * - `returns`: expired lines whose senders were still to be notified.
        */
       readonly what: "account" | "devices" | "conversation" | "members" | "invitations" | "places" | "returns"
-      /** Of the account or the conversation; 0 for returns. */
+      /** The id of the account or the conversation; 0 for returns. */
       readonly id: number
     }
   | {
@@ -198,13 +198,11 @@ export type StoreRecord =
       readonly dead: number
       /** The highest number of a line in a conversation that has ended. */
       readonly ended: number
-      /** The highest id that a conversation has had. It is not used again. */
+      /** The highest id that a conversation has had, which is not used again. */
       readonly lastConversation: number
-      /** Lines that are damaged, and so are left out of this export. Default: 0. */
+      /** Damaged lines that this export omits. Default: 0. */
       readonly lost?: number | undefined
-      /**
-       * Lines that an earlier export left out, and whose numbers are missing in their conversations since. Default: 0.
-       */
+      /** Lines that an earlier export omitted, and whose numbers have been missing since. Default: 0. */
       readonly missing?: number | undefined
       /** Present if there are `lost` elements. */
       readonly partial?: true | undefined
@@ -222,47 +220,47 @@ export interface ExportedRoom {
   readonly invited: ReadonlyArray<AccountId>
 }
 
-/** What keeps a store in order, and what operators do with it. */
+/** Upkeep of a store, and the operations of operators. */
 export interface StoreUpkeep {
-  /** Changes the limits from now on. `retain` applies them to what is there. */
+  /** Changes the limits. `retain` applies them to existing lines. */
   readonly configure: (limits: StoreLimits) => Effect.Effect<void, StoreError>
   /**
-   * One step of retention, in one transaction: removes at most `retainedLines` lines from the fronts of conversations,
-   * turns direct ones that no device was given into returns, and ends at most as many conversations with guests. The
-   * lines of rooms that have ended go first.
+   * One step of retention, in one transaction: removes at most `retainedLines` of the oldest lines of conversations,
+   * turns direct ones that no device was given into returns, and ends at most as many conversations with guests. Lines
+   * of ended rooms are removed first.
    *
-   * @param held lines after `after` of these conversations stay for now, because they are in a device's outbox
-   * @param since if another server went on after this change (`StoreSharing.goOn`), nothing is done; by default it does
-   *   not matter
+   * @param held lines of these conversations after `after` are kept for now, because they are in a device's outbox
+   * @param since nothing is done if another server has called `StoreSharing.goOn` after this change; by default, not
+   * checked
    */
   readonly retain: (
     held: ReadonlyArray<{ readonly conversation: ConversationId; readonly after: number }>,
     since?: number
   ) => Effect.Effect<Retained, StoreError>
-  /** Returns that wait for their sender. Those of senders who stay away for `keep` are dropped, and count as dead. */
+  /** Returns that wait for their senders. If a sender stays away for `keep`, they are dropped and count as dead. */
   readonly returns: {
     readonly pending: (account: AccountId) => Effect.Effect<ReadonlyArray<PendingReturn>, StoreError>
     /**
-     * The sender has been notified of these, as they were pending. Lines that have been added to them since stay.
+     * The senders have been notified of these parts of pending returns. Lines that were added since stay pending.
      *
-     * @param dead the number of lines of guests that had left when these lines were undelivered; default 0
+     * @param dead the number of returned lines whose senders were guests that had left; default 0
      */
     readonly told: (returns: ReadonlyArray<ToldReturn>, dead?: number) => Effect.Effect<void, StoreError>
   }
   readonly statistics: Effect.Effect<StoreStatistics, StoreError>
-  /** Reads everything, and returns what is wrong: an empty list for an intact store. */
+  /** Reads everything and returns all faults: none for an intact store. */
   readonly check: Effect.Effect<ReadonlyArray<StoreFault>, StoreError>
   /**
-   * Writes a consistent copy to a new file, which is complete and flushed once this succeeds. Its log has a new id when
-   * it is opened, since lines that were stored after the backup are not in it. Fails as `unavailable` if the file
-   * exists or the store has no files.
+   * Writes a consistent copy to a new file, which is complete and flushed once this succeeds. Its log gets a new id
+   * when the copy is opened, because it lacks the lines that were stored after the backup. Fails as `unavailable` if
+   * the file exists or the store has no files.
    */
   readonly backup: (file: string) => Effect.Effect<void, StoreError>
-  /** Everything that is stored; of a damaged store what can be read, and what that lacks. */
+  /** Everything that is stored. For a damaged store: everything that can be read, and what is missing. */
   readonly exported: Stream.Stream<StoreRecord, StoreError>
   /**
-   * Adds a complete export to a store that is empty; otherwise fails as `unavailable`. Lost lines that were waiting
-   * count as expired and dead. The store in memory takes nothing of an export that lacks lines (`lost` or `missing`).
+   * Adds a complete export to an empty store; fails as `unavailable` if the store is not empty. Lost lines that were
+   * waiting count as expired and dead. The store in memory refuses an export that lacks lines (`lost` or `missing`).
    */
   readonly imported: <E, R>(records: Stream.Stream<StoreRecord, E, R>) => Effect.Effect<void, StoreError | E, R>
 }

@@ -3,10 +3,10 @@ import * as Effect from "effect/Effect"
 
 /**
  * The two clocks of a program, in milliseconds. They must not be mixed: an administrator or NTP may set the wall clock
- * at any moment, and a deadline or a rate that followed it would then expire immediately, or an hour late.
+ * at any moment, and a deadline that followed it would then expire immediately, or an hour late.
  *
- * Not a port: both are read from Effect's `Clock`, which is one, with a layer for tests. This is its form for code that
- * is not an effect, such as the broker's turn.
+ * Not a port itself: both are read from Effect's `Clock`, for which tests have a layer. This form is for code that is
+ * not an effect, such as the broker's turn.
  */
 export interface Time {
   /** The monotonic clock, for every deadline and measurement. */
@@ -17,7 +17,8 @@ export interface Time {
 
 /** The clock is Effect's, so that a `TestClock` moves both. */
 export const of = (clock: Clock.Clock): Time => ({
-  // A number has room for a quarter of a microsecond here; arithmetic on bigints would cost more than the clock.
+  // A number is precise to a quarter of a microsecond here. Arithmetic on bigints would cost more than reading the
+  // clock.
   now: () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000,
   wall: () => clock.unsafeCurrentTimeMillis()
 })
@@ -25,13 +26,12 @@ export const of = (clock: Clock.Clock): Time => ({
 /** The monotonic clock, as an effect. Effect's `currentTimeNanos` fails under a `TestClock`. */
 export const now: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(of(clock).now))
 
-/** How long a clock has to stand still, in milliseconds of real time. */
+/** How long a clock must stand still, in milliseconds of real time. */
 const standstillMillis = 1000
 
 /**
- * Calls back once the clock has not moved for a second of real time, and returns what stops that. Only a `TestClock`
- * stands still: nobody moves it any more once the test is over. A finalizer whose deadlines follow it would wait for
- * ever.
+ * Calls `callback` once the clock has not moved for a second of real time. Returns a function that cancels this. Only a
+ * `TestClock` stands still, once its test is over. A finalizer with deadlines on that clock would then wait forever.
  */
 export const onStandstill = (clock: Clock.Clock, callback: () => void): (() => void) => {
   let last = clock.unsafeCurrentTimeNanos()

@@ -4,11 +4,11 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * The port between the chat and whatever carries its bytes. The folder `transport/` has its adapters; the chat knows
- * this file and no adapter.
+ * The port between the chat and its transports. The folder `transport/` has the adapters; the chat imports only this
+ * file.
  */
 
-/** Where a server listens or a client connects. Adapters make addresses, and may add fields. */
+/** Where a server listens or a client connects. Adapters create addresses, and may add fields. */
 export interface Address {
   /** The address as people write it: `127.0.0.1:8080`, `tls://[::1]:8443`, `unix:/run/chat.sock`. */
   readonly text: string
@@ -26,7 +26,7 @@ export interface Address {
 export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.")
 
-/** What usually helps against a `TransportError`. A program words it in terms of its own settings. */
+/** The usual remedy for a `TransportError`, which a program words in terms of its own settings. */
 export type Hint =
   /** Another program listens on that port. */
   | "port-in-use"
@@ -59,7 +59,7 @@ export type Hint =
   /** The server requires a client certificate. */
   | "client-certificate-required"
 
-/** A failure of the network or the operating system. What a peer does wrong is never one. */
+/** A failure of the network or the operating system, never a mistake of the peer. */
 export class TransportError extends Data.TaggedError("TransportError")<{
   readonly during: "Listen" | "Connect" | "Read" | "Write"
   /** What happened, in one line. */
@@ -74,7 +74,7 @@ export class TransportError extends Data.TaggedError("TransportError")<{
   }
 }
 
-/** What a socket reports to its owner: synchronously, in order, and nothing after `closed`. */
+/** The events of a socket, reported to its owner synchronously and in order. None after `closed`. */
 export interface SocketEvents {
   /** Bytes arrived. The handler owns the array from now on. */
   readonly data: (bytes: Uint8Array) => void
@@ -105,8 +105,8 @@ export interface Socket {
    */
   readonly identity?: string | undefined
   /**
-   * Whether nobody else can read the bytes: they are encrypted, or stay within one machine. Absent means no. Known
-   * before the first bytes arrive.
+   * Whether nobody else can read the bytes, because they are encrypted or stay within one machine. Absent means no.
+   * Known before the first bytes arrive.
    */
   readonly isPrivate?: boolean
   /** Starts the delivery of events. Must be called once, in the turn in which the socket was handed over. */
@@ -127,8 +127,8 @@ export interface Socket {
    */
   untaken(): number
   /**
-   * Whether the server keeps from the peer, for a reason of its own, what was handed over: then it is not the peer's
-   * fault that nothing is taken. Absent means no.
+   * Whether the server itself withholds bytes that were handed over, so that the peer is not to blame if none are
+   * taken. Absent means no.
    */
   readonly isHeld?: boolean
   /**
@@ -147,7 +147,7 @@ export interface Socket {
   destroy(): void
 }
 
-/** What a listener reports. None of these ends it. */
+/** The events of a listener. None of them ends it. */
 export interface ListenerEvents {
   /** A client has connected. The handler owns the socket, and must `attach` in the same turn. */
   readonly accepted: (socket: Socket) => void
@@ -168,9 +168,9 @@ export interface Listener {
   readonly resume?: Effect.Effect<void, TransportError>
 }
 
-/** Memory that a listener uses for what is no connection to the chat, such as HTTP requests. */
+/** Memory that a listener uses for anything but chat connections, such as HTTP requests. */
 export interface MemoryUse {
-  /** Bytes that it may use in addition now. */
+  /** How many more bytes it may use now. */
   readonly share: number
   /** Adds to the bytes in use; a negative number releases bytes. */
   readonly use: (bytes: number) => void
