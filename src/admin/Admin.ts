@@ -37,12 +37,12 @@ export interface AdminOptions {
   readonly server: ServerHandle
   /** All rooms; undefined if the server has none. */
   readonly rooms?: Effect.Effect<ReadonlyArray<RoomList.RoomInfo>> | undefined
-  /** What this node knows; undefined in a server that is alone. */
+  /** The cluster's state as this node knows it; undefined in a server without a cluster. */
   readonly cluster?: Effect.Effect<ClusterMetrics.ClusterState> | undefined
   readonly version: string
   /** The limit on open file descriptors, which the metrics show. */
   readonly descriptorLimit: number
-  /** Connections at once; a further one closes the one that is idle for longest. */
+  /** The most concurrent connections. A further one closes the longest idle one. */
   readonly maxConnections: number
 }
 
@@ -66,7 +66,7 @@ export const serve = (options: AdminOptions): Effect.Effect<Tcp.TcpAddress, Tran
     return yield* listening(http, options)
   })
 
-/** How long a request may take to arrive, an answer to be read, and the next request to begin. */
+/** The time limit for receiving a request, for writing a response, and for the wait for the next request. */
 const timeout = 10_000
 
 const listening = (http: Http.Server, { host, port }: AdminOptions) =>
@@ -163,7 +163,7 @@ const guarded = <E, R>(router: HttpRouter.HttpRouter<E, R>, isLocal: boolean) =>
   Effect.gen(function* () {
     const { headers: request, method } = yield* HttpServerRequest.HttpServerRequest
     const { host } = request
-    // Every browser sends the host; a health check that speaks HTTP/1.0 may omit it.
+    // Browsers always send the host. A health check that speaks HTTP/1.0 may omit it.
     if (isLocal && host !== undefined && !WebOrigin.isOwnName(host))
       return HttpServerResponse.text("unknown host; use an IP address or localhost\n", { status: 421 })
     if (method !== "GET" && method !== "HEAD") {

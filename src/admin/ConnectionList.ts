@@ -82,8 +82,8 @@ export const make = (inspection: Inspection, { limit, sort }: Query): Connection
 }
 
 /**
- * As JSON, with the other fields of the list first, in parts with a turn of the event loop for each: 10,000 connections
- * in one turn would delay every client.
+ * The list as JSON, with its other fields first. Each part takes a turn of the event loop of its own, because 10,000
+ * connections in one turn would delay every client.
  */
 export const json = <List extends ConnectionList>(list: List): Stream.Stream<string> =>
   Stream.mapEffect(Stream.fromIteratorSucceed(parts(list), 1), (part) => Effect.as(nextTurn, part))

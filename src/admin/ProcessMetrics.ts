@@ -59,7 +59,10 @@ const descriptors = (limit: number): ReadonlyArray<Prometheus.Family> => {
   return open === undefined ? [most] : [gauge("process_open_fds", "Open file descriptors", open), most]
 }
 
-/** Since Linux 6.2 the size of the folder is their number. Listing 10,000 of them blocks the event loop for 10 ms. */
+/**
+ * Since Linux 6.2, the size of the folder is the number of descriptors. Listing 10,000 of them blocks the event loop
+ * for 10 ms.
+ */
 const openDescriptors = (): number | undefined => {
   try {
     return statSync("/proc/self/fd").size || readdirSync("/proc/self/fd").length

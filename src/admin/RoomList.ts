@@ -1,16 +1,16 @@
 import * as Either from "effect/Either"
 import { maxLimit } from "./ConnectionList.js"
 
-/** A room, as the operator sees it. */
+/** A room as shown to the operator. */
 export interface RoomInfo {
   readonly name: string
-  /** Accounts, also those that are away, and guests that are connected. */
+  /** Accounts, including those that are away, and connected guests. */
   readonly members: number
-  /** Clients in it that are connected. */
+  /** How many connected clients are in it. */
   readonly here: number
   /** The number of its last line. */
   readonly last: number
-  /** Lines to it that are not stored yet. */
+  /** How many lines to it are not stored yet. */
   readonly waiting: number
   readonly isLocked: boolean
   /** The shortest time between two lines of a member; 0 without slow mode. */
@@ -27,7 +27,7 @@ export interface RoomList {
 }
 
 /**
- * The greatest number of rooms that a request asks for, 100 by default, or the mistake in it, worded for the client.
+ * Parses the `limit` of a request, the most rooms to list: by default 100. Left: the mistake, worded for the client.
  */
 export const parse = (
   parameters: Readonly<Record<string, string | ReadonlyArray<string>>>
@@ -39,7 +39,7 @@ export const parse = (
   return isNumber ? Either.right(Number(limit)) : Either.left(`limit: must be a whole number from 0 to ${maxLimit}`)
 }
 
-/** Topics are left out: they are what members have written. */
+/** Topics are omitted, because they are text that members wrote. */
 export const make = (all: ReadonlyArray<RoomInfo> | undefined, limit: number): RoomList => ({
   total: all?.length,
   rooms: (all ?? [])

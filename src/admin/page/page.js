@@ -154,7 +154,7 @@ const store = (metrics, now, before) => {
   ])
 }
 
-/** Hidden in a server that is alone. */
+/** Hidden in a server without a cluster. */
 const nodes = ({ cluster }) => {
   byId("cluster").hidden = cluster === undefined
   if (cluster === undefined) return
