@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
 
-/** The greatest number of names that are remembered. Beyond it, the one that came first is forgotten. */
+/** The most names remembered. Beyond it, the oldest is forgotten. */
 const maxNames = 10_000
 
 export interface AbsenteesOptions {
-  /** How long after a reconnection a recipient is expected that was present before, in milliseconds. */
+  /** How long after a reconnection to expect a recipient that was present before, in milliseconds. */
   readonly returnMillis: number
-  /** How long any other absent recipient is waited for, in milliseconds. */
+  /** How long to wait for any other absent recipient, in milliseconds. */
   readonly waitMillis: number
 }
 
@@ -24,7 +24,7 @@ export class Absentees {
 
   constructor(private readonly options: AbsenteesOptions) {}
 
-  /** A client has joined, or got a message. */
+  /** Records that a client has joined, or has got a message. */
   isHere(name: string): void {
     this.present.add(name)
     if (this.present.size > maxNames) this.present.delete(this.present.values().next().value ?? name)
@@ -43,7 +43,7 @@ export class Absentees {
     this.expectedUntil = now + this.options.returnMillis
   }
 
-  /** The time until which a message waits for an absent recipient. `since` is when it first waited for it. */
+  /** When a message stops waiting for an absent recipient. `since` is when it began to wait. */
   deadline(name: string, since: number): number {
     const waited = since + this.options.waitMillis
     return this.expected.has(name) ? Math.max(waited, this.expectedUntil) : waited

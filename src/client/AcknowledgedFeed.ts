@@ -9,17 +9,17 @@ import * as Acknowledgement from "./Acknowledgement.js"
 import { placeOf } from "./LastSeen.js"
 import type * as Received from "./Received.js"
 
-/** A line from the server, which is delivered again until the program has acknowledged it. */
+/** A line from the server, delivered again until the program has acknowledged it. */
 export interface Envelope {
   readonly received: Received.Received
   /**
-   * Says that the program has processed the line. Does nothing the second time, and for lines that the server does not
-   * count, such as notices.
+   * Acknowledges that the program has processed the line. Has no effect when repeated, or for lines that the server
+   * does not count, such as notices.
    */
   readonly ack: Effect.Effect<void>
 }
 
-/** A line that has come. */
+/** A line that has arrived. */
 export interface GivenLine {
   readonly line: string
   readonly received: Received.Received
@@ -27,13 +27,13 @@ export interface GivenLine {
   readonly processed: () => void
 }
 
-/** Where the lines of a feed come from. It loses none if the waiting fiber is interrupted. */
+/** The source of a feed's lines. It loses none if the waiting fiber is interrupted. */
 export interface FeedSource {
-  /** The lines that have come, which are taken; undefined if there are none yet; or the end. */
+  /** Takes the lines that have arrived, undefined if there are none yet, or the end. */
   readonly poll: () => ReadonlyArray<GivenLine> | Exit.Exit<void, TransportError> | undefined
   /** Waits until `poll` may have something. */
   readonly wait: Effect.Effect<void>
-  /** Shows the server that the client is still there, if it is busy. */
+  /** Shows the server that the client is alive, if it is busy. */
   readonly keepAlive: () => void
 }
 
@@ -47,8 +47,8 @@ interface Entry {
 }
 
 /**
- * Lines that a program acknowledges. A run of the stream begins with those that an earlier run has given and that are
- * not acknowledged, in order.
+ * Lines that a program acknowledges. A run of the stream begins with the unacknowledged lines of earlier runs, in
+ * order.
  */
 export const make = (source: FeedSource): Stream.Stream<Envelope, TransportError> => {
   const open = new Set<Entry>()
@@ -77,7 +77,7 @@ export const make = (source: FeedSource): Stream.Stream<Envelope, TransportError
     const entry: Entry = { given, key, again: undefined }
     const before = key === undefined ? undefined : places.get(key)
     if (before !== undefined) {
-      // It was given on a connection that has ended, and the program has not acknowledged it there.
+      // The line was first delivered on a connection that has ended, and was not acknowledged there.
       close(before)
       before.again = entry
     }

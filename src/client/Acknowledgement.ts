@@ -1,8 +1,8 @@
 import type { Received } from "./Received.js"
 
 /**
- * Acknowledgements are sent together for at least this time, in milliseconds, or for this number of messages. Longer
- * times would slow down the senders: what is not acknowledged takes room in the server's queue.
+ * Acknowledgements are collected for at least this time, in milliseconds, or for this number of messages. A longer time
+ * would slow down the senders: unacknowledged messages take room in the server's queue.
  */
 const intervalMillis = 2
 const batchMessages = 1000
@@ -20,15 +20,15 @@ export const turnsOn = (received: Received): boolean =>
   received.values.get("on")?.split("+").includes("ack") === true
 
 /**
- * Acknowledges the messages that a client has processed (protocol, section 6): the first at once, those that follow
- * together. Does nothing before the server has said that it counts acknowledgements; messages before that do not count.
+ * Acknowledges the messages that a client has processed (protocol, section 6): the first at once, later ones together.
+ * Does nothing until the server says that it counts acknowledgements; messages before that do not count.
  *
- * Its timer runs in real time: a client in a test with a `TestClock` acknowledges without a change of that clock.
+ * Its timer runs in real time: in a test with a `TestClock`, a client acknowledges without that clock moving.
  */
 export class Acknowledgement {
   /** Whether the server counts acknowledgements. */
   isOn = false
-  /** Whether a part of a line has been sent, so that no acknowledgement can follow. */
+  /** Whether only part of a line has been sent, so that no acknowledgement may follow. */
   isPaused = false
   private processed = 0
   private sent = 0
@@ -47,14 +47,14 @@ export class Acknowledgement {
     this.schedule()
   }
 
-  /** Shows the server that the client is still there, while a message takes long. */
+  /** Shows the server that the client is alive while a message takes long to process. */
   repeat(): void {
     if (!this.isOn || this.hasStopped || this.isPaused) return
     if (this.processed > this.sent) this.flush()
     else this.post()
   }
 
-  /** The output takes nothing for now: repeats the last acknowledgement until `stopRepeating`. */
+  /** Repeats the last acknowledgement until `stopRepeating`, while the output takes nothing. */
   startRepeating(): void {
     this.repeating ??= setInterval(() => this.repeat(), repeatMillis)
   }
@@ -64,7 +64,7 @@ export class Acknowledgement {
     this.repeating = undefined
   }
 
-  /** Sends what is due now rather than later. */
+  /** Sends what is due immediately. */
   flush(): void {
     clearTimeout(this.timer)
     this.timer = undefined
@@ -74,7 +74,7 @@ export class Acknowledgement {
     this.post()
   }
 
-  /** Sends what is due, and then nothing more. */
+  /** Sends what is due, and nothing after that. */
   stop(): void {
     this.stopRepeating()
     this.flush()
@@ -96,7 +96,7 @@ export class Acknowledgement {
 
 /**
  * Whether acknowledgements count a line: a message, a line that another device of the account has sent, or stored lines
- * that come back (protocol, sections 4 and 10).
+ * that return (protocol, sections 4 and 10).
  */
 export const isMessage = (line: string): boolean =>
   line.startsWith("from ") || line.startsWith("* sent ") || isReturn(line)

@@ -1,6 +1,6 @@
 import * as Name from "../protocol/Name.js"
 
-/** Lines in a room that begin with the name of someone: `bob: hi`, `bob, hi`, `@bob hi` or `bob` alone. */
+/** Lines in a room that are addressed to one name: `bob: hi`, `bob, hi`, `@bob hi` or `bob` alone. */
 
 const address = /^(@?)([\p{L}\p{M}\p{Nd}_.-]+)([:,]?)(?:\s+|$)/u
 
@@ -10,7 +10,7 @@ const address = /^(@?)([\p{L}\p{M}\p{Nd}_.-]+)([:,]?)(?:\s+|$)/u
  */
 export const textFor = (text: string, name: string): string | undefined => {
   const [whole = "", at = "", found = "", mark = ""] = address.exec(text) ?? []
-  // `.` and `-` may end a name, and a sentence.
+  // `.` and `-` may end a name or a sentence.
   const isName = name !== "" && Name.likeness(found) === Name.likeness(name)
   if (!isName) return undefined
   const rest = text.slice(whole.length)

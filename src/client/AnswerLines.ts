@@ -8,7 +8,7 @@ import * as Escape from "./Escape.js"
  * UTF-8 become U+FFFD, and a notice takes the place of a line that is too long.
  */
 export class AnswerLines {
-  /** Number of lines changed so far. */
+  /** Number of lines with replaced characters so far. */
   replaced = 0
   /** Number of lines left out so far. */
   tooLong = 0

@@ -3,9 +3,9 @@
 export interface AnswersOptions {
   /** The recipients of the question, in the form in which the server names senders. */
   readonly recipients: ReadonlyArray<string>
-  /** Lines of an answer; `Infinity` for one that only silence ends. */
+  /** Number of lines in an answer; `Infinity` if only silence ends it. */
   readonly lines: number
-  /** An answer is also complete when no other line has come for this time, in milliseconds; `Infinity` for never. */
+  /** Silence after which an answer is also complete, in milliseconds; `Infinity` for never. */
   readonly quietMillis: number
   /** Whether the answer of one recipient is enough. */
   readonly any: boolean
@@ -20,7 +20,7 @@ interface Answer {
 
 export class Answers {
   private readonly answers = new Map<string, Answer>()
-  /** The recipients that have not got the question. */
+  /** The recipients that the question did not reach. */
   private readonly unreached = new Set<string>()
 
   constructor(private readonly options: AnswersOptions) {}
@@ -43,12 +43,12 @@ export class Answers {
     return true
   }
 
-  /** The question was returned for these recipients. An answer proves that its sender has got it all the same. */
+  /** The question was returned for these recipients. A recipient that has answered got it all the same. */
   fail(names: ReadonlyArray<string>): void {
     for (const name of names) if (!this.answers.has(name)) this.unreached.add(name)
   }
 
-  /** Ends the answers of which no line has come for long enough. */
+  /** Ends the answers that have been silent for long enough. */
   endQuiet(now: number): void {
     for (const answer of this.answers.values()) {
       if (now - answer.lastAt >= this.options.quietMillis) answer.isComplete = true
@@ -62,12 +62,12 @@ export class Answers {
     return Math.min(...open.map(({ lastAt }) => lastAt + this.options.quietMillis - now))
   }
 
-  /** Whether a recipient has answered, if only in part. */
+  /** Whether a recipient has answered, at least in part. */
   hasBegun(name: string): boolean {
     return this.answers.has(name)
   }
 
-  /** Whether a recipient has not got the question. */
+  /** Whether the question did not reach a recipient. */
   get hasFailed(): boolean {
     return this.unreached.size > 0
   }

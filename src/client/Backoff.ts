@@ -19,14 +19,14 @@ export const schedule: Schedule.Schedule<Duration.Duration> = Schedule.exponenti
 /** The delays of one client. */
 export interface Backoff {
   /**
-   * Waits until the next attempt. `return=` replaces one delay, since it differs from client to client. It only makes
-   * longer the delays that follow before the next stable connection, so that no server makes a client connect without a
-   * pause. Fails once the schedule is done.
+   * Waits until the next attempt. `return=` replaces one delay, since it differs from client to client. Until the next
+   * stable connection it can only lengthen later delays, so that no server makes a client reconnect without a pause.
+   * Fails once the schedule is done.
    *
-   * With other servers, the delays are those of `Servers.pause` until each of them was tried, counted from the latest
-   * stable connection, and `return=` makes no difference: the server that comes back is not the one to connect to.
+   * With other servers, the delays are those of `Servers.pause` until each server has been tried since the latest
+   * stable connection, and `return=` is ignored: it announces the return of a server that the client is leaving.
    *
-   * @param announce takes the delay before the wait
+   * @param announce called with the delay before the wait
    */
   readonly wait: (
     end: ConnectionEnd,
@@ -34,7 +34,7 @@ export interface Backoff {
   ) => Effect.Effect<void, Option.Option<never>>
 }
 
-/** @param others the number of other servers that are the same chat */
+/** @param others the number of other servers of the same chat */
 export const make = (delays: Schedule.Schedule<unknown> = schedule, others = 0): Effect.Effect<Backoff> =>
   Effect.gen(function* () {
     let mayReplace = others === 0

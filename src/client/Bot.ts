@@ -35,7 +35,7 @@ export interface RunningProgram {
 
 export interface BotMessage {
   readonly from: string
-  /** Without the name of the bot, if it was addressed in a room. */
+  /** Without the bot's name, if a line in a room was addressed to it. */
   readonly text: string
   /** The room in which the message was written and is answered; absent for a direct message. */
   readonly room?: string
@@ -44,7 +44,7 @@ export interface BotMessage {
 /** The rooms in which a bot is. */
 export interface BotRooms {
   readonly names: ReadonlyArray<string>
-  /** Whether it handles every line, and not only those that begin with its name. */
+  /** Whether it handles every line rather than only those that begin with its name. */
   readonly takesAll: boolean
 }
 
@@ -58,19 +58,19 @@ export class BotCannotStart extends Data.TaggedError("BotCannotStart")<{ readonl
 export interface BotOptions {
   /** Starts the program; closing the scope ends it. Fails with a reason for the operator. */
   readonly start: (message: BotMessage) => Effect.Effect<RunningProgram, string, Scope.Scope>
-  /** How long to try again to start it. */
+  /** How long to retry starting it. */
   readonly patience: Duration.Duration
-  /** The greatest number of programs that run at the same time. */
+  /** The most programs that run at the same time. */
   readonly concurrency: number
   /** How long each may run. */
   readonly timeout: Duration.Duration
   /** Decides which messages are answered. It remembers senders, so it should outlive a connection. */
   readonly guard: LoopGuard
-  /** By default none: what is written in a room is ignored. */
+  /** Default: none. Messages in rooms are then ignored. */
   readonly rooms?: BotRooms | undefined
-  /** For an account: the messages for which a program has started. What the server gives again starts no other. */
+  /** For an account: the messages that a program was started for. Repeated deliveries start no other. */
   readonly record?: SeenRecord | undefined
-  /** Takes the delay before the next connection that the server asks for, in milliseconds. */
+  /** Called with the delay that the server requests before the next connection, in milliseconds. */
   readonly closing: (returnMillis: number | undefined) => void
   /** Logs a line for the operator. */
   readonly log: (line: string) => void
@@ -82,7 +82,7 @@ const defaultMaxLineBytes = 65_536
 /** The pauses between attempts to start a program: the first, and the longest. */
 const [firstPause, longestPause] = [Duration.millis(100), Duration.seconds(2)]
 
-/** The greatest number of lines of one answer that wait for outcomes. */
+/** The most lines of one answer that wait for outcomes. */
 const window = 256
 
 /**
@@ -107,7 +107,7 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
       isOver = true
       return Effect.all([
         Effect.sync(() => (unanswered += busy)),
-        Effect.suspend(() => Fiber.interruptAll([...running])), // all together, because each may take some time to end
+        Effect.suspend(() => Fiber.interruptAll([...running])), // in parallel, because each may take some time to end
         turns.release(1) // lets a message that waits for its turn continue
       ])
     })
@@ -157,7 +157,7 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
         const work = Effect.catchAll(answer(message, replies, options, { started, endTurn }), (error) =>
           Deferred.fail(started, error)
         )
-        // Always completed: an interrupted run must not keep the messages behind it waiting.
+        // Always completed: an interrupted run must not block the messages after it.
         yield* begin(work, Effect.zipRight(endTurn, Deferred.succeed(started, false)))
         const hasStarted = yield* Effect.tapError(Deferred.await(started), () => FiberSet.awaitEmpty(running))
         return hasStarted ? passed() : undefined
@@ -182,7 +182,7 @@ export const run = (client: Client.ClientHandle, options: BotOptions): Effect.Ef
     return yield* LineConnection.closed
   }).pipe(Effect.scoped)
 
-/** What a message asks of the bot; undefined if nothing. */
+/** The request in a message; undefined if it has none for the bot. */
 const messageFor = (
   { from, room, text }: Received.Message,
   name: string,
@@ -206,7 +206,7 @@ const describeRefusal = (received: Extract<Received.Received, { readonly _tag: "
 
 type Lost = TransportError | Client.LoginRefused
 
-/** Why a bot has ended; a room that it may not enter is `RequestRefused`. */
+/** Why a bot has ended. `RequestRefused`: it may not enter a room. */
 export type BotError = Lost | BotCannotStart | Client.RequestRefused | Client.Unsendable
 
 const isLoss = (cause: Cause.Cause<{ readonly _tag: string }>) => {
@@ -267,8 +267,8 @@ interface Progress {
   /** Completed when the program has started. */
   readonly started: Deferred.Deferred<boolean, BotCannotStart>
   /**
-   * Run when everything was sent, before the outcomes are known. Another bot acknowledges an answer when it has a turn
-   * itself, so two bots that kept their turns until then would wait for each other.
+   * Run once everything is sent, before the outcomes are known. Another bot acknowledges an answer only in a turn of
+   * its own, so two bots that kept their turns until then would wait for each other.
    */
   readonly endTurn: Effect.Effect<unknown>
 }
@@ -294,7 +294,7 @@ const answer = (
     log()
   }).pipe(Effect.scoped)
 
-/** Runs the program and sends its output. Returns what logs the failures, once there are outcomes. */
+/** Runs the program and sends its output. The returned effect waits for the outcomes and logs the failures. */
 const speakFor = (
   message: BotMessage,
   replies: Replies,

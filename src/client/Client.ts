@@ -22,15 +22,15 @@ export type { ConversationHandle, RoomHandle } from "./ConversationHandle.js"
 export type { AccountDevice, HistoryRange, MembersPage, RoomChange, SearchRange } from "./Requests.js"
 
 /**
- * A client of a chat server. `lines`, `received` and `feed` are views of one stream; run only one of them, and only
- * once (`feed` again and again). Until then, at most 64 KiB are read from the server, so later outcomes do not arrive
- * either.
+ * A client of a chat server. `lines`, `received` and `feed` are views of one stream: run only one of them, and only
+ * once (`feed` repeatedly). Until then, the client reads at most 64 KiB from the server, so later outcomes do not
+ * arrive either.
  *
- * While that stream runs, a message is acknowledged once the program has processed it, so that its sender learns that
- * it was received (protocol, section 6): when the program asks for the next line, or when the run ends well. While a
- * program is busy with one line for long, the client repeats its last acknowledgement every second, or the server would
- * take it for unreachable. A program that stops reading before it disconnects is closed as unreachable when messages
- * wait, unless it connects with `ack: false`.
+ * While that stream runs, the client acknowledges each message that the program has processed, so that its sender gets
+ * the outcome `received` (protocol, section 6). A message counts as processed when the program pulls the next line, or
+ * when the run ends successfully. During a long pause between two pulls, the client repeats its last acknowledgement
+ * every second, so that the server does not close it as unreachable. A program that stops reading before it disconnects
+ * is closed as unreachable while messages wait, unless it connects with `ack: false`.
  */
 export interface ClientHandle extends ConversationsHandle {
   /** The server's address, for people and logs. */
@@ -40,22 +40,22 @@ export interface ClientHandle extends ConversationsHandle {
   /** The same lines, parsed. */
   readonly received: Stream.Stream<Received.Received, TransportError>
   /**
-   * The same again, for a program that acknowledges each line itself, for example after it has written it to a
-   * database. What it does not acknowledge comes again: first in the next run of this stream, which begins with what
-   * the runs before it have left, in order; and if the server keeps the line (protocol, section 10), on the next
-   * connection of the device as well, also after the program was killed. So a program may process a line twice, and
-   * never misses one.
+   * The same lines, for a program that acknowledges each itself, for example after writing it to a database.
+   * Unacknowledged lines are delivered again. The next run of this stream begins with those of earlier runs, in order.
+   * If the server keeps the line (protocol, section 10), the device's next connection also gets it, even if the program
+   * was killed. So a program may process a line twice, but never misses one.
    *
    * With `ack: true`, this holds from the login on, as it does for a client of an account that reconnects; by default,
    * from the start of the first run on.
    *
-   * Lines can be acknowledged in any order and several at a time. The server learns of a line once all before it are
-   * acknowledged, and gives some thousands more meanwhile: acknowledge also those that the program does nothing with.
+   * Lines can be acknowledged in any order, and concurrently. The acknowledgement of a line reaches the server once all
+   * lines before it are acknowledged. Meanwhile, the server sends only some thousands more, so acknowledge ignored
+   * lines as well.
    */
   readonly feed: Stream.Stream<Envelope, TransportError>
   /**
-   * Sends a text to recipients; waits until the kernel has taken it. The server trims white space at both ends. Success
-   * does not mean delivery: a message that did not reach a recipient comes back as `Refused`.
+   * Sends a text to recipients, and waits until the kernel has taken it. The server trims white space at both ends.
+   * Success does not mean delivery: a message that did not reach a recipient returns as `Refused`.
    */
   readonly send: (
     recipients: ReadonlyArray<string>,
@@ -76,13 +76,13 @@ export interface ClientHandle extends ConversationsHandle {
     TransportError | Encode.Unsendable | Login.LoginRefused | ClientConnection.NoOutcomes
   >
   /**
-   * The server's description of itself; none from a server without `/hello`, such as the original. Requested only once;
-   * after that, the server also sends notices when clients join or leave and when it shuts down.
+   * The server's description of itself; none from a server without `/hello`, such as the original. Requested only once.
+   * Afterwards, the server also sends notices when clients join or leave and when it shuts down.
    */
   readonly hello: Effect.Effect<Option.Option<Login.Hello>, TransportError | Login.LoginRefused>
   /** Leaves: the client sends nothing more, but still receives what is queued for it. */
   readonly end: Effect.Effect<void>
-  /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread then. */
+  /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread. */
   readonly closed: Effect.Effect<void>
 }
 

@@ -28,10 +28,7 @@ export class NoOutcomes extends Data.TaggedError("NoOutcomes") {
 export interface ClientConnectionOptions {
   readonly started: Login.PendingLogin
   readonly hello: ClientHandle["hello"]
-  /**
-   * What the client knows: that the server replied to a command (`confirmed`) or to `hello` (`greeted`), or nothing
-   * yet.
-   */
+  /** What the server has replied to so far: a command (`confirmed`), `hello` (`greeted`), or nothing. */
   readonly stage: "sent" | "confirmed" | "greeted"
   /** The kind of server, as far as it is known; an original one sends no parameters with messages. */
   readonly server: Received.ServerKind
@@ -39,9 +36,9 @@ export interface ClientConnectionOptions {
   readonly notices?: { areWanted: boolean }
 }
 
-/** A handle that can send a message again with the label that it had before. */
+/** A handle that can send a message again with its earlier label. */
 export interface LabellingHandle extends ClientHandle {
-  /** `deliver`, with this number in the label; by default one that no message had. */
+  /** `deliver`, with this number in the label; by default an unused one. */
   readonly deliverAs: (
     recipients: ReadonlyArray<string>,
     text: string,
@@ -110,9 +107,9 @@ export const greeted = (
   })
 
 /**
- * Turns acknowledgements on when the program runs the stream, and the server is known not to be an original one. Before
- * that the server would wait for acknowledgements that do not come. The notices that follow from it are withheld until
- * the program requests `hello`.
+ * Turns acknowledgements on once the program runs the stream and the server is known not to be an original one.
+ * Earlier, the server would wait for acknowledgements that nobody sends. Notices, which this also turns on, are
+ * withheld until the program requests `hello`.
  */
 const acknowledging = ({
   hello,
@@ -195,8 +192,8 @@ const deliver = (
       }
     }
     const label = connection.outcomes.expect(awaited, number)
-    // Without waiting until the kernel has taken it, since its outcome is awaited; if the connection breaks, it is
-    // unknown.
+    // No need to wait until the kernel has taken the line: its outcome is awaited, and is unknown if the connection
+    // breaks.
     connection.queue(`@${label} ${message}`)
     return yield* Deferred.await(settled)
   })

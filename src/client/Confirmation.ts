@@ -5,28 +5,28 @@ import * as Login from "./Login.js"
 import * as Received from "./Received.js"
 
 /**
- * Proves that the server took everything that was sent, for a client that sends its input unchanged.
+ * Proves that the server handled everything that was sent, for a client that sends its input unchanged.
  *
  * An orderly end proves nothing: the kernel also closes the connections of a killed server in an orderly way, once the
  * server has read all input. So the client sends `/ping` after the login; only an original server does not reply. At
  * the end of its input it sends `/ping` again, whose reply proves that every earlier line was handled, and then
- * `/quit`. The server replies to that after the last of those lines was written or returned.
+ * `/quit`, to which the server replies after the last of those lines was written or returned.
  *
  * The user did not send these commands, so the replies are not shown. A rate limit may refuse them. A refusal does not
  * say which line it refuses, but refusals arrive in the order of the lines, so counting distinguishes ours from the
  * user's.
  *
- * The first of our lines is `/hello ack`, which turns acknowledgements on (`Acknowledgement`). The notices that follow
- * from it are not shown until the user has sent `/hello` as well.
+ * The first of our lines is `/hello ack`, which turns acknowledgements on (`Acknowledgement`). The notices that this
+ * turns on are not shown until the user has sent `/hello` as well.
  */
 export class Confirmation {
-  /** Whether the server replies to commands, which is known once it has sent a line of its own. */
+  /** Whether the server replies to commands: known once it has sent a line of its own. */
   isExpected = false
   /** Whether the server has replied to our `/quit`. */
   isGiven = false
   /** Whether the server waits for acknowledgements. */
   acknowledges = false
-  /** Who can have an account, which is known once the server has replied to our `/hello`. */
+  /** Who can have an account: known once the server has replied to our `/hello`. */
   facts: { readonly accounts?: string } = {}
   /** The refusal of the login's secret. */
   wrongSecret: Login.LoginRefused | undefined = undefined
@@ -39,7 +39,7 @@ export class Confirmation {
   /** Number of our lines after the login that have no reply yet. */
   private greetings = 2
   private showsNotices = false
-  /** As the server writes it. */
+  /** The name as the server writes it. */
   private name = ""
   /** Number of pings sent at the end of the input. */
   private pings = 0
@@ -55,7 +55,7 @@ export class Confirmation {
     return `/hello ${["ack", ...this.words].join(" ")}\n${this.ping(0)}`
   }
 
-  /** The lines to send before the end of the sending half, to a server that may not reply at all. */
+  /** The lines to send before the sending half ends, to a server that may never reply. */
   get farewell(): string {
     return `${this.closingPing()}/quit\n`
   }

@@ -4,9 +4,9 @@ export interface ConnectionEnd {
   readonly upMillis: number
   /** The delay that the server asked for before it shut down: `return=` in `* closing`. */
   readonly returnMillis?: number | undefined
-  /** The delay that it asked for in a refusal: `retry=`. */
+  /** The delay that the server asked for in a refusal: `retry=`. */
   readonly retryMillis?: number | undefined
-  /** Whether the client has tried every server, and none was there. */
+  /** Whether the client has tried every server, and reached none. */
   readonly hasTriedAll?: boolean | undefined
 }
 

@@ -22,8 +22,8 @@ export type ConversationError = AskError | Encode.Unsendable
 
 export interface DamageOptions {
   /**
-   * Takes the numbers of lines that the server has left out, because its disk is damaged; of a search none, since the
-   * server does not know which it could not search. By default, this is logged as a warning.
+   * Called with the numbers of lines that the server has left out because its disk is damaged; with none for a search,
+   * since the server cannot tell which lines it did not search. By default, this is logged as a warning.
    */
   readonly onDamaged?: ((lines: ReadonlyArray<PastReports.NumberRange>) => void) | undefined
 }
@@ -31,39 +31,39 @@ export interface DamageOptions {
 /** A room, or the direct conversation of the client's account with one other name. */
 export interface ConversationHandle {
   readonly name: string
-  /** As `send` and `deliver` of the client, to this conversation alone. */
+  /** Like the client's `send` and `deliver`, to this conversation alone. */
   readonly send: (text: string) => ReturnType<ClientHandle["send"]>
   readonly deliver: (text: string) => ReturnType<ClientHandle["deliver"]>
   /**
    * The lines that are kept, page by page: a page is requested when the program has taken the one before. With `after`
-   * or
-   * `since` the oldest line comes first, otherwise the newest. Run the client's `lines` or `received` meanwhile. Lines
-   * that the server cannot read are left out, which `onDamaged` learns before it gets those around them.
+   * or `since` the oldest line comes first, otherwise the newest. Keep the client's `lines` or `received` running
+   * meanwhile. Lines that the server cannot read are left out; `onDamaged` is called before the lines around them
+   * arrive.
    */
   readonly history: (
     range?: Requests.HistoryRange & DamageOptions
   ) => Stream.Stream<PastReports.PastLine, ConversationError>
   /**
    * Moves the read mark, which all devices of the account share, to the line with this number, or to the last line
-   * until this time. It never moves back. Returns where it is; undefined if the server does not report it.
+   * until this time. It never moves back. Returns its position; undefined if the server does not report it.
    */
   readonly markRead: (upTo: number | { readonly at: number }) => Effect.Effect<number | undefined, ConversationError>
 }
 
-/** A room. Whatever is refused fails with `RequestRefused`, such as `no-room` and `not-member`. */
+/** A room. Refused requests fail with `RequestRefused`, for example `no-room` or `not-member`. */
 export interface RoomHandle extends ConversationHandle {
-  /** Joins, and creates a room that is not there yet. A guest is a member only as long as it is connected. */
+  /** Joins the room, and creates it if it does not exist. A guest is a member only while it is connected. */
   readonly join: Effect.Effect<RoomReports.RoomReport, ConversationError>
   readonly leave: Effect.Effect<void, ConversationError>
   readonly members: Effect.Effect<Requests.MembersPage, ConversationError>
-  /** Empty if there is none. */
+  /** The topic; empty if there is none. */
   readonly topic: Effect.Effect<string, ConversationError>
   readonly setTopic: (text: string) => Effect.Effect<void, ConversationError>
   /** For the owner: invites, removes, locks, silences. */
   readonly change: (what: Requests.RoomChange) => Effect.Effect<void, ConversationError>
 }
 
-/** What a client can read and be in besides single conversations. */
+/** Rooms, conversations and devices of a client. */
 export interface ConversationsHandle {
   readonly conversation: (name: string) => ConversationHandle
   /** @param name with its `#` */
@@ -72,7 +72,7 @@ export interface ConversationsHandle {
   readonly rooms: Effect.Effect<ReadonlyArray<RoomReports.RoomReport>, AskError>
   /** The conversations that the client can read, the one with the newest line first. */
   readonly conversations: Effect.Effect<ReadonlyArray<PastReports.ConversationReport>, AskError>
-  /** Lines with all words of a text, newest first: at most `limit`, which is 20 by default and 100 at most. */
+  /** Lines that contain all words of a text, newest first. `limit` is 20 by default, and at most 100. */
   readonly search: (
     text: string,
     range?: Partial<Requests.SearchRange> & DamageOptions
@@ -88,7 +88,7 @@ export type Asking = <A, E>(
 
 export interface ConversationsOptions extends Pick<ClientHandle, "deliver" | "send"> {
   readonly asking: Asking
-  /** Whether the client has to know the numbers of the lines in a room that it joins. False by default. */
+  /** Whether the client needs the line numbers of rooms that it joins. Default: false. */
   readonly needsNumbers?: () => boolean
   /** Called after the client has joined a room, or left it. */
   readonly joined?: (report: RoomReports.RoomReport) => void
@@ -162,7 +162,7 @@ const report = (
 
 /**
  * The pages of a conversation as one stream: from the front on with `after` or `since`, otherwise from the end back. A
- * page is loaded once the lines before it are taken.
+ * page is loaded once the earlier lines have been taken.
  */
 export const pagesOf = <E, R>(
   load: (range: Requests.PageRange) => Effect.Effect<Requests.ConversationPage, E, R>,
@@ -170,13 +170,13 @@ export const pagesOf = <E, R>(
   limit = PastReply.maxPageLines
 ): Stream.Stream<PastReports.PastLine, E, R> => {
   const isForward = range.after !== undefined || range.since !== undefined
-  /** What is left after a page. The other end of the range stays. */
+  /** The rest of the range after a page; its far end stays. */
   const rest = (seq: number): Requests.HistoryRange =>
     isForward ? { after: seq, before: range.before, until: range.until } : { before: seq }
   return Stream.paginateChunkEffect(range, (from) =>
     Effect.map(load({ ...from, limit }), ({ first, hasMore, last, lines }) => {
       const end = isForward ? last : first
-      // A server that says that there is more, and sends nothing or the same again, would be asked for ever.
+      // Otherwise a server that reports more lines, but sends none or the same ones, would be asked forever.
       const isFurther = isForward
         ? (end ?? 0) > (from.after ?? 0)
         : end !== undefined && end < (from.before ?? Infinity)

@@ -38,17 +38,17 @@ export const text = (value: string): Effect.Effect<string, Unsendable> => {
  * line another meaning, and a secret.
  */
 export const login = (value: string): Effect.Effect<string, Unsendable> => {
-  // After a colon, the error repeats nothing.
+  // The error does not contain what follows a colon: it may be a password.
   const [name = "", ...secret] = value.split(":")
   if (/^\s*(?:[/!*#@]|$)/u.test(value) || Wire.hasControl(Wire.encode(value))) {
     return Effect.fail(new Unsendable({ reason: "BadLogin", value: name }))
   }
-  // The secret would be sent to any server, before it has said that it has accounts.
+  // Otherwise the secret would be sent to any server, even one without accounts.
   if (secret.length > 0) return Effect.fail(new Unsendable({ reason: "LoginWithSecret", value: name }))
   return Effect.succeed(Wire.encode(value))
 }
 
-/** What cannot be a recipient: it would split the list of them, or give the line another meaning. */
+/** Text that cannot be a recipient: it would split the list, or give the line another meaning. */
 const badRecipient = /[,:]|^\s*(?:[/!*@]|#?\s*$)/u
 
 /** The wire form of the part before a message's colon. */

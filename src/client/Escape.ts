@@ -4,10 +4,10 @@
  */
 
 /**
- * What is hidden unless its neighbours need it: control characters (C0 except TAB and LF, DEL, C1), line separators,
- * bidirectional marks, overrides and isolates, invisible characters, and the ninth mark on one character. No script
- * needs more (a Tibetan stack has up to eight), and terminals draw them over neighbouring rows. A flag made of tags is
- * matched whole, because each tag depends on all the others (UTS 51, ED-14a and annex C).
+ * Characters escaped unless their neighbours need them: control characters (C0 except TAB and LF, DEL, C1), line
+ * separators, bidirectional marks, overrides and isolates, invisible characters, and the ninth mark on one character.
+ * No script needs more (a Tibetan stack has up to eight), and terminals draw them over neighbouring rows. A flag made
+ * of tags is matched whole, because each tag depends on all the others (UTS 51, ED-14a and annex C).
  *
  * A function, since V8 takes 0.7 ms to parse these classes (benchmark: start-up).
  */
@@ -50,13 +50,15 @@ const [leading, vowels, trailing] = [
   "\\u11a8-\\u11ff\\ud7cb-\\ud7fb"
 ]
 
-/** An invisible character has at most one other next to it, so that none can be used to hide a text. */
+/** At most two invisible characters may be adjacent, so that they cannot hide a text. */
 const notAfterInvisible = "(?<!\\p{Default_Ignorable_Code_Point})"
 
 /** The element of an emoji sequence that ends here (UTS 51, ED-15a; UAX 29, GB11). */
 const afterEmoji = "(?<=\\p{Extended_Pictographic}(?:\\p{Emoji_Modifier}|\\ufe0f)?)"
 
-/** Made when the first invisible character arrives: it takes 10 ms, a tenth of the time until the prompt appears. */
+/**
+ * Compiled when the first invisible character arrives: it takes 10 ms, a tenth of the time until the prompt appears.
+ */
 let shownPattern: RegExp | undefined = undefined
 
 /** Invisible characters that change how their neighbours look, so that they are not hidden. */
@@ -85,7 +87,7 @@ const shown = (): RegExp =>
   ))
 
 const isShown = (text: string, index: number): boolean => {
-  // Most of what is hidden is a control character, and no pattern need be made for that.
+  // Most hidden characters are control characters, which need no pattern.
   if (text.charCodeAt(index) < 0xad) return false
   const pattern = shown()
   pattern.lastIndex = index
@@ -133,7 +135,7 @@ export const mark = (character: string): string => {
   return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u{${digits}}`
 }
 
-/** What may depend on the characters after it. */
+/** Text whose display may depend on the characters after it. */
 const open = /(?:\u{1f3f4}[\u{e0000}-\u{e007f}]*|\p{Default_Ignorable_Code_Point}+)$/u
 
 /** More code units than a decision depends on. */
@@ -141,7 +143,7 @@ const nearby = 32
 
 /** `show` for text that arrives in parts, wherever it is split. */
 export class Parts {
-  /** The end of what was returned, followed by what was not, because it may depend on the next part. */
+  /** The end of the returned text, followed by text held back because it may depend on the next part. */
   private text = ""
   private done = 0
 

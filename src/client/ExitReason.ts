@@ -3,13 +3,13 @@ import type { Received } from "./Received.js"
 
 /** Why a command-line client ended. */
 export type ExitReason =
-  /** The client left after it got everything queued for it, or the reader of its output has gone. */
+  /** The client left after getting everything queued for it, or the reader of its output has gone. */
   | { readonly _tag: "Left" }
   /** The server refused or returned something. */
   | { readonly _tag: "Refused" }
   /** The server closed the connection in an orderly way before the client had left. */
   | { readonly _tag: "Closed" }
-  /** The client had left and the server closed in an orderly way, but without proof that it took every line. */
+  /** The client had left and the server closed in an orderly way, but without proof that it handled every line. */
   | { readonly _tag: "Unconfirmed" }
   /** The connection broke. */
   | { readonly _tag: "Lost"; readonly error: TransportError }

@@ -1,14 +1,14 @@
 /** How long a greeting pauses after a `slow-down` without `retry`, in milliseconds. */
 export const slowDownMillis = 1000
 
-/** The least by which a further refusal lengthens the pause, in milliseconds. */
+/** The minimum by which a further refusal lengthens the pause, in milliseconds. */
 const leastLonger = 50
 
 /**
  * The pause between two lines of a greeting, at a server whose rate is below its lines.
  *
- * Each further refusal lengthens it: the announced `retry` counts from the refusal, and a timer or the network that is
- * a few milliseconds early would otherwise have every second line refused, for ever.
+ * Each further refusal lengthens it. The announced `retry` counts from the refusal: if a timer or the network made
+ * lines a few milliseconds early, every second one would be refused forever.
  */
 export class GreetingPause {
   /** In milliseconds; 0 until a line was refused. */

@@ -1,23 +1,23 @@
 import type { Acknowledgement } from "./Acknowledgement.js"
 import type { KeptPlace, LastSeen } from "./LastSeen.js"
 
-/** A line whose processing has not been reported yet, or one before it in the connection has not. */
+/** A line whose processing, or that of an earlier line of the connection, has not been reported yet. */
 interface Slot {
-  /** Messages that the server counts: 1, or 0 for a line that is none. */
+  /** Messages that the server counts: 1, or 0 for any other line. */
   readonly messages: number
   readonly place: KeptPlace | undefined
   isProcessed: boolean
 }
 
 /**
- * The lines of a connection that a program processes in any order. The server gets a number of messages, and what
- * is remembered of a conversation is its last line: both say that all lines before have been processed, too. So a line
- * counts once those before it do.
+ * The lines of a connection, which a program may process in any order. An acknowledgement is a number of messages, and
+ * a conversation's place is its last line: both imply that all earlier lines have been processed. So a line counts once
+ * all earlier ones do.
  */
 export class InOrder {
   private slots: Array<Slot> = []
   private first = 0
-  /** How many lines have been added or processed: it shows whether the program continues. */
+  /** The number of additions and completions. It shows whether the program makes progress. */
   progress = 0
 
   constructor(

@@ -11,7 +11,7 @@ export class InputError extends Data.TaggedError("InputError")<{ readonly cause:
 }
 
 /**
- * Waits for input and returns all that is available; undefined at the end. Unread input stays in the pipe, which blocks
+ * Waits for input and returns everything available; undefined at the end. Unread input stays in the pipe, which blocks
  * its writer.
  */
 export const read = (input: Readable): Effect.Effect<Buffer | undefined, InputError> =>

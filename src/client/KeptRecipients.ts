@@ -13,15 +13,15 @@ import * as RoomReports from "./RoomReports.js"
 
 const label = "achat-kept"
 
-/** Names in one question. A line has room for far more. */
+/** Names in one question. A line could hold far more. */
 const maxNames = 100
 
-/** A refusal without `retry` is final; the pause after one with it is at least this, in milliseconds. */
+/** The shortest pause after a refusal with `retry`, in milliseconds. One without it is final. */
 const leastPauseMillis = 10
 
 /**
- * Asks which of these recipients are rooms or have accounts, as a client of an account. A server that does not know
- * accounts says none. A name that starts with `#` is that of a room: where there is none, the line is returned.
+ * Asks which of these recipients are rooms or have accounts, as a client of an account; none at a server without
+ * accounts. Every name that starts with `#` counts as a room: if there is no such room, the line is returned.
  */
 export const ask = (
   connection: Pick<LineConnection.LineConnection, "ask">,

@@ -8,13 +8,13 @@ export interface FoundSecret {
   readonly isKeptToken: boolean
 }
 
-/** Where the secrets of one login come from, and where its token is kept. */
+/** The secrets of one login, and the store of its token. */
 export interface Keyring<E> {
-  /** The token that is kept, or else the password that the user has given; undefined if there is neither. */
+  /** The kept token, or else the password that the user has given; undefined without either. */
   readonly find: Effect.Effect<FoundSecret | undefined, E | LoginRefused>
   /** Fetches a token with a password and keeps it. Returns the token, or the password where that is impossible. */
   readonly enter: (password: string) => Effect.Effect<string, LoginRefused>
-  /** Deletes the token, because the server does not take it any more. */
+  /** Deletes the token, because the server no longer accepts it. */
   readonly forget: Effect.Effect<void>
   /** Whether secrets may be sent over connections that others can read. */
   readonly insecure: boolean

@@ -1,7 +1,7 @@
 /**
  * The labels of one run of a client, over all its connections: a prefix, and a number that is never used twice. So a
- * line that is sent again on the next connection has the label that it had before, and no other line has it (`once`,
- * protocol, section 10).
+ * line that is sent again on the next connection keeps its label, and no other line has it (`once`, protocol, section
+ * 10).
  */
 export class Labels {
   private last = 0

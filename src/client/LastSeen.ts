@@ -4,7 +4,7 @@ import type * as Received from "./Received.js"
 
 /** The place of a kept line in its conversation (protocol, section 10). */
 export interface KeptPlace {
-  /** A room, the name of the other account, or `guest:` and what all names of this guest have in common. */
+  /** A room, the name of the other account, or `guest:` and the likeness of the guest's name. */
   readonly conversation: string
   /** The number of the line in its conversation, from 1. */
   readonly seq: number
@@ -12,27 +12,27 @@ export interface KeptPlace {
   readonly at: number
 }
 
-/** What a program may keep of a `LastSeen` until its next run, as JSON. */
+/** The state of a `LastSeen` that a program may save for its next run, as JSON. */
 export interface SavedPlaces {
   /** The `log=` of the server's `* hello`. */
   readonly log: string
-  /** For each conversation its last line: the conversation, `seq` and `at`. */
+  /** The last line of each conversation: the conversation, `seq` and `at`. */
   readonly places: ReadonlyArray<readonly [conversation: string, seq: number, at: number]>
 }
 
-/** Beyond this number of conversations, the one is forgotten of which no line has come for longest. */
+/** Beyond this number, the conversation that has been quiet for longest is forgotten. */
 const maxConversations = 10_000
 
-/** A longer log id is that of no a-chat server, and nothing is remembered of it. */
+/** No a-chat server has a longer log id; of one that does, nothing is remembered. */
 const maxLogLength = 128
 
 /**
- * The last line of each conversation that a client has processed. With `ack`, a server gives a line again until it
- * knows that the client has it: after a lost connection, or after a crash of the server. With this, the client drops it
- * then.
+ * The last line of each conversation that a client has processed. With `ack`, a server repeats a line until it knows
+ * that the client has it: after a lost connection, or after a crash of the server. This record lets the client drop the
+ * repeats.
  *
- * A line is a repeat if neither its number nor its time is greater than that of the last one. The time makes the
- * difference for a name that was freed and has a new account: the numbers of that conversation begin again.
+ * A line is a repeat if neither its number nor its time is greater than that of the last one. The time matters if a
+ * name was freed and given to a new account: the numbers of that conversation begin again.
  */
 export class LastSeen {
   private log = ""
@@ -45,7 +45,7 @@ export class LastSeen {
     for (const [conversation, seq, at] of saved.places) this.passed({ conversation, seq, at })
   }
 
-  /** The server has said which log it has. Numbers of another log mean nothing. */
+  /** Sets the server's log id. Numbers of another log mean nothing. */
   useLog(log = ""): void {
     if (log === this.log && log !== "" && log.length <= maxLogLength) return
     this.places.clear()
@@ -58,7 +58,7 @@ export class LastSeen {
     return last !== undefined && seq <= last.seq && at <= last.at
   }
 
-  /** A line has been processed, and so have all before it in its conversation. */
+  /** Records that a line, and all before it in its conversation, have been processed. */
   passed(place: KeptPlace): void {
     if (this.isRepeat(place)) return
     this.places.delete(place.conversation)
@@ -67,7 +67,7 @@ export class LastSeen {
     for (const oldest of this.places.keys()) return void this.places.delete(oldest)
   }
 
-  /** What the next run needs; undefined if there is nothing. */
+  /** The state for the next run; undefined if there is none. */
   get saved(): SavedPlaces | undefined {
     if (this.log === "" || this.places.size === 0) return undefined
     return {

@@ -11,8 +11,8 @@ import * as Outcomes from "./Outcomes.js"
 import type { Pace } from "./Pace.js"
 
 /**
- * Delivers a message over as many connections as it takes. What may have arrived is sent again only to accounts, with
- * the label that it had, so that it is not stored twice.
+ * Delivers a message over as many connections as it takes. A message that may have arrived is sent again only to
+ * accounts, with the same label, so that it is not stored twice.
  */
 
 /** One of the connections. */
@@ -25,7 +25,7 @@ export interface DeliveryConnection {
   readonly pace: Pace
   /** One message at a time waits for its turn. */
   readonly turn: Effect.Semaphore
-  /** Whether the server has sent its last line in order: what has no outcome was not accepted. */
+  /** Whether the server has sent its last line in order: lines without an outcome were not accepted. */
   readonly hasSaidBye: () => boolean
   /** The server takes no more lines. */
   readonly closing: () => void
@@ -39,7 +39,10 @@ export interface LastingDeliveryOptions {
   readonly absentees: Absentees
 }
 
-/** How often an absent recipient is tried: a server drops the notice that it joined if this client's queue is full. */
+/**
+ * The interval of retries for an absent recipient: a server drops the notice that it joined if this client's queue is
+ * full.
+ */
 const pollMillis = 2000
 
 /** Waits until the server takes another line. Does not wait for a connection that has ended. */
@@ -71,14 +74,12 @@ export const deliver = (
     /** The last outcomes of the recipients in `rest`. */
     let last: ReadonlyArray<MessageFate> = []
     const absentSince = new Map<string, number>()
-    /**
-     * The recipients in `rest` that may have the message, and the number in the label with which it was sent to them.
-     */
+    /** The recipients in `rest` that may have the message, and the number in the label that it was sent with. */
     let unknown: ReadonlyArray<string> = []
     let label = labels?.next()
 
     /**
-     * Gives up the recipients that would get a message twice which they may have. Returns false if there are no others.
+     * Gives up the recipients that may have the message and would get it twice. Returns false if there are no others.
      */
     const dropUnsafe = (connection: DeliveryConnection) =>
       Effect.map(connection.kept(unknown), (kept) => {
@@ -89,7 +90,7 @@ export const deliver = (
         return rest.length > 0
       })
 
-    /** Sends the message once. Returns whether it may be sent again to the recipients that are left. */
+    /** Sends the message once. Returns whether it may be sent again to the remaining recipients. */
     const attempt = (connection: DeliveryConnection) =>
       Effect.gen(function* () {
         yield* awaitTurn(connection)
@@ -101,7 +102,7 @@ export const deliver = (
         )
         if (result._tag === "Left") {
           if (result.left._tag !== "TransportError") return yield* Effect.fail(result.left)
-          // Nothing was sent: the connection had ended before, which is about to be noticed.
+          // Nothing was sent: the connection had already ended, and its end is about to be reported.
           yield* Effect.yieldNow()
           return "again" as const
         }
@@ -118,7 +119,7 @@ export const deliver = (
             fates.push(fate)
             if (fate._tag === "Written") fate.names.forEach((name) => absentees.isHere(name))
           } else if (decision === "unknown") {
-            // With the same label, also where other recipients of the message are known to be absent.
+            // With the same label, even if other recipients of the message are known to be absent.
             label = sentWith
             unknown = "names" in fate ? fate.names : []
             rest = [...rest, ...unknown]
@@ -140,7 +141,7 @@ export const deliver = (
         return wait
       })
 
-    /** Divides absent recipients into those that are still waited for, and the others. */
+    /** Separates the absent recipients that are still waited for from the others. */
     const hold = ({ names }: Extract<MessageFate, { readonly _tag: "Returned" }>, now: number) => {
       const isHeld = (name: string) => {
         const since = absentSince.get(name) ?? now

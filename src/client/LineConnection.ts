@@ -21,18 +21,18 @@ export interface LineConnection {
   /**
    * The lines from the server, as ordinary text and without terminators, except replies to `ask` and `outcomes`. Ends
    * when the server closes in an orderly way, fails when the connection breaks. Must be run only once; until then at
-   * most 64 KiB are read. A message is acknowledged when the next line is asked for, or when the run ends well. Without
-   * the kept lines that the client has processed on an earlier connection (`ClientMemory`).
+   * most 64 KiB are read. A message is acknowledged when the next line is pulled, or when the run ends successfully.
+   * Kept lines that the client has processed on an earlier connection are left out (`ClientMemory`).
    */
   readonly lines: Stream.Stream<string, TransportError>
-  /** The same lines, for a program that says of each when it has processed it. */
+  /** The same lines, for a program that acknowledges each itself. */
   readonly source: (parse: (line: string) => Received.Received) => FeedSource
   /**
-   * How many lines have come for `lines` so far, taken or not. Outcomes and replies overtake lines that wait to be
-   * taken; this number shows the order in which they came.
+   * The number of lines that have arrived for `lines`, taken or not. Outcomes and replies overtake lines that wait to
+   * be taken; this number shows their order of arrival.
    */
   readonly passedOn: () => number
-  /** How often something was read so far: while this grows, the server is alive. */
+  /** The number of reads so far. While it grows, the server is alive. */
   readonly reads: () => number
   /** The labelled lines that wait for outcomes. The end of the connection ends them. */
   readonly outcomes: Outcomes
@@ -40,28 +40,27 @@ export interface LineConnection {
   readonly send: (wire: string) => Effect.Effect<void, TransportError>
   /** Sends a line of a few bytes in wire form, with its LF, without waiting. Does nothing after the end. */
   readonly post: (wire: string) => void
-  /** Sends a line as `post`, in one write with others that are queued before the next microtask. */
+  /** Like `post`, but in one write with other lines queued before the next microtask. */
   readonly queue: (wire: string) => void
   /** Sends lines in wire form and waits for the first line that `look` recognises as the reply. */
   readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
   /**
-   * Turns acknowledgements on. A server of this kind without them does not count them, and an original one ignores
-   * this.
-   * `own` sends `/hello ack` and withholds the reply; `labelled` does so on a connection that has greeted, and also
-   * withholds a refusal; `asked` is for a caller who asks with that line.
+   * Turns acknowledgements on. An a-chat server that does not know them does not count them, and an original server
+   * ignores this. `own` sends `/hello ack` and withholds the reply; `labelled` does so on a connection that has
+   * greeted, and also withholds a refusal; `asked` is for a caller that uses this line as a question.
    */
   readonly acknowledge: (whose: "own" | "labelled" | "asked") => Effect.Effect<void, TransportError>
   /**
-   * Leaves after everything that was sent; `send` fails from now on. Ends the sending half, or, where the server waits
-   * for acknowledgements, only after all of them.
+   * Leaves after everything that was sent; `send` fails from now on. Ends the sending half; if the server waits for
+   * acknowledgements, only after all of them.
    */
   readonly end: Effect.Effect<void>
   readonly hasEnded: () => boolean
-  /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread then. */
+  /** Waits until the connection has ended, orderly or not. Earlier lines may still be unread. */
   readonly closed: Effect.Effect<void>
   /** What broke the connection; undefined while it lasts, and after an orderly end. */
   readonly failure: () => TransportError | undefined
-  /** Whether nothing is read, because too many lines are unread. */
+  /** Whether reading is paused because too many lines are unread. */
   readonly isHeld: () => boolean
 }
 
@@ -105,7 +104,7 @@ export const make = <E, R>(options: LineConnectionOptions<E, R>): Effect.Effect<
       Effect.flatMap(receiver.answer(look), (answer) => Effect.zipRight(send(wire), answer))
     let hasQuit = false
 
-    /** The sending half stays open, because the lines that are still to come have to be acknowledged. */
+    /** The sending half stays open, because lines that are yet to arrive have to be acknowledged. */
     const quit = Effect.suspend(() => {
       hasQuit = true
       acknowledgement.flush()
@@ -155,7 +154,7 @@ const ended = new TransportError({ during: "Write", reason: "the sending half ha
 export interface Sender extends Pick<LineConnection, "end" | "hasEnded" | "send"> {
   /** Sends a line of a few bytes, without waiting until the kernel has taken it. Does nothing after the end. */
   readonly post: (wire: string) => void
-  /** Sends a line as `post`, in one write with others that are queued before the next microtask (benchmark: exec). */
+  /** Like `post`, but in one write with other lines queued before the next microtask (benchmark: exec). */
   readonly queue: (wire: string) => void
   /** Writes what is queued. */
   readonly flush: () => void
@@ -170,7 +169,7 @@ export const makeSender = (socket: Socket): Effect.Effect<Sender> =>
       queued = ""
       if (wire !== "") socket.write(wire)
     }
-    /** After the lines that are queued. */
+    /** Writes after the queued lines. */
     const write = (wire: string) => {
       flush()
       return socket.write(wire)

@@ -32,7 +32,7 @@ interface Arrival {
   readonly lines: ReadonlyArray<string>
   /** Whether the server waits for an acknowledgement of the messages among them. */
   readonly isCounted: boolean
-  /** Messages before them that answered a question, and are in no arrival. */
+  /** Earlier messages that answered a question, and are in no arrival. */
   readonly withheld: number
 }
 
@@ -54,15 +54,15 @@ export class LineReceiver {
   private readonly questions = new Set<{ readonly takes: (line: string) => boolean; readonly fail: () => void }>()
   private socket: Socket | undefined = undefined
   private ahead = 0
-  /** How often something was read. */
+  /** The number of reads. */
   reads = 0
-  /** How many lines answered no question. */
+  /** The number of lines that answered no question. */
   passedOn = 0
   /** What broke the connection; undefined while it lasts, and after an orderly end. */
   failure: TransportError | undefined = undefined
   private readonly hasLines = Effect.unsafeMakeLatch(false)
   private readonly processing: InOrder
-  /** Whether `/hello ack` was sent, and whether its reply is for nobody else. */
+  /** Whether `/hello ack` was sent, and whether its reply is only for this class. */
   private hello: "none" | "asked" | "own" = "none"
 
   constructor(
@@ -99,7 +99,7 @@ export class LineReceiver {
       data: (bytes) => {
         this.reads += 1
         for (const piece of this.framing.push(bytes)) this.take(piece, socket)
-        // A read of nothing but replies must not pause the socket: without a line to take, nothing would resume it.
+        // A read that contains only replies must not pause the socket: without a line to take, nothing would resume it.
         this.ahead = this.isEmpty ? 0 : this.ahead + bytes.length
         if (this.ahead >= readAheadBytes) socket.pause()
       },
@@ -111,14 +111,14 @@ export class LineReceiver {
     })
   }
 
-  /** Ends the lines and whatever waits for the server: a socket that its owner closes reports no end. */
+  /** Ends the lines and everything that waits for the server: a socket reports no end if its owner closes it. */
   get end(): Effect.Effect<void> {
     return Effect.sync(() => this.done(Exit.void))
   }
 
   /**
-   * The lines that answer no question. A message is acknowledged when the next line is asked for, or when the run of
-   * the stream ends well: the program has processed it then.
+   * The lines that answer no question. A message is acknowledged when the next line is pulled, or when the run of the
+   * stream ends successfully: by then, the program has processed it.
    */
   get lines(): Stream.Stream<string, TransportError> {
     return Stream.unwrapScoped(
@@ -133,8 +133,7 @@ export class LineReceiver {
   }
 
   /**
-   * The same lines, for a program that says of each when it has processed it. Those that it has not processed by the
-   * end are not acknowledged.
+   * The same lines, for a program that acknowledges each itself. Lines not processed by the end stay unacknowledged.
    *
    * @param parse gives the meaning of a line
    */
@@ -256,7 +255,7 @@ export class LineReceiver {
     return false
   }
 
-  /** Whether nothing is read, because too much is unread. */
+  /** Whether reading is paused because too much is unread. */
   get isHeld(): boolean {
     return this.ahead >= readAheadBytes
   }
@@ -283,7 +282,7 @@ export class LineReceiver {
     this.socket?.resume()
   }
 
-  /** Shows the server that the client is still there, while the program is busy with one line. */
+  /** Shows the server that the client is alive while the program is busy with one line. */
   private keepAlive(pull: Pull): Effect.Effect<never> {
     let before = -1
     const look = Effect.sync(() => {
@@ -294,7 +293,7 @@ export class LineReceiver {
   }
 }
 
-/** The label of the connection's own line, so that its refusal is not taken for that of a line of the program. */
+/** The label of the connection's own line, which tells its refusal from those of the program's lines. */
 export const ownLabel = "achat-ack"
 
 const isOwnRefusal = (line: string): boolean => {
@@ -304,7 +303,7 @@ const isOwnRefusal = (line: string): boolean => {
 
 const isHello = (line: string) => line.startsWith("* hello ") && Acknowledgement.turnsOn(Received.parse(line))
 
-/** Takes lines for a program: all at once, or one after another if they have to be acknowledged. */
+/** Takes lines for a program: all at once, or one by one if they have to be acknowledged. */
 class Pull {
   /** Lines handed over so far, one by one. */
   handed = 0
@@ -312,7 +311,7 @@ class Pull {
   isBusy = false
   private arrival: Arrival = { lines: [], isCounted: false, withheld: 0 }
   private at = 0
-  /** Messages to acknowledge when the next line is asked for. */
+  /** Messages to acknowledge when the next line is pulled. */
   private messages = 0
   /** The place of the kept line that the program has. */
   private place: KeptPlace | undefined = undefined

@@ -9,7 +9,7 @@ export interface MessageFilterOptions {
   readonly from: ReadonlyArray<string>
   /** Number of messages to let through; no limit if undefined. */
   readonly count: number | undefined
-  /** The kept messages that were let through or left out before; undefined if none are kept for this client. */
+  /** The kept messages that were handled before; undefined if none are kept for this client. */
   readonly seen?: LastSeen | undefined
   /** Whether the lines that report a gap are let through, too. */
   readonly withGaps?: boolean
@@ -23,7 +23,7 @@ export interface LineFilter {
   handled: number
   /** The kind of server; only an a-chat server sends parameters after a name. */
   server: Received.ServerKind
-  /** Another connection begins. */
+  /** Called when another connection begins. */
   readonly connected: () => void
   /**
    * Returns the lines of a block to let through, each with its LF; both in wire form (`Wire`).
@@ -81,7 +81,7 @@ export class MessageFilter implements LineFilter {
     return taken + block.slice(from, at)
   }
 
-  /** `take`, one line after the other: repeats are left out. */
+  /** `take` line by line, without repeats. */
   private takeKept(block: string, seen: LastSeen, report: (received: Received.Received) => void): string {
     let taken = ""
     for (let at = 0, next = 0; at < block.length && this.left > 0; at = next) {
@@ -129,7 +129,7 @@ const messageStart = "from "
 
 const gapStart = "! gap "
 
-/** The same lines without what is only for programs: the numbers and times of kept messages. */
+/** The same lines without the numbers and times of kept messages, which are only for programs. */
 export const withoutNumbers = (lines: string): string =>
   lines.replaceAll(/^from ([^ :\n]+(?: #[^ :\n]+)?)(?: guest=yes)? seq=\d+ at=\d+:/gmu, "from $1:")
 

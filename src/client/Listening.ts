@@ -32,19 +32,19 @@ export interface ListeningOptions {
   readonly secret?: Effect.Effect<string> | undefined
   readonly insecure?: boolean | undefined
   readonly hasAccount?: boolean | undefined
-  /** For an account: what was printed in earlier runs. What the server gives again is not printed again. */
+  /** For an account: the messages printed in earlier runs, which are not printed again. */
   readonly record?: SeenRecord | undefined
-  /** Called when messages are no longer kept that were not printed. */
+  /** Called when messages were removed from the log before they could be printed. */
   readonly onGap?: (() => void) | undefined
   /** Senders whose messages to print; all of them if empty. */
   readonly from: ReadonlyArray<string>
   /** Number of messages after which to end; no end if undefined. */
   readonly count: number | undefined
-  /** The rooms to be in, of which alone messages are printed. By default messages of every kind are. */
+  /** The rooms to be in; only their messages are printed. By default all messages are. */
   readonly rooms?: ListenedRooms | undefined
   readonly json: boolean
   readonly reconnect: boolean
-  /** The other servers that are the same chat; none by default. */
+  /** The other servers of the same chat; none by default. */
   readonly elsewhere?: Elsewhere | undefined
   readonly output: Output
   readonly report: (event: Reconnect.ReconnectEvent) => Effect.Effect<void>
@@ -54,9 +54,9 @@ export interface ListeningOptions {
 
 export interface ListenedRooms {
   readonly names: ReadonlyArray<string>
-  /** Where to begin; by default with what is new, or what waits for the device of an account. */
+  /** Where to begin; by default with new messages, or those that wait for the device of an account. */
   readonly start: RoomStart | undefined
-  /** Whether to end once everything was printed that was kept. */
+  /** Whether to end once all kept messages have been printed. */
   readonly isPastOnly: boolean
 }
 
@@ -78,8 +78,8 @@ export const run = (
 ): Effect.Effect<void, ListeningError | Encode.Unsendable | Reconnect.ConnectionGone | OutputError> =>
   Effect.gen(function* () {
     const login = yield* Encode.login(options.login)
-    // What was written to the output is not written again. What the output has taken is what the next run need not
-    // print.
+    // `seen` records messages written to the output, so that this run does not repeat them; `record` those that the
+    // output has taken, which the next run need not print.
     const seen = options.record === undefined ? undefined : new LastSeen(options.record.seen.saved)
     const filter = filterOf({ ...options, seen, withGaps: options.json }, options.rooms)
     const session = (up: Effect.Effect<void>, closing: (returnMillis: number | undefined) => void) =>
@@ -140,7 +140,9 @@ const converse = (
     yield* flushed(options.output)
   })
 
-/** Acknowledges what was printed, then closes. What arrives after that is not printed, and returns to its sender. */
+/**
+ * Acknowledges printed messages, then closes. Messages that arrive later are not printed, and return to their senders.
+ */
 const leave = ({ acknowledgement, isOpen, socket }: Reception & { readonly socket: Socket }, output: Output) =>
   Effect.suspend(() => (isOpen() ? flushedWithin(output, outputMillis) : Effect.void)).pipe(
     Effect.zipRight(Effect.sync(() => acknowledgement.stop())),
@@ -149,7 +151,7 @@ const leave = ({ acknowledgement, isOpen, socket }: Reception & { readonly socke
 
 interface Reception {
   readonly acknowledgement: Acknowledgement
-  /** Whether the connection lasts. */
+  /** Whether the connection is still open. */
   readonly isOpen: () => boolean
   /** The server's first `hello`; fails if the connection ends before it. */
   readonly greeted: Effect.Effect<Pick<Login.Hello, "accounts">, ListeningError>
@@ -163,13 +165,13 @@ interface Reception {
 type ListeningError = TransportError | Login.LoginRefused | RequestRefused
 
 interface ConnectionOptions extends ListeningOptions {
-  /** Takes the delay before the next connection that the server asks for, in milliseconds. */
+  /** Called with the delay that the server requests before the next connection, in milliseconds. */
   readonly closing: (returnMillis: number | undefined) => void
   /** Takes the id of the server's log. */
   readonly useLog: (log: string | undefined) => void
 }
 
-/** Writes what the server sends to the output, one read at a time; while the output is full, nothing is read. */
+/** Writes the server's lines to the output, one read at a time; pauses reading while the output is full. */
 const receive = (
   socket: Socket,
   filter: MessageFilter | RoomFilter,
@@ -182,7 +184,7 @@ const receive = (
   let name = ""
   const framing = new Framing(Login.defaultMaxLineBytes)
   const write = writer(output, json, filter, hasAccount || secret !== undefined || rooms !== undefined)
-  const acknowledgement = new Acknowledgement((wire) => socket.write(wire)) // a few bytes, for which nothing waits
+  const acknowledgement = new Acknowledgement((wire) => socket.write(wire)) // a few bytes, not awaited
   let isOpen = true
   /** Messages handled so far whose acknowledgement is under way, or that the server does not count. */
   let counted = filter.handled
@@ -254,7 +256,7 @@ const receive = (
       const messages = acknowledgement.isOn ? filter.handled - counted : 0
       counted = filter.handled
       const places = filter.takePlaces()
-      // The server closes a client that acknowledges nothing for long.
+      // The server closes a client that acknowledges nothing for a long time.
       if (filter instanceof RoomFilter && filter.isHolding) acknowledgement.startRepeating()
       else if (!held) acknowledgement.stopRepeating()
       if (filter.left === 0) Deferred.unsafeDone(ended, Exit.void)
@@ -289,7 +291,7 @@ const receive = (
   return { acknowledgement, isOpen: () => isOpen, taken, greeted, ended }
 }
 
-/** A room that the server does not let the client enter. */
+/** The refusal to enter a room. */
 const notEntered = (received: Received.Received & { readonly _tag: "Refused" }) => {
   const [command, room = ""] = received.words
   if (received.code !== "refused" || command !== "join") return undefined

@@ -38,7 +38,7 @@ export interface Hello {
   /** Longest line, in bytes. */
   readonly maxLineBytes: number
   readonly maxRecipients: number
-  /** The limits of lines per second that concern this client; none if they are off. */
+  /** The limits of lines per second that apply to this client; none if they are off. */
   readonly rates: ReadonlyArray<LineRate>
   /** Who can have an account: `open`, `closed` or `required`. Undefined from a server without accounts. */
   readonly accounts?: string
@@ -46,7 +46,7 @@ export interface Hello {
   readonly device?: string
   /** Who may make rooms: `open`, `accounts` or `operator`. Undefined from a server without rooms. */
   readonly rooms?: string
-  /** Identifies what the server keeps: if it changes, the numbers of kept lines start again. */
+  /** Identifies the server's log: if it changes, the numbers of kept lines start again. */
   readonly log?: string
   /** The words of `/hello` that are on for this client: `ack`, `once`, … */
   readonly words: ReadonlyArray<string>
@@ -58,16 +58,16 @@ export interface ClientOptions<E, R> {
   /** A name; `alice/phone` for a device of an account. */
   readonly login: string
   /**
-   * The password of the login's account, or a token of its device. It is read once for each login, after the server has
-   * said that it has accounts, and is sent only where nobody else can read it; see `insecure`. Default: none.
+   * The password of the login's account, or a token of its device. It is read once per login, after the server has
+   * announced accounts, and is sent only over confidential connections; see `insecure`. Default: none.
    */
   readonly secret?: Effect.Effect<string> | undefined
   /** Whether the secret may be sent over a connection that others can read. False by default. */
   readonly insecure?: boolean | undefined
   /**
-   * Whether the login may be that of an account although there is no secret, as with a client certificate. True for the
-   * login of a device. By default it is false; then a client that needs to know what kind of server it has connected to
-   * sends itself a message.
+   * Whether the login may be that of an account even without a secret, as with a client certificate. Default: true for
+   * the login of a device, otherwise false. If false, a client that must find out the kind of server sends a message to
+   * itself.
    */
   readonly hasAccount?: boolean | undefined
   /**
@@ -76,13 +76,12 @@ export interface ClientOptions<E, R> {
    */
   readonly auto?: boolean | undefined
   /**
-   * Whether messages are acknowledged (protocol, section 4). True: from `hello` on, for a program that runs `lines` or
+   * Whether messages are acknowledged (protocol, section 4). True: from `hello` on, for a program that runs `lines`,
    * `received` or `feed` at once. False: never, for a program that stops reading before it disconnects. By default,
-   * messages are acknowledged that come after the program has started to run that stream; a client of an account that
-   * reconnects acknowledges all.
+   * messages are acknowledged once the program runs that stream; a reconnecting client of an account acknowledges all.
    */
   readonly ack?: boolean | undefined
-  /** Whether messages have `to`, after `hello`: their other recipients (protocol, section 6). False by default. */
+  /** Whether messages list their other recipients in `to` after `hello` (protocol, section 6). False by default. */
   readonly to?: boolean | undefined
   /**
    * Whether a line that this client sends is stored once, however often it is sent with its label (protocol, section
@@ -95,14 +94,15 @@ export interface ClientOptions<E, R> {
    */
   readonly seq?: boolean | undefined
   /**
-   * Whether the client gets what the account's other devices send: `* sent` (protocol, section 10). False by default.
+   * Whether the client gets copies of lines that the account's other devices send: `* sent` (protocol, section 10).
+   * False by default.
    */
   readonly copies?: boolean | undefined
-  /** Whether the client learns how far accounts were given what it sends: `* delivered`. False by default. */
+  /** Whether the client gets receipts when accounts get its lines: `* delivered`. False by default. */
   readonly receipts?: boolean | undefined
   /**
-   * The kept messages that the program has processed, on earlier connections or in earlier runs: those that come again
-   * are acknowledged and dropped. The client adds to it what the program has processed. Default: none.
+   * The kept messages that the program has processed on earlier connections or in earlier runs: repeats are
+   * acknowledged and dropped. The client adds each message that the program processes. Default: none.
    */
   readonly seen?: LastSeen | undefined
   /** The labels of the client's lines, shared by its connections. By default each connection has labels of its own. */
@@ -155,7 +155,7 @@ export interface PendingLogin {
   readonly account:
     | {
         readonly secret: Effect.Effect<string> | undefined
-        /** Whether nobody else can read what is sent, or the user does not mind. */
+        /** Whether the secret may be sent: the connection is confidential, or the user has allowed it. */
         readonly mayBeSent: boolean
       }
     | undefined
@@ -191,18 +191,18 @@ export const greet = (started: PendingLogin): Effect.Effect<Option.Option<Hello>
 export const hello = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   askHello(started, helloLine(started))
 
-/** `greetFirst`, as a client that only sends. */
+/** `greetFirst` for a client that only sends. */
 export const greetOnlySending = (
   started: PendingLogin
 ): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> =>
   greetFirst({ ...started, words: ["send-only", ...started.words] })
 
 /**
- * Greets with the words before it logs in, and requests the server's `hello` after it; none if the server is an
- * original one. The login was not sent to that one: its first line, and so its login, was the `/hello`.
+ * Greets with the words before the login, and requests the server's `hello` after it; none if the server is an original
+ * one. An original server takes the first line, `/hello`, as the login, and never gets the real one.
  *
- * Only an original server sends back the line after it, because that is addressed to this login. To any other server
- * it is another `/hello`. The token makes the login one that no other client has.
+ * Only an original server sends the second line back, because it is addressed to that login. To any other server it is
+ * another `/hello`. The token makes the login unique.
  */
 export const greetFirst = (
   started: PendingLogin
@@ -218,8 +218,8 @@ export const greetFirst = (
 }
 
 /**
- * Logs in to an account. The secret is sent only once the server has said that it has accounts: to an original server
- * it would be a message. Nothing else is sent to such a server, and nothing is kept of the secret.
+ * Logs in to an account. The secret is sent only once the server has announced accounts: to an original server it would
+ * be a message. Nothing else is sent to such a server, and the secret is not kept.
  */
 const greetAccount = (started: PendingLogin): Effect.Effect<Option.Option<Hello>, TransportError | LoginRefused> => {
   const { account, connection, login, words } = started
@@ -260,10 +260,10 @@ const readable = new LoginRefused({
   text: "others could read this connection; the password was not sent"
 })
 
-/** What a greeting asks the server, and how it recognizes an original server. */
+/** The questions of a greeting, and how it recognises an original server. */
 const greeting = ({ connection, seen, words }: PendingLogin) => {
   const first = `/hello ${words.join(" ")} ${crypto.randomUUID()}`
-  /** Returns the last of this many replies to `/hello`, or the time to wait after a line that came too fast. */
+  /** Returns the last of `replies` replies to `/hello`, or the time to wait after a line that was sent too fast. */
   const ask = (lines: string, replies: number) => {
     let missing = replies
     const look: LineConnection.Look<Option.Option<Hello> | number, LoginRefused> = (line) => {
@@ -283,7 +283,7 @@ const greeting = ({ connection, seen, words }: PendingLogin) => {
   return { ask, first }
 }
 
-/** Waits for the `hello` that has the name. Sends the login line again if it came too fast. */
+/** Waits for the `hello` that contains the name. Sends the login line again if it was sent too fast. */
 const untilNamed = (started: PendingLogin, first: Option.Option<Hello> | number, line: string) =>
   Effect.gen(function* () {
     const { ask } = greeting(started)
@@ -305,8 +305,8 @@ const untilNamed = (started: PendingLogin, first: Option.Option<Hello> | number,
   })
 
 /**
- * A login that fails once the server refuses it, also while the client waits for the pace of the server. The refusal is
- * not withheld from the program: it may be a logout that comes in one read with the end of the login.
+ * A login that fails once the server refuses it, even while the client waits for the server's pace. The program also
+ * sees the refusal: it may be a logout that arrives in one read with the end of the login.
  */
 const untilRefused = <A, E>({ connection }: PendingLogin, login: Effect.Effect<A, E>) =>
   Effect.suspend(() => {
@@ -322,8 +322,8 @@ const untilRefused = <A, E>({ connection }: PendingLogin, login: Effect.Effect<A
 const helloLine = ({ words }: PendingLogin) => `${["/hello", ...words].join(" ")}\n`
 
 /**
- * Every server delivers a message to oneself after the replies to earlier lines. Its arrival proves there is no
- * `hello`.
+ * Every server delivers a client's message to itself after the replies to earlier lines. If it arrives first, the
+ * server has no `hello`.
  */
 const askHello = (
   started: PendingLogin,
@@ -336,7 +336,7 @@ const askHello = (
     const look: LineConnection.Look<Option.Option<Hello> | number, LoginRefused> = (line) => {
       if (line.startsWith("from ") && line.endsWith(`: ${token}`)) return Exit.succeed(hello)
       if (line.startsWith("! slow-down ")) {
-        // The server's rate is below the lines of a greeting. With a hello, the line to oneself has nothing left to
+        // The server's rate is below the lines of a greeting. After a `hello`, the line to itself has nothing left to
         // prove.
         const received = Received.parse(line)
         const retryMillis = received._tag === "Refused" ? received.retryMillis : undefined
@@ -367,7 +367,7 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
     ...optional("log", values.get("log")),
     words: values.get("on")?.split("+") ?? [],
     rates: [
-      // The burst of a client's own rate is one second's worth.
+      // The burst of the rate per client is one second's worth.
       { perSecond: Number(values.get("rate")), burst: Number(values.get("rate")) },
       { perSecond: Number(values.get("address-rate")), burst: Number(values.get("address-burst")) }
     ].filter(({ burst, perSecond }) => perSecond > 0 && burst > 0)
@@ -377,7 +377,7 @@ const parseHello = (received: Received.Received): Option.Option<Hello> => {
 const optional = <Key extends string>(key: Key, value: string | undefined) =>
   value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]: string })
 
-/** Who can have an account, by the parameters of a `hello`; undefined if nobody can. */
+/** Who can have an account, from the parameters of a `hello`; undefined if the server has no accounts. */
 export const accountsIn = (values: ReadonlyMap<string, string>): string | undefined => {
   const found = values.get("accounts")
   return found === "off" ? undefined : found

@@ -1,7 +1,7 @@
 import type * as Received from "./Received.js"
 
 export interface LoopGuardOptions {
-  /** The messages of one sender that are answered per second; 0 answers all of them. */
+  /** The number of messages per second from one sender that are answered; 0 for no limit. */
   readonly perSecond: number
   /** Logs a line for the operator. */
   readonly log: (line: string) => void
@@ -16,9 +16,7 @@ const epsilon = 1e-9
 /** The shortest time between two remarks to one sender. */
 const remarkMillis = 60_000
 
-/**
- * The greatest number of senders that are remembered. Beyond it, the one that has been silent for longest is forgotten.
- */
+/** The most senders remembered. Beyond it, the one that has been silent for longest is forgotten. */
 const maxSenders = 10_000
 
 /** Longer names, which only a malicious server sends, are cut. */
@@ -35,14 +33,14 @@ interface Sender {
 }
 
 /**
- * Keeps a bot from answering another program without end.
+ * Keeps a bot from answering another program forever.
  *
- * A program that says `auto` is never answered. One that does not, such as a script around `nc`, looks like a person,
- * so each sender has a rate. A sender that exceeds it gets no answer at all for some seconds: if it only answers, it
- * falls silent as well, and the loop is over. A mere limit would keep the loop going at the rate.
+ * A program that says `auto` is never answered. Any other program, such as a script around `nc`, looks like a person,
+ * so each sender has a rate. A sender that exceeds it gets no answer at all for some seconds: if it only reacts to
+ * answers, it falls silent too, and the loop ends. A mere limit would keep the loop going at the rate.
  *
- * What the bot itself has to say, such as that its program failed, goes to a sender at most once a minute. Another bot
- * may answer it, and that answer may run the program again.
+ * The bot's own remarks, such as that its program failed, go to a sender at most once a minute: another bot may answer
+ * them, and that answer may run the program again.
  */
 export class LoopGuard {
   /** In the order of their last messages. */
@@ -51,7 +49,7 @@ export class LoopGuard {
   constructor(private readonly options: LoopGuardOptions) {}
 
   /**
-   * Decides about a message. `Pause`: it is not answered, and it is the first one.
+   * Decides about a message. `Pause`: the first message that is not answered.
    *
    * @param now on the monotonic clock, in milliseconds
    */
@@ -88,7 +86,7 @@ export class LoopGuard {
 
   private sender(from: string, now: number): Sender {
     const { senders } = this
-    // A copy: a slice would keep the whole read alive that it was cut from.
+    // A copy: a slice would keep the whole read alive.
     const name = Buffer.from(from.slice(0, maxNameLength)).toString()
     const sender = senders.get(name) ?? {
       tokens: this.options.perSecond * burstSeconds,

@@ -7,7 +7,7 @@ export interface TextRange {
   readonly end: number
 }
 
-/** More are not marked. */
+/** The most occurrences that are marked. */
 const maxFound = 32
 
 /**
@@ -29,7 +29,7 @@ export const find = (text: string, name: string): ReadonlyArray<TextRange> => {
 
 interface Folded {
   readonly key: string
-  /** The index in the text of a character of the key; undefined within a character with its marks. */
+  /** Maps an index in the key to one in the text; undefined within a character and its marks. */
   readonly indexOf: (at: number) => number | undefined
 }
 
@@ -39,18 +39,18 @@ interface Folded {
  */
 const cluster = /(?:[\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb]+|.)[\p{M}\p{Default_Ignorable_Code_Point}]*/gsu
 
-/** No character of a name is longer. Normalising a longer one could take quadratic time. */
+/**
+ * The longest character, with its marks, that a name can contain. Normalising a longer one could take quadratic time.
+ */
 const maxCluster = Name.maxLength
 
-/**
- * The key of a text for look-alikes, made of one character after another, so that places in it are places in the text.
- */
+/** The key of a text for look-alikes, made character by character, so that places in it map to places in the text. */
 const folded = (text: string): Folded => {
   if (Wire.isAscii(text)) return { key: text.toUpperCase(), indexOf: (at) => at }
   const indices: Array<number | undefined> = []
   let [key, index] = ["", 0]
   for (const [shown] of text.matchAll(cluster)) {
-    // U+FFFF is no character, so that no name contains it.
+    // U+FFFF is not a character, so no name contains it.
     const part = shown.length > maxCluster ? "\uffff" : Name.likeness(shown)
     if (part !== "") indices[key.length] = index
     key += part
@@ -74,7 +74,7 @@ const isWholeWord = (text: string, start: number, end: number): boolean => {
 const isContinued = (edge = "", next = "", afterNext = ""): boolean =>
   isJoined(edge, next) || (/^[.-]$/u.test(next) && isJoined(edge, afterNext))
 
-/** As in the word boundaries of UAX 29: a change of the script ends a word, and some scripts have no spaces. */
+/** As in the word boundaries of UAX 29: a change of script ends a word, and some scripts have no spaces. */
 const isJoined = (edge: string, next: string): boolean => {
   if (/^[\p{M}\p{Nd}_]$/u.test(next)) return true
   return /^\p{L}$/u.test(next) && !unspaced.test(next) && kindOf(edge) === kindOf(next)

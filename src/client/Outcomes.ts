@@ -29,7 +29,7 @@ export interface StoredPlace {
   readonly seq?: number
   /** When it was stored, in milliseconds since 1970. */
   readonly at?: number
-  /** It had been stored before, and was sent again with its label (`once`). */
+  /** The line had already been stored, and was sent again with its label (`once`). */
   readonly again?: true
 }
 
@@ -49,11 +49,11 @@ export class Recipients {
   /** @param names as `distinct` returns them */
   constructor(readonly names: ReadonlyArray<string>) {
     const shown = names.map(show)
-    // Nearly always the same: only text that cannot be a login is shown differently.
+    // Nearly always equal: the server shows only text that cannot be a login differently.
     this.shown = isSame(shown, names) ? names : shown
   }
 
-  /** The recipients behind names that the server shows. If two are shown alike, the first stands for both. */
+  /** The recipients with these shown names. If two are shown alike, the first stands for both. */
   named(shown: ReadonlyArray<string>): ReadonlyArray<string> {
     if (this.shown === this.names) return shown
     return shown.map((name) => this.names[this.shown.indexOf(name)] ?? name)
@@ -75,7 +75,7 @@ export interface AwaitedLine {
   readonly recipients: Recipients
   /** Kept by `Outcomes`. */
   due: Due
-  /** Called with each outcome as it arrives, and the recipients with that outcome; `isLast` if no other follows. */
+  /** Called with each outcome as it arrives, and its recipients; `isLast` if no other follows. */
   readonly accept: (outcome: Outcome, names: ReadonlyArray<string>, isLast: boolean) => void
 }
 
@@ -88,7 +88,7 @@ export class Outcomes {
   /** @param labels those of the client, which it shares with its other connections */
   constructor(private readonly labels = new Labels()) {}
 
-  /** Number of lines that wait. */
+  /** Number of waiting lines. */
   get size(): number {
     return this.awaited.size
   }
@@ -156,7 +156,7 @@ const unknown = (awaited: AwaitedLine, fate: Extract<Outcome, { readonly _tag: "
 
 const invalid = (awaited: AwaitedLine) => unknown(awaited, { _tag: "Unknown", isInvalid: true })
 
-/** The mark of a room is no part of its name. */
+/** The `#` of a room is not part of its name. */
 const show = (name: string): string => {
   const mark = RoomReports.isRoom(name) ? "#" : ""
   return mark + Wire.decode(Name.show(Wire.encode(name.slice(mark.length))))
@@ -194,7 +194,7 @@ const writtenHead = "* written @"
 
 const anyHead = /^[!*] [^\s:@=]+ @/u
 
-/** The number in a label of the form that `expect` returns, where `@01` and `@1e0` are none; NaN in any other line. */
+/** The number in a label that `expect` may have returned, so not in `@01` or `@1e0`; NaN for any other line. */
 const labelOf = (line: string, prefix: string): number => {
   // By far the most frequent line when a client sends a lot.
   const head = line.startsWith(writtenHead)
@@ -206,9 +206,7 @@ const labelOf = (line: string, prefix: string): number => {
   return numberAt(line, head + prefix.length)
 }
 
-/**
- * The number between a place in the line and the next blank or colon; NaN if anything else is there, or a leading zero.
- */
+/** The number from `start` to the next blank or colon; NaN if there is anything else, or a leading zero. */
 const numberAt = (line: string, start: number): number => {
   let number = 0
   for (let at = start; ; at++) {
@@ -224,7 +222,7 @@ const numberAt = (line: string, start: number): number => {
 
 const [blank, colon] = [0x20 - 0x30, 0x3a - 0x30]
 
-/** The code of the refusal that names its recipients (protocol, section 10); that of an older server names none. */
+/** The code of the refusal that names its recipients (protocol, section 10); older servers name none. */
 export const labelUsed = "label-used"
 
 /** The code, the label, the names, and other parameters, which later servers may have. */
@@ -242,7 +240,7 @@ const parse = (line: string): NamedOutcome | Extract<Outcome, { readonly _tag: "
   const received = Received.parse(line)
   if (received._tag !== "Refused" && received._tag !== "Notice") return undefined
   const [, code, listed] = namedOutcome.exec(line) ?? []
-  // A server without rooms shows `#ops` as it shows everything that is no name.
+  // A server without rooms escapes `#ops` like any other text that is not a name.
   const names = listed?.split(", ").map((name) => name.replace(/^%23/u, "#")) ?? []
   if (received._tag === "Notice") {
     if (names.length === 0) return undefined

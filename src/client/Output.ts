@@ -66,7 +66,7 @@ export const readerGone = (stream: Output): Effect.Effect<void, OutputError> =>
 export const print = (stream: Output, text: string): Effect.Effect<void, OutputError> =>
   Effect.asVoid(printed(stream, text))
 
-/** Writes text, and returns whether the reader has taken it; false if the reader has gone. */
+/** Writes text, and returns whether the reader has taken it (false: it has gone). */
 export const printed = (stream: Output, text: string): Effect.Effect<boolean, OutputError> =>
   Effect.async((resume) => {
     stream.write(text, (cause: NodeJS.ErrnoException | null | undefined) => {

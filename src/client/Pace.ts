@@ -1,4 +1,4 @@
-/** A limit of lines that a server announces in `* hello`. */
+/** A line rate that a server announces in `* hello`. */
 export interface LineRate {
   readonly perSecond: number
   /** Lines at once. */
@@ -25,7 +25,7 @@ const leastPause = 100
  */
 export class Pace {
   private readonly buckets: ReadonlyArray<Bucket>
-  /** Until when the server has asked for a pause. */
+  /** The end of the pause that the server has asked for. */
   private pausedUntil = -Infinity
 
   constructor(rates: ReadonlyArray<LineRate>, now: number) {
@@ -62,9 +62,9 @@ export class Pace {
   }
 
   /**
-   * Counts a line that will be sent, and returns the number of milliseconds until it may go: only as long as the rate
-   * requires, because a server may ask for a pause of days, and a client has to notice meanwhile that it is dead. Other
-   * lines cannot put it off: they wait for what it leaves.
+   * Counts a line that will be sent, and returns the number of milliseconds until it may go. It waits only for the
+   * rate, not for a pause that the server asked for, which may be days: the client must notice meanwhile if the server
+   * is dead. Other lines do not delay it; they wait for the tokens that it leaves.
    */
   reserve(now: number): number {
     const millis = this.waitForRate(now)
@@ -73,8 +73,8 @@ export class Pace {
   }
 
   /**
-   * The server refused a line as `slow-down` for so long: another client from the same address has used the allowance.
-   * An earlier line may have been refused for longer.
+   * The server refused a line as `slow-down` for `retryMillis`: another client from the same address has used the
+   * allowance. An earlier refusal may last longer.
    */
   refused(retryMillis: number, now: number): void {
     this.pausedUntil = Math.max(this.pausedUntil, now + Math.max(leastPause, retryMillis))

@@ -1,11 +1,9 @@
 import { type Message, numberIn, parametersOf, type Received } from "./Received.js"
 import { noticeOf } from "./RoomReports.js"
 
-/**
- * What a server says about lines that it keeps: past lines, conversations, read marks, and the ends of such replies.
- */
+/** A server's reports about kept lines: past lines, conversations, read marks, and the ends of such replies. */
 
-/** A line that is kept: `* past #ops alice seq=N at=MS: text`. */
+/** A kept line: `* past #ops alice seq=N at=MS: text`. */
 export interface PastLine extends Omit<Message, "_tag" | "room"> {
   /** A room, or the other name of a direct conversation. */
   readonly conversation: string
@@ -83,7 +81,7 @@ export const readMarkIn = (received: Received): ReadMark | undefined => {
 
 /** The end of a reply of several lines: `* end history #ops first=SEQ last=SEQ more=yes: …`. */
 export interface EndReport {
-  /** What has ended: `history`, `search`, `conversations`, `rooms`, `members`, `devices`. */
+  /** The reply that has ended: `history`, `search`, `conversations`, `rooms`, `members`, `devices`. */
   readonly what: string
   /** The room or the other name that the reply was about. */
   readonly conversation: string | undefined
@@ -98,7 +96,7 @@ export interface EndReport {
   readonly damaged?: ReadonlyArray<NumberRange>
 }
 
-/** Numbers of lines, the first and the last of them included. */
+/** A range of line numbers, both ends included. */
 export interface NumberRange {
   readonly first: number
   readonly last: number

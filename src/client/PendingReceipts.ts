@@ -1,10 +1,10 @@
 import type { Receipt } from "./Received.js"
 import type { SentLineOutcome, SentLine } from "./SentLine.js"
 
-/** The greatest number of lines that wait. No further line is sent until some were received. */
+/** The most lines that may wait. No further line is sent until some have been received. */
 const maxWaiting = 4096
 
-/** A line that is stored, and that no device of its recipient was given yet. */
+/** A stored line that no device of its recipient has got yet. */
 export interface PendingReceipt {
   /** The recipient, and the number of the line in the conversation with it. */
   readonly name: string
@@ -18,7 +18,7 @@ export interface PendingReceipt {
 /** The stored lines that wait until their recipients have received them (`receipts`, protocol, section 10). */
 export class PendingReceipts {
   private waiting: Array<PendingReceipt> = []
-  /** How far each recipient was given what this client has sent. A receipt may come before the outcome of its line. */
+  /** The last line that each recipient has got. A receipt may arrive before the outcome of its line. */
   private readonly given = new Map<string, number>()
 
   get isEmpty(): boolean {

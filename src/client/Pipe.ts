@@ -28,7 +28,8 @@ export interface PipeOptions {
   readonly secret?: Effect.Effect<string> | undefined
   readonly insecure?: boolean | undefined
   /**
-   * Further words for our `/hello`, which comes before any message: one in the input may come after those that waited.
+   * Further words for our `/hello`, which precedes any message: a `/hello` in the input may be too late for those that
+   * waited.
    */
   readonly words?: ReadonlyArray<string> | undefined
   readonly input: Readable
@@ -40,14 +41,14 @@ export interface PipeOptions {
 /** How long closing the scope waits for the server to close, so that the server receives everything that was sent. */
 const linger = Duration.seconds(5)
 
-/** A server that has sent no line of its own for this long after the end of the input is an original one. */
+/** A server counts as an original one if it sends no line of its own for this time after the end of the input. */
 const patience = Duration.seconds(1)
 
 /**
  * The client in a pipe: sends the input to the server and the server's lines to the output, at the same time, each as
  * fast as its reader and in constant memory. At the end of the input it leaves, and continues until the server closes.
- * `Confirmation` explains how it knows that the server took everything. Acknowledges a message once the output has
- * taken it. Drops a last line that was cut off. Works in chunks: no code here runs per message.
+ * `Confirmation` explains how it knows that the server handled everything. Acknowledges a message once the output has
+ * taken it. Drops a last line that was cut off. Works in chunks; no code here runs per message.
  */
 export const run = (
   options: PipeOptions
@@ -130,7 +131,7 @@ const maxRest = 65_536
 
 /**
  * Sends the input, with the greeting after the first line if that is the login. A last line without its LF counts as a
- * line. Returns whether there was a first line with an LF, and whether there was nothing.
+ * line. Returns whether the first line had an LF, and whether the input was empty.
  *
  * Sends whole lines, because an acknowledgement may follow what was sent. While a part of a long line is sent, nothing
  * is acknowledged.
@@ -174,7 +175,7 @@ type End =
   | { readonly _tag: "InOrder"; readonly lastLine: string; readonly refused: boolean }
   | Extract<ExitReason, { _tag: "Left" | "Lost" }>
 
-/** Passes what the server sends to the outputs until the connection ends or the reader of the output has gone. */
+/** Passes the server's lines to the outputs until the connection ends or the reader of the output has gone. */
 const receive = (
   socket: Socket,
   confirmation: Confirmation,
@@ -218,7 +219,7 @@ const receive = (
     for (const { bytes, messages, refused } of parts) {
       if (refused) {
         if (options.refusals.errored === null && !writeRefusal.write(bytes)) hold(options.refusals)
-        // Stored lines that came back count as messages, after those that the output has not taken yet.
+        // Returned stored lines count as messages, after those that the output has not taken yet.
         if (messages > 0) options.output.write("", (error) => processed(error, messages))
         continue
       }
@@ -254,7 +255,7 @@ const receive = (
 interface Writer {
   /** Returns false while the stream is full. Calls `taken` once the stream has taken the bytes. */
   readonly write: (bytes: Buffer, taken?: (error: Error | null | undefined) => void) => boolean
-  /** Writes what waited for the rest of a character. */
+  /** Writes bytes that waited for the rest of a character. */
   readonly end: () => void
 }
 

@@ -31,8 +31,8 @@ export interface QueryOptions {
 const maxLineBytes = 65_536
 
 /**
- * Longest reply to `/who`, in characters and in names. No server has as many users. A malicious one could otherwise
- * send names until the memory of the client is full.
+ * Longest reply to `/who`, in characters and in names. No server has as many users, but a malicious one could send
+ * names until the client runs out of memory.
  */
 const maxAnswerLength = 16 * 1024 * 1024
 
@@ -45,7 +45,7 @@ const linger = Duration.seconds(1)
 
 const connect = (socket: Effect.Effect<Socket, TransportError>) => LineConnection.make({ socket, maxLineBytes, linger })
 
-/** The least pause after a query that came too fast, in milliseconds, whatever a malicious server says. */
+/** The shortest pause after a query that was sent too fast, in milliseconds, whatever a malicious server says. */
 const leastPause = 100
 
 /** Names of the clients that are logged in, in the server's order. */
@@ -60,7 +60,7 @@ export const who = (
     type Look = LineConnection.Look<ReadonlyArray<string> | number, TransportError | Login.LoginRefused>
     const look: Look = (line) => {
       const received = Received.parse(line)
-      // Other clients of this address have used up its rate: not for long, and there is a limit of time.
+      // Other clients of this address have used up its rate. That passes soon, and the query has a deadline.
       if (received._tag === "Refused" && received.code === "slow-down" && !received.fatal) {
         return Exit.succeed(received.retryMillis ?? slowDownMillis)
       }

@@ -6,7 +6,7 @@ import * as Received from "./Received.js"
 
 const quitLabel = "quit"
 
-/** A connection on which lines can be sent that are answered. */
+/** A connection that can send a line and wait for its reply. */
 interface Asking {
   readonly ask: <A, E>(wire: string, look: Look<A, E>) => Effect.Effect<A, E | TransportError>
 }

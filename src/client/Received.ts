@@ -16,7 +16,7 @@ export type Received =
   | (Report & { readonly _tag: "Notice" })
   | { readonly _tag: "Other"; readonly line: string }
 
-/** A message: `from NAME params: text`. Parameters of later protocol versions are left out. */
+/** A message: `from NAME params: text`, without parameters of later protocol versions. */
 export interface Message {
   readonly _tag: "Message"
   readonly from: string
@@ -82,7 +82,7 @@ const message = (line: string, colon: number, server: ServerKind): Message => {
   return { _tag: "Message", ...parseHead(line.slice(messageStart.length, colon), server), text }
 }
 
-/** @param head what is between `from ` and the `:` of a message */
+/** @param head the text between `from ` and the `:` of a message */
 export const parseHead = (head: string, server: ServerKind): Omit<Message, "_tag" | "text"> => {
   const blank = server === "a-chat" ? head.indexOf(" ") : -1
   // Nearly every message has no parameters.
@@ -93,7 +93,7 @@ export const parseHead = (head: string, server: ServerKind): Omit<Message, "_tag
   return { from: head.slice(0, blank), ...(room === undefined ? {} : { room }), ...parametersOf(values) }
 }
 
-/** What the parameters of a line say about it besides its sender, its room and its text. */
+/** The fields of a message that come from its parameters. */
 export const parametersOf = (
   values: ReadonlyMap<string, string>
 ): Pick<Message, "at" | "auto" | "guest" | "seq" | "to"> => {
@@ -109,11 +109,11 @@ export const parametersOf = (
 const valuesOf = (params: ReadonlyArray<string>): ReadonlyMap<string, string> =>
   new Map(params.map((param) => [before(param, "="), after(param, "=")]))
 
-/** A number of the protocol; undefined if it is none, or one that no server counts to. */
+/** A number of the protocol; undefined if it is not one, or too large for any server. */
 export const numberIn = (value: string | undefined): number | undefined =>
   value !== undefined && /^\d{1,15}$/u.test(value) ? Number(value) : undefined
 
-/** Lines that a device was not given, because they are kept no longer: `! gap` (protocol, section 10). */
+/** Lines that a device missed because they are no longer kept: `! gap` (protocol, section 10). */
 export interface Gap {
   readonly conversation: string
   /** The first number that is missing, and the last. */
@@ -132,13 +132,13 @@ export const gapIn = (received: Received): Gap | undefined => {
     : { conversation, first, last }
 }
 
-/** Lines of this client that were stored, and that no device of the recipient was given in time. */
+/** Stored lines of this client that no device of the recipient got in time. */
 export interface ReturnedLines extends Gap {
   readonly reason: string
   readonly count: number
 }
 
-/** The lines that come back although they were stored; undefined for any other line. */
+/** The returned lines that a line reports; undefined for any other line. */
 export const returnIn = (received: Received): ReturnedLines | undefined => {
   if (received._tag !== "Refused" || received.code !== "undelivered" || received.label !== undefined) return undefined
   const [conversation] = received.words
@@ -148,7 +148,7 @@ export const returnIn = (received: Received): ReturnedLines | undefined => {
 }
 
 /**
- * How far a device of an account was given what this client has sent: `* delivered bob seq=N` (protocol, section 10).
+ * Reports how far a device of an account has got this client's lines: `* delivered bob seq=N` (protocol, section 10).
  */
 export interface Receipt {
   readonly name: string
@@ -164,7 +164,7 @@ export const receiptIn = (received: Received): Receipt | undefined => {
   return name === undefined || seq === undefined ? undefined : { name, seq }
 }
 
-/** A server asks for no longer delay: it is the limit of its `--return-after`. */
+/** The longest delay that a server asks for: the limit of its `--return-after`. */
 const maxReturnMillis = 3_600_000
 
 /** The delay until the best time to reconnect in `* closing` (protocol, section 6), in milliseconds. */
@@ -174,8 +174,8 @@ export const returnMillis = ({ values }: Report): number | undefined => {
 }
 
 /**
- * Whether a server sends this after `/hello` without being asked. That a client itself is no longer in a room is the
- * reply to its `/leave`, or something that it should know.
+ * Whether this is a notice that a server sends after `/hello` without being asked. The notice that the client itself
+ * has left a room is not: it replies to `/leave`, or is something that the client should know.
  *
  * @param own the name of the client
  */

@@ -34,7 +34,7 @@ export type ReconnectEvent =
 export interface ReconnectOptions<A, E, R> {
   /**
    * Runs one connection from beginning to end. Calls `up` once the login is accepted, and `closing` with the delay that
-   * the server asks for before it shuts down. Fails if the connection ends before the work is done.
+   * the server requests when it shuts down. Fails if the connection ends before the work is done.
    */
   readonly session: (
     up: Effect.Effect<void>,
@@ -43,9 +43,12 @@ export interface ReconnectOptions<A, E, R> {
   /** If false, the end of the first connection is final: `ConnectionGone`. */
   readonly reconnect: boolean
   readonly report: (event: ReconnectEvent) => Effect.Effect<void>
-  /** The delays between attempts; by default `Backoff.schedule`. Once it is done, the end of a connection is final. */
+  /**
+   * The delays between attempts; by default `Backoff.schedule`. When the schedule ends, the end of a connection is
+   * final.
+   */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
-  /** The other servers that are the same chat; none by default. */
+  /** The other servers of the same chat; none by default. */
   readonly elsewhere?: Elsewhere | undefined
 }
 

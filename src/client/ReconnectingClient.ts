@@ -32,8 +32,8 @@ import * as WatchedConnection from "./WatchedConnection.js"
 
 export interface ReconnectingClientOptions<R> extends Login.ClientOptions<TransportError, R> {
   /**
-   * Connections to the other servers that are the same chat; none by default. The client tries `socket` and then these
-   * in their order, and after a loss all others, in a random order, before it comes back to the server that it lost.
+   * Connections to the other servers of the same chat; none by default. The client tries `socket` and then these in
+   * order. After a loss, it tries all others in a random order before it returns to the server that it lost.
    */
   readonly others?: ReadonlyArray<Effect.Effect<Socket, TransportError, R>> | undefined
   /**
@@ -46,13 +46,13 @@ export interface ReconnectingClientOptions<R> extends Login.ClientOptions<Transp
   /** How long one attempt to connect and log in may take; 10 s by default. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /**
-   * How often the client checks with `/ping` that the server is alive, and how long the server has for its reply; 30 s
-   * by default, and `Infinity` for never. After a pulled cable, TCP keeps a connection open for many minutes.
+   * The interval at which the client checks with `/ping` that the server is alive, and the deadline for the reply; 30 s
+   * by default, `Infinity` for never. After a pulled cable, TCP keeps a connection open for many minutes.
    */
   readonly heartbeat?: Duration.DurationInput | undefined
   /**
-   * How long after a reconnection a message to a recipient that is not back yet waits for it; 15 s by default. That
-   * concerns recipients that were present before: those that got a message from this client, or that it has seen join.
+   * How long after a reconnection a message waits for a recipient that was present before but is not back yet; 15 s by
+   * default. Those are the recipients that got a message from this client, or that it has seen join.
    */
   readonly returnTime?: Duration.DurationInput | undefined
   /** How long a message waits for any other recipient that is absent; 0 by default, so that it is returned at once. */
@@ -83,9 +83,9 @@ export type ConnectionState =
 /**
  * A client that connects again whenever it loses its connection. It can stand in for a `ClientHandle`; the differences:
  *
- * - `lines` and `received` go on over all connections. They end after `end`, and fail when the server refuses the
- *   login for good, or has logged the client out. Run one of them, if only with `Stream.runDrain`. A kept message that
- *   comes again is dropped if the program has processed it (`seen`), so that it is processed once. Lines that are no
+ * - `lines` and `received` go on over all connections. They end after `end`, and fail when the server refuses the login
+ * for good, or has logged the client out. Run one of them, if only with `Stream.runDrain`. A repeated kept message is
+ * dropped if the program has processed it (`seen`), so that it is processed once. Lines that are no
  *   longer kept are reported as `gap` (`Received.gapIn`).
  * - `send` and `sendLine` wait for a connection. What is sent shortly before it breaks can be lost without a word.
  * - `deliver` loses nothing without a word. It waits for a connection, and sends again what is known not to have been
@@ -128,7 +128,7 @@ export const layer = <R>(
     )
   )
 
-/** Connections whose lines the program has not begun to take; those before them are dropped. */
+/** The most connections whose lines the program has not begun to take; older ones are dropped. */
 const maxUntaken = 16
 
 type Failure = TransportError | Login.LoginRefused
@@ -183,8 +183,7 @@ export const connect = <R>(
 
     const servers = Servers.make([options.socket, ...(options.others ?? [])])
     const open = WatchedConnection.open({
-      // From the login on: what arrives before the program reads would not be delivered again if the program were
-      // killed.
+      // From the login on: otherwise messages that arrive before the program reads would be lost if it were killed.
       login: {
         ...options,
         socket: servers.socket,
@@ -197,7 +196,7 @@ export const connect = <R>(
       rooms,
       notices: { areWanted: false },
       heartbeat: Duration.decode(options.heartbeat ?? "30 seconds"),
-      // A message may learn that it was refused after the next connection is up.
+      // A message may get its refusal after the next connection is up.
       onClosing: () => {
         if (latest?.isClosing() === true) ready.unsafeClose()
       }
@@ -271,7 +270,7 @@ export const connect = <R>(
     const all = <A>(of: (handle: Client.ClientHandle) => Stream.Stream<A, TransportError>) =>
       Stream.flatMap(Mailbox.toStream(unread), (handle) => Stream.catchAll(of(handle), () => Stream.empty))
 
-    /** What comes on the next connection that has not been read; undefined if there is none yet. */
+    /** The source of the next unread connection; undefined if there is none yet. */
     const nextSource = (): FeedSource | Exit.Exit<void, TransportError> | undefined => {
       if (Option.contains(unread.unsafeSize(), 0)) {
         hasUnread.unsafeClose()
@@ -283,7 +282,7 @@ export const connect = <R>(
       return error === undefined || error._tag === "NoSuchElementException" ? Exit.void : Exit.fail(error)
     }
 
-    /** The connection that is read, and the next one once all of it was. */
+    /** The connection being read, then the next one. */
     const source = (): FeedSource => {
       let current: FeedSource | undefined = undefined
       return {
@@ -309,7 +308,7 @@ export const connect = <R>(
         Effect.flatMap(({ handle }) => send(handle))
       )
 
-    /** A command says the same again on the next connection: none of them counts or adds up. */
+    /** Commands may be repeated on the next connection: all of them are idempotent. */
     const asking: ConversationHandle.Asking = (request) =>
       Effect.flatMap(connected, (connection) =>
         Effect.zipRight(LastingDelivery.awaitTurn(connection), connection.handle.asking(request)).pipe(

@@ -8,7 +8,7 @@ const star = 0x2a
 /** An incomplete line of the server's own is kept until its LF arrives, unless it is longer than this. */
 const maxHeldBytes = 512
 
-/** Part of the input, and where it belongs: refusals to one side, everything else to the other. */
+/** Part of the input: refusals, or everything else. */
 export interface Part {
   readonly refused: boolean
   readonly bytes: Buffer
@@ -28,7 +28,7 @@ export class RefusalSplitter {
   refused = false
   /** The last line, if it is complete, short and the server's own; otherwise empty. In wire form. */
   lastOwnLine = ""
-  /** Whether to count messages. May change while a line is replaced; then the lines after it count. */
+  /** Whether to count messages. May change while a line is replaced, and then applies to the lines after it. */
   countsMessages = false
   /** Messages since the last part. */
   private messages = 0
@@ -90,7 +90,7 @@ export class RefusalSplitter {
       if (isOwn && isShort && end === 0) {
         cut(start)
         this.lastOwnLine = ""
-        this.held = Buffer.from(chunk.subarray(start)) // a copy, because a slice would keep the whole read alive
+        this.held = Buffer.from(chunk.subarray(start)) // a copy: a slice would keep the whole read alive
         return parts
       }
       const refused = isOwn ? first === bang : this.state === "longRefusal"

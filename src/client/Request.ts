@@ -10,9 +10,8 @@ import * as Received from "./Received.js"
 
 /**
  * The server did not do what a command asked for. `reason` is that of `! refused` (protocol, sections 9 and 11), such
- * as
- * `not-member`, or the code of any other refusal, such as `unknown-command` from a server without rooms. It is
- * `too-long` if the reply has more lines than the client has asked for.
+ * as `not-member`, or the code of any other refusal, such as `unknown-command` from a server without rooms. It is
+ * `too-long` if the reply has more lines than expected.
  */
 export class RequestRefused extends Data.TaggedError("RequestRefused")<{
   /** The command, without its `/`. */
@@ -37,13 +36,13 @@ export interface Request<A> {
   readonly wire: string
   /** Whether the reply ends with `* end`. Otherwise it is one line. */
   readonly hasEnd: boolean
-  /** Takes one line of the reply; undefined if it is none that the command is known to be answered with. */
+  /** Parses one line of the reply; undefined if it is not a known reply to the command. */
   readonly parse: (received: Received.Received) => A | undefined
   /** Lines of the reply, at most. A malicious server could otherwise fill the memory of the client. */
   readonly maxLines: number
 }
 
-/** The reply to a command: what its lines say, and its end, if it has one. */
+/** The reply to a command: its parsed lines, and its end, if it has one. */
 export interface Reply<A> {
   readonly lines: ReadonlyArray<A>
   readonly end: PastReports.EndReport | undefined
@@ -52,7 +51,7 @@ export interface Reply<A> {
 /** Sends commands on one connection that has greeted. */
 export type Requester = <A>(request: Request<A>) => Effect.Effect<Reply<A>, RequestError>
 
-/** The least pause after a command that came too fast, in milliseconds. */
+/** The shortest pause after a command that was sent too fast, in milliseconds. */
 const leastPauseMillis = 10
 
 /** Each command has a label of its own, so that several may wait for their replies at once. */
@@ -71,7 +70,7 @@ const send = <A>(
     const [command = ""] = wire.split(" ", 1)
     const lines: Array<A> = []
     const look: LineConnection.Look<Reply<A> | "too-fast", RequestError> = (line) => {
-      // Looked at once for each line that comes meanwhile: most of them are messages.
+      // Called for each line that arrives meanwhile; most are messages.
       if (line.startsWith("from ")) return undefined
       const received = Received.parse(line)
       if (!("label" in received) || received.label !== label) return undefined

@@ -11,7 +11,7 @@ import * as RoomReports from "./RoomReports.js"
 type Asked<A> = Effect.Effect<A, RequestError | Encode.Unsendable>
 
 /**
- * Which lines of a conversation. The server reads it from the front with `after` or `since`, otherwise from its end.
+ * A range of a conversation's lines. With `after` or `since`, the server reads from the front, otherwise from the end.
  */
 export interface HistoryRange {
   /** Lines with greater numbers than this. */
@@ -41,7 +41,7 @@ export interface ConversationPage {
   readonly damaged: ReadonlyArray<PastReports.NumberRange>
 }
 
-/** What a search has found. */
+/** The results of a search. */
 export interface FoundPage {
   /** Newest first. */
   readonly lines: ReadonlyArray<PastReports.PastLine>
@@ -58,7 +58,7 @@ export interface SearchRange {
 /** The members of a room, in the server's order. */
 export interface MembersPage {
   readonly here: ReadonlyArray<string>
-  /** Accounts that are members, and not present. */
+  /** Accounts that are members but not present. */
   readonly away: ReadonlyArray<string>
 }
 
@@ -68,20 +68,20 @@ export interface AccountDevice {
   readonly isHere: boolean
   /** Whether it can log in with a token. */
   readonly hasToken: boolean
-  /** When it was last here, in milliseconds since 1970. */
+  /** When it was last connected, in milliseconds since 1970. */
   readonly seen: number
 }
 
-/** What owners and moderators do in a room. */
+/** The changes that owners and moderators make to a room. */
 export type RoomChange =
   | { readonly _tag: "Invite" | "Remove" | "Owner" | "Unsilence"; readonly name: string }
   | { readonly _tag: "Lock" | "Unlock" }
   /** @property millis how long; the server rounds it up to whole seconds */
   | { readonly _tag: "Silence"; readonly name: string; readonly millis: number }
-  /** @property millis the least time between two lines of one member; 0 for none */
+  /** @property millis the minimum time between two lines of one member; 0 for none */
   | { readonly _tag: "Slow"; readonly millis: number }
 
-/** No server sends as many lines in reply to one command; its limits are far below. */
+/** The most lines in the reply to one command. The limits of a-chat servers are far below. */
 const maxLines = 100_000
 
 /** The server lists the newest 1,000 conversations. */
@@ -101,7 +101,7 @@ const several = <A>(wire: string, parse: (received: Received) => A | undefined, 
   maxLines: most
 })
 
-/** From now on, kept lines come with their numbers. */
+/** Requests the numbers of kept lines from now on. */
 export const askForNumbers = (ask: Requester): Effect.Effect<void, RequestError> =>
   Effect.asVoid(ask(one("hello seq", () => undefined)))
 
@@ -110,7 +110,7 @@ export const join = (ask: Requester, room: string): Asked<RoomReports.RoomReport
     Effect.map(ask(one(`join ${name}`, RoomReports.roomIn)), ({ lines: [report] }) => report ?? unknownRoom(room))
   )
 
-/** For a reply of a later version that this one does not understand. */
+/** Stands for a reply of a later version that this one does not understand. */
 const unknownRoom = (room: string): RoomReports.RoomReport => ({
   room,
   members: 0,
@@ -184,7 +184,7 @@ const params = (range: PageRange) =>
     range[key] === undefined ? [] : [`${key}=${range[key]}`]
   )
 
-/** Finds lines with all words of the text. */
+/** Finds lines that contain all words of the text. */
 export const search = (ask: Requester, text: string, { limit, in: conversation }: SearchRange): Asked<FoundPage> =>
   Effect.gen(function* () {
     const words = yield* Encode.text(text)

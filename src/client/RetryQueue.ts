@@ -3,7 +3,10 @@ import * as Wire from "../protocol/Wire.js"
 import * as Outcomes from "./Outcomes.js"
 import type { SentLineOutcome, SentLine } from "./SentLine.js"
 
-/** How often an absent recipient is tried: a server drops the notice that it joined if this client's queue is full. */
+/**
+ * The interval of retries for an absent recipient: a server drops the notice that it joined if this client's queue is
+ * full.
+ */
 const absencePollMillis = 2000
 
 /** A line to be sent again: its last outcome, and the earliest time to send it (`performance.now`). */
@@ -17,7 +20,7 @@ export class RetryQueue {
   /** Opened when an absent recipient of a queued line has joined. */
   readonly joined = Effect.unsafeMakeLatch(false)
   private readonly queue: Array<Retry> = []
-  /** Recipients that were absent, and the time until which to wait for each. */
+  /** Recipients that were absent, and the end of the wait for each. */
   private readonly absentUntil = new Map<string, number>()
 
   /**
@@ -80,7 +83,7 @@ export class RetryQueue {
     return true
   }
 
-  /** These recipients got a line, so that each is waited for anew when it is absent again. */
+  /** Records that these recipients got a line: if one is absent again, a new wait for it begins. */
   reached(names: ReadonlyArray<string>): void {
     if (this.absentUntil.size > 0) for (const name of names) this.absentUntil.delete(name)
   }
@@ -95,8 +98,7 @@ export class RetryQueue {
   }
 
   /**
-   * Removes and returns the lines that may be stored already, and that may not be sent again to all of their
-   * recipients.
+   * Removes and returns the lines that may already be stored and are unsafe to send again to one of their recipients.
    */
   takeUnsafe(isSafe: (names: ReadonlyArray<string>) => boolean): ReadonlyArray<Retry> {
     const taken = this.queue.filter(({ label, outcome }) => label !== undefined && !isSafe(outcome.names))

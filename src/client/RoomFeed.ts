@@ -6,22 +6,22 @@ import * as PastReply from "../protocol/PastReply.js"
 /**
  * The lines of rooms over all connections of a client, in order, without gaps and without repeats.
  *
- * A guest is a member of a room only as long as it is connected. On each connection it joins again, and reads from the
- * room's log what it has missed; the lines that come meanwhile wait. An account needs this only to begin in the past:
- * its device has a place in the log, and the server continues from there.
+ * A guest is a member of a room only while it is connected. On each connection it joins again, and reads the missed
+ * lines from the room's log; lines that arrive meanwhile wait. An account needs this only to begin in the past: its
+ * device has a place in the log, where the server continues.
  */
 
-/** Where a client begins in a room. By default after the last line. */
+/** The place where a client begins in a room. By default after the last line. */
 export interface RoomStart {
-  /** The line before the first. */
+  /** The number of the line before the first. */
   readonly after?: number | undefined
   /** The time of the first line, in milliseconds since 1970. */
   readonly since?: number | undefined
 }
 
-/** How far a client is in a room. */
+/** A client's place in a room. */
 interface RoomPlace extends RoomStart {
-  /** Whether the client has been in the room before, and has got what was written until then. */
+  /** Whether the client has been in the room before, and has got its lines up to this place. */
   readonly wasIn: boolean
 }
 
@@ -37,7 +37,7 @@ export class FollowedRooms {
     this.places.set(room, { ...start, wasIn: false })
   }
 
-  /** The client has joined the room on this connection, after the line with this number. */
+  /** Records that the client has joined the room on this connection, after the line with this number. */
   joined(room: string, last: number): void {
     this.places.set(room, { after: Math.max(last, this.others.get(room) ?? 0), wasIn: true })
     this.others.delete(room)
@@ -55,20 +55,20 @@ export class FollowedRooms {
     return this.places.get(room)
   }
 
-  /** The past of the room was read: what comes now is new. */
+  /** The past of the room has been read: further lines are new. */
   isIn(room: string): void {
     const place = this.places.get(room)
     if (place !== undefined) this.places.set(room, { ...place, wasIn: true })
   }
 
-  /** The program has got this line, and all before it. */
+  /** Records that the program has got this line, and all before it. */
   passed(room: string, seq: number): void {
     const place = this.places.get(room)
     if (place !== undefined) this.places.set(room, { ...place, after: Math.max(seq, place.after ?? 0) })
     else if (this.others.size < maxOthers || this.others.has(room)) this.others.set(room, seq)
   }
 
-  /** The server has said which log it has. Numbers of another log mean nothing. */
+  /** Sets the server's log id. Numbers of another log mean nothing. */
   useLog(log: string | undefined): void {
     if (this.log !== undefined && this.log !== log) {
       this.others.clear()
@@ -78,12 +78,10 @@ export class FollowedRooms {
   }
 }
 
-/** No client is in more rooms. */
+/** The most such rooms. No client is in more. */
 const maxOthers = 1000
 
-/**
- * Lines that wait while the past is read. In a room in which more are written in that time, the rest of it is a gap.
- */
+/** The most lines that wait while the past is read. If more arrive, the rest of the past becomes a gap. */
 const maxHeld = 10_000
 
 export interface RoomFeedOptions<Item> {
@@ -94,13 +92,13 @@ export interface RoomFeedOptions<Item> {
   readonly isOfAccount: boolean
   /** Sends a line in ordinary text, without its LF. */
   readonly post: (line: string) => void
-  /** Makes what `take` returns of a line that the server has sent in another form. */
+  /** Makes the item for a line that the server has sent in another form. */
   readonly item: (line: string) => Item
-  /** Takes what `take` does not return. */
+  /** Called with each item that `take` does not return. */
   readonly drop: (item: Item) => void
 }
 
-/** A line of a room that came before the past was read. */
+/** A line of a room that arrived before the past was read. */
 interface HeldLine<Item> {
   readonly seq: number
   readonly item: Item
@@ -108,10 +106,10 @@ interface HeldLine<Item> {
 
 interface OpenRoom<Item> {
   readonly room: string
-  /** `live`: the lines that come are passed on. */
+  /** `live`: lines are passed on as they arrive. */
   phase: "joining" | "past" | "live"
   held: Array<HeldLine<Item>>
-  /** The lines of a page after a jump of their numbers: only the end of the page names those that are damaged. */
+  /** The lines of a page after a gap in their numbers: only the end of the page names the damaged lines. */
   page: Array<PastReports.PastLine>
   /** The number of the line before the page. */
   before: number
@@ -134,7 +132,7 @@ export class RoomFeed<Item> {
     const { isOfAccount, rooms } = this.options
     for (const name of rooms.names) {
       const isAgain = rooms.place(name)?.wasIn === true
-      // An account is a member while it is away, and the server continues where its device is.
+      // An account stays a member while it is away, and the server continues at its device's place.
       if (isAgain && isOfAccount) continue
       const room: OpenRoom<Item> = { room: name, phase: "joining", held: [], page: [], before: 0, last: 0, isAgain }
       this.open.set(name, room)
@@ -142,13 +140,13 @@ export class RoomFeed<Item> {
     }
   }
 
-  /** Whether the past of all rooms was read. */
+  /** Whether the past of all rooms has been read. */
   get isLive(): boolean {
     for (const { phase } of this.open.values()) if (phase !== "live") return false
     return true
   }
 
-  /** What to pass on when this line comes: nothing, the line, or lines that have waited for it. */
+  /** The items to pass on when this line arrives: none, the line, or lines that have waited for it. */
   take(line: string, item: Item): ReadonlyArray<Item> {
     if (line.startsWith("from ")) {
       // Nearly all lines are direct messages.
@@ -206,7 +204,7 @@ export class RoomFeed<Item> {
     room.last = last
     const place = rooms.place(room.room)
     const { after, since } = place ?? {}
-    // Left meanwhile, or an account that begins where its device is.
+    // The client has left meanwhile, or its account begins at its device's place.
     if (place === undefined || (isOfAccount && after === undefined && since === undefined)) return this.goLive(room)
     if (last > (after ?? (since === undefined ? Infinity : 0))) {
       this.readOn(room, place)
@@ -216,7 +214,7 @@ export class RoomFeed<Item> {
     return this.goLive(room)
   }
 
-  /** A page has ended: passes it on, and reads the next one, where there is any. */
+  /** A page has ended: passes it on, and reads the next one, if any. */
   private takeEnd(room: OpenRoom<Item>, end: PastReports.EndReport | undefined): ReadonlyArray<Item> {
     const { rooms } = this.options
     const items = this.passPage(room, end)
@@ -227,7 +225,7 @@ export class RoomFeed<Item> {
       this.readOn(room, place)
       return items
     }
-    // A server that says that there is more, and sends nothing, would be asked the same question for ever.
+    // A server that reports more lines but sends none would be asked the same question forever.
     const rest = end?.hasMore === true ? this.gapUpTo(room, room.last) : []
     rooms.passed(room.room, after ?? room.last)
     return [...items, ...rest, ...this.goLive(room)]
@@ -245,11 +243,11 @@ export class RoomFeed<Item> {
     const { after } = this.options.rooms.place(room.room) ?? {}
     const isNext = room.page.length === 0 && past.seq === (after ?? -1) + 1
     room.page.push(past)
-    // No server sends longer pages; one that does is not given memory without end.
+    // No a-chat server sends longer pages. The limit bounds the memory that a malicious one can fill.
     return isNext || room.page.length > PastReply.maxPageLines ? this.passPage(room) : []
   }
 
-  /** Passes on what has come of a page, and a gap in the place of what is missing. */
+  /** Passes on the lines of a page that have arrived, with gaps in place of missing lines. */
   private passPage(room: OpenRoom<Item>, end?: PastReports.EndReport): ReadonlyArray<Item> {
     const { item, name, rooms } = this.options
     const { page } = room
@@ -262,20 +260,20 @@ export class RoomFeed<Item> {
       if (past.seq <= (place.after ?? 0)) continue
       items.push(...this.missing(room, past.seq - 1, damaged))
       rooms.passed(room.room, past.seq)
-      // No client is given what it has sent itself.
+      // No client gets its own lines back.
       if (!room.isAgain || past.from !== name) items.push(item(messageLine(past)))
     }
     const { last } = end ?? {}
     if (last === undefined) return items
-    // The last lines of a page may be damaged, and so may all of them.
+    // The last lines of a page may be damaged, or even all of them.
     items.push(...this.missing(room, last, damaged))
     rooms.passed(room.room, last)
     return items
   }
 
   /**
-   * The gaps after what the client has got, up to this number. Lines that are kept no more are one only if the client
-   * was in the room before: a client may begin with the number of a line that was removed long ago.
+   * The gaps after the lines that the client has got, up to this number. Lines that are no longer kept are a gap only
+   * if the client was in the room before: a client may begin at the number of a line that was removed long ago.
    */
   private missing(
     room: OpenRoom<Item>,
@@ -290,7 +288,7 @@ export class RoomFeed<Item> {
     })
   }
 
-  /** The lines up to this number, which the client will not be given. */
+  /** The lines up to this number, which the client will not get, as a gap. */
   private gapUpTo({ room }: OpenRoom<Item>, last: number): ReadonlyArray<Item> {
     const { after = 0 } = this.options.rooms.place(room) ?? {}
     return last > after ? [this.options.item(gapLine(room, after + 1, last))] : []
@@ -313,7 +311,7 @@ export class RoomFeed<Item> {
     return [report, ...this.cutShort(room)]
   }
 
-  /** Passes on what has waited, although the past before it was not read. */
+  /** Passes on the waiting lines, although the past before them was not read. */
   private cutShort(room: OpenRoom<Item>): ReadonlyArray<Item> {
     const page = this.passPage(room)
     const [first] = room.held
@@ -322,7 +320,7 @@ export class RoomFeed<Item> {
     return [...page, ...gap, ...this.goLive(room)]
   }
 
-  /** Passes on what has waited. */
+  /** Passes on the waiting lines. */
   private goLive(room: OpenRoom<Item>): ReadonlyArray<Item> {
     room.phase = "live"
     this.options.rooms.isIn(room.room)
@@ -331,7 +329,7 @@ export class RoomFeed<Item> {
     return held.flatMap(({ item, seq }) => this.pass(room.room, seq, item))
   }
 
-  /** Sees what else concerns a room. */
+  /** Handles other lines about a room. */
   private watch(received: Received.Received) {
     const { name, rooms } = this.options
     const gap = Received.gapIn(received)
@@ -347,13 +345,13 @@ export class RoomFeed<Item> {
   }
 }
 
-/** The least pause before a line is sent again, in milliseconds. */
+/** The shortest pause before a line is sent again, in milliseconds. */
 const leastPauseMillis = 10
 
 const gapLine = (room: string, first: number, last: number) =>
   `! gap ${room} first=${first} last=${last}: lines that this client was not given`
 
-/** A past line as the message that it was. */
+/** The original message of a past line. */
 const messageLine = ({ at, auto, conversation, from, guest, seq, text, to }: PastReports.PastLine): string => {
   const params = [
     ...(to === undefined ? [] : [`to=${to.join("+")}`]),

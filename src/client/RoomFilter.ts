@@ -8,7 +8,7 @@ import { RoomFeed, type FollowedRooms, type RoomFeedOptions } from "./RoomFeed.j
 export interface RoomFilterOptions extends MessageFilterOptions {
   /** The rooms whose messages to let through, and where to begin in them. */
   readonly rooms: FollowedRooms
-  /** Whether to let nothing more through once the past of the rooms was read. */
+  /** Whether to stop once the past of the rooms has been read. */
   readonly isPastOnly: boolean
 }
 
@@ -19,13 +19,13 @@ export interface RoomClient extends Pick<RoomFeedOptions<unknown>, "isOfAccount"
 
 interface Item {
   readonly line: string
-  /** Whether the server has sent it in reply to `/history`. */
+  /** Whether the line is part of a reply to `/history`. */
   readonly isPast: boolean
 }
 
 /**
- * Picks the messages of rooms out of what a server sends, in the order of the rooms' logs: the past that was asked for,
- * or that was missed between two connections, comes before what is new.
+ * Picks the messages of rooms out of what a server sends, in the order of the rooms' logs: the requested past, or lines
+ * missed between two connections, come before new ones.
  */
 export class RoomFilter implements LineFilter {
   handled = 0
@@ -34,7 +34,7 @@ export class RoomFilter implements LineFilter {
   private readonly names: ReadonlySet<string>
   private readonly wanted: MessageFilter
   private hasEnded = false
-  /** Messages that came while the past was read. They are handled only once all before them are. */
+  /** Number of messages that arrived while the past was read. They are handled only after all earlier ones. */
   private waiting = 0
   private places: Array<KeptPlace> = []
 
@@ -48,7 +48,7 @@ export class RoomFilter implements LineFilter {
     return this.hasEnded ? 0 : this.wanted.left
   }
 
-  /** Whether messages wait until the past was read. */
+  /** Whether messages wait until the past has been read. */
   get isHolding(): boolean {
     return this.feed?.isLive === false
   }

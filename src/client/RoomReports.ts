@@ -1,6 +1,6 @@
 import { numberIn, type Received, type Report } from "./Received.js"
 
-/** What a server says about rooms. Each function is total: undefined means that the line says something else. */
+/** A server's reports about rooms. Each function is total: undefined means that the line is about something else. */
 
 /** A room, as in the replies to `/join` and `/rooms`. */
 export interface RoomReport {
@@ -9,12 +9,12 @@ export interface RoomReport {
   readonly members: number
   /** The number of its last line; 0 if there is none. */
   readonly last: number
-  /** Whether the client is in the room. Only `/rooms` reports that; after `/join` it is certain. */
+  /** Whether the client is in the room. Only `/rooms` reports it; after `/join` it always is. */
   readonly isIn: boolean
   readonly isLocked: boolean
-  /** The account that owns the room; undefined if a guest has made it. */
+  /** The account that owns the room; undefined if a guest created it. */
   readonly owner: string | undefined
-  /** Empty if there is none. */
+  /** The topic; empty if there is none. */
   readonly topic: string
 }
 
@@ -82,7 +82,7 @@ export type RoomNotice =
       /** In milliseconds since 1970; undefined if the member may write again. */
       readonly until: number | undefined
     }
-  /** The least time between two lines of one member has changed. */
+  /** The minimum time between two lines of one member has changed. */
   | {
       readonly _tag: "Slow"
       readonly room: string

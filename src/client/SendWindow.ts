@@ -8,9 +8,9 @@ const maxOutcomes = 4096
 const maxBytes = 4 * 1024 * 1024
 
 /**
- * The lines that may wait for outcomes. If a line may be sent again, the window starts with one line, and returns to
- * one when a line is refused, so that a refusal finds as few later lines under way as possible. Where a rate is
- * announced, it stays at one: any line may be refused, and no later line may overtake it.
+ * The lines that may wait for outcomes. If a line may be sent again, the window starts at one line, and returns to one
+ * when a line is refused, so that few later lines are under way at a refusal. If the server announces a rate, it stays
+ * at one: any line may be refused, and no later line may overtake it.
  */
 export class SendWindow {
   private most: number
@@ -34,13 +34,13 @@ export class SendWindow {
     return this.lines < this.most && this.lines * this.recipients < maxOutcomes && this.bytes < maxBytes
   }
 
-  /** A line of this length waits for its outcomes. */
+  /** Adds a line of this length, which waits for its outcomes. */
   add(bytes: number): void {
     this.lines += 1
     this.bytes += bytes
   }
 
-  /** It has them. */
+  /** Removes a line of this length, which has its outcomes. */
   remove(bytes: number): void {
     this.lines -= 1
     this.bytes -= bytes

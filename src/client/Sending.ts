@@ -17,7 +17,7 @@ import { AwaitedSentLine, type SentLineOutcome, type SentLine } from "./SentLine
 /** Lines sent in one write. */
 const batchLines = 512
 
-/** A sending, which can be run once. `totals` is live. */
+/** Can be run once. `totals` is live. */
 export interface Sending<E> {
   readonly totals: SendTotals
   readonly run: Effect.Effect<SendResult, Input.InputError | Stalled | E>
@@ -33,7 +33,7 @@ class LineSending<E> implements Sending<E> {
   private readonly mayResend: boolean
   private readonly retryQueue: RetryQueue
   private readonly window: SendWindow
-  /** The stored lines that were not received yet. */
+  /** The stored lines that have not been received yet. */
   private readonly receipts = new PendingReceipts()
   /** Open while a line of the input may be sent. */
   private readonly clear = Effect.unsafeMakeLatch(true)
@@ -45,10 +45,13 @@ class LineSending<E> implements Sending<E> {
   private isUp = true
   /** Whether the server has announced its shutdown and has not closed this connection yet. */
   private isClosing = false
-  /** Whether the server has sent its last line in order: what has no outcome was not accepted. */
+  /** Whether the server has sent its last line in order: lines without an outcome were not accepted. */
   private hasSaidBye = false
   private isAllSent = false
-  /** Whether a line got its final outcome on this connection; and the number of connections before without one. */
+  /**
+   * Whether a line got its final outcome on this connection, and the number of earlier connections in a row without
+   * one.
+   */
   private hasProgressed = true
   private inVain = 0
   private lastNews = performance.now()
@@ -102,7 +105,7 @@ class LineSending<E> implements Sending<E> {
   }
 
   /**
-   * Notices an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait for ever.
+   * Handles an end of the connection that `untilEnd` has not seen yet: a line registered after it would wait forever.
    */
   private checkEnd() {
     if (!this.isUp || !this.link.connection.outcomes.hasEnded) return
@@ -110,7 +113,7 @@ class LineSending<E> implements Sending<E> {
     this.refresh()
   }
 
-  /** The server shuts down: nothing is sent until there is another connection. */
+  /** The server is shutting down: nothing is sent until there is another connection. */
   private closing() {
     if (!this.isClosing) this.lastNews = performance.now()
     this.isUp = false
@@ -169,7 +172,7 @@ class LineSending<E> implements Sending<E> {
         outcome._tag === "Refused"
           ? outcome
           : { _tag: "Refused", reason: "closing", retryMillis: undefined, text: shutDown }
-      // With the label, in case that the server was wrong.
+      // With the label, in case the server was wrong.
       const again = names.every((name) => this.link.kept.has(name)) ? label : undefined
       this.retryQueue.add(line, { ...what, outcome: refusal }, { tries: line.tries + 1, at: 0, label: again })
       return true
@@ -184,7 +187,7 @@ class LineSending<E> implements Sending<E> {
     return true
   }
 
-  /** Queues a line without an outcome, with its label, for those recipients to which it is not stored twice. */
+  /** Queues a line without an outcome, with its label, for the recipients that will not store it twice. */
   private retryUnknown(line: SentLine, what: SentLineOutcome, label: number): boolean {
     const { kept } = this.link
     const names = what.names.filter((name) => kept.has(name))
@@ -195,7 +198,7 @@ class LineSending<E> implements Sending<E> {
     return true
   }
 
-  /** Keeps a line that is stored until it was received; returns whether it has to wait. */
+  /** Keeps a stored line until it is received; returns whether it has to wait. */
   private awaitsReceipt(what: SentLineOutcome, line: SentLine, label: number): boolean {
     const { outcome } = what
     if (this.options.untilReceived !== true || outcome._tag !== "Written") return false
@@ -229,7 +232,7 @@ class LineSending<E> implements Sending<E> {
 
   // The sending half.
 
-  /** Labels a line and registers that it waits for outcomes. */
+  /** Labels a line and registers it for its outcomes. */
   private labelled(line: SentLine): string {
     if (this.window.isEmpty) this.lastNews = performance.now()
     this.window.add(line.text.length)
@@ -310,7 +313,7 @@ class LineSending<E> implements Sending<E> {
     yield* receive === undefined ? this.idle.await : Effect.never
   })
 
-  /** Leaves out a line that is too long. */
+  /** Skips a line that is too long. */
   private skip() {
     const { maxLineBytes, recipients } = this.options
     this.totals.lines += 1
@@ -319,7 +322,7 @@ class LineSending<E> implements Sending<E> {
     this.final({ line: this.totals.lines, outcome, names: recipients })
   }
 
-  /** Ends a sending of which nothing is heard any more: in good order if only receipts are missing. */
+  /** Ends the sending when outcomes stop arriving: successfully if only receipts are missing. */
   private readonly watch: Effect.Effect<void, Stalled> = Effect.gen(this, function* () {
     const { patience } = this.options
     for (;;) {
@@ -380,14 +383,14 @@ class LineSending<E> implements Sending<E> {
           this.refresh()
         })
       ),
-      // A server that shuts down waits for this end, and so does the next server on its port.
+      // A server that shuts down waits for this end, and so does its successor on the port.
       Effect.zipRight(connection.end)
     )
   }
 
   /**
-   * Receipts come on the connection that has sent the line. So a line that waits for one is sent again on the next,
-   * where it is not stored again.
+   * A receipt arrives only on the connection that sent the line. So a line that waits for one is sent again on the next
+   * connection, where it is not stored again.
    */
   private receiptsLost() {
     const { retries } = this.options

@@ -8,23 +8,26 @@ import type * as LineConnection from "./LineConnection.js"
 import type { Pace } from "./Pace.js"
 import type { SentLineOutcome } from "./SentLine.js"
 
-/** What a sending is given, and what it reports; see `Sending`. */
+/** The options and reports of `Sending`. */
 
 /** A connection that is logged in, and the pace that its server allows. */
 export interface SendingLink {
   readonly connection: LineConnection.LineConnection
   readonly pace: Pace
-  /** The recipients to which a line with an unknown outcome is sent again with its label: it is not stored twice. */
+  /**
+   * The recipients that a line with an unknown outcome may be sent to again with its label, since it is not stored
+   * twice.
+   */
   readonly kept: ReadonlySet<string>
-  /** Whether the server has logged this client out: then it does not connect again by itself. */
+  /** Whether the server has logged this client out, so that it does not reconnect by itself. */
   readonly isLoggedOut: () => boolean
 }
 
 export interface SendingOptions<E> {
   readonly link: SendingLink
   /**
-   * Connects again after the server has shut down. Run only if `retries` is greater than 0. Its argument is the number
-   * of connections before, in a row, on which no line got its final outcome.
+   * Connects again after the server has shut down. Run only if `retries` is greater than 0. `inVain` is the number of
+   * connections in a row on which no line got its final outcome.
    */
   readonly reconnect: (inVain: number) => Effect.Effect<SendingLink, E, Scope.Scope>
   readonly recipients: ReadonlyArray<string>
@@ -36,11 +39,11 @@ export interface SendingOptions<E> {
   readonly labels: Labels
   /**
    * Whether a line counts only once its recipient has received it: its client has acknowledged it, or a device of its
-   * account was given it. Needs the words `seq` and `receipts`.
+   * account has got it. Needs the words `seq` and `receipts`.
    */
   readonly untilReceived?: boolean | undefined
   /**
-   * How often a line is sent again if the server says that it may succeed later, or shuts down, or if the outcome is
+   * How often to send a line again if the server says that it may succeed later, or shuts down, or if the outcome is
    * unknown and a repeated line is not stored twice.
    */
   readonly retries: number
@@ -53,8 +56,8 @@ export interface SendingOptions<E> {
   /** Waits while too many reports are unread. No new line is sent meanwhile, so reports take bounded memory. */
   readonly reported: Effect.Effect<void>
   /**
-   * Takes what the server sends besides outcomes, until the connection ends. By default, that is dropped, and the run
-   * ends when every outcome has arrived. With this, it ends only with the connection.
+   * Handles lines other than outcomes until the connection ends. By default, those are dropped, and the run ends when
+   * every outcome has arrived. With `receive`, it ends only with the connection.
    */
   readonly receive?: ((connection: LineConnection.LineConnection) => Effect.Effect<void>) | undefined
 }
@@ -77,9 +80,7 @@ export interface SendTotals {
   readonly refused: number
   /** Lines with an unknown outcome. */
   readonly unknown: number
-  /**
-   * Lines that were delivered, but of which it is not known that they were received; counted once for each recipient.
-   */
+  /** Lines that were delivered, but perhaps not received; counted once for each recipient. */
   readonly unreceived: number
 }
 

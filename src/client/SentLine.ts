@@ -1,6 +1,6 @@
 import type * as Outcomes from "./Outcomes.js"
 
-/** A line on its way to its recipients, and what became of it. */
+/** A line on its way to its recipients, and its outcomes. */
 
 export interface SentLine {
   /** From 1, in the order of the input. */
@@ -10,9 +10,7 @@ export interface SentLine {
   readonly recipients: Outcomes.Recipients
   /** How often the line has been sent again. */
   readonly tries: number
-  /**
-   * The number in the label that the line must have, because it may be stored with it; by default it gets a new one.
-   */
+  /** The number in the label that the line must keep because it may be stored with it; by default it gets a new one. */
   readonly label?: number | undefined
 }
 

@@ -6,27 +6,27 @@ import * as Random from "effect/Random"
 import { TransportError, type Socket } from "../ports/Transport.js"
 import type { LoginRefused } from "./Login.js"
 
-/** The servers of one chat, to any of which a client can connect. */
+/** The servers of one chat. A client can connect to any of them. */
 
-/** What a client needs to know after it lost a server, or was refused by it. */
+/** The other servers, for a client that has lost a server, or was refused by it. */
 export interface Elsewhere {
   /** The number of servers besides the one that the client uses. */
   readonly others: number
-  /** Whether the latest attempt has tried every server, and none took the connection. */
+  /** Whether the latest attempt has tried every server, and none accepted the connection. */
   readonly hasTriedAll: () => boolean
-  /** The server of the latest attempt comes last from now on, and the others before it, in a random order. */
+  /** Moves the server of the latest attempt to the end of the order, and shuffles the others before it. */
   readonly leave: Effect.Effect<void>
 }
 
 export interface Servers<R = never> extends Elsewhere {
   /**
-   * Connects to the first server that takes the connection: in the given order, or in that after `leave`. If none does,
-   * fails with the reasons of all.
+   * Connects to the first server that accepts the connection, in the given order, or the one that `leave` has set. If
+   * none does, fails with all their reasons.
    */
   readonly socket: Effect.Effect<Socket, TransportError, R>
 }
 
-/** @param connects one effect for each server, which connects to it */
+/** @param connects for each server, the effect that connects to it */
 export const make = <R>(connects: NonEmptyReadonlyArray<Effect.Effect<Socket, TransportError, R>>): Servers<R> => {
   let order: ReadonlyArray<Effect.Effect<Socket, TransportError, R>> = connects
   let current = 0
@@ -58,7 +58,7 @@ export const make = <R>(connects: NonEmptyReadonlyArray<Effect.Effect<Socket, Tr
   }
 }
 
-/** The reasons of all failures as one; what they do not share is left out. */
+/** Combines failures into one: all reasons, the hint if all have the same, and the last cause. */
 const together = (failures: ReadonlyArray<TransportError>): TransportError => {
   const [first, ...others] = failures
   const last = failures.at(-1)
@@ -75,14 +75,14 @@ const together = (failures: ReadonlyArray<TransportError>): TransportError => {
 const noServers = new TransportError({ during: "Connect", reason: "there is no server to connect to" })
 
 /**
- * Whether another server may take a client that this one did not: it was there and did not answer, or its refusal is
- * temporary.
+ * Whether another server may accept a client that this one did not: this one was reachable but did not answer, or its
+ * refusal is temporary.
  */
 export const mayTake = ({ hasTriedAll, others }: Elsewhere, error: TransportError | LoginRefused): boolean =>
   others > 0 && (error._tag === "LoginRefused" ? error.retryMillis !== undefined : !hasTriedAll())
 
 /**
- * The time before a client connects to another server: up to half a second, at random, so that the clients of a lost
- * server do not all come to the others at the same moment.
+ * The time before a client connects to another server: random, up to half a second, so that the clients of a lost
+ * server do not all reach the others at the same moment.
  */
 export const pause: Effect.Effect<Duration.Duration> = Effect.map(Random.next, (part) => Duration.millis(500 * part))

@@ -14,9 +14,8 @@ export interface TokenExchangeOptions {
 }
 
 /**
- * Logs in with a password, asks for a token of the login's device, and leaves. The connection only sends, so that it is
- * not announced, gets no messages, and replaces no other connection of the device. Undefined if the server gives no
- * token.
+ * Logs in with a password, requests a token for the login's device, and leaves. The connection only sends, so it is not
+ * announced, gets no messages, and replaces no other connection of the device. Undefined if the server issues no token.
  */
 export const run = (
   options: TokenExchangeOptions

@@ -23,13 +23,13 @@ import * as RoomReports from "./RoomReports.js"
 
 const heartbeatLabel = "achat-alive"
 
-/** A connection of a client that connects again: it keeps what the server says about its end. */
+/** A connection of a reconnecting client. It remembers what the server said about its end. */
 export interface WatchedConnection extends DeliveryConnection {
-  /** Whether the client is no device of an account. */
+  /** Whether the client is a guest rather than a device of an account. */
   readonly isGuest: boolean
   /** Whether the server takes no more lines. */
   readonly isClosing: () => boolean
-  /** The delay before the next connection that the server has asked for, in milliseconds. */
+  /** The delay that the server has requested before the next connection, in milliseconds. */
   readonly returnMillis: () => number | undefined
   /** Waits until the connection has ended, or the server has been silent for too long. Fails with the reason. */
   readonly lost: Effect.Effect<never, TransportError | Login.LoginRefused>
@@ -42,7 +42,7 @@ export interface WatchedConnectionOptions<R> {
   readonly rooms: FollowedRooms
   /** Whether the program wants notices. */
   readonly notices: { areWanted: boolean }
-  /** How often to check that the server is alive, and how long it has for its reply. */
+  /** The interval between checks that the server is alive, and its deadline to reply. */
   readonly heartbeat: Duration.Duration
   /** Called when the server takes no more lines. */
   readonly onClosing: () => void
@@ -80,8 +80,8 @@ export const open = <R>({
     }
 
     /**
-     * Sees the server's lines in order with the outcomes, however late the program takes them. Withholds the replies to
-     * heartbeats, also those that come late.
+     * Sees the server's lines in order with the outcomes, however late the program takes them. Withholds all replies to
+     * heartbeats, even late ones.
      */
     const see = (line: string): "part" | undefined => {
       if (line.startsWith("from ")) return undefined
@@ -103,7 +103,7 @@ export const open = <R>({
       }
       return undefined
     }
-    // It ends with the connection.
+    // This fiber ends with the connection.
     yield* Effect.forkScoped(Effect.ignore(connection.ask<never, never>("", see)))
     const hello = yield* Login.greet(started)
     const pace = new Pace(Option.match(hello, { onNone: () => [], onSome: ({ rates }) => rates }), yield* Time.now)

@@ -1,13 +1,13 @@
 const LF = 0x0a
 
-/** A longer line is passed on in parts. No server sends one (`Login.defaultMaxLineBytes`). */
+/** A longer line is passed on in parts. No a-chat server sends one (`Login.defaultMaxLineBytes`). */
 const maxHeldBytes = 2 * 1024 * 1024
 
 const nothing = Buffer.alloc(0)
 
 /**
  * Passes on a stream of bytes, but holds an unfinished line back until its LF arrives: if the connection ends first,
- * the line was cut off, and must not be taken for a complete one. Takes constant memory.
+ * the line was cut off, and must not be mistaken for a complete one. Uses constant memory.
  */
 export class WholeLines {
   /** The unfinished line. It grows by doubling, so a line that arrives byte by byte still takes linear time. */
@@ -15,12 +15,12 @@ export class WholeLines {
   private heldLength = 0
   private isPassing = false
 
-  /** Whether the stream has ended, if it ends here, within a line. */
+  /** Whether the bytes so far end within a line. */
   get isCut(): boolean {
     return this.heldLength > 0 || this.isPassing
   }
 
-  /** Returns what can be passed on, in order. */
+  /** Returns the bytes that can be passed on, in order. */
   push(bytes: Uint8Array): ReadonlyArray<Uint8Array> {
     const end = bytes.lastIndexOf(LF) + 1
     // The usual case, without copying.
