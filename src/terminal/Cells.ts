@@ -1,9 +1,7 @@
 import * as Display from "./Display.js"
 import * as Width from "./Width.js"
 
-/**
- * The part of a text that is displayed whole: a character with its marks, or the escape of one that is not displayed.
- */
+/** An indivisible part of a displayed text: a character with its marks, or the escape of a hidden one. */
 export interface Cell {
   readonly text: Display.SafeText
   /** Columns, at most; of a TAB, 1. */
@@ -12,7 +10,7 @@ export interface Cell {
   readonly length: number
 }
 
-/** The cells of a text. Neither a cursor nor the end of a row comes within one. */
+/** The cells of a text. Neither the cursor nor the end of a row falls within one. */
 export const of = (text: string, display: Display.Display): ReadonlyArray<Cell> => {
   const cells: Array<Cell> = []
   const hidden = Display.hidden(text, display)

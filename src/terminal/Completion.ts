@@ -1,7 +1,7 @@
 import * as RoomInput from "./RoomInput.js"
 import { commandNames, extents } from "./TypedLine.js"
 
-/** What Tab offers for a line: one choice after another, then the text as typed. */
+/** The choices that Tab cycles through, then the text as typed. */
 export interface Completion {
   /** The unchanged text before and after the choice. */
   readonly head: string
@@ -23,7 +23,7 @@ export const turn = (completion: Completion, by: 1 | -1): Completion => {
   return { ...completion, at: (completion.at + by + length) % length }
 }
 
-/** What there is to complete. */
+/** Everything that can be completed. */
 export interface CompletionChoices {
   /** All known users, the likeliest first. */
   readonly names: ReadonlyArray<string>
@@ -31,7 +31,7 @@ export interface CompletionChoices {
   readonly rooms?: ReadonlyArray<string> | undefined
   /** All conversations, for `/go`. */
   readonly conversations?: ReadonlyArray<string>
-  /** Whether the next line goes to a room: then a name at its start is likelier a mention than a recipient. */
+  /** Whether the next line goes to a room: a name at its start is then more likely a mention than a recipient. */
   readonly isInRoom?: boolean
 }
 
@@ -82,7 +82,7 @@ export const find = (
   return mentioned === "" ? undefined : complete(mentioned, recipients, " ")
 }
 
-/** The word that is being typed in a command about conversations, and what it may be. */
+/** The word being typed in a command about conversations, and its possible completions. */
 const roomArgument = (before: string) => {
   const [, name = "", rest, typed = ""] = /^(\/\S+)\s+((?:\S+\s+)?)(\S*)$/u.exec(before) ?? []
   if (rest === undefined) return undefined

@@ -70,7 +70,7 @@ export class Composer {
     this.outgoing = new Outgoing((name) => options.people.isExpected(name))
   }
 
-  /** Users may be back, or are no longer expected: sends the messages that were held for them. */
+  /** Sends messages that were held for users who are back, or no longer expected. */
   release(): void {
     if (this.outgoing.release()) this.options.wake()
   }
@@ -80,8 +80,8 @@ export class Composer {
   }
 
   /**
-   * Whether a line waits for a second Enter, because it would leave the conversation for a name that was never here:
-   * `TODO: fix the build` is more likely a text.
+   * Whether a line needs a second Enter, because it would leave the conversation for a name that was never here: `TODO:
+   * fix the build` is more likely a text.
    */
   doubts(line: string): boolean {
     if (this.doubted?.line === line) return false
@@ -205,7 +205,7 @@ export class Composer {
     this.options.people.addressed(to.filter((name) => !RoomReports.isRoom(name)))
   }
 
-  /** Shows what was said earlier in the conversation. */
+  /** Shows earlier lines of the conversation. */
   earlier(): void {
     const { marks, reader, transcript } = this.options
     if (!reader.earlier()) transcript.print(Format.quiet("no earlier lines are kept for you here", marks))
@@ -252,8 +252,8 @@ export class Composer {
   }
 
   /**
-   * Records the outcomes of a message. If the server refused it while shutting down, it waits for the next connection.
-   * So does one that came too fast.
+   * Records the outcomes of a message. If the server refused it while shutting down, or as too fast, it waits for the
+   * next connection.
    */
   settle(id: MessageId, fates: ReadonlyArray<MessageFate>): void {
     if (fates.some(isRefusedForNow)) return this.outgoing.putBack(id)
@@ -268,7 +268,7 @@ export class Composer {
     }
     const { prompt, recipients } = this.options
     const isNoOne = recipients.settle(settled.to, settled.fates)
-    // A line that is being typed is meant for the recipients that the prompt shows.
+    // A line being typed is meant for the recipients that the prompt shows.
     if (isNoOne && prompt.editor.text === "") this.options.navigation.back()
   }
 
@@ -276,14 +276,14 @@ export class Composer {
     this.options.reader.sent(name, seq, at)
   }
 
-  /** An account was given messages of the user. */
+  /** Handles a receipt: an account has got messages of the user. */
   received(receipt: Receipt): void {
     const { marks, transcript } = this.options
     const later = this.receipts.take(receipt)
     if (later > 0) transcript.print(Format.receivedLater(receipt.name, later, marks))
   }
 
-  /** Shows the stored messages that have waited to be received; returns whether others still wait. */
+  /** Shows stored messages that have waited long enough to be received; returns whether others still wait. */
   showStored(now = this.options.now()): boolean {
     return this.receipts.showLate(now)
   }
@@ -320,7 +320,7 @@ export class Composer {
     }
   }
 
-  /** What is drawn below the scrollback. */
+  /** The rows drawn below the scrollback. */
   get view(): LiveView {
     const { paste } = this.options.prompt
     const { doubted, isLeaving, outgoing, phase, receipts } = this

@@ -9,7 +9,7 @@ import type { Prompt } from "./Prompt.js"
 import { span, type Row } from "./Row.js"
 import type { Transcript } from "./Transcript.js"
 
-/** What is drawn below the scrollback: messages without an outcome, questions to the user, and the prompt. */
+/** The rows below the scrollback: messages without an outcome, questions to the user, and the prompt. */
 
 /** State of the connection to the server. */
 export type ComposerPhase =
@@ -31,7 +31,7 @@ export type ComposerPhase =
       readonly whyNoSecrets?: string | undefined
     }
 
-/** A line that Enter did not send, and the names in it of whom no one was ever here. */
+/** A line that Enter did not send, and those of its names that were never here. */
 export interface DoubtedLine {
   readonly line: string
   readonly strangers: ReadonlyArray<string>
@@ -39,7 +39,7 @@ export interface DoubtedLine {
 
 export interface ComposerState {
   readonly outgoing: Outgoing
-  /** Messages that are stored, and may soon be received. */
+  /** Stored messages that may soon be received. */
   readonly stored: ReadonlyArray<SettledMessage>
   readonly phase: ComposerPhase
   /** Whether the client only waits for outcomes. */
@@ -49,7 +49,7 @@ export interface ComposerState {
   readonly doubted: DoubtedLine | undefined
   /** The conversations with unread lines. */
   readonly unread?: Row | undefined
-  /** Pasted lines that wait for an answer, their recipients, and those of whom no one was ever here. */
+  /** Pasted lines that wait for an answer, their recipients, and those of these that were never here. */
   readonly paste:
     | { readonly lines: number; readonly to: ReadonlyArray<string>; readonly strangers: ReadonlyArray<string> }
     | undefined
@@ -77,7 +77,7 @@ export const make = (state: ComposerState, options: ComposerViewOptions): LiveVi
   if (prompt.asksLogin) {
     const { suggestedLogin } = prompt
     const question = suggestedLogin === undefined ? "login: " : `login (${suggestedLogin}): `
-    // After a later login was refused, lines may wait for the next one.
+    // If a later login is refused, lines may still wait for the next one.
     return { above, prompt: [span(question, "strong")], text, cursor }
   }
   const status = questions(state, options)
@@ -89,7 +89,7 @@ export const make = (state: ComposerState, options: ComposerViewOptions): LiveVi
   return { above, status, prompt: start, text, cursor }
 }
 
-/** The greatest number of messages that are shown; the others are only counted. */
+/** The most messages shown; the others are only counted. */
 const maxMessages = 4
 
 /** The messages that are not in the scrollback yet. */

@@ -17,13 +17,13 @@ export interface ConversationLogOptions {
   readonly own: () => string
   /** The time, in milliseconds since 1970. */
   readonly now: () => number
-  /** Called once for each thing that prevents the log, and at the end if lines are missing. */
+  /** Called once for each error that prevents logging, and at the end if lines are missing. */
   readonly warn: (text: string) => void
   /** Appends lines to a file of the folder; `LogFile.append` by default. */
   readonly append?: typeof LogFile.append | undefined
 }
 
-/** What the user's messages can become beyond the outcomes that a server reports. */
+/** Outcomes of the user's messages, including those that no server reports. */
 export type LoggedOutcome =
   | MessageFate
   /** `Sent` to a server that reports no outcomes. */
@@ -38,8 +38,8 @@ export type LoggedOutcome =
  *     2026-11-26T20:04:21.950Z to bob+carol written: at noon
  *     2026-11-26T20:04:30.004Z to dave returned reason=offline: hi
  *
- * A line is a time (UTC), a head without colons, and the text, in which control characters are escaped. Nothing waits
- * for the files.
+ * A line is a time (UTC), a head without colons, and the text, in which control characters are escaped. The chat never
+ * waits for the files.
  */
 export interface ConversationLog {
   readonly received: (message: Message) => void
@@ -52,7 +52,7 @@ export interface ConversationLog {
 
 export const none: ConversationLog = { received: () => {}, sent: () => {} }
 
-/** Above this number of code units, lines that wait for a stuck disk are dropped, and counted. */
+/** While the disk is stuck, lines beyond this number of waiting code units are dropped, and counted. */
 export const maxWaiting = 4 * 1024 * 1024
 
 /** How long the end waits for lines to be written. */
@@ -66,7 +66,7 @@ interface Waiting {
   introduction: string | undefined
 }
 
-/** Writes a log until the scope closes, which waits until everything is written. */
+/** Writes a log. Closing the scope waits until everything is written. */
 export const make = (options: ConversationLogOptions): Effect.Effect<ConversationLog, never, Scope.Scope> =>
   Effect.gen(function* () {
     const writer = new Writer(options)
@@ -113,7 +113,7 @@ const wordOf = (outcome: LoggedOutcome): string => {
   }
 }
 
-/** Only such text reaches a file, so that `cat` can show it. */
+/** Only text escaped like this reaches a file, so that `cat` can show it safely. */
 const safe = (text: string) => Escape.show(text).replaceAll("\n", "\\x0a")
 
 const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
@@ -187,7 +187,7 @@ class Writer {
     if (this.missing.size < maxFiles) this.missing.set(file, (this.missing.get(file) ?? 0) + count)
   }
 
-  /** The lines that were lost may include the introduction, without which the next ones would have none. */
+  /** The lost lines may include the introduction, so the next lines need a new one. */
   private introduceAgain(file: string) {
     const waiting = this.waiting.get(file)
     if (waiting === undefined) this.introduced.delete(file)
@@ -229,7 +229,7 @@ class Writer {
   }
 }
 
-/** Bounded, because a client may run for months, and others choose their names. */
+/** Bounded, because a client may run for months, and other users choose the names. */
 const maxFiles = 1_000
 
 const maxReports = 100

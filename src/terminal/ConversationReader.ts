@@ -22,13 +22,13 @@ export interface ConversationReaderOptions {
   readonly requests: RequestQueue
   /** The rows of the terminal. */
   readonly rows: () => number
-  /** Called when the user turns out not to be in a room any more. */
+  /** Called when the user turns out to be no longer in a room. */
   readonly onGone: (room: string) => void
   /** Called when a read mark has moved, so that it can be reported soon. */
   readonly onRead: () => void
 }
 
-/** What the connection is good for. */
+/** The features of the connection. */
 export interface ReaderConnection {
   /** Whether the server has rooms, and sends past lines. */
   readonly hasRooms: boolean
@@ -36,32 +36,32 @@ export interface ReaderConnection {
   readonly isOfAccount: boolean
 }
 
-/** The rows that are left for what is around a page. */
+/** The rows reserved around a page. */
 const otherRows = 6
 const minPage = 5
 
-/** A server lists no more conversations than these, and leaves out others. */
+/** The most conversations that a server lists. */
 const maxListed = 1_000
 
-/** More lines are loaded again instead, once the page has come. */
+/** The most lines that wait for a page. Further ones are loaded again after it has arrived. */
 const maxHeld = 1_000
 
 /** A conversation that the user has gone to. */
 interface Visit {
   readonly name: string
-  /** The read mark when the user went there. */
+  /** The read mark when the user entered the conversation. */
   readonly read: number
 }
 
-/** A line that came while a page of its conversation was on its way. */
+/** A line that arrived while a page of its conversation was being loaded. */
 interface HeldLine {
   readonly seq: number
   readonly print: () => void
 }
 
 /**
- * Shows the lines of the conversation that the user is in, and counts those of all others. Lines that the server keeps
- * are shown only there: a user who goes to a conversation sees its last lines, which the server sends.
+ * Shows the lines of the current conversation, and counts those of all others. Kept lines are shown only in their
+ * conversation: on entering one, the user sees its last lines, which the server sends.
  */
 export class ConversationReader {
   private connection: ReaderConnection | undefined = undefined
@@ -72,26 +72,26 @@ export class ConversationReader {
   private visit: Visit | undefined = undefined
   /** The rooms in a reply to `/conversations` that has not ended yet. */
   private readonly listedRooms = new Set<string>()
-  /** Conversations of which a page will be requested once there is a connection. */
+  /** Conversations whose pages will be requested on the next connection. */
   private readonly wanted = new Set<string>()
   private readonly held = new Map<string, Array<HeldLine>>()
-  /** The gaps in conversations that are not in sight. */
+  /** Gaps in conversations that are not in view. */
   private readonly gaps = new Map<string, Gap>()
-  /** The numbers of the user's own lines that are in the scrollback, although lines before them have not come yet. */
+  /** The numbers of the user's own lines that are in the scrollback although earlier lines have not arrived yet. */
   private readonly own = new Map<string, Set<number>>()
-  /** The read marks that the server does not know yet. */
+  /** Read marks that were not reported to the server yet. */
   private readonly reads = new Map<string, number>()
 
   constructor(private readonly options: ConversationReaderOptions) {
     this.printer = new PagePrinter(options)
   }
 
-  /** Whether the server has rooms and sends past lines; while the client is away, whether it did. */
+  /** Whether the server has rooms and sends past lines; while the client is disconnected, whether the last one did. */
   get isOn(): boolean {
     return this.hasRooms
   }
 
-  /** Whether the user is connected, without an account. */
+  /** Whether the user is connected as a guest. */
   get isOfGuest(): boolean {
     return this.connection?.isOfAccount === false
   }
@@ -104,7 +104,7 @@ export class ConversationReader {
     if (this.reads.size > 0) this.options.onRead()
   }
 
-  /** The user has an account from here on. */
+  /** The user now has an account. */
   registered(): void {
     if (this.connection?.hasRooms === true) this.list({ ...this.connection, isOfAccount: true })
   }
@@ -116,7 +116,7 @@ export class ConversationReader {
     if (connection.hasRooms && connection.isOfAccount) this.options.requests.ask("conversations", "/conversations")
   }
 
-  /** The connection has ended: shows the lines that waited for a page, which does not come. */
+  /** The connection has ended: shows the lines that waited for a page, which will not arrive. */
   disconnected(): void {
     for (const name of this.options.current()) if (this.pages.isLoading(name)) this.wanted.add(name)
     this.connection = undefined
@@ -129,7 +129,7 @@ export class ConversationReader {
   }
 
   /**
-   * A kept line has come: shows it, or counts it.
+   * Shows or counts a kept line that has arrived.
    *
    * @param print shows the line
    * @returns whether the user has not read it yet
@@ -151,7 +151,7 @@ export class ConversationReader {
     print()
   }
 
-  /** The lines from one number to another are in the scrollback, and so may be the user's own after them. */
+  /** The lines from `first` to `last` are in the scrollback, and perhaps the user's own lines after them. */
   private shown(name: string, first: number, last: number) {
     const { conversations } = this.options
     conversations.show(name, first, last)
@@ -177,7 +177,7 @@ export class ConversationReader {
     for (const line of held) this.show(name, line)
   }
 
-  /** A line of the user is stored, and is shown. */
+  /** A line of the user was stored and shown. */
   sent(name: string, seq: number, at: number): void {
     const { conversations } = this.options
     if (!this.isOn) return
@@ -187,11 +187,11 @@ export class ConversationReader {
     const own = this.own.get(name) ?? new Set()
     if (own.size < maxHeld) own.add(seq)
     this.own.set(name, own)
-    // A line before it may still be on its way.
+    // An earlier line may still be on its way.
     if (seq === shown + 1) this.shown(name, seq, seq)
   }
 
-  /** The user goes to a conversation: shows its last lines. */
+  /** Enters a conversation: shows its last lines. */
   enter(name: string): void {
     const { conversations } = this.options
     const { read } = conversations.enter(name)
@@ -199,12 +199,12 @@ export class ConversationReader {
     this.load(name, "entry")
   }
 
-  /** The user writes to these names: shows what is unread in their conversations. */
+  /** The user writes to these names: shows the unread lines of their conversations. */
   address(names: ReadonlyArray<string>): void {
     for (const name of names) if ((this.options.conversations.find(name)?.unread ?? 0) > 0) this.enter(name)
   }
 
-  /** The user wants to see what came before; returns whether there is anything to request. */
+  /** Requests earlier lines; returns whether there are any to request. */
   earlier(): boolean {
     const [name] = this.options.current()
     if (name === undefined || !this.canLoad(name)) return false
@@ -212,7 +212,7 @@ export class ConversationReader {
     return true
   }
 
-  /** The user is in a room again after a break: shows what came meanwhile. */
+  /** The user is in a room again after a break: shows the lines of the meantime. */
   missed(name: string): void {
     const { last = 0, shown = 0 } = this.options.conversations.find(name) ?? {}
     if (!this.isInSight(name) || last <= shown) return
@@ -247,7 +247,7 @@ export class ConversationReader {
     return this.pages.isLoading(name, "entry")
   }
 
-  /** Takes a line of the server if it is part of a page, or about a conversation; returns whether it is. */
+  /** Handles a line from the server if it is part of a page, or about a conversation; returns whether it is. */
   take(received: Received): boolean {
     const taken = this.pages.take(received)
     if (taken === undefined) return this.takeFacts(received)
@@ -280,7 +280,7 @@ export class ConversationReader {
    */
   private listedAll(count: number) {
     const { conversations, onGone } = this.options
-    // The order of the server is that of the last lines, in which a room would never have the same number.
+    // The server sorts by the last lines, an order in which a room's number would keep changing.
     if (!this.isArranged) conversations.arrange()
     this.isArranged = true
     const gone = conversations.rooms.filter((room) => !this.listedRooms.has(room))
@@ -291,7 +291,7 @@ export class ConversationReader {
   private showPage(page: PastPage) {
     const { conversations } = this.options
     const { lines, of: name, reason } = page
-    // The user has gone on.
+    // The user has moved on.
     if (!this.isInSight(name)) return
     const { first, last } = page
     const read = this.visit?.name === name ? this.visit.read : 0
@@ -307,24 +307,24 @@ export class ConversationReader {
     }
     if (last > 0) this.shown(name, first, reason === "earlier" ? 0 : last)
     if (reason !== "earlier") this.acted()
-    // A server that says that there is more, and sends nothing, is not asked the same again.
+    // A server that reports more lines but sends none is not asked again.
     const isFurther = (conversations.find(name)?.shown ?? 0) > page.after
     if (reason === "missed" && page.hasMore && isFurther) this.load(name, "missed")
   }
 
-  /** Whether the user is not to be called to a conversation. */
+  /** Whether the user does not want to be notified of a conversation. */
   isMuted(name: string): boolean {
     return this.options.conversations.find(name)?.isMuted === true
   }
 
-  /** Lines of a conversation are gone. Returns whether that is shown now. */
+  /** Records that lines of a conversation are gone. Returns whether that is shown now. */
   missing(gap: Gap): boolean {
     if (!this.isOn || this.isInSight(gap.conversation)) return true
     this.gaps.set(gap.conversation, gap)
     return false
   }
 
-  /** The user is there: what is shown has been read. */
+  /** The user is at the keyboard: the lines in view count as read. */
   acted(): void {
     const { conversations, current, onRead } = this.options
     if (!this.isOn) return

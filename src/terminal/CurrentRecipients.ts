@@ -2,19 +2,19 @@ import type { MessageFate } from "../client/Client.js"
 
 interface Talk {
   readonly to: ReadonlyArray<string>
-  /** Whether any of them was there, once a message to them has its outcomes. */
+  /** Whether any of them was present, known once a message to them has its outcomes. */
   state: "untried" | "there" | "absent"
 }
 
 const nobody: Talk = { to: [], state: "there" }
 
 /**
- * The recipients of lines without recipients. Whoever is named becomes one; if no one of a new name is there, the
- * conversation before it continues.
+ * The recipients of lines that name none: those named last. If none of these is present, the previous conversation
+ * continues.
  */
 export class CurrentRecipients {
   private current: Talk = nobody
-  /** Conversations before, the last one last. */
+  /** Earlier conversations, oldest first. */
   private earlier: Array<Talk> = []
 
   get to(): ReadonlyArray<string> {
@@ -29,7 +29,8 @@ export class CurrentRecipients {
   }
 
   /**
-   * Takes the outcomes of a message. Returns whether it was the first one here, and none of its recipients was there.
+   * Records the outcomes of a message. Returns whether it was the first of this conversation, and none of its
+   * recipients was present.
    */
   settle(to: ReadonlyArray<string>, fates: ReadonlyArray<MessageFate>): boolean {
     const talk = [...this.earlier, this.current].findLast((one) => isSame(to, one.to))
@@ -40,7 +41,7 @@ export class CurrentRecipients {
     return talk === this.current && talk.state === "absent"
   }
 
-  /** The user is not in a room any more: no line goes there. */
+  /** The user is no longer in a room: lines no longer go there. */
   leave(room: string): void {
     const isHere = this.to.includes(room)
     this.earlier = this.earlier.filter(({ to }) => !to.includes(room))
@@ -49,7 +50,7 @@ export class CurrentRecipients {
     this.back()
   }
 
-  /** Continues the last conversation before in which someone may be there. */
+  /** Continues the last earlier conversation in which someone may be present. */
   back(): void {
     for (let talk = this.earlier.pop(); talk !== undefined; talk = this.earlier.pop()) {
       this.current = talk
@@ -60,7 +61,7 @@ export class CurrentRecipients {
 
 const maxEarlier = 16
 
-/** Reasons for which nobody was there. */
+/** Reasons that mean that the recipient was not present. */
 const absences: ReadonlySet<string> = new Set(["offline", "no-room", "not-member"])
 
 const isSame = (one: ReadonlyArray<string>, other: ReadonlyArray<string>) =>

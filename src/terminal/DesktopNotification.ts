@@ -6,15 +6,15 @@ import type { Notification } from "./Notifier.js"
 /** Control sequences that make a terminal show a notification on the desktop. */
 
 /**
- * The sequence by the number of its operating system command. `9`, by iTerm2, has a text; `777`, by rxvt, a title and a
- * text. A terminal that knows both would show two notifications.
+ * The number of the operating system command. `9`, from iTerm2, takes a text; `777`, from rxvt, a title and a text.
+ * Only one is sent, because a terminal that knows both would show two notifications.
  */
 export const oscNumbers = ["9", "777"] as const
 
-/** How a terminal is reached. */
+/** The way to reach a terminal. */
 export interface TerminalRoute {
   readonly command: (typeof oscNumbers)[number]
-  /** The multiplexer in which this program runs, and which passes on only what is wrapped for it. */
+  /** The multiplexer that this program runs in. It passes on only sequences that are wrapped for it. */
   readonly within?: "tmux" | "screen" | undefined
 }
 
@@ -43,7 +43,7 @@ const understood = (environment: Environment): TerminalRoute["command"] | undefi
   const [term = "", program = ""] = [environment["TERM"], environment["TERM_PROGRAM"]]
   // iTerm2 sends this variable along with ssh, and multiplexers leave it alone.
   if (environment["LC_TERMINAL"] === "iTerm2" || /^(?:iTerm\.app|WarpTerminal)$/u.test(program)) return "9"
-  // Older versions of kitty know no other.
+  // Older versions of kitty know only this one.
   if (term === "xterm-kitty" || (environment["KITTY_WINDOW_ID"] ?? "") !== "") return "9"
   return graphical.test(term) ? "777" : undefined
 }
@@ -65,7 +65,7 @@ export const render = ({ isMention, message, more }: Notification, route: Termin
   return wrap(route.command === "9" ? `9;${fields.join(": ")}` : `777;notify;${fields.join(";")}`, route)
 }
 
-/** As much of a text as fits, escaped as on the screen, so that nothing in it ends or starts a sequence. */
+/** The start of a text that fits, escaped as on the screen, so that it can neither end nor start a sequence. */
 const fit = (text: string, maxBytes: number, display: Display): string => {
   let [shown, bytes] = ["", 0]
   // No character takes less than a byte.
@@ -77,7 +77,7 @@ const fit = (text: string, maxBytes: number, display: Display): string => {
   return shown
 }
 
-/** The bell ends the sequence: in Screen, ST would also end what is around it. */
+/** The bell ends the sequence: in Screen, ST would also end the sequence around it. */
 const wrap = (command: string, { within }: TerminalRoute): string => {
   const sequence = `\x1b]${command}\x07`
   switch (within) {

@@ -8,7 +8,7 @@ export interface Display {
   readonly unicode: boolean
   /** Whether characters that are wide in East Asian fonts only, such as Cyrillic letters, may have two columns. */
   readonly wideAmbiguous?: boolean
-  /** Rows that the terminal rewraps when it becomes narrower: all, all but the cursor's row, or none (they are cut). */
+  /** The rows that the terminal rewraps when it becomes narrower: all, all but the cursor's, or none (it cuts them). */
   readonly reflow: "all" | "notCursor" | "none"
 }
 

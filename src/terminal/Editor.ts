@@ -39,8 +39,8 @@ const removed =
   }
 
 /**
- * Where the text starts that a pattern matches just before the cursor. The patterns are sticky, and look behind: one
- * that ends in `$` would be tried from each index before, which takes minutes in a long line.
+ * The start of the text that a pattern matches just before the cursor. The patterns are sticky lookbehinds: one that
+ * ends in `$` would be tried at each earlier index, which takes minutes in a long line.
  */
 const startOf =
   (behind: RegExp) =>

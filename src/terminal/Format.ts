@@ -8,13 +8,13 @@ import { name, span, type Row, type Span } from "./Row.js"
 
 /** Formats the rows of the scrollback, and those above the prompt. */
 
-/** What a user does, in a text such as `/me waves`; undefined if the text is another. */
+/** The action in a text such as `/me waves`; undefined for any other text. */
 export const actionOf = (text: string): string | undefined => /^\/me\s+(\S.*)$/su.exec(text)?.[1]
 
-/** The text of a message as it is shown: without the `/me ` of an action. */
+/** The displayed text of a message: without the `/me ` of an action. */
 export const shownText = (text: string): string => actionOf(text) ?? text
 
-/** The user's own message as it is shown: the action `/me waves` as `* alice waves`. */
+/** The user's own message as displayed: the action `/me waves` as `* alice waves`. */
 export const ownAction = <Message extends { readonly text: string }>(message: Message, own: string): Message => {
   const action = actionOf(message.text)
   return action === undefined ? message : { ...message, text: `* ${own} ${action}` }
@@ -107,7 +107,7 @@ export const copied = (to: string, text: string, marks: Marks): Row => [
   span(` ${marks.dash} from another device`, "quiet")
 ]
 
-/** `✓✓ bob has received your line`, of lines that were shown as stored before. */
+/** `✓✓ bob has received your line`, for lines that were shown as stored before. */
 export const receivedLater = (name: string, lines: number, marks: Marks): Row => [
   span(marks.received, "good"),
   span(` ${name} has received your ${lines === 1 ? "line" : `${lines} lines`}`, "quiet")
@@ -126,7 +126,7 @@ export const pending = ({ phase, text, to }: OwnMessage, marks: Marks, note = ""
 /** A remark from the server or from this program. */
 export const quiet = (text: string, marks: Marks): Row => [span(`${marks.quiet} ${text}`, "quiet")]
 
-/** `—— #ops ——`: what the rows below it are. */
+/** `—— #ops ——`: a heading for the rows below it. */
 export const rule = (text: string, marks: Marks): Row => {
   const line = marks.dash.repeat(2)
   return [span(`${line} ${text} ${line}`, "quiet")]

@@ -31,10 +31,10 @@ const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, Histo
 
 const ownerOnly = 0o600
 
-/** More than `maxLines` of the longest lines that anyone types. */
+/** More than `maxLines` lines of any plausible length. */
 const maxBytes = 64 * 1024 * 1024
 
-/** Another program could make the path a link to a file that this one would then overwrite. */
+/** Otherwise another program could make the path a link to a file, and this one would overwrite that. */
 const noFollow = constants.O_NOFOLLOW
 
 /**

@@ -9,7 +9,7 @@ export type InputEvent =
   | { readonly _tag: "Control"; readonly code: number; readonly isMeta: boolean }
   /** A printable character after an ESC, as Alt sends it. */
   | { readonly _tag: "Meta"; readonly text: string }
-  /** An ESC that nothing follows. */
+  /** A lone ESC. */
   | { readonly _tag: "Escape" }
   /** A control sequence (ECMA-48, 5.4), or a key after SS3. `isMeta` after a second ESC. */
   | {
@@ -31,7 +31,7 @@ const stringMillis = 2_000
 
 const pasteMillis = 2_000
 
-/** Shorter than `pasteMillis`, because a Ctrl-C that nothing follows was hardly pasted. */
+/** Shorter than `pasteMillis`, because a Ctrl-C at the end of the input was hardly pasted. */
 const interruptedMillis = 300
 
 const ESC = "\x1b"
@@ -66,7 +66,7 @@ export class InputParser {
   private pastedLength = 0
   /** The start of an end mark, at the end of what was pasted so far. */
   private mark = ""
-  /** Where a paste or a sequence has just been given up; the next read may be the rest of it. */
+  /** The state in which a paste or a sequence was just given up; the next read may be the rest of it. */
   private stalled: InputState | undefined = undefined
 
   constructor(private readonly emit: (event: InputEvent) => void) {}
@@ -81,7 +81,7 @@ export class InputParser {
     for (const point of points) this.take(point)
   }
 
-  /** If nothing is pushed for as many milliseconds, the owner calls `expire`; undefined if nothing is unfinished. */
+  /** The owner calls `expire` if nothing is pushed for this many milliseconds; undefined if nothing is unfinished. */
   get patience(): number | undefined {
     switch (this.state) {
       case "escape":
@@ -90,7 +90,7 @@ export class InputParser {
         return escapeMillis
       case "csi":
       case "ss3":
-        // With parameters, the rest of a report is to come, and the next letter ends it anyway.
+        // After parameters, the rest of a report will follow, and any letter ends it.
         return this.parameters === "" ? escapeMillis : undefined
       case "string":
         return this.isStringEmpty ? escapeMillis : stringMillis
@@ -111,7 +111,7 @@ export class InputParser {
     return this.intermediates === "$" && /^\d{1,2}$/u.test(this.parameters)
   }
 
-  /** Ends what is unfinished: an ESC alone was the Escape key, and ESC and another character were Alt and a key. */
+  /** Ends unfinished input: a lone ESC was the Escape key, and ESC and another character were Alt and a key. */
   expire(): void {
     if (this.patience === undefined) return
     const { state } = this
@@ -129,7 +129,8 @@ export class InputParser {
   }
 
   /**
-   * Whether a read has the rest of a sequence, and no key: one key is a read of its own, unless the reader was stopped.
+   * Whether a read contains the rest of a sequence rather than a key: a key is a read of its own, unless the reader was
+   * stopped.
    */
   private isRestOf(stalled: InputState, points: ReadonlyArray<number>): boolean {
     if (points.length < 2 || (stalled === "escape" && !reportStarts.has(points[0] ?? 0))) return false
@@ -246,7 +247,7 @@ export class InputParser {
     if (text !== "") this.emit({ _tag: "Paste", text, isCut })
   }
 
-  /** What follows a Ctrl-C was typed by a user who saw no effect of it. */
+  /** The input after a Ctrl-C was typed by a user who saw no effect of it. */
   private endPasteWithoutMark() {
     const end = this.pasted.indexOf(ETX)
     const typed = end < 0 ? [] : this.pasted.splice(end)
@@ -257,10 +258,10 @@ export class InputParser {
   }
 }
 
-/** What may follow the ESC of a report: the rest of CSI, OSC, DCS, SOS, PM or APC. */
+/** Characters that may follow the ESC of a report: the rest of CSI, OSC, DCS, SOS, PM or APC. */
 const reportStarts: ReadonlySet<number> = new Set(Buffer.from("[]PX^_"))
 
-/** Whether a read is several lines at once, which no one types. */
+/** Whether a read is several lines at once, which nobody types. */
 const isRestOfPaste = (points: ReadonlyArray<number>) => {
   const end = points.findIndex((point) => point === 0x0d || point === 0x0a)
   return end >= 0 && end < points.length - 1 && points[0] !== 0x1b && points[0] !== 0x03

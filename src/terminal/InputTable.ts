@@ -1,6 +1,6 @@
-/** The states in which a terminal's input is read, and what each character does in them. */
+/** The parser's states for a terminal's input, and the effect of each character in them. */
 
-/** What the parser is in the middle of. */
+/** The unfinished input that the parser is in. */
 export type InputState =
   | "ground"
   | "escape"
@@ -14,7 +14,7 @@ export type InputState =
   | "trailing"
   | "paste"
 
-/** What the parser does with a character. */
+/** The parser's action for a character. */
 export type InputAction =
   | "none"
   | "start"
@@ -144,6 +144,6 @@ const transitions = Object.fromEntries(
   Object.entries({ ...table, stringEscape: table.escape }).map(([state, rules]) => [state, expand(rules)])
 )
 
-/** What a character does in a state, other than in a paste; undefined if it has no meaning there. */
+/** The effect of a character in a state other than a paste; undefined if it has none. */
 export const transition = (state: InputState, point: number): Transition | undefined =>
   transitions[state]?.[Math.min(point, beyond)]

@@ -2,14 +2,14 @@ import type { Readable } from "node:stream"
 import type { Edit } from "./Editor.js"
 import { InputParser, type InputEvent } from "./InputParser.js"
 
-/** What the user does at the keyboard. */
+/** The meaning of a key press or a paste. */
 export type Key =
   | { readonly _tag: "Typed"; readonly text: string }
   /** A paste; its line ends are LF. `isCut` if it was too long to be kept whole. */
   | { readonly _tag: "Pasted"; readonly text: string; readonly isCut: boolean }
   | { readonly _tag: "Edit"; readonly edit: Edit }
   | { readonly _tag: "Pressed"; readonly key: Press }
-  /** Goes to a conversation: by its number, or to the one before or after. `edit` is for where there are none. */
+  /** Goes to a conversation by its number, or to the previous or next one. `edit` applies on servers without rooms. */
   | { readonly _tag: "Go"; readonly to: number | "previous" | "next"; readonly edit?: Edit }
 
 export type Press =
@@ -28,7 +28,7 @@ export type Press =
   | "leave"
   /** Ctrl-D: deletes if there is something to delete, otherwise leaves. */
   | "endOrDelete"
-  /** Shows what was said earlier in the conversation. */
+  /** Shows earlier lines of the conversation. */
   | "earlier"
   /** The next conversation with unread lines. */
   | "unread"
@@ -137,7 +137,7 @@ const named: ReadonlyMap<number, string> = new Map([
   [57426, "delete"]
 ])
 
-/** The keys held with another, as terminals encode them: 1 and the sum of Shift 1, Alt 2, Ctrl 4, and others. */
+/** Modifier keys as terminals encode them: 1 plus the sum of Shift 1, Alt 2, Ctrl 4, and others. */
 interface Modifiers {
   readonly shift: boolean
   readonly meta: boolean
@@ -181,7 +181,7 @@ type Sequence = Extract<InputEvent, { readonly _tag: "Csi" | "Ss3" }>
 const areOfKey = (parameters: string, final: string) =>
   (final === "u" ? /^[\d:]*(?:;[\d:]*)*$/u : /^\d*(?:;[\d:]*)*$/u).test(parameters)
 
-/** Everything that is not the sequence of a key is a report of the terminal, and has no meaning here. */
+/** The meaning of a sequence. One that is not a key's is a report from the terminal, and has none. */
 const sequence = ({ _tag, final, intermediates, isMeta, parameters }: Sequence): Key | undefined => {
   if (intermediates !== "" || !areOfKey(parameters, final)) return undefined
   const [first = "", second = ""] = parameters.split(";")
@@ -293,7 +293,7 @@ export const listen = (
     if (patience === undefined) return
     const before = reads
     timer = setTimeout(() => {
-      // Node runs timers before it reads. In a process that was stopped or busy, the rest may be waiting to be read.
+      // Node runs timers before it reads. If the process was stopped or busy, the rest may be waiting to be read.
       setImmediate(() => {
         if (reads !== before) return
         parser.expire()

@@ -3,7 +3,7 @@ import * as Display from "./Display.js"
 import * as Row from "./Row.js"
 import * as Wrap from "./Wrap.js"
 
-/** What is drawn below the scrollback. */
+/** The content drawn below the scrollback. */
 export interface LiveView {
   /** Rows above the prompt, each cut at the edge. If not all fit, the lowest are shown. */
   readonly above: ReadonlyArray<Row.Row>
@@ -42,7 +42,7 @@ export class LiveRegion {
   private view: LiveView = { above: [], prompt: [], text: "", cursor: 0 }
   /** Number of rows from the first row down to the cursor. */
   private cursorRow = 0
-  /** What is on the screen; undefined if the terminal may show something else. */
+  /** The drawn content; undefined if the terminal may show something else. */
   private shown: string | undefined = undefined
   /** Widths of the rows as drawn, and the column of the cursor in the last one. */
   private drawn: { readonly widths: ReadonlyArray<number>; readonly cursor: number } = { widths: [], cursor: 0 }
@@ -147,8 +147,8 @@ const promptRow = (view: LiveView, columns: number, display: Display.Display) =>
 }
 
 /**
- * The part of a long line that is divided into cells: with a whole paste of a megabyte, each key would take seconds.
- * Its ends are out of sight, and it moves only after many rows, so that the row scrolls as it does with the whole line.
+ * The part of a long line that is divided into cells: with the whole of a megabyte paste, each key would take seconds.
+ * Its ends are out of view, and it moves only after many rows, so that the row scrolls as with the whole line.
  */
 const aroundCursor = ({ cursor, text }: LiveView, columns: number) => {
   const length = Row.maxUnits(columns)
@@ -162,7 +162,7 @@ const aroundCursor = ({ cursor, text }: LiveView, columns: number) => {
   }
 }
 
-/** A mark that the line continues there. */
+/** A mark that shows whether the line continues there. */
 const mark = (text: string, isThere: boolean, display: Display.Display): Row.SafeRow =>
   isThere ? Row.safe([Row.span(text, "quiet")], display) : []
 

@@ -7,7 +7,7 @@ import * as RegularFile from "../process/RegularFile.js"
 
 /** The files of a log, one for each conversation. Only their owner can read them. */
 
-/** Some encrypted file systems allow no longer names (eCryptfs). */
+/** The longest names that some encrypted file systems (eCryptfs) allow. */
 const maxNameBytes = 143
 
 const ending = ".log"
@@ -16,8 +16,8 @@ const ending = ".log"
 const maxFoldedLength = 256
 
 /**
- * The file of a conversation: `bob.log`, or `bob+carol.log`. Names that look the same share a file, as they share a
- * place on the server, so that a file system that ignores case mixes nothing up. Characters that no name on an a-chat
+ * The file of a conversation: `bob.log`, or `bob+carol.log`. Names that look the same share a file, since only one of
+ * them can be present: even a file system that ignores case then mixes nothing up. Characters that no name on an a-chat
  * server contains become `%XX`.
  *
  * @param others everyone in the conversation but the user, in any order
@@ -52,9 +52,7 @@ const startOf = (text: string, maxBytes: number): string => {
   return start
 }
 
-/**
- * Makes the folder, if there is none. Fails if another user could replace the files in it, as ssh does with its own.
- */
+/** Creates the folder if it does not exist. Like ssh with its own, fails if another user could replace files in it. */
 export const prepare = async (folder: string): Promise<void> => {
   await RegularFile.makeFolder(Path.resolve(folder))
   const stats = await Fs.stat(folder)

@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
 import type { NumberedConversations } from "./NumberedConversations.js"
 
-/** Where the muted conversations of a login are kept until the next run. */
+/** The file that keeps the muted conversations of a login until the next run. */
 export interface MutesFile {
-  /** None if there is no such file. */
+  /** Returns none if the file does not exist. */
   readonly read: Effect.Effect<ReadonlyArray<string>>
   readonly write: (names: ReadonlyArray<string>) => Effect.Effect<void, { readonly message: string }>
 }
@@ -15,7 +15,7 @@ export interface MutesOptions {
   readonly warn: (text: string) => void
 }
 
-/** Keeps which conversations the user has muted. */
+/** Saves the conversations that the user has muted. */
 export class Mutes {
   private login: string | undefined = undefined
   private file: MutesFile | undefined = undefined
@@ -38,18 +38,18 @@ export class Mutes {
     })
   }
 
-  /** The user has muted a conversation, or ended that. */
+  /** The user has muted or unmuted a conversation. */
   changed(): void {
     this.isUnsaved = true
     this.hasChanged.unsafeOpen()
   }
 
-  /** Writes changes, for ever. */
+  /** Writes changes, forever. */
   get run(): Effect.Effect<never> {
     return this.hasChanged.await.pipe(Effect.zipRight(this.save), Effect.forever)
   }
 
-  /** Writes a change that is not written yet. */
+  /** Writes a pending change. */
   get save(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.hasChanged.unsafeClose()

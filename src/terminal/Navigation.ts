@@ -20,13 +20,13 @@ export interface NavigationOptions {
   readonly reader: ConversationReader
   readonly rooms: RoomLines.RoomLines
   readonly requests: RequestQueue
-  /** Called when the user has muted a conversation, or ended that. */
+  /** Called when the user has muted or unmuted a conversation. */
   readonly onMute: () => void
 }
 
-/** Leads the user from one conversation to another. What is typed and not sent stays with its conversation. */
+/** Switches between conversations. Text that was typed but not sent stays with its conversation. */
 export class Navigation {
-  /** Whether the user knows how to go to a conversation. */
+  /** Whether the user has gone to a conversation before, and so knows how. */
   private hasGone = false
 
   constructor(private readonly options: NavigationOptions) {}
@@ -45,13 +45,13 @@ export class Navigation {
     return true
   }
 
-  /** Whoever presses the key again before a conversation is shown is led to the next one. */
+  /** If the key is pressed again before a conversation is shown, this is the one after it. */
   private get nextUnread(): KnownConversation | undefined {
     const { conversations, reader } = this.options
     return conversations.unread((name) => this.isInSight(name) || reader.isLoading(name))[0]
   }
 
-  /** The user has typed where to go. */
+  /** Goes to the conversation that the user has typed. */
   goTo(typed: string): void {
     const { conversations } = this.options
     if (typed === "") return this.print(...this.list())
@@ -61,7 +61,7 @@ export class Navigation {
     return this.print(Format.failed(how, this.options.marks))
   }
 
-  /** Leads to a conversation, and shows its last lines. */
+  /** Goes to a conversation, and shows its last lines. */
   enter(name: string): void {
     const { conversations, prompt, reader, recipients } = this.options
     const { only } = this
@@ -84,7 +84,7 @@ export class Navigation {
     reader.address(to.filter((name) => !before.includes(name)))
   }
 
-  /** A new connection: what is known about the room may have changed. */
+  /** A new connection: the known facts about the room may have changed. */
   connected(): void {
     for (const name of this.options.recipients.to) this.expectRoom(name)
   }
@@ -98,14 +98,14 @@ export class Navigation {
     requests.askAs(RoomLines.membersLabel, `/members ${room}`)
   }
 
-  /** The conversation before continues. */
+  /** Continues the previous conversation. */
   back(): void {
     const { reader, recipients } = this.options
     recipients.back()
     reader.address(recipients.to)
   }
 
-  /** The user is not in a room any more: the conversation before it continues. */
+  /** The user is no longer in a room: continues the previous conversation. */
   left(room: string): void {
     const { reader, recipients } = this.options
     const isHere = this.isInSight(room)
@@ -114,7 +114,7 @@ export class Navigation {
     if (isHere) reader.address(recipients.to)
   }
 
-  /** Mutes a conversation, or ends that. */
+  /** Mutes or unmutes a conversation. */
   mute(typed: string): void {
     const { conversations, marks, onMute } = this.options
     const name = conversations.meant(typed)?.name
@@ -166,5 +166,5 @@ export class Navigation {
   }
 }
 
-/** More conversations are only found by their names. */
+/** The most conversations that are listed. Others are found only by their names. */
 const maxListed = 200

@@ -14,7 +14,7 @@ export interface NewPasswordOptions {
 
 /** Asks the user for a new password, twice, and sends it to the server. */
 export class NewPassword {
-  /** The command for which the user is asked, and what was typed the first time. */
+  /** The command that needs the password, and the first of the two entries. */
   private asked: { readonly command: "register" | "password"; readonly first: string | undefined } | undefined =
     undefined
   private sent: string | undefined = undefined
@@ -29,7 +29,7 @@ export class NewPassword {
     return prompt.askSecret("new password")
   }
 
-  /** The user has typed the new password, for the first or the second time. */
+  /** Handles the new password, typed for the first or the second time. */
   answer(secret: string | undefined): void {
     const { marks, prompt, request, transcript } = this.options
     const { asked } = this
@@ -45,7 +45,7 @@ export class NewPassword {
     return request(`/${asked.command} ${secret}`)
   }
 
-  /** The server has replied: returns the password that was sent. */
+  /** Called when the server has replied; returns the password that was sent. */
   replied(): string | undefined {
     const { sent } = this
     this.sent = undefined

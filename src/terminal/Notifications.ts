@@ -9,19 +9,19 @@ import * as NotifyCommand from "./NotifyCommand.js"
 import * as TypedLine from "./TypedLine.js"
 
 export interface NotificationOptions {
-  /** Which messages the user is notified of at the start. */
+  /** The messages that the user is notified of at the start. */
   readonly extent: TypedLine.Extent
-  /** Undefined if the terminal is not to show notifications. */
+  /** Undefined if the terminal should not show notifications. */
   readonly desktop?: DesktopNotification.TerminalRoute | undefined
   readonly command?: NotifyCommand.NotifyCommandOptions | undefined
 }
 
 export interface Notifications {
-  /** Whether there is any way to notify the user, for which the terminal must report its focus. */
+  /** Whether there is any way to notify the user. If so, the terminal must report its focus. */
   readonly arePossible: boolean
   /** @param extent which messages the user is notified of now */
   readonly message: (message: Message, isMention: boolean, extent: TypedLine.Extent) => void
-  /** The terminal has got the focus, or has lost it. */
+  /** The terminal has gained or lost the focus. */
   readonly focus: (isFocused: boolean) => void
 }
 
@@ -59,7 +59,7 @@ export const make = (
         })
       notifiers.push(yield* Notifier.make(run, interval))
     }
-    // Until it reports, a terminal may not report at all.
+    // A terminal may never report its focus.
     let hasFocus = false
     return {
       arePossible: notifiers.length > 0,

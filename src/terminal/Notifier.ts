@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Message } from "../client/Received.js"
 
-/** A message that the user is notified of, and how many others it stands for. */
+/** A message that the user is notified of, and the number of others that it stands for. */
 export interface Notification {
   readonly message: Message
   /** Whether it mentions the user. */
@@ -13,12 +13,12 @@ export interface Notification {
 
 export interface Notifier {
   readonly offer: (message: Message, isMention: boolean) => void
-  /** Forgets what was not passed on yet: the user has seen it. */
+  /** Forgets messages that were not passed on yet: the user has seen them. */
   readonly clear: () => void
 }
 
 /**
- * Passes on one notification after another, with an interval between them. Messages that come meanwhile become one
+ * Passes on notifications one by one, with an interval between them. Messages that arrive meanwhile become one
  * notification, with the last of them, or the last that mentions the user.
  */
 export const make = (

@@ -4,7 +4,7 @@ import * as Child from "../process/Child.js"
 import type { Notification } from "./Notifier.js"
 
 export interface NotifyCommandOptions {
-  /** A command of the shell. It gets the message on its standard input, and nothing of it in its text. */
+  /** A shell command. It gets the message on its standard input; its text contains no part of the message. */
   readonly command: string
   /** The environment of the command, without the variables of the message. */
   readonly environment: NodeJS.ProcessEnv

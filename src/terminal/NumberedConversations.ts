@@ -1,36 +1,36 @@
 import * as RoomReports from "../client/RoomReports.js"
 
-/** A conversation of the user: a room, or what someone else and the user write to each other. */
+/** A conversation of the user: a room, or the direct messages exchanged with another user. */
 export interface KnownConversation {
   /** `#ops`, or the name of the other user. */
   readonly name: string
   readonly isRoom: boolean
-  /** Whether it has a number in the list. The others are those of long ago, in which nothing is unread. */
+  /** Whether it has a number in the list. Old conversations without unread lines have none. */
   readonly isListed: boolean
   /** Whether its unread lines are not listed. */
   readonly isMuted: boolean
   /** The topic of a room, if it is known; otherwise empty. */
   readonly topic: string
-  /** The greatest number of a line in it, as far as it is known. */
+  /** The highest known number of its lines. */
   readonly last: number
   /** The lines up to this number have been read, on any device of the account. */
   readonly read: number
-  /** The lines up to this number are in the scrollback, or were left out of it. */
+  /** The lines up to this number are in the scrollback, or were skipped. */
   readonly shown: number
-  /** The lowest number that is in the scrollback since the user went there; 0 if none is. */
+  /** The lowest line number in the scrollback since the user entered; 0 if there is none. */
   readonly first: number
   readonly unread: number
-  /** The unread lines that mention the user. */
+  /** The number of unread lines that mention the user. */
   readonly mentions: number
-  /** What is typed there and not sent. */
+  /** The text that was typed there but not sent. */
   readonly draft: string
 }
 
-/** What the server says about a conversation. */
+/** The server's facts about a conversation. */
 export interface ConversationFacts {
   readonly name: string
   readonly last: number
-  /** The read mark of the account; by default the one that is known. */
+  /** The read mark of the account; by default the known one. */
   readonly read?: number | undefined
 }
 
@@ -44,30 +44,32 @@ export interface LinePlace {
   readonly isWithGuest: boolean
 }
 
-/** `own` lines are read, and those that are not `counted` are of no interest to the user. */
+/** `own` lines count as read, and `uncounted` ones are of no interest to the user. */
 export type LineKind = "own" | "uncounted" | "counted" | "mention"
 
-/** More than the conversations that a server lists, and the rooms of a client. Bounded, because others begin them. */
+/** More than a server lists, plus the rooms of a client. Bounded, because other users can begin conversations. */
 const maxConversations = 2_000
 
-/** Beyond this number of muted conversations, the one is forgotten that was muted first. */
+/** Beyond this number, the conversation that was muted first is forgotten. */
 const maxMuted = 1_000
 
 type Mutable = { -readonly [Key in keyof KnownConversation]: KnownConversation[Key] } & {
-  /** The last line that has come, and whether the conversation is with a guest: another guest may get the same name. */
+  /**
+   * The last line that has arrived, and whether the conversation is with a guest: another guest may get the same name.
+   */
   arrived: number
   arrivedAt: number
   isWithGuest: boolean
 }
 
 /**
- * The conversations of the user, with what is unread in them. A listed one keeps its number until the program ends, so
- * that a key always leads to the same one.
+ * The conversations of the user, with their unread lines. A listed one keeps its number until the program ends, so that
+ * a key always goes to the same one.
  */
 export class NumberedConversations {
   private readonly known = new Map<string, Mutable>()
   private order: Array<Mutable> = []
-  /** Also those that are not known in this run yet. */
+  /** Including names that have not occurred in this run yet. */
   private readonly mutedNames = new Set<string>()
   private log = ""
 
@@ -90,7 +92,7 @@ export class NumberedConversations {
     return this.order.flatMap(({ isRoom, name }) => (isRoom ? [name] : []))
   }
 
-  /** The one that the user means: by its name or number, the name of a room without `#`, or the start of a name. */
+  /** The conversation that the user means by a name, a number, a room's name without `#`, or the start of a name. */
   meant(typed: string): KnownConversation | undefined {
     const exact = this.known.get(typed) ?? this.known.get(`#${typed}`)
     if (exact !== undefined) return exact
@@ -112,13 +114,13 @@ export class NumberedConversations {
     if (one.isRoom || one.unread > 0) this.list(one)
   }
 
-  /** Numbers them anew: rooms by their names, then the others in the order in which they were learned. */
+  /** Renumbers them: rooms by name, then the others in the order in which they became known. */
   arrange(): void {
     const byName = this.order.filter((one) => one.isRoom).toSorted((a, b) => compare(a.name, b.name))
     this.order = [...byName, ...this.order.filter((one) => !one.isRoom)]
   }
 
-  /** The user is in a room, and reads it from here on. Returns whether this is news. */
+  /** The user is in a room, and reads it from here on. Returns whether this is a change. */
   join({ last, name }: ConversationFacts): boolean {
     const isNews = this.known.get(name)?.isListed !== true
     if (isNews) this.learn({ name, last, read: last })
@@ -126,13 +128,13 @@ export class NumberedConversations {
     return isNews
   }
 
-  /** The user is not in a room any more. Returns whether this is news. */
+  /** The user is no longer in a room. Returns whether this is a change. */
   leave(name: string): boolean {
     this.order = this.order.filter((one) => one.name !== name)
     return this.known.delete(name)
   }
 
-  /** A line has come. Returns whether it is unread. */
+  /** Records a line that has arrived. Returns whether it is unread. */
   arrived({ at, conversation, isWithGuest, seq }: LinePlace, kind: LineKind): boolean {
     const one = this.at(conversation)
     const isOther = one.isWithGuest !== isWithGuest || (seq <= one.arrived && at > one.arrivedAt)
@@ -148,7 +150,7 @@ export class NumberedConversations {
     return true
   }
 
-  /** The read mark only moves forward. Returns whether it has moved. */
+  /** Moves the read mark, only forward. Returns whether it has moved. */
   readUpTo(name: string, seq: number): boolean {
     const one = this.known.get(name)
     if (one === undefined || seq <= one.read) return false
@@ -166,7 +168,7 @@ export class NumberedConversations {
     one.first = one.first === 0 ? first : Math.min(one.first, first)
   }
 
-  /** The user goes there. */
+  /** Enters a conversation. */
   enter(name: string): KnownConversation {
     const one = this.at(name)
     one.first = 0
@@ -184,7 +186,7 @@ export class NumberedConversations {
     if (one !== undefined) one.draft = draft
   }
 
-  /** Returns whether its unread lines are not listed now. */
+  /** Mutes or unmutes a conversation; returns whether it is muted now. */
   toggleMuted(name: string): boolean {
     const one = this.at(name)
     one.isMuted = !one.isMuted
@@ -193,12 +195,12 @@ export class NumberedConversations {
     return one.isMuted
   }
 
-  /** The muted ones of earlier runs. */
+  /** Adds the muted conversations of earlier runs. */
   useMuted(names: ReadonlyArray<string>): void {
     for (const name of names) this.mute(name)
   }
 
-  /** The muted ones, the one last that was muted last. */
+  /** The muted conversations, the most recently muted last. */
   get muted(): ReadonlyArray<string> {
     return [...this.mutedNames]
   }
@@ -211,7 +213,7 @@ export class NumberedConversations {
     for (const first of this.mutedNames) return void this.mutedNames.delete(first)
   }
 
-  /** The server has said which log it has: the numbers of another one mean nothing. */
+  /** Sets the server's log id: numbers of another log mean nothing. */
   useLog(log = ""): void {
     if (log === this.log && log !== "") return
     this.log = log
@@ -219,8 +221,8 @@ export class NumberedConversations {
   }
 
   /**
-   * Those with unread lines that are not in sight: those that mention the user first, then those with other users, then
-   * rooms. A muted one is listed only if the user is mentioned.
+   * Conversations with unread lines that are not in view: first those that mention the user, then those with other
+   * users, then rooms. A muted one is listed only if the user is mentioned.
    */
   unread(isInSight: (name: string) => boolean): ReadonlyArray<KnownConversation> {
     const all = this.order.filter(
@@ -229,7 +231,7 @@ export class NumberedConversations {
     return all.toSorted((a, b) => importance(a) - importance(b))
   }
 
-  /** The one with that number in the list, or next to the current one in it; undefined if there is none. */
+  /** The conversation next to the current one in the list; undefined if there is none. */
   neighbour(current: string | undefined, by: 1 | -1): KnownConversation | undefined {
     const { length } = this.order
     const at = this.order.findIndex(({ name }) => name === current)
@@ -254,7 +256,7 @@ export class NumberedConversations {
     return one
   }
 
-  /** Forgets one with a user, if possible one in which nothing is unread. */
+  /** Forgets a conversation with a user, if possible one without unread lines. */
   private forgetOne(added: Mutable) {
     const others = [...this.known.values()].filter((one) => one !== added)
     const withUsers = others.filter((one) => !one.isRoom)

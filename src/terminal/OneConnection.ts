@@ -32,7 +32,7 @@ export interface OneConnectionOptions {
   readonly insecure?: boolean | undefined
   readonly hasAccount?: boolean | undefined
   /**
-   * What was shown on earlier connections, and the labels of all messages; undefined if labels end with their
+   * The messages shown on earlier connections, and the labels of all messages; undefined if labels end with their
    * connection.
    */
   readonly seen: LastSeen
@@ -53,7 +53,7 @@ const leastPauseMillis = 500
  */
 const aliveTime = Duration.seconds(30)
 
-/** How long the outcomes may take that the end of the connection settles. */
+/** Time for the end of the connection to settle the remaining outcomes. */
 const settleTime = Duration.seconds(1)
 
 /**
@@ -62,11 +62,11 @@ const settleTime = Duration.seconds(1)
  */
 const returnTime = Duration.seconds(15)
 
-/** The greatest number of messages under way. If the connection breaks, all later ones are known to be unsent. */
+/** The most messages under way. If the connection breaks, all later ones are known to be unsent. */
 const maxUnderWay = 256
 
 /**
- * Runs one connection from the greeting to its end. Sends messages in the order typed and shows what the server sends.
+ * Runs one connection from the greeting to its end. Sends messages in the order typed, and shows the server's lines.
  * Returns why the connection ended, for people; fails if there was no greeting.
  */
 export const run = (
@@ -100,7 +100,7 @@ export const run = (
     announce(ui, { login, where: isOneOfSeveral ? client.remote : where }, hello)
     yield* ui.mutes.use(people.own)
     openConversations(ui, Option.getOrUndefined(hello))
-    // A server without notices would not report who is back.
+    // A server without notices would not report users who are back.
     if (Option.isNone(hello)) expectNoOne(ui)
     yield* resendKept(ui, started.connection, Option.getOrUndefined(hello)).pipe(Effect.forkScoped)
     ui.work.unsafeOpen()
@@ -114,8 +114,7 @@ export const run = (
     composer.phase = { _tag: "Away", why: "" }
     people.ended()
     ui.reader.disconnected()
-    // The end of the connection settles every delivery. A connection that is merely silent has not ended, hence the
-    // timeout.
+    // The end of the connection settles every delivery. The timeout is for a connection that is merely silent.
     yield* Effect.timeoutOption(FiberSet.awaitEmpty(underWay), settleTime)
     yield* FiberSet.clear(underWay)
     composer.outgoing.lose()
@@ -154,7 +153,7 @@ const announce = (
   }
 }
 
-/** Requests the user's conversations: those of an account are kept, and a guest has to join the rooms again. */
+/** Requests the user's conversations. Those of an account are kept; a guest has to rejoin the rooms. */
 const openConversations = ({ conversations, navigation, reader, requests, rooms }: Ui, hello?: Client.Hello) => {
   const isOfAccount = hello?.device !== undefined
   if (hello?.rooms === undefined) return reader.connected({ hasRooms: false, isOfAccount })
@@ -165,14 +164,14 @@ const openConversations = ({ conversations, navigation, reader, requests, rooms 
   return reader.connected({ hasRooms: true, isOfAccount })
 }
 
-/** Sends the messages that are held, although their recipients are not back. */
+/** Sends held messages although their recipients are not back. */
 const expectNoOne = ({ composer, people, screen }: Ui): void => {
   people.expectNoOne()
   composer.release()
   screen.changed()
 }
 
-/** Shows what the server sends, one read at a time, and no faster than the terminal takes it. */
+/** Shows the server's lines, one read at a time, no faster than the terminal takes them. */
 const receive = (client: Client.ClientHandle, ui: Ui, pace: Pace): Effect.Effect<string, never, Scope.Scope> =>
   client.received.pipe(
     Stream.runForEachChunk((lines) =>
@@ -192,7 +191,8 @@ const receive = (client: Client.ClientHandle, ui: Ui, pace: Pace): Effect.Effect
   )
 
 /**
- * Sends a request of the program's own again once the server takes it. Without it, no one would be known to be present.
+ * Repeats one of the program's own requests once the server accepts it. Without their replies, no user would be known
+ * to be present.
  */
 const repeat = ({ command, label, retryMillis }: PostponedRequest, { requests }: Ui, pace: Pace): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -219,14 +219,14 @@ const resendKept = (
   )
 }
 
-/** Waits until a line that is no message may be sent. */
+/** Waits until a line that is not a message may be sent. */
 const turnOf = (pace: Pace): Effect.Effect<void> =>
   Effect.suspend(() => {
     const wait = pace.reserve(performance.now())
     return wait > 0 ? Effect.sleep(wait) : Effect.void
   })
 
-/** Returns when the server has gone silent. */
+/** Returns when the server has fallen silent. */
 const watch = (connection: LineConnection.LineConnection, pace: Pace) =>
   Effect.as(
     Heartbeat.awaitSilence({
@@ -238,7 +238,7 @@ const watch = (connection: LineConnection.LineConnection, pace: Pace) =>
     Heartbeat.silence
   )
 
-/** Sends everything that is waiting or will be typed. */
+/** Sends everything that waits or is typed later. */
 const send = (
   client: ClientConnection.LabellingHandle,
   ui: Ui,
@@ -269,7 +269,7 @@ const send = (
 interface Turns {
   readonly pace: Pace
   readonly labels: Labels | undefined
-  /** The number of messages under way to each recipient; kept only where the server announced a rate. */
+  /** The number of messages under way to each recipient; counted only if the server announced a rate. */
   readonly to: Map<string, number>
   /** Opened when a message has its outcomes. */
   readonly settled: Effect.Latch
@@ -278,8 +278,8 @@ interface Turns {
 }
 
 /**
- * Waits until the next message may go. Where a rate is announced, the server may refuse any message, so no later
- * message to the same recipient is sent before its outcome: it could arrive first.
+ * Waits until the next message may go. If the server announces a rate, it may refuse any message, so no later message
+ * to the same recipient is sent before its outcome: otherwise it could arrive first.
  */
 const awaitTurn = ({ outgoing }: Ui["composer"], turns: Turns): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -304,7 +304,7 @@ const deliverNext = (
 ): Effect.Effect<boolean> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      // In this order: the outcome that frees a place may also ask for a pause.
+      // In this order, because the outcome that frees a place may also ask for a pause.
       yield* restore(Effect.zipRight(places.take(1), awaitTurn(composer, turns)))
       const next = turns.isClosing ? undefined : composer.outgoing.take()
       if (next === undefined) return Effect.as(places.release(1), false)
@@ -342,7 +342,7 @@ const deliverNext = (
     }).pipe(Effect.flatten)
   )
 
-/** Counts a message to these recipients as under way, or no longer. */
+/** Counts a message to these recipients as under way, or as done. */
 const count = ({ pace, to }: Turns, names: ReadonlyArray<string>, change: 1 | -1) => {
   if (!pace.isLimited) return
   for (const name of names) {

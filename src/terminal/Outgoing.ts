@@ -6,9 +6,9 @@ export interface OwnMessage {
   readonly text: string
   /** `waiting` to be sent; `sent` without an outcome yet; `unknown` because the connection broke before the outcome. */
   readonly phase: "waiting" | "sent" | "unknown"
-  /** Whether it was sent before without an outcome, and waits to be sent again. */
+  /** Whether it was already sent without an outcome, and waits to be sent again. */
   readonly mayHaveArrived?: true
-  /** The number in its label, if it was sent with one that it keeps: to an account it is not stored twice. */
+  /** The number in the label that it keeps when it is sent again: an account does not store it twice. */
   readonly label?: number | undefined
 }
 
@@ -63,7 +63,7 @@ export class Outgoing {
     return { id, ...message }
   }
 
-  /** The message was sent with this number in its label. */
+  /** Records the number in the label of a sent message. */
   labelled(id: MessageId, label: number | undefined): void {
     const message = this.messages.get(id)
     if (message !== undefined && label !== undefined) this.set(id, { ...message, label })
@@ -74,9 +74,7 @@ export class Outgoing {
     return [...new Set(this.all.flatMap((one) => (isRepeatable(one) ? one.to : [])))]
   }
 
-  /**
-   * Queues again those messages with unknown outcomes that no recipient will get twice. Returns whether there are any.
-   */
+  /** Requeues messages with unknown outcomes that no recipient will get twice. Returns whether there are any. */
   resendTo(kept: ReadonlySet<string>): boolean {
     const may = (message: OwnMessage) => isRepeatable(message) && message.to.every((name) => kept.has(name))
     const isNews = this.all.some(may)
@@ -105,7 +103,7 @@ export class Outgoing {
     return to.some((name) => this.isExpected(name) || this.heldNames.has(name))
   }
 
-  /** Looks at the held messages again if a recipient is no longer expected; returns whether one was. */
+  /** Requeues the held messages if one of their recipients is no longer expected; returns whether it did. */
   release(): boolean {
     let isNews = false
     for (const name of this.awaited) isNews ||= !this.isExpected(name)
@@ -137,7 +135,7 @@ export class Outgoing {
     return again !== undefined && (id === undefined || again < id) ? again : id
   }
 
-  /** Marks a message as not sent after all: it waits for the next connection. */
+  /** Marks a message as unsent: it waits for the next connection. */
   putBack(id: MessageId): void {
     const message = this.messages.get(id)
     if (message === undefined || message.phase === "waiting") return
@@ -170,7 +168,7 @@ export class Outgoing {
     return message
   }
 
-  /** Queues messages with unknown outcomes again, by default all of them. */
+  /** Requeues messages with unknown outcomes, by default all of them. */
   resend(may: (message: OwnMessage) => boolean = () => true): void {
     for (const [id, message] of this.messages) {
       if (message.phase === "unknown" && may(message))

@@ -23,7 +23,7 @@ export class PagePrinter {
   constructor(private readonly options: PagePrinterOptions) {}
 
   /**
-   * The last lines of a conversation to which the user has gone.
+   * Shows the last lines of a conversation that the user has entered.
    *
    * @param read the user's read mark, which is shown before the first unread line; 0 for none
    * @param gap lines that are gone
@@ -34,14 +34,14 @@ export class PagePrinter {
     transcript.print(Format.rule(name, marks))
     if (topic !== "") this.remark(`topic: ${topic}`)
     if (gap !== undefined) transcript.print(Format.failed(KeptText.gap(gap), marks))
-    // Damaged lines of the page are not before it.
+    // Damaged lines of the page do not precede it.
     const before = first - 1 - read
     if (hasMore && before > 0) this.remark(`${before} unread lines before these; PageUp shows them`)
     this.lines(lines, read)
     this.damaged(damaged)
   }
 
-  /** Lines before those that the user has seen. */
+  /** Shows lines before those that the user has seen. */
   earlier({ damaged, hasMore, lines, of: name }: PastPage, read: number): void {
     const { marks, transcript } = this.options
     if (lines.length === 0 && damaged === undefined) return this.remark(`nothing came before in ${name}`)
@@ -51,7 +51,7 @@ export class PagePrinter {
     return transcript.print(Format.rule("end", marks))
   }
 
-  /** What a search has found. */
+  /** Shows the results of a search. */
   found({ damaged, lines, of: text }: PastPage): void {
     const { marks, transcript } = this.options
     transcript.print(Format.rule(`search: ${text}`, marks))
@@ -60,7 +60,7 @@ export class PagePrinter {
     if (damaged !== undefined) this.remark("the server cannot search some lines, because its disk is damaged")
   }
 
-  /** Says which lines of a page the server cannot read. */
+  /** Names the lines of a page that the server cannot read. */
   damaged(ranges: PastPage["damaged"]): void {
     if (ranges === undefined) return
     this.remark(`the server cannot read lines ${PastReports.textOfRanges(ranges)}, because its disk is damaged`)

@@ -1,13 +1,13 @@
 import * as PastReports from "../client/PastReports.js"
 import type * as Received from "../client/Received.js"
 
-/** Why past lines were requested. */
+/** The reason for requesting past lines. */
 export type PageReason =
   /** The user has gone to the conversation. */
   | "entry"
-  /** The user wants to see what came before. */
+  /** The user wants to see earlier lines. */
   | "earlier"
-  /** The client was disconnected, and was not given what came then. */
+  /** The client was disconnected, and missed the lines of that time. */
   | "missed"
   | "search"
 
@@ -16,7 +16,7 @@ export interface PastPage {
   readonly reason: PageReason
   /** A room, or the name of another user; for a search the text. */
   readonly of: string
-  /** The number after which it was requested; 0 if it was not requested after any. */
+  /** The `after` of the request; 0 without one. */
   readonly after: number
   readonly lines: ReadonlyArray<PastReports.PastLine>
   /** Whether there are more in the direction of the request. */
@@ -54,7 +54,7 @@ export class Pages {
     return label
   }
 
-  /** Whether a page of that conversation is on its way; with a reason, one that was requested for it. */
+  /** Whether a page of that conversation is being loaded, for any reason or for `why`. */
   isLoading(name: string, why?: PageReason): boolean {
     for (const { of, reason } of this.requested.values()) {
       if (of === name && (why === undefined ? reason !== "search" : reason === why)) return true
@@ -63,8 +63,8 @@ export class Pages {
   }
 
   /**
-   * Takes a line of the server if it is part of a reply: returns the page that it completes, or what was requested if
-   * the server refuses it. Undefined for any other line.
+   * Handles a line from the server if it is part of a reply: returns the page that it completes, or the refused
+   * request. Undefined for any other line.
    */
   take(received: Received.Received): PastPage | "part" | PageRefusal | undefined {
     if (!("label" in received) || received.label === undefined) return undefined
@@ -84,13 +84,13 @@ export class Pages {
     return { reason, of, after, lines: inOrder, hasMore: end?.hasMore === true, first, last, damaged: end?.damaged }
   }
 
-  /** The connection has ended: no page will come. */
+  /** The connection has ended: no page will arrive. */
   clear(): void {
     this.requested.clear()
   }
 }
 
-/** The server does not send the page. */
+/** The server has refused to send the page. */
 export interface PageRefusal {
   readonly reason: PageReason
   readonly of: string

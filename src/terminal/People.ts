@@ -1,16 +1,16 @@
-/** Users who are present, users with whom messages were exchanged, and ignored users. */
+/** Users who are present, users who exchanged messages with this one, and ignored users. */
 export class People {
-  /** Names with whom messages were exchanged, the most recent last. */
+  /** Names of users who exchanged messages with this one, the most recent last. */
   private readonly spoken = new Set<string>()
   private present = new Set<string>()
   /** Users who were present before, the last to leave last. */
   private readonly gone = new Set<string>()
-  /** Names that were addressed, without those that were absent then. */
+  /** Names that were addressed, without those that turned out to be absent. */
   private readonly tried = new Set<string>()
   private readonly ignored = new Set<string>()
   /** Users who were present when the server announced the end of the connection. */
   private presentAtEnd = new Set<string>()
-  /** Users who were present on the previous connection, and have not been seen on this one. */
+  /** Users who were present on the previous connection, and have not yet been seen on this one. */
   private readonly expected = new Set<string>()
   /** Sender of the last message, for `/reply`. */
   lastSender: string | undefined = undefined
@@ -73,7 +73,7 @@ export class People {
     return this.expected.has(name)
   }
 
-  /** Those who are not back yet are absent. */
+  /** Users who are not back yet count as absent. */
   expectNoOne(): void {
     this.expected.clear()
   }
@@ -90,7 +90,7 @@ export class People {
     addBounded(this.spoken, name)
   }
 
-  /** The server reported that no one of these names is there. */
+  /** The server reported that these names are absent. */
   missed(names: ReadonlyArray<string>): void {
     for (const name of names) this.tried.delete(name)
   }
@@ -130,7 +130,7 @@ export class People {
     ].filter((name) => name !== this.own)
   }
 
-  /** All known names, and the members of the room in which the user is: those before others. */
+  /** All known names, preceded by the members of the current room. */
   namesWith(members: Iterable<string>): ReadonlyArray<string> {
     const here = new Set(members)
     if (here.size === 0) return this.names

@@ -1,12 +1,12 @@
 interface Change {
-  /** `wrote`: joined and wrote at once, which shows well enough that the user is there. */
+  /** `wrote`: joined and wrote at once; the message itself shows that the user is there. */
   readonly what: "joined" | "wrote" | "left"
   readonly at: number
 }
 
 /**
- * Collects the users who joined or left, to show them in one line. Each change waits for a while: a client that comes
- * and goes within that time, as a script does, or that goes and comes, is not worth a line.
+ * Collects the users who joined or left, to show them in one line. Each change waits for a while: a client that joins
+ * and leaves within that time, as scripts do, or leaves and returns, is not worth a line.
  */
 export class PresenceNotices {
   private readonly changes = new Map<string, Change>()
@@ -22,7 +22,7 @@ export class PresenceNotices {
     this.change(name, { what: "left", at: now }, now)
   }
 
-  /** A message is shown: that its sender has just joined need not be. */
+  /** A message is shown, so its sender's joining need not be. */
   wrote(name: string): void {
     const before = this.changes.get(name)
     if (before?.what === "joined") this.changes.set(name, { ...before, what: "wrote" })
@@ -46,7 +46,7 @@ export class PresenceNotices {
 
   /**
    * Returns and forgets the changes that have waited long enough, as `bob, carol joined; dave left`; empty if there are
-   * none. Those that have waited half as long come along, because a line of their own would follow soon.
+   * none. Changes that have waited half as long are included, because they would soon need another line.
    */
   takeSettled(now: number): string {
     const isDue = [...this.changes.values()].some(({ at }) => now - at >= this.settleMillis)

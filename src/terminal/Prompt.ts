@@ -8,7 +8,7 @@ import * as Width from "./Width.js"
 
 /** What the user entered. */
 export type Entered =
-  /** `isNew`: to be added to the history file. */
+  /** `isNew`: add the line to the history file. */
   | { readonly _tag: "Line"; readonly line: string; readonly isNew: boolean }
   /** Pasted lines. `isHeaded`: the first starts with text that was typed before the paste. */
   | { readonly _tag: "Lines"; readonly lines: ReadonlyArray<string>; readonly isHeaded: boolean }
@@ -32,14 +32,15 @@ export interface PromptOptions {
   readonly cut: () => void
   readonly redraw: () => void
   readonly suspend: () => void
-  /** Goes to a conversation; returns whether the server has rooms, without which keys have their other meaning. */
+  /** Goes to a conversation; returns whether the server has rooms. If not, the key edits the line instead. */
   readonly go: (to: ConversationMove) => boolean
-  /** Shows what was said earlier in the conversation. */
+  /** Shows earlier lines of the conversation. */
   readonly earlier: () => void
 }
 
 /**
- * What the keys for conversations say: a number in the list, one beside the current one, or the next with unread lines.
+ * The target of a key for conversations: a number in the list, a neighbour of the current one, or the next with unread
+ * lines.
  */
 export type ConversationMove = Extract<Key, { readonly _tag: "Go" }>["to"] | "unread"
 
@@ -65,9 +66,9 @@ export class Prompt {
   editor = Editor.empty
   paste: Paste | undefined = undefined
   search: Search | undefined = undefined
-  /** Whether the prompt asks for the login, which is not kept in the history and not completed by Tab. */
+  /** Whether the prompt asks for the login, which stays out of the history and is not completed by Tab. */
   asksLogin = false
-  /** The question for a secret, of which nothing is shown or kept; undefined if there is none. */
+  /** The question for a secret, which is neither shown nor kept; undefined if there is none. */
   secretQuestion: string | undefined = undefined
   /** The login that Enter alone chooses. */
   suggestedLogin: string | undefined = undefined
@@ -82,16 +83,16 @@ export class Prompt {
     if (asks) this.clear()
   }
 
-  /** Asks for a secret. Undefined ends that. */
+  /** Asks for a secret. Undefined ends the question. */
   askSecret(question: string | undefined): void {
     this.secretQuestion = question
     this.search = undefined
     this.paste = undefined
-    // Nor is what was typed so far kept for Ctrl-Y.
+    // The text typed so far is not kept for Ctrl-Y either.
     this.editor = Editor.empty
   }
 
-  /** Whether what is typed is the answer to a question, and not a line of the chat. */
+  /** Whether the typed text answers a question, and is not a line of the chat. */
   private get isAsking(): boolean {
     return this.asksLogin || this.secretQuestion !== undefined
   }
@@ -187,7 +188,7 @@ export class Prompt {
     this.editor = { ...this.editor, text: found?.line ?? "", cursor: Math.max(0, at) }
   }
 
-  /** Shows another line to be edited, in the place of this one, which it returns. */
+  /** Replaces the line being edited, and returns the old one. */
   exchange(text: string): string {
     const before = this.editor.text
     this.editor = Editor.set(this.editor, text)
@@ -275,14 +276,14 @@ export class Prompt {
   }
 }
 
-/** Lines that may contain a password are not kept, whatever becomes of them. */
+/** Lines that may contain a password are never kept. */
 const hasSecret = (line: string): boolean => /^\s*\/(?:register|password)\b/iu.test(line)
 
 /** Control characters cannot be sent, so they are inserted in their escaped form. */
 const linesOf = (pasted: string): ReadonlyArray<string> =>
   pasted.replace(lastBlankLines, "").split("\n").map(Escape.controls)
 
-/** Without the look behind, V8 would try each line end of a run from there to the end of the run. */
+/** Without the lookbehind, V8 would scan to the end of a run from each of its line ends. */
 const lastBlankLines = /(?<!\n)\n+$/u
 
 const lengthOf = (lines: ReadonlyArray<string>) => lines.reduce((sum, line) => sum + line.length + 1, 0)

@@ -1,9 +1,9 @@
 import type { Received } from "../client/Received.js"
 
-/** More requests of the program are not remembered. */
+/** The most requests of the program that are remembered. */
 const maxAsked = 256
 
-/** A request of the program that the server takes later. */
+/** A request of the program that the server has postponed. */
 export interface PostponedRequest {
   readonly label: string
   readonly command: string
@@ -26,7 +26,9 @@ export class RequestQueue {
     this.wake()
   }
 
-  /** Sends a command of the program, again if the server refuses it as too fast: the user would not know of it. */
+  /**
+   * Sends a command of the program, and repeats it if the server refuses it as too fast, which the user would not know.
+   */
   ask(label: string, command: string): void {
     this.asked.delete(label)
     this.asked.set(label, command)
@@ -34,7 +36,7 @@ export class RequestQueue {
     this.add(`@${label} ${command}`)
   }
 
-  /** Sends a command of the program, with a label of its own that begins so. */
+  /** Sends a command of the program with a unique label that starts with `kind`. */
   askAs(kind: string, command: string): void {
     this.last += 1
     this.ask(`${kind}-${this.last}`, command)
@@ -45,12 +47,12 @@ export class RequestQueue {
     return this.asked.get(label)
   }
 
-  /** Takes all lines that have to be sent. */
+  /** Takes all queued lines. */
   take(): ReadonlyArray<string> {
     return this.waiting.splice(0)
   }
 
-  /** Drops what has not been sent: a new connection has other requests. */
+  /** Drops unsent lines: a new connection has other requests. */
   clear(): void {
     this.waiting = []
     this.asked.clear()

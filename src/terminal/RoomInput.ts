@@ -20,7 +20,7 @@ export const commands: ReadonlyArray<readonly [usage: string, about: string]> = 
   ["/silence NAME 10m", "keeps NAME from writing; `/unsilence NAME`; `/slow 5s` and `/slow off` for all"]
 ]
 
-/** Words that other chats have for them. */
+/** Words that other chats use for them. */
 const aliases: ReadonlyMap<string, string> = new Map([
   ["/j", "/join"],
   ["/part", "/leave"],
@@ -30,7 +30,7 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ["/query", "/go"]
 ])
 
-/** Commands about a room, with an example of what follows its name, and how many words that are. */
+/** Commands about a room, with an example of the argument after the room's name, and its number of words. */
 const aboutRooms: ReadonlyMap<string, readonly [example: string, words: number]> = new Map([
   ["/leave", ["", 0]],
   ["/members", ["", 0]],
@@ -54,7 +54,7 @@ export const roomCommandNames: ReadonlyArray<string> = [
 /** Whether a command is followed by the name of a conversation. */
 export const takesConversation = (name: string): boolean => ["/go", "/mute"].includes(aliases.get(name) ?? name)
 
-/** What a command about a room is followed by, if that may be left out; undefined if it is no such command. */
+/** The kind of optional argument of a command about a room; undefined for any other command. */
 export const takes = (name: string): "rooms" | "names" | undefined => {
   const [example] = aboutRooms.get(aliases.get(name) ?? name) ?? []
   return example === undefined ? undefined : /^[a-z]/u.test(example) ? "names" : "rooms"

@@ -10,15 +10,13 @@ import type { RequestQueue } from "./RequestQueue.js"
 import { span } from "./Row.js"
 import type { Transcript } from "./Transcript.js"
 
-/**
- * The starts of the labels of what the program requests: the members and the topic of a room, and to be in it again.
- */
+/** The prefixes of labels of the program's requests: the members and the topic of a room, and joining it again. */
 export const membersLabel = "room-members"
 export const topicLabel = "room-topic"
 export const againLabel = "room-again"
 /** The start of the labels of read marks, which the program reports. */
 export const readLabel = "read"
-/** Label of a command that the user has typed: its reply is shown wherever they are. */
+/** Label of a command that the user has typed: its reply is shown in any conversation. */
 export const askedLabel = "asked"
 /** Label of the `/join` that the user has typed. */
 export const joinLabel = "room-join"
@@ -31,7 +29,7 @@ export interface RoomLinesOptions {
   readonly transcript: Transcript
   readonly conversations: NumberedConversations
   readonly requests: RequestQueue
-  /** How long a member stays in a room, or away, before that is shown. */
+  /** How long a member stays in a room, or away, before the change is shown. */
   readonly settleMillis: number
   readonly isInSight: (name: string) => boolean
   readonly isGuest: () => boolean
@@ -40,7 +38,7 @@ export interface RoomLinesOptions {
   readonly onJoin: (room: string) => void
   /** Called when the user is in a room again, after a break. */
   readonly onAgain: (room: string) => void
-  /** Called when the user is not in a room any more. */
+  /** Called when the user is no longer in a room. */
   readonly onLeave: (room: string) => void
   /** Called when members have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
@@ -48,14 +46,14 @@ export interface RoomLinesOptions {
   readonly now: () => number
 }
 
-/** More rows or names of a reply are only counted. */
+/** The most rows or names of a reply that are shown; others are only counted. */
 const maxRooms = 200
 const maxNames = 500
 
-/** A room has no more members. Bounded, because the server chooses them. */
+/** The most members of a room. Bounded, because the server chooses them. */
 const maxMembers = 10_000
 
-/** Shows what the server says about rooms, and knows who is in them. */
+/** Shows the server's reports about rooms, and tracks their members. */
 export class RoomLines {
   private readonly members = new Map<string, Set<string>>()
   private readonly presence = new Map<string, PresenceNotices>()
@@ -65,7 +63,7 @@ export class RoomLines {
 
   constructor(private readonly options: RoomLinesOptions) {}
 
-  /** The members of a room, as far as they are known. */
+  /** The known members of a room. */
   membersOf(room: string): Iterable<string> {
     return this.members.get(room) ?? []
   }
@@ -75,7 +73,7 @@ export class RoomLines {
     return this.members.has(room)
   }
 
-  /** A new connection: what is known may have changed. */
+  /** A new connection: the known facts may have changed. */
   connected(): void {
     this.members.clear()
     this.presence.clear()
@@ -83,12 +81,12 @@ export class RoomLines {
     this.rooms = 0
   }
 
-  /** Requests what the screen shows of a room that the user goes to. */
+  /** Requests the details that are shown when the user enters a room. */
   expect(room: string): void {
     this.members.set(room, new Set())
   }
 
-  /** Takes the refusal of a request of the program; returns whether it is one that the user need not know of. */
+  /** Handles the refusal of one of the program's requests; returns whether it need not be shown. */
   refused({ label = "", values }: Refused): boolean {
     const { requests } = this.options
     if (label.startsWith(againLabel)) {
@@ -99,7 +97,7 @@ export class RoomLines {
     return label.startsWith(membersLabel) || label.startsWith(topicLabel) || label.startsWith(readLabel)
   }
 
-  /** The user turns out not to be in a room any more. */
+  /** The user turns out to be no longer in a room. */
   gone(room: string, why = ""): void {
     const { conversations, marks, onLeave, transcript } = this.options
     if (!conversations.leave(room)) return
@@ -107,7 +105,7 @@ export class RoomLines {
     onLeave(room)
   }
 
-  /** Takes a line of the server if it is about rooms; returns whether it is. */
+  /** Handles a line from the server if it is about rooms; returns whether it is. */
   take(received: Received): boolean {
     const label = "label" in received ? received.label : undefined
     const room = RoomReports.roomIn(received)
@@ -190,7 +188,7 @@ export class RoomLines {
 
   private joined(room: string, name: string) {
     const { conversations, isInSight, now, people } = this.options
-    // On another device of the account.
+    // Joined on another device of the account.
     if (name === people.own) return void conversations.join({ name: room, last: 0 })
     const members = this.members.get(room)
     if (members !== undefined && members.size < maxMembers) members.add(name)
@@ -200,7 +198,7 @@ export class RoomLines {
   private left(room: string, name: string, by: string | undefined, isAsked: boolean) {
     const { conversations, isGuest, isInSight, marks, now, onLeave, people, requests, transcript } = this.options
     if (name === people.own) {
-      // A guest registers, and the store has not made a member of its account: it tries again.
+      // A guest has registered, and the store failed to make the account a member: the client joins again.
       if (by === undefined && !isAsked && isGuest() && conversations.rooms.includes(room)) {
         return requests.askAs(againLabel, `/join ${room}`)
       }
@@ -226,14 +224,14 @@ export class RoomLines {
     return made
   }
 
-  /** A member has written: that they have just joined need not be shown. */
+  /** A member has written, so their joining need not be shown. */
   wrote(room: string, name: string): void {
     this.presence.get(room)?.wrote(name)
     const members = this.members.get(room)
     if (members !== undefined && members.size < maxMembers) members.add(name)
   }
 
-  /** Shows who has joined or left, and has stayed or stayed away for a while; returns whether others wait. */
+  /** Shows members who have joined and stayed, or left and stayed away; returns whether others wait. */
   showSettledPresence(): boolean {
     const { isInSight, now, showsJoins } = this.options
     for (const [room, presence] of this.presence) {
@@ -244,7 +242,7 @@ export class RoomLines {
     return this.presence.size > 0
   }
 
-  /** Shows what happens in a room if it is in sight, or if the user is to know of it anyway. */
+  /** Shows an event in a room if the room is in view, or if the event concerns the user. */
   private printIn(room: string, text: string, isForUser: boolean) {
     if (isForUser || this.options.isInSight(room)) this.print(text)
   }

@@ -30,7 +30,7 @@ const reset = "\x1b[0m"
 
 const codes = { quiet: "2", strong: "1", good: "32", bad: "31", mention: "7" } as const
 
-/** The colours among the 256 that are readable on both black and white. */
+/** Those of the 256 colours that are readable on both black and white. */
 const manyColours = [26, 31, 35, 61, 64, 97, 125, 130, 133, 136, 161, 166, 168, 32, 37, 71]
 
 const basicColours = [31, 32, 33, 34, 35, 36]

@@ -25,7 +25,7 @@ const positive = (text = ""): number | undefined => (/^0*[1-9]\d{0,4}$/u.test(te
 
 export interface ScreenEvents {
   readonly onKey: (key: Keys.Key) => void
-  /** Called when the terminal gets or loses the focus; without it, the terminal does not report that. */
+  /** Called when the terminal gains or loses the focus. Without it, the terminal is not asked to report that. */
   readonly onFocus?: ((isFocused: boolean) => void) | undefined
   /** The terminal is gone; no more keys will arrive. */
   readonly onGone: () => void
@@ -171,7 +171,7 @@ export class Screen {
   }
 
   /**
-   * Takes the terminal over again: after a stop, including one by SIGSTOP, other programs may have changed its mode.
+   * Takes over the terminal again. After a stop, including one by SIGSTOP, other programs may have changed its mode.
    */
   private goOn() {
     if (!this.isOpen && !this.isSuspended) return

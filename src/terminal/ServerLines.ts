@@ -32,13 +32,13 @@ export interface ServerLinesOptions {
   readonly reader: ConversationReader
   readonly rooms: RoomLines
   readonly requests: RequestQueue
-  /** Called with each message that the user is to know of: none of a room in which they are not mentioned. */
+  /** Called with each message that the user should notice: in a room, only those that mention them. */
   readonly onMessage: (message: Received.Message, isMention: boolean) => void
-  /** Called when an account was given what this one has sent. */
+  /** Called when an account has got lines of this one. */
   readonly onReceipt: (receipt: Received.Receipt) => void
   /** Called when users have joined or left, which is shown after a delay. */
   readonly onPresence: () => void
-  /** Called when the server has taken, or refused, the password that the user has typed. */
+  /** Called when the server has accepted or refused the password that the user has typed. */
   readonly onPassword: (isTaken: boolean) => void
   /** Whether users who join and leave are shown. */
   readonly showsJoins: () => boolean
@@ -49,12 +49,12 @@ export interface ServerLinesOptions {
 /** Scripts connect, send and leave within this time. */
 export const settleMillis = 4_000
 
-/** Shows what the server sends. */
+/** Shows the server's lines. */
 export class ServerLines {
   private readonly presence = new PresenceNotices(settleMillis)
   /** The reconnect delay that the server announced before it shut down; undefined if it announced none. */
   returnMillis: number | undefined = undefined
-  /** The server has logged this client out: it does not connect again by itself. */
+  /** The server has logged this client out, so it does not reconnect by itself. */
   isLoggedOut = false
   /** Names received so far of a reply to `/who`, which may take several lines. */
   private listed: Array<string> = []
@@ -85,7 +85,7 @@ export class ServerLines {
     const { marks, reader, rooms, transcript } = this.options
     const gap = Received.gapIn(refused)
     if (gap !== undefined && !reader.missing(gap)) return
-    // Another client of the same address may have used the rate. The refusal proves that the server is alive.
+    // Another client of the same address may have used up the rate. Even a refusal proves that the server is alive.
     if (refused.label === aliveLabel || rooms.refused(refused)) return
     transcript.print(Format.failed(showRefusal(refused), marks))
   }
@@ -113,7 +113,7 @@ export class ServerLines {
     if (isNews && !isOwn && calls && !reader.isMuted(room ?? from)) onMessage(message, isMention)
   }
 
-  /** Shows a message now, or where the user reads its conversation; returns whether the user has not read it before. */
+  /** Shows a message now, or once the user enters its conversation; returns whether it is unread. */
   private showMessage({ at, from, guest, room, seq }: Received.Message, kind: LineKind, print: () => void): boolean {
     const { reader } = this.options
     const conversation = room ?? from
@@ -147,7 +147,7 @@ export class ServerLines {
     this.printPresence(this.presence.takeAll())
   }
 
-  /** Shows those of them who have stayed for a while; returns whether others wait. */
+  /** Shows those whose change has lasted for a while; returns whether others wait. */
   showSettledPresence(): boolean {
     this.printPresence(this.presence.takeSettled(this.options.now()))
     const areOthersInRooms = this.options.rooms.showSettledPresence()
@@ -234,7 +234,7 @@ export class ServerLines {
   }
 }
 
-/** The greatest number of users who are named at the start. */
+/** The most users named at the start. */
 const maxAtStart = 20
 
 const showRefusal = (refused: Refused): string => {

@@ -3,14 +3,14 @@ import type { Receipt } from "../client/Received.js"
 import * as RoomReports from "../client/RoomReports.js"
 import type { SettledMessage } from "./Outgoing.js"
 
-/** A stored message waits for this time to be received, before it is shown as only stored, in milliseconds. */
+/** How long a stored message waits to be received before it is shown as only stored, in milliseconds. */
 const waitMillis = 1_000
 
 /** Bounded, because a client may run for months, and the server chooses the names. */
 const maxNames = 1_000
 const maxLater = 10_000
 
-/** A message that is stored, and that is not shown in the scrollback yet. */
+/** A stored message that is not in the scrollback yet. */
 interface Waiting {
   readonly settled: SettledMessage
   readonly until: number
@@ -18,13 +18,13 @@ interface Waiting {
 
 /**
  * The user's messages that are stored for accounts. Most are received at once, and are shown only then, so that each
- * has one row. The others are shown as stored, and what their recipients receive later is reported in a row of its own.
+ * has one row. The others are shown as stored; a separate row reports when they are received.
  */
 export class StoredMessages {
   private waiting: Array<Waiting> = []
-  /** How far each account was given what this one has sent. */
+  /** The last line of this account that each account has got. */
   private readonly given = new Map<string, number>()
-  /** The messages that were shown as stored, by recipient. */
+  /** The messages shown as stored, by recipient. */
   private readonly later = new Map<string, Array<number>>()
 
   /** @param show shows a message in the scrollback, with whether all recipients have received it */
@@ -35,7 +35,7 @@ export class StoredMessages {
     return this.waiting.map(({ settled }) => settled)
   }
 
-  /** A message has its outcomes. Returns whether it waits to be received; otherwise it has been shown. */
+  /** Handles a message with its outcomes. Returns whether it waits to be received; otherwise it has been shown. */
   settle(settled: SettledMessage, now: number): boolean {
     if (this.isReceived(settled)) this.show(settled, true)
     else if (!settled.fates.every((fate) => isReceived(fate) || isAwaited(fate))) this.showStored(settled)
@@ -46,7 +46,7 @@ export class StoredMessages {
     return false
   }
 
-  /** An account was given messages. Returns how many of them had been shown as stored. */
+  /** Handles a receipt. Returns how many of its messages had been shown as stored. */
   take({ name, seq }: Receipt): number {
     this.given.set(name, Math.max(seq, this.given.get(name) ?? 0))
     if (this.given.size > maxNames) for (const oldest of this.given.keys()) if (this.given.delete(oldest)) break
@@ -96,7 +96,7 @@ type Stored = Extract<MessageFate, { readonly _tag: "Written" }> & { readonly se
 const isStored = (fate: MessageFate): fate is Stored =>
   fate._tag === "Written" && fate.code === "stored" && fate.seq !== undefined && fate.names.length === 1
 
-/** Nobody learns how far the members of a room were given its lines. */
+/** Lines to rooms get no receipts. */
 const isAwaited = (fate: MessageFate): fate is Stored => isStored(fate) && !fate.names.some(RoomReports.isRoom)
 
 const isReceived = (fate: MessageFate) => fate._tag === "Written" && fate.code === "received"

@@ -24,7 +24,7 @@ import * as Ui from "./Ui.js"
 export interface TerminalClientOptions extends Ui.UiOptions {
   /** Opens a connection. Run once for each connection. */
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** The other servers that are the same chat; none by default. */
+  /** The other servers of the same chat; none by default. */
   readonly elsewhere?: Elsewhere | undefined
   /** If undefined, the user is asked for it. */
   readonly login: string | undefined
@@ -32,7 +32,7 @@ export interface TerminalClientOptions extends Ui.UiOptions {
   readonly keyring?: ((login: string) => Keyring<{ readonly message: string }>) | undefined
   /** Whether the client has a certificate, which may be that of an account. */
   readonly hasAccount?: boolean | undefined
-  /** The answer to that question if the user only presses Enter. */
+  /** The login if the user answers that question with Enter alone. */
   readonly defaultLogin?: string | undefined
   /** Delays between attempts to reconnect; `Backoff.schedule` by default. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
@@ -41,7 +41,7 @@ export interface TerminalClientOptions extends Ui.UiOptions {
 /** How long leaving waits for outcomes. */
 const outcomeTimeout = Duration.seconds(2)
 
-/** How long leaving then waits for the server to close. */
+/** How long leaving then waits for the server to close the connection. */
 const endTimeout = Duration.seconds(1)
 
 const left: ExitReason = { _tag: "Left" }
@@ -63,7 +63,7 @@ export const run = (
     return yield* Effect.raceFirst(listen(ui), stay(ui, login, options))
   })
 
-/** Asks for the password of a login, and shows nothing of it. Undefined if the user does not want to answer. */
+/** Asks for the password of a login without echoing it. Undefined if the user does not want to answer. */
 const askSecret = ({ prompt, screen, secrets }: Ui.Ui, login: string): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
     prompt.askSecret(`password of ${login}`)
@@ -132,13 +132,13 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
     let isFirst = true
     const { elsewhere } = options
     let untried = elsewhere?.others ?? 0
-    /** Whether another server may take a client that was never connected. */
+    /** Whether another server may accept a client that was never connected. */
     const mayMove = (error: TransportError | Client.LoginRefused) =>
       elsewhere !== undefined && untried-- > 0 && Servers.mayTake(elsewhere, error)
     const report = (error: { readonly message: string }) =>
       Effect.sync(() => transcript.print(Format.failed(error.message, marks)))
     const keyring = () => options.keyring?.(login)
-    /** The secret that is kept, or given without a question. */
+    /** The secret that is kept, or available without asking the user. */
     const find = Effect.suspend(() =>
       Effect.catchAll(keyring()?.find ?? Effect.succeed(undefined), (error) => Effect.as(report(error), undefined))
     )
@@ -190,13 +190,13 @@ const stay = (ui: Ui.Ui, firstLogin: string, options: TerminalClientOptions) =>
           if (password !== undefined) {
             showAway(ui, `connecting to ${options.where}`)
             const enter = keyring()?.enter(password) ?? Effect.succeed(password)
-            // What is wrong with the password shows at the login.
+            // A wrong password is reported at the login.
             const entered = yield* Effect.catchAll(enter, () => Effect.succeed(password))
             found = { secret: entered, isKeptToken: false }
             continue
           }
         }
-        // After a break, the server may not have noticed yet that the connection before has ended.
+        // After a break, the server may not have noticed yet that the previous connection has ended.
         const mayPass = isFirst ? retryMillis !== undefined : Reconnect.mayPass(result.left)
         if (isFirst || !mayPass) transcript.print(Format.failed(message, marks))
         if (isFirst && mayPass && !mayMove(result.left)) return { _tag: "Refused" } as const // the server is full
@@ -232,7 +232,7 @@ const keepTokens = (
   passwords.take.pipe(
     Effect.flatMap((password) => Effect.catchAll(keyring()?.enter(password) ?? Effect.void, report)),
     Effect.forever,
-    Effect.ignore // it ends with the user
+    Effect.ignore // it ends when the user leaves
   )
 
 const showAway = ({ composer, screen }: Ui.Ui, why: string, reason = "", until = 0) => {
@@ -240,7 +240,7 @@ const showAway = ({ composer, screen }: Ui.Ui, why: string, reason = "", until =
   screen.changed()
 }
 
-/** Waits between two attempts to connect, and shows how long. Enter ends a wait. */
+/** Waits between attempts to connect, and shows the remaining time. Enter ends the wait. */
 const waiting = (ui: Ui.Ui, { backoff: delays, elsewhere }: TerminalClientOptions) =>
   Effect.map(Backoff.make(delays, elsewhere?.others), (backoff) => {
     const trying = "trying again; your lines are kept"

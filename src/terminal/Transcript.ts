@@ -19,8 +19,8 @@ export class Transcript {
   }
 
   /**
-   * Prints a row about a message that was kept, with the time when it was stored: if that is more than a minute ago, it
-   * takes the place of the time in the row.
+   * Prints a row about a message. If it was stored more than a minute ago, the row shows that time instead of the
+   * current one.
    *
    * @param at in milliseconds since 1970; undefined if the message was not kept
    */
@@ -61,7 +61,7 @@ const shown = (time: Date) =>
 const dayOf = (time: Date) =>
   [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, "0")).join("-")
 
-/** A message that was stored this short a time ago is shown like one that has just arrived. */
+/** A message stored within this time is shown like one that has just arrived. */
 const recentMillis = 60_000
 
 const width = "00:00 ".length

@@ -14,10 +14,10 @@ export type Meaning =
   | { readonly _tag: "Join"; readonly room: string }
   /** Goes to a conversation; without a name, lists them. */
   | { readonly _tag: "Go"; readonly name: string }
-  /** Shows what came before. */
+  /** Shows earlier lines. */
   | { readonly _tag: "Earlier" }
   | { readonly _tag: "Search"; readonly text: string }
-  /** Mutes a conversation, or ends that. */
+  /** Mutes or unmutes a conversation. */
   | { readonly _tag: "Mute"; readonly name: string }
   /** Asks for a new password, and sends it to the server with this command. */
   | { readonly _tag: "NewPassword"; readonly command: "register" | "password" }
@@ -29,12 +29,12 @@ export type Meaning =
   | { readonly _tag: "Extent"; readonly what: "bell" | "notify"; readonly extent: Extent }
   | { readonly _tag: "Mistake"; readonly text: string }
 
-/** For which messages something happens: for all, for those that mention the user, or for none. */
+/** The messages that a notification is for: all, those that mention the user, or none. */
 export const extents = ["on", "mentions", "off"] as const
 
 export type Extent = (typeof extents)[number]
 
-/** Whether it happens for a message. */
+/** Whether the extent includes a message. */
 export const isFor = (extent: Extent, isMention: boolean): boolean =>
   extent === "on" || (extent === "mentions" && isMention)
 
@@ -104,7 +104,7 @@ export const parse = (line: string, context: TypingContext): Meaning => {
   return context.to.length === 0 ? noRecipient : { _tag: "Say", to: context.to, text: line.trim() }
 }
 
-/** Recipients as other chats write them, which must not be taken for a text to the wrong ones. */
+/** Recipients as other chats write them. The line must not be taken for a text to the current recipients. */
 const sigil = (line: string, { hasRooms = false }: TypingContext): Meaning | undefined => {
   const [, mentioned] = /^@([^\s:,]+)/u.exec(line) ?? []
   const colon = line.indexOf(":")

@@ -36,7 +36,7 @@ export interface UiOptions {
   readonly display: Display.Display
   /** The size of a terminal that reports none; 80x24 by default. */
   readonly fallbackSize?: TerminalSize | undefined
-  /** Which messages ring the terminal's bell. */
+  /** The messages that ring the terminal's bell. */
   readonly bell: TypedLine.Extent
   /** File that keeps typed lines; undefined to keep none. */
   readonly history: string | undefined
@@ -46,32 +46,32 @@ export interface UiOptions {
   readonly where: string
   /** Folder of the log of conversations; undefined to keep none. */
   readonly logFolder?: string | undefined
-  /** Undefined if the user is not to be notified of messages. */
+  /** Undefined if the user should not be notified of messages. */
   readonly notifications?: Notifications.NotificationOptions | undefined
 }
 
-/** Interval between checks who has stayed for a while, or stayed away. */
+/** Interval between checks for users who have stayed, or stayed away, for a while. */
 const presenceDelay = Duration.millis(ServerLines.settleMillis / 4)
 
-/** Interval between checks whether stored messages have waited for long enough. */
+/** Interval between checks for stored messages that have waited long enough. */
 const storedDelay = Duration.millis(250)
 
-/** The time from a read mark's move to its report: the user may read more. */
+/** Delay between moving a read mark and reporting it, because the user may read more. */
 const readDelay = Duration.seconds(1)
 
 const minRingMillis = 1_000
 
-/** What the user has answered and decided, for the fibers that wait for it. */
+/** The user's answers and decisions, for the fibers that wait for them. */
 export interface Signals {
   /** Answers to the question for the login; ends when the user wants to leave. */
   readonly logins: Mailbox.Mailbox<string>
-  /** Answers to the question for the secret of a login: undefined if the user does not want to answer. */
+  /** Answers to the question for a login's secret; undefined if the user does not want to answer. */
   readonly secrets: Mailbox.Mailbox<string | undefined>
-  /** New passwords that the server has taken. */
+  /** New passwords that the server has accepted. */
   readonly passwords: Mailbox.Mailbox<string>
   /** New lines for the history; ends when the user wants to leave. */
   readonly entered: Mailbox.Mailbox<string>
-  /** Done when the user does not want to wait for outcomes any longer. */
+  /** Done when the user no longer wants to wait for outcomes. */
   readonly hurried: Deferred.Deferred<void>
   /** Opened by Enter in an empty line: the user does not want to wait for the next attempt to connect. */
   readonly hurry: Effect.Latch
@@ -126,7 +126,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     const screen = new Screen.Screen(options.input, options.output, options.display, options.fallbackSize)
     const transcript = new Transcript((rows) => screen.print(rows), time.wall)
     const warn = (text: string) => transcript.print(Format.failed(text, marks))
-    // Before the screen is opened, so that the log ends after it is closed: then all messages have been logged.
+    // Made before the screen is opened, so that the log ends after the screen has closed and all messages are logged.
     const { logFolder: folder, where } = options
     const logging = { where, own: () => people.own, now: time.wall, warn }
     const log = folder === undefined ? ConversationLog.none : yield* ConversationLog.make({ folder, ...logging })
@@ -320,7 +320,7 @@ export const make = (options: UiOptions): Effect.Effect<Ui, never, Scope.Scope> 
     }
   })
 
-/** Runs a function again and again, each time after this delay, while the latch is open; until the scope closes. */
+/** Runs a function repeatedly while the latch is open, each time after this delay, until the scope closes. */
 const afterOpening = (latch: Effect.Latch, delay: Duration.Duration, run: () => void) =>
   latch.await.pipe(
     Effect.zipRight(Effect.sleep(delay)),
@@ -329,7 +329,7 @@ const afterOpening = (latch: Effect.Latch, delay: Duration.Duration, run: () => 
     Effect.forkScoped
   )
 
-/** With a timer of Node, because it only draws: a test's clock need not pass through each second. */
+/** Uses Node's timer, because this only draws: a `TestClock` need not pass through each second. */
 const eachSecond = (run: () => void) =>
   Effect.acquireRelease(
     Effect.sync(() => setInterval(run, 1000).unref()),

@@ -1,8 +1,8 @@
 import { eastAsianWidth } from "get-east-asian-width"
 
 /**
- * Characters as a user counts them (graphemes), and the columns that they occupy. No two kinds of terminals agree on
- * all of them, so there are two widths: `columns` is that of most terminals, and `most` the greatest of any.
+ * Characters as a user counts them (graphemes), and the columns that they occupy. Terminals disagree on some widths, so
+ * there are two: `columns` is that of most terminals, and `most` the maximum over all.
  */
 
 // `string-width` would do the same, but creates its segmenter at load time. That takes 8 ms, a tenth of the time budget
@@ -14,8 +14,8 @@ const segments = (text: string) => (segmenter ??= new Intl.Segmenter()).segment(
 const isAscii = (text: string) => /^[\x20-\x7e]*$/u.test(text)
 
 /**
- * Code units that are segmented at once: ICU takes a time for each grapheme that grows with the length of the text, so
- * that a line of 100,000 Thai characters would take seconds. A longer grapheme, which no one can read, is cut.
+ * Code units that are segmented at once. ICU's time per grapheme grows with the length of the text: a line of 100,000
+ * Thai characters would take seconds. A longer grapheme, which nobody can read, is cut.
  */
 const windowLength = 2048
 
@@ -43,14 +43,14 @@ export const graphemes = (text: string): ReadonlyArray<string> => {
   return found
 }
 
-/** Where the character before an index starts; 0 at the start. */
+/** The start of the character before an index; 0 at the start. */
 export const before = (text: string, index: number): number => {
   if (index <= 1) return 0
   if (isAscii(text.slice(index - 2, index))) return index - 1
   return segments(text).containing(index - 1)?.index ?? 0
 }
 
-/** Where the character at an index ends. */
+/** The end of the character at an index. */
 export const after = (text: string, index: number): number => {
   if (index >= text.length) return text.length
   if (isAscii(text.slice(index, index + 2))) return index + 1
@@ -85,7 +85,7 @@ const columnsOfPoint = (point: string, ambiguousAsWide: boolean): number => {
 }
 
 /**
- * The most columns that any terminal uses: one that does not know a sequence shows its parts side by side.
+ * The most columns that any terminal uses: a terminal that does not know a sequence shows its parts side by side.
  *
  * @param ambiguousAsWide whether characters that are wide in East Asian fonts may have two columns
  */

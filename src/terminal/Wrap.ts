@@ -14,9 +14,9 @@ const minColumns = 20
 const tabStop = 8
 
 /**
- * Wraps a row, at a space if there is one near the edge. The terminal itself would continue in the first column. That
- * is what it does with a link that is too long for a row: it takes only what it has wrapped itself for one link, which
- * can be clicked and copied. A link imitates no row of the transcript, since it contains no space.
+ * Wraps a row, at a space if there is one near the edge. Only links that are too long for a row are left to the
+ * terminal, which continues in the first column: it recognises a link, to click and copy, only if it has wrapped it
+ * itself. A link cannot imitate a row of the transcript, since it contains no space.
  */
 export const rows = (row: Row.Row, columns: number, display: Display.Display): ReadonlyArray<Row.SafeRow> =>
   wrapped(row, columns, display, true)
