@@ -1,22 +1,24 @@
 /**
- * Time for which a crowd is only accepted: some ten thousand clients. The limit of connections holds for them as well.
+ * Time for which a crowd is only accepted: enough for some ten thousand clients. They count against the limit of
+ * connections.
  */
 const maxMillis = 500
 
-/** How many are admitted in one turn. Their logins take the server less than a millisecond. */
+/** Connections admitted in one turn. Their logins take the server less than a millisecond. */
 const atOnce = 4
 
-/** Turns with an accept, one after the other, after which this is a crowd. */
+/** Consecutive turns with an accept that make a crowd. */
 const crowdedAfter = 4
 
 export interface AcceptedCrowdOptions<Socket> {
-  /** Called for each socket, in the order of their accepts: at once, unless a crowd arrives. */
+  /** Called for each socket in the order of accepts: immediately, unless a crowd arrives. */
   readonly admit: (socket: Socket) => void
   /**
-   * Has a socket wait: it reports nothing until `release`. False if that is impossible: then it is admitted at once.
+   * Makes a socket wait: it reports nothing until `release`. Returns false if that is impossible; the socket is then
+   * admitted at once.
    */
   readonly hold: (socket: Socket) => boolean
-  /** Called before a socket that has waited is admitted. */
+  /** Called before a waiting socket is admitted. */
   readonly release: (socket: Socket) => void
   /** Calls back at the end of this turn of the event loop. */
   readonly endOfTurn: (run: () => void) => void
@@ -26,19 +28,19 @@ export interface AcceptedCrowdOptions<Socket> {
 
 /**
  * Accepts a crowd of clients before it admits the first of them. libuv accepts one connection in each turn of the event
- * loop, and a login takes several times as long as an accept. If each turn did both, some thousand clients that connect
- * at once would overflow the queue of the kernel, and those that find it full try again a second later, and then two
- * seconds after that (benchmark: rush). Everyone who is connected already is served meanwhile.
+ * loop, and a login takes several times as long as an accept. If each turn did both, a few thousand clients that
+ * connect at once would overflow the kernel's queue, and those that find it full retry one second later, and then after
+ * two more (benchmark: rush). Clients that are already connected are served meanwhile.
  */
 export class AcceptedCrowd<Socket> {
   private waiting: Array<Socket> = []
-  /** How many of `waiting` are admitted already. */
+  /** The number of sockets in `waiting` that are already admitted. */
   private admitted = 0
-  /** When the first of them was accepted. */
+  /** Time of the first accept among them. */
   private since = 0
   private hasAccepted = false
   private isScheduled = false
-  /** Turns with an accept, one after the other. */
+  /** Consecutive turns with an accept. */
   private turns = 0
 
   constructor(private readonly options: AcceptedCrowdOptions<Socket>) {}
@@ -57,7 +59,7 @@ export class AcceptedCrowd<Socket> {
     return undefined
   }
 
-  /** Admits all that wait. */
+  /** Admits all waiting sockets. */
   flush() {
     this.admitNext(this.waiting.length)
   }

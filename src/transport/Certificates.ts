@@ -11,7 +11,7 @@ export interface PemFiles {
   readonly cert?: string | undefined
   /** The key of `cert`, without a passphrase. */
   readonly key?: string | undefined
-  /** The authorities that the other side's certificate may be signed by. */
+  /** The authorities that may have signed the other side's certificate. */
   readonly ca?: string | undefined
 }
 
@@ -82,13 +82,14 @@ export const load = (
         // would pass the second time.
         (cert && ca ? crypto.constants.SSL_OP_NO_TICKET : 0)
     }
-    // Finds whatever else is wrong, such as a key that is too weak.
+    // Finds all other mistakes, such as a key that is too weak.
     yield* parse(files.cert ?? files.ca, during, () => tls.createSecureContext(options), "it cannot be used")
     return { options, until: own && untilOf(own) }
   })
 
 /**
- * Those of TLS 1.3, and those of TLS 1.2 that have forward secrecy. Node's own list has others for RSA certificates.
+ * The ciphers of TLS 1.3, and those of TLS 1.2 with forward secrecy. Node's own list contains others for RSA
+ * certificates.
  */
 const ciphers = [
   "TLS_AES_256_GCM_SHA384",

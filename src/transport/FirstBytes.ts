@@ -1,10 +1,10 @@
 import type * as Net from "node:net"
 
-/** The result of looking at the first bytes: undefined until there are enough; else how many of them are consumed. */
+/** The result of examining the first bytes: undefined until there are enough; otherwise the number consumed. */
 export type FirstBytesVerdict<A> = { readonly taken: number; readonly found: A } | undefined
 
 /**
- * Looks at the first bytes of a connection before its reader does. The reader gets the bytes that were not taken, if it
+ * Examines the first bytes of a connection before its reader gets them. The reader gets the unconsumed bytes if it
  * starts to read in the turn in which `found` is called.
  *
  * @returns a function that cancels: `found` is not called after that

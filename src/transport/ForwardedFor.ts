@@ -5,16 +5,16 @@ import { remoteAt, type Remote } from "./NetSocket.js"
 import { familyOf } from "./Proxy.js"
 import type * as ProxyHeader from "./ProxyHeader.js"
 
-/** What proxies of HTTP say about the client in front of them, in `X-Forwarded-For` and `X-Forwarded-Proto`. */
+/** The client behind HTTP proxies, from `X-Forwarded-For` and `X-Forwarded-Proto`. */
 
 export interface Forwarded extends Remote {
-  /** How the client reaches the outermost proxy; undefined if the proxies do not say so. */
+  /** How the client reaches the outermost proxy; undefined if the headers do not say. */
   readonly scheme: "http" | "https" | undefined
 }
 
 /**
- * The client of a request: the last address in `X-Forwarded-For` that is none of the allowed proxies. Undefined if the
- * request does not come through an allowed proxy, whatever its headers say.
+ * The client of a request: the last address in `X-Forwarded-For` that is not an allowed proxy. Undefined if the request
+ * does not come through an allowed proxy, whatever its headers say.
  */
 export const clientOf = (
   { headers }: IncomingMessage,
@@ -24,7 +24,7 @@ export const clientOf = (
   const isProxy = (address: string) => Net.isIP(address) !== 0 && proxies.check(address, familyOf(address))
   if (!isProxy(host)) return undefined
   const named = listOf(headers["x-forwarded-for"]).toReversed()
-  // Up to the first address that is none: what stands before it may have been written by the client.
+  // Reads back to the first invalid address: the client may have written everything before it.
   const broken = named.findIndex((address) => Net.isIP(address) === 0)
   const addresses = broken < 0 ? named : named.slice(0, broken)
   const client = addresses.find((address) => !isProxy(address)) ?? addresses.at(-1)

@@ -15,7 +15,7 @@ const unfinished = new TransportError({ during: "Read", reason: "the peer has le
 
 const noAnswer = new TransportError({ during: "Read", reason: "the peer has not answered a Ping", code: "ETIMEDOUT" })
 
-/** What a listener knows of a client, besides its socket. */
+/** A listener's facts about a client, besides its socket. */
 export interface FramedOptions {
   readonly isPrivate: boolean
   readonly identity: string | undefined
@@ -27,12 +27,12 @@ export interface FramedOptions {
 /**
  * The `Socket` of the port over WebSocket, on top of a TCP or TLS socket.
  *
- * Each write becomes text messages of whole lines; a line that a write does not end continues in the next, because only
- * a whole message must be UTF-8. The socket below never has more than one write that the kernel has not taken, so that
- * its count of untaken bytes shows how many lines are not: what would come after such a write waits here.
+ * Each write becomes text messages of whole lines. A line that a write does not end continues in the next write,
+ * because only a whole message must be UTF-8. The socket below never has more than one write that the kernel has not
+ * taken, so that its count of untaken bytes shows how many lines are untaken. Later writes wait here.
  *
- * A browser discards what arrives after it has sent a Close frame. So that frame ends both directions, and bytes that
- * the kernel has not taken when it arrives never count as taken.
+ * A browser discards everything that arrives after it has sent a Close frame. So that frame ends both directions, and
+ * bytes that the kernel had not taken when it arrived never count as taken.
  */
 export class FramedSocket implements Socket {
   readonly remote: string
@@ -40,21 +40,21 @@ export class FramedSocket implements Socket {
   readonly isPrivate: boolean
   readonly identity: string | undefined
   private readonly input: FrameInput
-  /** Whether the kernel had not taken all of the last write below. */
+  /** Whether the kernel had not taken all of the last write to the socket below. */
   private isBusy = false
   /** The owner's last write, until the kernel is known to have taken all of it. */
   private lines = ""
-  /** How many of its bytes are not known to be taken. */
+  /** The number of its bytes that may be untaken. */
   private unseen = 0
-  /** The frames of the owner's last write, while a control frame is below. */
+  /** The frames of the owner's last write, while a control frame is in the socket below. */
   private held = ""
-  /** The answer to the latest Ping, while another frame is below. */
+  /** The answer to the latest Ping, while another frame is in the socket below. */
   private pong = ""
   /** Whether the last write ended within a line. */
   private isWithinLine = false
   private closeCode: number = CloseCode.normal
   private hasSentClose = false
-  /** The peer will not process anything any more; `unseen` stays as it is. */
+  /** The peer processes nothing from now on; `unseen` stays as it is. */
   private hasLeft = false
 
   constructor(
@@ -121,8 +121,8 @@ export class FramedSocket implements Socket {
   }
 
   /**
-   * Whether frames are below that the kernel has not taken. Nobody waits for a control frame, so its end is noticed
-   * here.
+   * Whether the socket below has frames that the kernel has not taken. No fiber waits for a control frame, so its end
+   * is detected here.
    *
    * @param unseen bytes of the owner that are below
    */
@@ -158,10 +158,10 @@ export class FramedSocket implements Socket {
     })
   }
 
-  /** Asks for a sign of life. Ends the connection of a peer that has given none since it was last asked. */
+  /** Sends a Ping. Ends the connection of a peer that has sent nothing since the last one. */
   ping() {
     const { input } = this
-    // A peer that does not read, or that is not read, cannot answer; other limits hold for these.
+    // A peer that does not read, or is not being read, cannot answer; other limits apply to it.
     if (input.isPaused || this.hasSentClose || this.isOccupied(this.unseen)) return
     if (input.isAwaited) return this.fail(CloseCode.policy, noAnswer)
     input.isAwaited = true
@@ -203,7 +203,7 @@ export class FramedSocket implements Socket {
     this.below.stopWaiting()
   }
 
-  /** Past the count of the socket below, which remains that of the write before. */
+  /** Bypasses the count of the socket below, which stays that of the previous write. */
   private sendClose() {
     if (this.hasSentClose) return
     this.hasSentClose = true
@@ -234,11 +234,11 @@ export class FramedSocket implements Socket {
   }
 }
 
-/** What the socket below reports. */
+/** Handles the events of the socket below. */
 class FrameInput implements SocketEvents {
   events: SocketEvents = ignoreEvents
   isPaused = false
-  /** Whether the peer has given no sign of life since it was asked. */
+  /** Whether the peer has sent nothing since the last Ping. */
   isAwaited = false
   private readonly decoder: WebSocketDecoder
   private isOver = false

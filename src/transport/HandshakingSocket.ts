@@ -13,7 +13,7 @@ const around = Symbol("a-chat/HandshakingSocket")
 
 type Carrier = Net.Socket & { [around]: HandshakingSocket | undefined }
 
-/** Not a closure, for the reason that `TlsHandshakes` has. */
+/** Not a closure, for the reason given in `TlsHandshakes`. */
 function onClose(this: Net.Socket) {
   const carrier = this as Carrier
   carrier[around]?.lost()
@@ -30,8 +30,8 @@ const nextTurn = () => {
 }
 
 /**
- * A TLS connection from its accept on, so that it counts against the limits and its login deadline runs during the
- * handshake. Calls that need TLS take effect once the handshake has finished.
+ * A TLS connection from its accept on: it counts against the limits, and its login deadline runs during the handshake.
+ * Calls that need TLS take effect once the handshake has finished.
  */
 export class HandshakingSocket implements Socket {
   readonly remote: string
@@ -43,7 +43,7 @@ export class HandshakingSocket implements Socket {
   /** The same socket, once it may be ended. */
   private endable: TlsSocket | undefined = undefined
   private events: SocketEvents = ignoreEvents
-  /** Written before the handshake has finished, and not passed on yet. */
+  /** Text written before the end of the handshake, and not passed on yet. */
   private unsent = ""
   private isPaused = false
   private hasEnded = false
@@ -70,7 +70,7 @@ export class HandshakingSocket implements Socket {
     this.wake()
   }
 
-  /** The TLS socket, if everything before what is written now has been passed on to it. */
+  /** The TLS socket, if all earlier writes have been passed on to it. */
   private get writable(): TlsSocket | undefined {
     return this.unsent === "" ? this.tls : undefined
   }
@@ -121,7 +121,7 @@ export class HandshakingSocket implements Socket {
     if (waiting !== undefined) for (const wake of waiting) wake()
   }
 
-  /** Waits until everything that was written has been passed on, and the socket may be ended. */
+  /** Waits until all writes have been passed on, and the socket may be ended. */
   private get started() {
     return Effect.async<TlsSocket, TransportError>((resume) => {
       const check = () => {
@@ -177,7 +177,7 @@ export class HandshakingSocket implements Socket {
     return Effect.suspend(() => {
       if (this.endable !== undefined) return this.endable.close(linger)
       if (this.isOver) return Effect.void
-      // The client may finish the handshake meanwhile, and then receives what was written to it; within the same time.
+      // Within this time, the client may still finish the handshake, and then receives the earlier writes.
       const cancel = startLinger(linger, () => this.destroy())
       return Effect.either(this.started).pipe(
         Effect.flatMap((started) => (started._tag === "Right" ? started.right.close(linger) : Effect.void)),

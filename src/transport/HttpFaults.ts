@@ -5,7 +5,7 @@ import * as HttpLimits from "./HttpLimits.js"
 import { startLinger } from "./NetSocket.js"
 import * as WebSocketHandshake from "./WebSocketHandshake.js"
 
-/** The answers to what is no request, or none for this server. */
+/** The answers to invalid requests, and to those that are not for this server. */
 
 /** Time for a refused client to read the refusal. */
 const refusalLinger = Duration.seconds(1)
@@ -21,14 +21,14 @@ export const turnAway = (socket: Socket, refusal: WebSocketHandshake.UpgradeRefu
   )
 }
 
-/** Refuses what Node's parser does not take for a request, once for each connection. */
+/** Refuses input that Node's parser rejects, once for each connection. */
 export const refuse = (http: Http.Server, answers: HttpLimits.PipelinedAnswers): void => {
   const refused = new WeakSet<Socket>()
   http.on("clientError", (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket // Node declares a Duplex, because an application may hand any to its server
     if (refused.has(socket)) return
     const awaited = answers.of(socket)
-    // What follows a request whose answer is awaited is another one: an answer to it would be taken for that.
+    // While an answer is awaited, the input is another request, and the client would take its refusal for that answer.
     if (awaited?.req.complete === true) return void answers.endAfter(socket, awaited)
     if (!socket.writable || awaited?.headersSent === true) return void socket.destroy()
     refused.add(socket)

@@ -1,12 +1,9 @@
 import type * as Http from "node:http"
 import type { Socket } from "node:net"
 
-/**
- * What HTTP clients can take of a server: connections while there is room, and of each one answer at a time, for some
- * seconds.
- */
+/** Limits on HTTP clients: the number of connections, one answer at a time on each, and a few seconds for it. */
 
-/** The request line and the headers. */
+/** The most bytes in the request line and the headers. */
 export const maxHeaderBytes = 16_384
 
 /** @param timeout how long a request may take to arrive, and the next request to begin, in milliseconds */
@@ -15,31 +12,32 @@ export const options = (timeout: number): Http.ServerOptions => ({
   headersTimeout: timeout,
   keepAliveTimeout: timeout,
   maxHeaderSize: maxHeaderBytes,
-  // How often Node looks for requests that take too long; its default of 30 s would give them up to 40 s.
+  // The interval at which Node checks for slow requests; its default of 30 s would give them up to 40 s.
   connectionsCheckingInterval: Math.min(1_000, timeout / 4)
 })
 
 /** Limits the connections from one address. */
 export interface HostLimit {
   readonly hostOf: (socket: Socket) => string
-  /** Connections from this address; the oldest of them makes room for one more. */
+  /** The most connections from this address. One more closes the oldest. */
   readonly most: (host: string) => number
 }
 
-/** The connections that count. */
+/** The connections that count against the limit. */
 export interface ConnectionRoom {
-  /** Stops counting a connection, once it has become something else than HTTP. */
+  /** Stops counting a connection that no longer carries HTTP. */
   readonly forget: (socket: Socket) => void
   /**
-   * Closes those that wait for an answer. Node itself no longer knows one on which an upgrade came before the answer.
+   * Closes connections that wait for an answer. Node itself loses track of one on which an upgrade arrived before the
+   * answer.
    */
   readonly closeAnswering: () => void
 }
 
 /**
- * Makes room for each new connection: closes those without a request and, if there are none, the one whose last request
- * is the longest ago, of those first that have no answer coming, such as a stream. So clients that send slowly or do
- * not read keep no other client out.
+ * Makes room for each new connection: closes those without a request or, if there are none, the one with the oldest
+ * last request, preferably one that is not being sent an answer, such as a stream. So clients that send slowly or do
+ * not read cannot keep others out.
  */
 export const makeRoom = (
   http: Http.Server,
@@ -80,8 +78,8 @@ export const makeRoom = (
       if (answering.delete(socket)) open.add(socket)
     })
   })
-  // No listener of `upgrade` does this: the server may refuse the upgrade, or await an answer first, and Node would
-  // leave each connection with an upgrade to a server that has no other listener.
+  // Not a listener of `upgrade`: the server may refuse the upgrade, or await an answer first, and with any such
+  // listener, Node leaves every connection with an upgrade to it.
   return {
     forget: (socket) => {
       forget.call(socket)
@@ -91,17 +89,17 @@ export const makeRoom = (
   }
 }
 
-/** How long a client may take with an answer. */
+/** The time that a client has to read an answer. */
 export interface AnswerTimeout {
   readonly millis: number
-  /** From the request on, or from the end of the answer, which may be a stream or wait for an event. */
+  /** Starts at the request, or at the end of the answer, which may be a stream or wait for an event. */
   readonly from: "request" | "end"
 }
 
-/** Requests before the answer to an earlier one that a connection may have. With one more it ends at once. */
+/** The most pipelined requests of a connection. One more ends it at once. */
 const maxPipelined = 8
 
-/** The answer that each connection waits for. */
+/** Tracks the answer that each connection waits for. */
 export class PipelinedAnswers {
   private readonly bySocket = new WeakMap<Socket, Http.ServerResponse>()
   private readonly pipelined = new WeakMap<Socket, number>()
@@ -114,14 +112,14 @@ export class PipelinedAnswers {
   begin(socket: Socket, response: Http.ServerResponse) {
     this.bySocket.set(socket, response)
     response.on("finish", () => {
-      // A connection that is about to end takes no request: the client would not learn what became of it.
+      // A connection that is about to end takes no request, because its client would get no answer.
       if (!this.pipelined.has(socket)) this.bySocket.delete(socket)
     })
   }
 
   /**
-   * Ends the connection after the answer that it waits for. What comes after that request is not carried out, and the
-   * answer says so to the client: its `Connection` is `close` (RFC 9112, 9.6).
+   * Ends the connection after the answer that it waits for. Later requests are not carried out, which the answer tells
+   * the client by `Connection: close` (RFC 9112, 9.6).
    */
   endAfter(socket: Socket, response: Http.ServerResponse) {
     const count = (this.pipelined.get(socket) ?? 0) + 1
@@ -135,9 +133,9 @@ export class PipelinedAnswers {
 }
 
 /**
- * Closes a connection whose client does not read an answer in time, and after the answer one on which another request
- * came before it. Node would handle all requests of a read at once, so that one client could have a thousand answers in
- * memory.
+ * Closes a connection whose client does not read an answer in time. A connection on which another request precedes the
+ * answer is closed after that answer: Node would handle all requests of a read at once, and one client could fill the
+ * memory with a thousand answers.
  */
 export const oneAtATime = (
   handler: Http.RequestListener,

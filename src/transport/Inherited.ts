@@ -24,7 +24,7 @@ export const address = ({ name }: InheritedSocket): Address => ({
 })
 
 export interface InheritedListenOptions {
-  /** What encrypts TCP connections; they are plain without it. */
+  /** TLS for TCP connections; without it, they are plain. */
   readonly tls?: Omit<Tls.TlsListenOptions, "proxy"> | undefined
   /** If TCP connections come through a proxy that announces the client's address. Default: none. */
   readonly proxy?: ProxyHeader.ProxyOptions | undefined
@@ -84,7 +84,7 @@ export const explainInherited =
   (descriptor: number) =>
   (code: string | undefined): Explanation => {
     switch (code) {
-      // Undefined: the descriptor is closed, or is not a socket, and the operating system was not even asked.
+      // Undefined: the descriptor is closed or not a socket, so `listen` was not called.
       case undefined:
       case "EINVAL":
       case "ENOTSOCK":

@@ -17,7 +17,7 @@ import * as NodeInternals from "./NodeInternals.js"
 
 /**
  * Linux's tables of TCP connections, one line each (proc_net_tcp.txt in the kernel's documentation). They are the only
- * source that a program without native code has: Node does not offer TCP_INFO.
+ * source for a program without native code: Node does not expose TCP_INFO.
  */
 const tables: Tables = { IPv4: "/proc/net/tcp", IPv6: "/proc/net/tcp6" }
 
@@ -28,23 +28,23 @@ type Tables = Readonly<Record<Family, string>>
 interface Table {
   /** The connections with unacknowledged bytes, by both ends. */
   readonly rows: Map<string, Row>
-  /** How many connections have none, by the port of the peer. */
+  /** The number of connections without any, by the port of the peer. */
   readonly idle: Map<number, number>
 }
 
 /** The kernel returns at most a page in one read, so this only has to be large enough for one. */
 const readBytes = 65_536
 
-/** Sockets asked for their bytes before other work gets a turn: less than a millisecond of work. */
+/** Sockets examined before the event loop gets a turn: less than a millisecond of work. */
 const slice = 512
 
 /** A connection in a table that has unacknowledged bytes. */
 type Row = Pick<Transmission, "unacknowledged" | "attempts" | "silentMillis">
 
 /**
- * How the kernel reports the peers of TCP and TLS sockets, also those behind a proxy: there, the proxy is the peer.
+ * Probes the peers of TCP and TLS sockets in the kernel's tables. Behind a proxy, the peer is the proxy.
  *
- * @internal for tests, which name other tables
+ * @internal for tests, which pass other tables
  */
 export const probeOf = (from: Tables): ReachabilityProbe => ({
   handed,
@@ -58,7 +58,7 @@ const handed = (socket: Socket): number | undefined => {
 
 export const probe: ReachabilityProbe = probeOf(tables)
 
-/** Notices vanished peers where the tables can be read: on Linux, unless a container hides them. */
+/** A probe that works where the tables can be read: on Linux, unless a container hides them. */
 export const available = (): ReachabilityProbe => (isReadable(tables.IPv4) ? probe : unknownProbe)
 
 /** `available`, as a layer. */
@@ -81,9 +81,9 @@ const isOverTcp = (socket: Socket) =>
   socket instanceof NetSocket || socket instanceof HandshakingSocket || socket instanceof FramedSocket
 
 const check = async (sockets: ReadonlyArray<Socket>, from: Tables, signal: AbortSignal) => {
-  // Before the tables are read: what is written meanwhile must not pass for acknowledged.
+  // Counted before the tables are read: bytes written meanwhile must not count as acknowledged.
   const before = new Map<Socket, number>()
-  // An IPv4 client of a listener on :: is in the table of IPv6, and Node says so, too.
+  // An IPv4 client of a listener on :: is in the table of IPv6, and Node reports its family as IPv6.
   const families = new Set<string | undefined>()
   for (const [index, socket] of sockets.entries()) {
     if (index % slice === slice - 1) await turnEnds()
@@ -93,15 +93,15 @@ const check = async (sockets: ReadonlyArray<Socket>, from: Tables, signal: Abort
     families.add(netSocketOf(socket)?.remoteFamily)
   }
   const found = new Map<Socket, Finding>()
-  // The kernel may skip a row between two pages of a table that changes meanwhile, but hardly twice.
+  // If a table changes between two pages, the kernel may skip a row, but hardly twice in a row.
   const skipped = await look(before, families, from, signal, found)
   if (skipped.size > 0) await look(skipped, families, from, signal, found)
   return found
 }
 
 /**
- * Reads the tables of these families and adds what they have about the sockets. Returns the sockets that are in none of
- * them, not even with nothing to send.
+ * Reads the tables of these families and adds their findings. Returns the sockets that are in no table, not even as
+ * idle ones.
  */
 const look = async (
   before: ReadonlyMap<Socket, number>,
@@ -152,7 +152,7 @@ const matched = async (
   return skipped
 }
 
-/** Lets the event loop serve others. */
+/** Lets the event loop take a turn. */
 const turnEnds = () => new Promise<void>((resume) => void setImmediate(resume))
 
 /**
@@ -191,7 +191,7 @@ const parse = (text: string, { idle, rows }: Table): string => {
     start = end + 1
     const at = line.indexOf(nothingToSend)
     if (at > 0) {
-      // The port of the peer and the state come before it: `C2A4 01`. One that has ended may have had the same port.
+      // The peer's port and the state precede it: `C2A4 01`. An ended connection may have had the same port.
       if (line.startsWith(timeWait, at - 2)) continue
       const port = Number.parseInt(line.slice(at - 7, at - 3), 16)
       idle.set(port, (idle.get(port) ?? 0) + 1)
@@ -232,7 +232,7 @@ const probing = (probes: number, firesIn: number) =>
 const keyOf = ({ localAddress = "", localPort = 0, remoteAddress = "", remotePort = 0 }: Net.Socket) =>
   `${endOf(localAddress, localPort)} ${endOf(remoteAddress, remotePort)}`
 
-/** Addresses are 32-bit words in the byte order of the machine; ports are plain numbers. */
+/** The kernel prints addresses as 32-bit words in the machine's byte order, and ports as plain numbers. */
 const endOf = (host: string, port: number) => {
   const words = new Uint32Array(bytesOf(host).buffer)
   return `${Array.from(words, (word) => hex(word, 8)).join("")}:${hex(port, 4)}`

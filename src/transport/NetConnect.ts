@@ -7,10 +7,10 @@ import { errorCode, connectError, type Explain } from "./SystemError.js"
 
 export interface NetConnectOptions {
   readonly address: Address
-  /** Where `node:net` connects. */
+  /** The target for `node:net`. */
   readonly to: Net.NetConnectOpts
   readonly explain: Explain
-  /** Without it, the operating system decides, which may take minutes. */
+  /** Default: the operating system's, which may be minutes. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 

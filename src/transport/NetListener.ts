@@ -9,7 +9,7 @@ import { errorCode, listenError, type Explain } from "./SystemError.js"
 /** Completed connections that this process has not accepted yet. The kernel caps it at `net.core.somaxconn`. */
 const backlog = 4096
 
-/** An address, and how `node:net` listens there. */
+/** An address, and the options with which `node:net` listens there. */
 export interface Binding {
   readonly address: Address
   readonly options: Net.ListenOptions
@@ -109,7 +109,8 @@ export const listen =
 
       const suspend = Effect.sync(() => {
         isSuspended = true
-        // Does not wait for the callback, which comes after the last connection: listening itself ends immediately.
+        // Does not wait for the callback, which follows the end of the last connection. Listening itself ends
+        // immediately.
         if (server.listening) server.close()
         crowd.flush()
       })

@@ -33,9 +33,9 @@ const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code
 const lingerSteps = 5
 
 /**
- * Calls `over` after the linger time; returns how to cancel that. Time in which the process was stopped, or had no CPU,
- * counts as one step at most: otherwise the timer would fire before the peer's end is read, which has long arrived, and
- * what the peer has sent before that end would be answered with a reset.
+ * Calls `over` after the linger time; returns a function that cancels this. Time in which the process was stopped, or
+ * had no CPU, counts as at most one step. Otherwise the timer would fire before the peer's end is read, although it has
+ * already arrived, and the peer's last bytes would be answered with a reset.
  */
 export const startLinger = (linger: Duration.Duration, over: () => void): (() => void) => {
   let left = lingerSteps
@@ -92,13 +92,14 @@ export class NetSocket implements Socket {
   private madeOnWritten: (() => void) | undefined = undefined
 
   constructor(
-    /** Below this one. */
+    /** Node's socket below this one. */
     readonly socket: Net.Socket,
     readonly remote: string,
     readonly host: string
   ) {
     ;(socket as Wrapped)[around] = this
-    // Registered first: an 'error' event without a listener ends the process. 'close' follows it and does the work.
+    // Registered first: an 'error' event without a listener ends the process. The 'close' event that follows does the
+    // work.
     socket.on("error", onError)
     socket.on("close", onClose)
   }
@@ -131,7 +132,7 @@ export class NetSocket implements Socket {
     })
   }
 
-  /** Undoes the reference from Node's socket to this one. Nothing that it emits afterwards is noticed. */
+  /** Removes the reference from Node's socket to this one. Later events have no effect. */
   protected forget() {
     ;(this.socket as Wrapped)[around] = undefined
   }
@@ -141,7 +142,7 @@ export class NetSocket implements Socket {
     return new TransportError({ during, ...this.explain(code), code, cause: this.error })
   }
 
-  /** How a broken connection is reported. */
+  /** The reason reported for a broken connection. */
   protected explain(code: string | undefined): Pick<TransportError, "reason" | "hint"> {
     return { reason: `the connection was lost (${code ?? "closed"})` }
   }
@@ -152,7 +153,7 @@ export class NetSocket implements Socket {
     else if (this.error === undefined) this.socket.destroy(connectionReset())
   }
 
-  /** While this side has not ended, only a reset makes the kernel forget the peer. */
+  /** Before this side has ended, only a reset makes the kernel forget the peer. */
   protected hasReset(): boolean {
     if (!this.socket.writable) return false
     const hasPeer = NodeInternals.hasPeer(this.socket)
@@ -181,10 +182,7 @@ export class NetSocket implements Socket {
     return true
   }
 
-  /**
-   * Without a callback, for which Node would make an object and a `nextTick` for each write (benchmarks: mesh, 1 to
-   * 100).
-   */
+  /** Without a callback, which would cost an object and a `nextTick` for each write (benchmarks: mesh, 1 to 100). */
   protected put(bytes: string) {
     this.socket.write(bytes, "latin1")
   }
@@ -199,7 +197,7 @@ export class NetSocket implements Socket {
     return (this.madeOnWritten ??= () => this.wakeIfWritten())
   }
 
-  /** Waits again if more was written meanwhile: that write has no callback. */
+  /** Waits again if there was another write meanwhile, which has no callback. */
   private wakeIfWritten() {
     if (this.waiting === undefined) return
     if (this.socket.writableLength === 0) this.wake()
@@ -265,7 +263,7 @@ export class NetSocket implements Socket {
     this.socket.end()
   }
 
-  /** Ends this side if nothing has to be waited for then: the peer has ended and the kernel has everything. */
+  /** Ends this side if nothing is left to wait for: the peer has ended and the kernel has taken everything. */
   protected endsAtOnce(): boolean {
     return this.socket.readableEnded && this.socket.writableLength === 0
   }
@@ -274,8 +272,7 @@ export class NetSocket implements Socket {
     return Effect.suspend(() => {
       if (this.isClosed) return Effect.void
       if (!this.endsAtOnce()) return this.endAndLinger(linger)
-      // There is no unread input that would turn the close into a reset. Saves one system call and two turns
-      // (benchmark: churn).
+      // No unread input can turn this close into a reset. Saves one system call and two turns (benchmark: churn).
       this.events = ignoreEvents
       this.socket.destroy()
       return Effect.void
@@ -305,7 +302,7 @@ export class NetSocket implements Socket {
   }
 }
 
-/** A connection from a proxy, which is one part of the way of the bytes. */
+/** A connection from a proxy, which carries the bytes only part of the way. */
 class ProxiedSocket extends NetSocket {
   constructor(
     socket: Net.Socket,

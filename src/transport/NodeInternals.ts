@@ -113,9 +113,9 @@ export interface Internal {
   readonly path: ReadonlyArray<string>
   readonly of: "TCP socket" | "TLS socket" | "TCP server"
   readonly type: "function" | "number" | "boolean" | "object"
-  /** What it is read for. */
+  /** The purpose of reading it. */
   readonly why: string
-  /** What is lost where it does not exist. */
+  /** The loss if it does not exist. */
   readonly without: string
 }
 
@@ -134,8 +134,8 @@ export const hasPeer = (socket: Net.Socket): boolean | undefined => {
 }
 
 /**
- * Stops a socket that has just been accepted from reading, until `readAgain`. Its `pause` would not do: Node reads once
- * after the accept. False if that is impossible.
+ * Stops a socket that has just been accepted from reading, until `readAgain`. Its `pause` would not suffice: Node reads
+ * once after the accept. Returns false if that is impossible.
  */
 export const stopReading = (socket: Net.Socket): boolean => {
   const handle = handleOf(socket)
@@ -166,8 +166,8 @@ export const takenBytes = (socket: Net.Socket): number | undefined => {
 }
 
 /**
- * How far the bytes that a TLS socket writes have got. The handles are looked up once, since this is read at each write
- * (benchmark: mesh over TLS). Not to be read after the socket was destroyed.
+ * The progress of the bytes that a TLS socket writes. The handles are looked up once, since this is read at each write
+ * (benchmark: mesh over TLS). Must not be read after the socket was destroyed.
  */
 export class Ciphertext {
   /** Undefined where a figure is missing. */
@@ -182,7 +182,7 @@ export class Ciphertext {
     private readonly carrier: WriteCounts
   ) {}
 
-  /** Bytes that are not known to be taken. */
+  /** Bytes that may be untaken. */
   get pending(): number {
     return this.handle.writeQueueSize
   }
@@ -207,7 +207,7 @@ const countsWrites = (handle: Handle): handle is Readonly<Record<string, unknown
   typeof handle?.["writeQueueSize"] === "number" && typeof handle["bytesWritten"] === "number"
 
 /**
- * Whether the TCP connection below has ended, asked when TLS reports its end. Node reports the end of TLS and that of
+ * Whether the TCP connection below has ended, for use when TLS reports its end. Node reports the end of TLS and that of
  * TCP alike. `readStart` fails while the TCP handle is still reading, so its success means that TCP itself has ended. A
  * socket that is paused cannot have reached the end of TCP.
  */
@@ -236,7 +236,7 @@ interface InheritedOptions {
   readonly keepAliveInitialDelay: number
 }
 
-/** Sets options of a listening socket that accepted ones inherit. False if they have to be set on each. */
+/** Sets options of a listening socket that accepted ones inherit. Returns false if they must be set on each. */
 export const setInherited = (
   server: Net.Server,
   { keepAlive, keepAliveInitialDelay, noDelay }: InheritedOptions
@@ -253,8 +253,8 @@ export const setInherited = (
 }
 
 /**
- * Listens on an IP address, as `server.listen`: the result is an event. False where only `server.listen` can: in a
- * worker process, whose parent may listen for it.
+ * Listens on an IP address like `server.listen`: the result is an event. Returns false if only `server.listen` can: in
+ * a worker process, whose parent may listen for it.
  */
 export const listenOn = (server: Net.Server, host: string, port: number, backlog: number): boolean => {
   const listen: unknown = Reflect.get(server, "_listen2")

@@ -1,11 +1,11 @@
 import type { FramedSocket } from "./FramedSocket.js"
 
-/** Parts of the interval. In each of them, the server asks as many of the peers. */
+/** Parts of the interval. The server pings one share of the peers in each. */
 const parts = 30
 
 /**
- * Asks each WebSocket for a sign of life from time to time: a browser that vanished behind a proxy leaves no other
- * trace. One timer for all, because a timer for each would cost an idle connection 0.2 KB.
+ * Pings each WebSocket periodically: a browser that vanishes behind a proxy leaves no other trace. One timer for all,
+ * because a timer for each would cost an idle connection 0.2 KB.
  */
 export class Pings {
   private readonly sockets = Array.from({ length: parts }, () => new Set<FramedSocket>())

@@ -4,11 +4,11 @@ import { Descriptors, type DescriptorProbe } from "../ports/Descriptors.js"
 
 /**
  * The file descriptors of this process. When they run out, Linux reports nothing to a Node server: libuv accepts the
- * surplus connections and closes them without an event. So the limit is read at the start, and a probe detects that it
- * has nevertheless been reached.
+ * surplus connections and closes them without an event. So the limit is read at the start, and a probe detects when it
+ * is reached.
  */
 export interface ProcessDescriptors extends DescriptorProbe {
-  /** How many were open when this was read. */
+  /** The number of open descriptors when this is read. */
   readonly open: number
 }
 

@@ -48,7 +48,7 @@ export const behind =
       if (header._tag === "Malformed") return refuse(`its PROXY header is malformed: ${header.why}`)
       const { isEncrypted, source } = header
       const client = source === undefined ? proxy : remoteAt(source.host, source.port)
-      // The proxy's own address says nothing about the part of the way before it.
+      // The proxy's own address says nothing about the connection from the client to it.
       const isPrivateToProxy = isEncrypted || (source !== undefined && isLoopback(source.host))
       admit(socket, { ...client, isPrivateToProxy }, events)
     })

@@ -4,7 +4,7 @@ import { isIP } from "node:net"
 /** A listener behind a proxy: each connection begins with a header that announces the client's address. */
 export interface ProxyOptions {
   /**
-   * The trusted proxies, such as a `BlockList` of Node. Any other client is refused, because it could claim any
+   * The trusted proxies, for example Node's `BlockList`. Any other client is refused, because it could claim any
    * address.
    */
   readonly from: { readonly check: (address: string, family: "ipv4" | "ipv6") => boolean }
@@ -103,7 +103,7 @@ const parseBinary = (bytes: Uint8Array): Parsed => {
   if (length > maxBytes) return malformed(`it is longer than ${maxBytes} bytes`)
   if (bytes.length < length) return incomplete
   const rest = bytes.subarray(fixedBytes, length)
-  // LOCAL: the proxy speaks for itself. Other families than TCP over IP have no address that limits could apply to.
+  // LOCAL: the proxy speaks for itself. Families other than TCP over IP have no address to limit.
   if (command === 0) return header(length)
   switch (family) {
     case 0x11:
@@ -119,7 +119,7 @@ const parseBinary = (bytes: Uint8Array): Parsed => {
   }
 }
 
-/** The extension about TLS, and the bit in its first byte that says that the client uses it. */
+/** The TLS extension, and the bit in its first byte that is set if the client uses TLS. */
 const tlsExtension = 0x20
 const clientUsesTls = 0x01
 

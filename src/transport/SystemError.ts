@@ -6,7 +6,7 @@ export const errorCode = (cause: unknown): string | undefined =>
     ? cause.code
     : undefined
 
-/** What a failure means, in words, and what usually helps. */
+/** The meaning of a failure in words, and a hint for what usually helps. */
 export interface Explanation {
   readonly why: string
   readonly hint?: Hint | undefined

@@ -38,7 +38,7 @@ export const listen = (host: string, port: number, proxy?: ProxyHeader.ProxyOpti
     admit: proxy === undefined ? NetListener.plain : Proxy.behind(proxy, NetListener.plain)
   })
 
-/** A server on a TCP port, as `listen`. */
+/** `listen` as a layer. */
 export const layer = (host: string, port: number, proxy?: ProxyHeader.ProxyOptions): Layer.Layer<Endpoints.Endpoints> =>
   Endpoints.layer(listen(host, port, proxy))
 
@@ -46,7 +46,7 @@ export const layer = (host: string, port: number, proxy?: ProxyHeader.ProxyOptio
  * Connects over TCP. The caller owns the socket: it must `attach` in the same turn, and close it. Interruption cancels
  * the attempt.
  *
- * @param timeout without it, the operating system decides, which may take minutes
+ * @param timeout by default the operating system's, which may be minutes
  */
 export const connect = (address: Address, timeout?: Duration.DurationInput): Effect.Effect<Socket, TransportError> => {
   const { host, isEncrypted, port } = address
@@ -63,7 +63,7 @@ const binding = (host: string, port: number): NetListener.Binding => ({
 })
 
 /**
- * What went wrong when a program listened on a TCP port.
+ * The error for a failure to listen on a TCP port.
  *
  * @internal
  */

@@ -36,9 +36,12 @@ export interface Credentials {
   readonly identifies: boolean
   /** When the certificate expires. */
   readonly until: () => Date | undefined
-  /** Reads the files again, for new connections; existing ones stay. If a file is wrong, nothing changes. */
+  /** Reads the files again for new connections; existing ones continue. If a file is invalid, nothing changes. */
   readonly reload: Effect.Effect<void, TransportError>
-  /** Gives a server the credentials, now and after each reload. Any `tls.Server` of Node will do. Returns an undo. */
+  /**
+   * Gives a server, which may be any `tls.Server` of Node, the credentials now and after each reload. Returns a
+   * function that undoes this.
+   */
   readonly use: (server: SecureServer) => () => void
 }
 
@@ -109,7 +112,7 @@ export const listen =
 
 const binding = (host: string, port: number) => ({ address: address(host, port), options: { host, port } })
 
-/** A server on a TLS port, as `listen`, with the credentials in these files. */
+/** `listen` as a layer, with the credentials in these files. */
 export const layer = (
   host: string,
   port: number,
@@ -122,7 +125,7 @@ export const layer = (
 /**
  * Admits connections with TLS, wherever they are accepted.
  *
- * @internal with it, the library's declarations would require @types/node
+ * @internal because its types would make the library's declarations require @types/node
  */
 export const admitting = ({
   proxy,
@@ -137,7 +140,10 @@ const securing = (options: Omit<TlsListenOptions, "proxy">) =>
     events.accepted(socket)
   })
 
-/** What becomes of the handshake of one connection. A class: five closures would take more (benchmark: churn over TLS). */
+/**
+ * Handles the outcome of one connection's handshake. A class, because five closures would take more memory (benchmark:
+ * churn over TLS).
+ */
 class Securing implements TlsHandshakes.HandshakeEvents {
   constructor(
     private readonly raw: Net.Socket,

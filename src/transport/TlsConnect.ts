@@ -8,7 +8,7 @@ import { errorCode, connectError, type Explanation } from "./SystemError.js"
 import * as Tcp from "./Tcp.js"
 import { TlsSocket } from "./TlsSocket.js"
 
-/** Time for the handshake, of either side. */
+/** Time for the handshake, on either side. */
 export const handshakeTimeout = Duration.seconds(10)
 
 export interface HandshakeOptions {
@@ -42,8 +42,7 @@ export const handshake = (
     const late = () => failed(Object.assign(new Error("no handshake"), { code: "ETIMEDOUT" }))
     const deadline = setTimeout(late, Math.min(Duration.toMillis(timeout), maxTimerMillis))
     socket.on("error", failed)
-    // Only now: while Node tries one address of the host after the other, it replaces the handle that TLS would build
-    // on.
+    // Only now: while Node tries the host's addresses in turn, it replaces the handle that TLS would be built on.
     socket.once("connect", () => {
       // SNI takes no IP addresses.
       const sni = Net.isIP(serverName) === 0 ? { servername: serverName } : {}
@@ -60,7 +59,7 @@ export const handshake = (
     return Effect.sync(giveUp)
   })
 
-/** What went wrong in the handshake; undefined if the failure has nothing to do with TLS. */
+/** The failure of a handshake in words; undefined if it has nothing to do with TLS. */
 const explainTls = (code: string | undefined, cause: Error, serverName: string): Explanation | undefined => {
   switch (code) {
     case "ERR_TLS_CERT_ALTNAME_INVALID":

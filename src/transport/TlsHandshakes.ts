@@ -12,9 +12,9 @@ import * as TlsConnect from "./TlsConnect.js"
 
 /** The handshakes of a server that serves TLS. */
 
-/** What becomes of one handshake. Each but `late` reports a failure first. */
+/** The outcomes of a handshake. All but `secured` are reported to `failed` first. */
 export interface HandshakeEvents extends Pick<ListenerEvents, "failed"> {
-  /** It has finished. The identity is the name in the client's certificate, where clients need one. */
+  /** It has finished. The identity is the name in the client's certificate, if clients need one. */
   readonly secured: (tls: NodeTls.TLSSocket, identity: string | undefined) => void
   /** It has finished, but the client has not proven its name. Called from inside OpenSSL. */
   readonly unproven: (tls: NodeTls.TLSSocket, why: string) => void
@@ -50,12 +50,12 @@ function onClose(this: Net.Socket) {
 }
 
 /**
- * In place of the method of a connection that has not sent anything. A reader for the first byte, such as `FirstBytes`,
- * would take listeners, and turns of Node's stream (benchmark: churn over TLS).
+ * Replaces `push` of a connection that has not sent anything. A reader for the first byte, such as `FirstBytes`, would
+ * need listeners, and turns of Node's stream (benchmark: churn over TLS).
  */
 function pushFirst(this: Net.Socket, chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
   const { push } = Net.Socket.prototype
-  // The client has ended without a word. The half-open socket would otherwise stay open forever.
+  // The client has left without sending anything. The half-open socket would otherwise stay open forever.
   if (chunk === null) this.destroy()
   this.push = push
   const result = push.call(this, chunk, encoding)
@@ -67,7 +67,7 @@ function pushFirst(this: Net.Socket, chunk: Uint8Array | null, encoding?: Buffer
 const endsOf = ({ localAddress, localPort, remoteAddress, remotePort }: Net.Socket) =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-/** The connection whose handshake has finished, among those in their handshakes. */
+/** Finds the connection whose handshake has finished. */
 const below = (tls: NodeTls.TLSSocket, handshaking: TurnoverMap<Net.Socket, unknown>): Net.Socket | undefined => {
   const known = NodeInternals.socketBelow(tls)
   if (known !== undefined) return known
@@ -102,7 +102,7 @@ export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy"
     const shared = { handshaking, identifies: credentials.identifies, server, timeoutMillis }
     const begin: Begin = (raw, remote, events) => {
       const handshake = new Handshake(raw, remote, events, shared)
-      // What a proxy has sent behind its header is there already.
+      // Bytes that followed a proxy's header have already arrived.
       const first = raw.readableLength === 0 ? null : (raw.read() as Buffer | null)
       if (first === null) return handshake.awaits()
       raw.unshift(first)
@@ -111,7 +111,7 @@ export const make = ({ credentials, ...options }: Omit<TlsListenOptions, "proxy"
     return begin
   })
 
-/** What the handshakes of a server share. */
+/** State shared by the handshakes of a server. */
 interface Shared {
   readonly handshaking: TurnoverMap<Net.Socket, Handshake>
   readonly identifies: boolean
@@ -181,7 +181,7 @@ class Handshake {
   }
 }
 
-/** The client's name, or why it has not proven one. */
+/** The client's proven name, or the reason why there is none. */
 const identityOf = (socket: NodeTls.TLSSocket) => {
   // Empty without a certificate, although its type does not say so.
   const certificate = socket.getPeerCertificate() as Partial<NodeTls.PeerCertificate> | null

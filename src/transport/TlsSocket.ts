@@ -17,7 +17,7 @@ const explanations: Readonly<Record<string, Pick<TransportError, "reason" | "hin
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: { reason: "the other side does not trust our certificate" }
 }
 
-/** In place of a socket's own method. Shared by all sockets: a closure for each would be garbage for each. */
+/** Replaces a socket's `push`. Shared by all sockets: a closure for each would be garbage. */
 function push(this: Net.Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
   // Checked when the end arrives, not when Node emits it: a paused socket may emit it long after.
   if (chunk === null) (wrapperOf(this) as TlsSocket | undefined)?.endArrives()
@@ -28,10 +28,10 @@ function push(this: Net.Socket, chunk: unknown, encoding?: BufferEncoding): bool
 export class TlsSocket extends NetSocket {
   private wasCutShort = false
   private readonly ciphertext: NodeInternals.Ciphertext | undefined
-  /** Where the last write lies in the connection's ciphertext; `writtenTo` is 0 while that is unknown. */
+  /** The last write's range in the connection's ciphertext; `writtenTo` is 0 while it is unknown. */
   private writtenFrom = 0
   private writtenTo = 0
-  /** The bytes of its records, of which the last one may be shorter. */
+  /** The size of its records in bytes; the last one may be shorter. */
   private recordBytes = 0
   private written = 0
 
@@ -47,8 +47,8 @@ export class TlsSocket extends NetSocket {
 
   /**
    * Node gives the handle below a TLS socket a getter and a setter that refer to the TLS socket. V8 keeps such a pair
-   * in the old generation, so scavenges take every closed socket for alive until the next full collection. What the
-   * socket refers to would be copied twice and moved to the old generation (benchmark: churn over TLS).
+   * in the old generation, so scavenges treat every closed socket as alive until the next full collection. Everything
+   * that the socket refers to would be copied twice and moved to the old generation (benchmark: churn over TLS).
    */
   override closed() {
     super.closed()
@@ -66,14 +66,14 @@ export class TlsSocket extends NetSocket {
     else super.ended()
   }
 
-  /** The end of TLS is authentic, so a reset after it took nothing away. To find out would be a system call. */
+  /** The end of TLS is authentic, so a later reset lost nothing. Checking would take a system call. */
   protected override hasReset() {
     return false
   }
 
   /**
-   * A socket that is destroyed sends no close_notify, and the peer would take that for a cut connection. So it is sent
-   * before, which Node does within `end` unless ciphertext is under way, and the kernel must have taken it.
+   * Destroying a socket sends no close_notify, which the peer would take for a cut connection. So `end` comes first:
+   * Node sends close_notify within that call unless ciphertext is under way. The kernel must have taken it.
    */
   protected override endsAtOnce() {
     const { ciphertext } = this
@@ -100,7 +100,7 @@ export class TlsSocket extends NetSocket {
     if (ciphertext === undefined || this.isBroken) return false
     const records = Math.ceil(bytes.length / plainRecordBytes)
     if (!isIdle) {
-      // Node encrypts it only after it has reported the previous write, behind which it will lie.
+      // Node encrypts this write only after it has reported the previous one, which it will follow.
       if (begin === previousEnd) {
         this.writtenTo = begin + bytes.length + records * (this.recordBytes - plainRecordBytes)
       }
@@ -125,11 +125,13 @@ export class TlsSocket extends NetSocket {
   /** Each write has its own callback. */
   protected override awaitWritten() {}
 
-  /** The peer cannot decrypt a record of which the kernel has taken only a part, so such a record counts as untaken. */
+  /**
+   * The peer cannot decrypt an incomplete record, so a record that the kernel has taken only in part counts as untaken.
+   */
   override untaken() {
     if (this.isBroken || this.socket.writableLength === 0 || this.lastUntaken === 0) return this.lastUntaken
     const { ciphertext, recordBytes, writtenFrom, writtenTo } = this
-    // More ciphertext than that of the write: something else came before it, such as an update of the keys.
+    // More ciphertext than the write's own: something else preceded it, such as a key update.
     if (ciphertext === undefined || writtenTo === 0 || ciphertext.handed > writtenTo) return this.lastUntaken
     const taken = ciphertext.handed - ciphertext.queued
     const whole = Math.floor((taken - writtenFrom) / recordBytes) * plainRecordBytes

@@ -40,7 +40,7 @@ export const listen =
       return yield* listenAt(path)(options)
     })
 
-/** A server on a Unix socket, as `listen`. */
+/** `listen` as a layer. */
 export const layer = (path: string): Layer.Layer<Endpoints.Endpoints> => Endpoints.layer(listen(path))
 
 /**

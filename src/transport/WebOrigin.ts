@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import * as Net from "node:net"
 
-/** Whether a request may come from where it says it comes from. Browsers fill in `Host` and `Origin`; pages cannot. */
+/** Checks the origin of requests. Browsers fill in `Host` and `Origin`; pages cannot. */
 
 /**
  * Whether a host is an IP address or `localhost`, the only names that a server on a loopback address accepts. With any
@@ -20,7 +20,7 @@ export const hostOf = ({ headers, rawHeaders }: IncomingMessage): string | undef
 
 /**
  * Turns `GET http://host/path` into `GET /path` for that host, whatever `Host` says (RFC 9112, 3.2.2). Clients send
- * this form to a proxy, and a server has to take it.
+ * this form to a proxy, and a server must accept it.
  */
 export const toOriginForm = (request: IncomingMessage): void => {
   const [, authority, rest = ""] = /^https?:\/\/([^/?#]+)(.*)$/isu.exec(request.url ?? "") ?? []
@@ -29,7 +29,7 @@ export const toOriginForm = (request: IncomingMessage): void => {
   request.headers.host = authority
 }
 
-/** An origin as browsers write it, `https://chat.example:8443`; undefined if the text is none. */
+/** An origin as browsers write it, `https://chat.example:8443`; undefined if the text is not one. */
 export const parse = (text: string): string | undefined => {
   const origin = /^https?:/iu.test(text) ? originOf(text) : undefined
   return text.replace(/\/$/u, "").toLowerCase() === origin ? origin : undefined
@@ -45,15 +45,15 @@ export interface OriginOptions {
 }
 
 /**
- * Whether the origin of a request is the server's own or an allowed one. Programs other than browsers send none, and
- * could send any.
+ * Whether the origin of a request is the server's own or an allowed one. Programs other than browsers usually send
+ * none, but could send any.
  */
 export const isAllowed = (request: IncomingMessage, { origins, scheme }: OriginOptions): boolean => {
   const { origin } = request.headers
   return origin === undefined || origins.includes(origin) || origin === ownOf(request, scheme)
 }
 
-/** The origin of the server itself for the client of this request; undefined if its host is none. */
+/** The server's own origin as this request's client sees it; undefined if the host is invalid. */
 export const ownOf = (request: IncomingMessage, scheme: "http" | "https"): string | undefined =>
   originOf(`${scheme}://${hostOf(request) ?? ""}`)
 

@@ -22,9 +22,9 @@ import * as WebSocketHandshake from "./WebSocketHandshake.js"
 
 /** Who sent an HTTP request, and how to reach the chat on its behalf. */
 export interface WebClient extends Pick<Socket, "remote" | "host"> {
-  /** The name that its certificate proves; undefined without one. Its login has to be that name. */
+  /** The name that its certificate proves, which must be its login; undefined without one. */
   readonly identity: string | undefined
-  /** For what its requests use. */
+  /** Counts the memory of its requests. */
   readonly memory: MemoryUse
   /** Whether nobody else can read the bytes: they are encrypted, or stay within one machine. */
   readonly isPrivate: boolean
@@ -58,20 +58,20 @@ export interface WebOptions {
 export interface WebLimits {
   /** Bytes in one message, which may have several lines. */
   readonly maxMessageBytes: number
-  /** Connections that are no WebSocket, or not yet; of these, one address may have a quarter. */
+  /** Connections that are not WebSockets, or not yet. One address may have a quarter of them. */
   readonly maxHttpConnections: number
-  /** How long a request may take to arrive, and the next request to begin. */
+  /** The time for a request to arrive, and for the next one to begin. */
   readonly requestTimeout: Duration.DurationInput
-  /** Time between two Ping frames to one peer; one that gives no sign of life for that long is gone. */
+  /** Time between two Ping frames to one peer. A peer that sends nothing for that long is gone. */
   readonly pingInterval: Duration.DurationInput
 }
 
-/** The headers, and the words in `Connection`, by which a client offers another protocol. */
+/** The headers, and the words in `Connection`, with which a client offers another protocol. */
 const offer = /^(?:upgrade|http2-settings)$/iu
 
 const unlimited: MemoryUse = { share: Infinity, use: () => {} }
 
-/** Of the connections within this process. */
+/** For connections within this process. */
 const bufferSizes = { bufferBytes: 65_536, readBytes: 65_536 }
 
 /** `http://127.0.0.1:8081`, and with a certificate `https://`. */
@@ -116,7 +116,7 @@ export const listen =
       }
     })
 
-/** What is known of a connection before its first request. */
+/** The facts about a connection before its first request. */
 interface Carrier {
   readonly remote: Remote
   readonly identity: string | undefined
@@ -157,18 +157,18 @@ class WebListener {
     // Node looks for requests that take too long only once a server listens, and this one never does: the listener
     // below hands it the connections.
     this.http.emit("listening")
-    // Without this listener, Node asks for the body before the handler has seen whether it is wanted.
+    // Without this listener, Node would request the body before the handler has decided whether to accept it.
     this.http.on("checkContinue", (request, response) => void this.http.emit("request", request, response))
     HttpFaults.refuse(this.http, this.answers)
   }
 
-  /** Whether many clients may come from this address: this machine's own, or that of a proxy of HTTP. */
+  /** Whether many clients may share this address: this machine's own, or that of an HTTP proxy. */
   private isShared(host: string) {
     const { forwardedFrom } = this.options
     return isLoopback(host) || forwardedFrom?.check(host, Proxy.familyOf(host)) === true
   }
 
-  /** Takes a connection that carries HTTP from now on. */
+  /** Admits a connection, which carries HTTP from now on. */
   admit(socket: Net.Socket, remote: Remote, identity: string | undefined) {
     this.carriers.set(socket, { remote, identity })
     // Node removes its own listener before it emits `upgrade` or `connect`. Without any, a reset would end the process.
@@ -250,7 +250,7 @@ class WebListener {
     this.http.emit("connection", socket)
   }
 
-  /** Why a page, or a program, gets no WebSocket. */
+  /** The reason to refuse a page or a program a WebSocket. */
   private refusalOf(
     request: Http.IncomingMessage,
     { scheme }: WebClient

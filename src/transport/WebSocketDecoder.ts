@@ -8,7 +8,7 @@ export interface Fault {
   readonly why: string
 }
 
-/** What a peer's Close frame says. */
+/** The content of a peer's Close frame. */
 export interface CloseFrame {
   /** Undefined if the frame has none. */
   readonly code: number | undefined
@@ -16,17 +16,17 @@ export interface CloseFrame {
 
 const lf = 0x0a
 
-/** The first two bytes of a frame and the masking key, between which the longer forms of the length may be. */
+/** The sizes of a frame's first two bytes and of the masking key. Longer forms of the length lie between them. */
 const fixedBytes = 2
 const keyBytes = 4
 
 /** Longest payload of a Close, Ping or Pong frame (RFC 6455, 5.5). */
 const maxControlBytes = 125
 
-/** No message that is taken together with others is longer. */
+/** The longest message that is decoded together with others. */
 const shortMessageBytes = 65_535
 
-// Copies are made with `new Uint8Array`: what `slice` returns for a Buffer is no copy, and would be overwritten.
+// Copies are made with `new Uint8Array`: `slice` of a Buffer does not copy, and its bytes would be overwritten.
 
 const none = new Uint8Array()
 
@@ -35,9 +35,9 @@ const protocolError = (why: string): Fault => ({ code: CloseCode.protocolError, 
 /**
  * Decodes the frames of a client (RFC 6455, 5) into the bytes of its lines, as they arrive.
  *
- * It passes the payload of an unfinished frame on, instead of collecting it as the package `ws` does: an unfinished
- * line lies where those of all connections do, in the inbox, and counts against the server's memory budget there.
- * Otherwise each client could keep a message of any allowed length in memory by never finishing it.
+ * It passes on the payload of an unfinished frame, instead of collecting it as the package `ws` does. An unfinished
+ * line is therefore kept in the inbox, as on every connection, and counts against the server's memory budget. Otherwise
+ * each client could occupy memory with a message of the maximum length by never finishing it.
  */
 export class WebSocketDecoder {
   /** The payload of the last Ping frame in the last read. Only the latest needs an answer (5.5.3). */
@@ -52,7 +52,7 @@ export class WebSocketDecoder {
   private isInFrame = false
   /** Bytes of that payload that have not arrived. */
   private left = 0
-  /** Its masking key, turned so that the next byte of the payload is masked with its first byte. */
+  /** Its masking key, rotated so that its first byte masks the next byte of the payload. */
   private key = 0
   private isFinal = false
   /** Whether a message has begun and not ended. */
@@ -66,8 +66,8 @@ export class WebSocketDecoder {
   constructor(private readonly maxMessageBytes: number) {}
 
   /**
-   * Returns the bytes of all lines in a read, with an LF at the end of each message that has none. They lie in `read`,
-   * which this call overwrites, since they are never more than the frames around them.
+   * Returns the bytes of all lines in a read, with an LF at the end of each message that has none. They are written
+   * over `read`, since they never take more room than their frames.
    */
   decode(read: Uint8Array): Uint8Array {
     this.ping = undefined
@@ -125,7 +125,7 @@ export class WebSocketDecoder {
     return this.fault !== undefined || this.close !== undefined
   }
 
-  /** Takes the header of a frame, and all of a control frame. Returns how many bytes that is; 0 if some are missing. */
+  /** Takes the header of a frame, or a whole control frame. Returns its length in bytes; 0 if some are missing. */
   private begin(bytes: Uint8Array, at: number): number {
     const available = bytes.length - at
     if (available < fixedBytes) return 0
@@ -159,7 +159,7 @@ export class WebSocketDecoder {
     return headBytes
   }
 
-  /** What is wrong with the first two bytes of a frame. */
+  /** The fault in the first two bytes of a frame; undefined if they are valid. */
   private faultOf(first: number, second: number): Fault | undefined {
     if ((first & 0x70) !== 0) return protocolError("a reserved bit is set")
     if ((second & 0x80) === 0) return protocolError("a frame is not masked")
@@ -219,7 +219,7 @@ const numberAt = (bytes: Uint8Array, at: number, count: number) => {
 }
 
 /**
- * Unmasks `count` bytes, and moves them from `from` to `to`, which is never after it. Returns the key for the bytes
+ * Unmasks `count` bytes, and moves them from `from` to `to`, which must not be greater. Returns the key for the bytes
  * that follow.
  */
 const unmask = (bytes: Uint8Array, from: number, to: number, count: number, key: number): number => {
@@ -249,10 +249,7 @@ const withRoomAt = (bytes: Uint8Array, at: number): Uint8Array => {
   return copy
 }
 
-/**
- * Whether bytes may follow with which this is one UTF-8 sequence. Of some first bytes, only a part of the second ones
- * may.
- */
+/** Whether this can be the start of a UTF-8 sequence. After some first bytes, not every second byte is valid. */
 const isPossible = (sequence: Uint8Array): boolean => {
   const [first = 0] = sequence
   const missing = (first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2) - sequence.length
@@ -262,7 +259,7 @@ const isPossible = (sequence: Uint8Array): boolean => {
   )
 }
 
-/** How many bytes at the end may be the beginning of a UTF-8 sequence. */
+/** The number of bytes at the end that may begin a UTF-8 sequence. */
 const unfinished = (bytes: Uint8Array): number => {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes.at(-back) ?? 0

@@ -1,4 +1,4 @@
-/** What frames of WebSocket consist of (RFC 6455, 5), and how a server writes them. Pure. */
+/** The parts of WebSocket frames (RFC 6455, 5), and how a server writes them. Pure. */
 
 export const Opcode = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const
 
@@ -15,9 +15,7 @@ export const CloseCode = {
   tryLater: 1013
 } as const
 
-/**
- * Whether a Close frame may contain that code: those registered for frames, and those of libraries and applications.
- */
+/** Whether a Close frame may contain this code: one registered for frames, or one of libraries or applications. */
 export const isSendable = (code: number): boolean =>
   (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999)
 
@@ -37,10 +35,10 @@ const header = (first: number, length: number): string => {
   return String.fromCharCode(first, 127, 0, 0, 0, 0, low >>> 24, (low >>> 16) & 255, (low >>> 8) & 255, low & 255)
 }
 
-/** Bytes of several lines in one message. A line that is longer is a message of its own. */
+/** The most bytes of several lines in one message. A longer line is a message of its own. */
 const maxLinesBytes = 16_384
 
-/** Where the message ends that begins at `start`. */
+/** The end of the message that begins at `start`. */
 const messageEnd = (lines: string, start: number): number => {
   if (lines.length - start <= maxLinesBytes) return lines.length
   const last = lines.lastIndexOf("\n", start + maxLinesBytes - 1)
@@ -51,7 +49,7 @@ const messageEnd = (lines: string, start: number): number => {
 /**
  * Messages with these lines. The last one continues in the next call if no LF is at its end.
  *
- * @param isWithinLine whether the last call ended so
+ * @param isWithinLine whether the last call ended within a line
  */
 export const messages = (lines: string, isWithinLine: boolean): string => {
   let frames = ""
@@ -64,8 +62,9 @@ export const messages = (lines: string, isWithinLine: boolean): string => {
 }
 
 /**
- * How many bytes of the lines a browser will not see if the last `left` bytes of their messages do not arrive: all of a
- * message that is cut off. Within a line that is a message of its own, each byte counts, which shows progress.
+ * The number of bytes of the lines that a browser will not see if the last `left` bytes of their messages do not
+ * arrive: it sees nothing of a message that is cut off. Within a line that is a message of its own, each byte counts,
+ * to show progress.
  */
 export const unseen = (lines: string, left: number): number => {
   const starts: Array<number> = []
@@ -85,10 +84,7 @@ export const unseen = (lines: string, left: number): number => {
 
 export const close = (code: number): string => frame(Opcode.close, true, String.fromCharCode(code >> 8, code & 255))
 
-/**
- * The code of the Close frame after which a server says no more, from the last line that it has written: why it closes
- * the connection stands there.
- */
+/** The code of the server's Close frame. It follows from the last line written, which gives the reason of the close. */
 export const closeCodeAfter = (written: string): number => {
   const start = written.lastIndexOf("\n", written.length - 2) + 1
   if (written.startsWith("* bye reason=shutdown", start)) return CloseCode.restart

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
 
 /** The opening handshake of WebSocket (RFC 6455, 4.2), for a request that has asked for an upgrade. */
 
-/** Where a server speaks the chat protocol over WebSocket. */
+/** The path at which a server speaks the chat protocol over WebSocket. */
 export const path = "/chat"
 
 export const subprotocol = "a-chat"
@@ -21,7 +21,7 @@ const version = "13"
 /** 16 bytes in base64. */
 const keyForm = /^[+/\dA-Za-z]{22}==$/u
 
-/** Appended to the key: a server that does not know WebSocket cannot make the answer by accident. */
+/** Appended to the key, so that a server that does not know WebSocket cannot produce the answer by accident. */
 const suffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /** The response that makes the connection a WebSocket, or why it does not become one. */
@@ -29,7 +29,7 @@ export const respond = ({ headers, httpVersion, method, url }: IncomingMessage):
   if (url !== path) return { status: 404, why: `no WebSocket here; it is at ${path}` }
   if (method !== "GET") return { status: 405, why: "a WebSocket begins with GET", headers: { allow: "GET" } }
   if (httpVersion !== "1.1") return { status: 400, why: "a WebSocket begins with HTTP/1.1" }
-  // The body would be taken for frames, or the frames for a body by a proxy.
+  // The server would take the body for frames, or a proxy the frames for a body.
   if (hasBody(headers)) return { status: 400, why: "the request for a WebSocket has no body" }
   if (headers.upgrade?.toLowerCase() !== "websocket") return { status: 400, why: "only an upgrade to websocket" }
   if (headers["sec-websocket-version"] !== version) {
