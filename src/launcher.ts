@@ -18,7 +18,7 @@ const pathOf = (name: string) => join(__dirname, name)
 
 const isServer = process.argv[2] === "serve"
 
-/** The store in the arguments or the environment, whichever counts. */
+/** The store from the arguments or the environment, in the usual order. */
 const store = () => {
   const at = process.argv.findIndex((arg) => /^--store(?:=|$)/u.test(arg))
   const [, value = process.argv[at + 1]] = /=(.*)/su.exec(process.argv[at] ?? "") ?? []
@@ -40,8 +40,8 @@ const startStoreThread = (): Threads.Worker | undefined => {
 const storeThread = startStoreThread()
 
 /**
- * A server, one with a store in a file, and the other commands need different functions, and V8 loads everything in a
- * file of compiled code.
+ * V8 loads all of a file of compiled code, and three kinds of runs need different functions: a server, a server with a
+ * store in a file, and any other command.
  */
 const cacheName = storeThread !== undefined ? "store.cache" : isServer ? "serve.cache" : "program.cache"
 

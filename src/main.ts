@@ -11,9 +11,7 @@ import * as Signals from "./cli/Signals.js"
 /** The version in package.json. The build replaces this constant. */
 declare const ACHAT_VERSION: string
 
-/**
- * The command that is named, and what has to be loaded for it. `--completions` and `--wizard` are about all commands.
- */
+/** The named command, and the modules to load for it. `--completions` and `--wizard` are about all commands. */
 const load = (ordered: ReadonlyArray<string>) => {
   const name = CommandLine.command(ordered)
   if (CommandLine.concernsAll(ordered)) return CommandTable.load(CommandTable.names)
@@ -28,8 +26,8 @@ const checked = (ordered: ReadonlyArray<string>, loaded: CommandTable.Loaded) =>
 const unknownTo = (loaded: CommandTable.Loaded) => Variables.unknown(process.env, CommandTable.settings(loaded))
 
 /**
- * The variables without meaning. Only one that the command itself does not have makes it load the settings of the
- * others.
+ * Environment variables that no command knows. The other commands' settings are loaded only if this command does not
+ * know a variable.
  */
 const unknownVariables = (loaded: CommandTable.Loaded) =>
   unknownTo(loaded).length === 0 ? Effect.succeed([]) : Effect.map(CommandTable.load(CommandTable.names), unknownTo)

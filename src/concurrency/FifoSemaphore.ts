@@ -4,19 +4,19 @@ import * as Effect from "effect/Effect"
  * A semaphore that gives a permit to the fiber that has waited longest.
  *
  * Effect's own resumes all waiting fibers whenever a permit becomes free, and all but one wait again: a thousand
- * changes of a room at once took 14 s, and a thousand checks of passwords delayed everybody else.
+ * changes of a room at once took 14 s, and a thousand checks of passwords delayed all other clients.
  */
 export class FifoSemaphore {
   private free: number
-  /** What gives a permit to each waiting fiber, in the order in which they came. */
+  /** Functions that give a permit to a waiting fiber, in order of arrival. */
   private readonly waiting = new Set<() => void>()
 
-  /** @param permits how many fibers may have a permit at once; at least 1 */
+  /** @param permits the number of fibers that may have a permit at once; at least 1 */
   constructor(permits: number) {
     this.free = permits
   }
 
-  /** Runs an effect with a permit, which is released at its end, however it ends. */
+  /** Runs an effect with a permit, which is released however the effect ends. */
   withPermit<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.zipRight(restore(this.take), Effect.ensuring(restore(effect), this.release))

@@ -5,8 +5,8 @@ const minDeletions = 32
  * A `Map` whose entries come and go with the clients.
  *
  * When the storage of a `Map` is full of deleted entries, V8 moves the others to a new storage, and links the old one
- * to it for the sake of iterators. Once an old storage is in V8's old generation, a scavenge takes it for alive, and
- * with it all storages after it and all clients that were in them, until the next full collection. So most connections
+ * to it for the sake of iterators. Once an old storage is in V8's old generation, a scavenge treats it as alive, and
+ * with it all later storages and all clients that were in them, until the next full collection. So most connections
  * that had ended were copied twice and moved to the old generation. This map copies itself before V8 does, which leaves
  * no link (benchmark: churn).
  *
@@ -53,7 +53,7 @@ export class TurnoverMap<K, V> {
   }
 }
 
-/** A `Set` of such elements. */
+/** The same as a `Set`. */
 export class TurnoverSet<A> {
   private readonly map = new TurnoverMap<A, true>()
 

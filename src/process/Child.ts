@@ -26,7 +26,7 @@ export interface ChildExit {
   readonly signal: string | null
 }
 
-/** What went wrong in a program; undefined if it succeeded. */
+/** The failure of a program in words; undefined if it succeeded. */
 export const fault = ({ signal, status }: ChildExit): string | undefined => {
   if (status === 0) return undefined
   return status === null ? `ended by ${signal}` : `exit status ${status}`
@@ -57,8 +57,8 @@ const outputDelay = Duration.seconds(2)
 const pipeBytes = 2 ** 19
 
 /**
- * Runs a program in its own process group. It inherits standard error. When the program or the scope ends, what is left
- * of the group gets SIGTERM, and a few seconds later SIGKILL.
+ * Runs a program in its own process group. It inherits standard error. When the program or the scope ends, the rest of
+ * the group gets SIGTERM, and a few seconds later SIGKILL.
  */
 export const start = (options: ChildOptions): Effect.Effect<Child, CannotStart, Scope.Scope> =>
   running(options.input, () =>
@@ -169,7 +169,7 @@ const stop = ({ group, output }: Running): Effect.Effect<void> =>
     if (!send(group, "SIGTERM")) over()
   })
 
-/** How often to check whether a group or an output has ended; no event reports that. */
+/** The interval of checks for the end of a group or an output, which no event reports. */
 const lookMillis = 10
 
 /** Sends a signal to a group; returns false if no process is left in it. */

@@ -1,14 +1,14 @@
 import * as PlainRoutines from "./PlainRoutines.js"
 import * as WasmRoutines from "./WasmRoutines.js"
 
-/** A block is one or more whole lines, usually all that one read brought, as bytes. Its last byte is an LF. */
+/** A block is the bytes of one or more whole lines, usually all of one read. Its last byte is an LF. */
 
 /**
  * Operations on all lines of a block together. Every byte that a client sends goes through `hasControl`,
  * `replacePrefix`, or both.
  */
 export interface BlockRoutines {
-  /** How many LFs a text contains. */
+  /** Counts the LFs of a text. */
   readonly countLineFeeds: (text: Uint8Array) => number
   /**
    * Whether a block that is otherwise UTF-8 contains a control character that a line must not contain: C0 but TAB, LF
@@ -16,21 +16,21 @@ export interface BlockRoutines {
    */
   readonly hasControl: (block: Uint8Array) => boolean
   /**
-   * Puts `replacement` in the place of `prefix` at the start of every line; both are in their wire form (`Wire`).
+   * Replaces `prefix` with `replacement` at the start of every line; both are in wire form (`Wire`).
    *
-   * Undefined if a line starts differently, contains a control character, or may have white space after its prefix or
-   * at its end, which would have to be trimmed; or if the block is too large for this. Does not check that it is UTF-8.
+   * Undefined if the block is too large, or if a line starts differently, contains a control character, or may have
+   * white space to trim after its prefix or at its end. Does not check that it is UTF-8.
    */
   readonly replacePrefix: (block: Uint8Array, prefix: string, replacement: string) => Replaced | undefined
   /**
    * Takes the masked text messages of WebSocket at `from` that each have one frame, up to the first other frame and the
-   * first that is not complete. Their lines are put at `to`, which is not after it, with an LF at the end of each
-   * message that had none. Undefined if that is not worth it. Does not check that they are UTF-8.
+   * first that is not complete. Their lines are written to `to`, which is at most `from`, with an LF at the end of each
+   * message that had none. Undefined if that is not worth the effort. Does not check that they are UTF-8.
    */
   readonly unframe: (bytes: Uint8Array, from: number, to: number) => Unframed | undefined
 }
 
-/** How many bytes `unframe` has taken, and put. */
+/** The number of bytes that `unframe` has read and written. */
 export interface Unframed {
   readonly frameBytes: number
   readonly lineBytes: number
@@ -43,7 +43,7 @@ export interface Replaced {
   readonly lines: number
 }
 
-/** The routines of this process, and if they are not those in WebAssembly, the reason. */
+/** The routines of this process, and the reason if they are not those in WebAssembly. */
 interface Loaded {
   readonly routines: BlockRoutines
   readonly error: unknown
@@ -84,5 +84,5 @@ export const startsWith = (block: Uint8Array, prefix: string, at: number): boole
   return true
 }
 
-/** The first bytes of a block in wire form, as a string of their own. */
+/** The first bytes of a block in wire form, as a separate string. */
 export const head = (block: Uint8Array, length: number): string => String.fromCharCode(...block.subarray(0, length))

@@ -28,7 +28,7 @@ export const question = (written: string, words: ReadonlyArray<string>, otherwis
   return meant === undefined ? otherwise : `did you mean ${prefix}${meant}?`
 }
 
-/** What is wrong with a request of which no verb is known. */
+/** The error for a request with an unknown verb. */
 export const unknownRequest = (verb: string, verbs: ReadonlyArray<string>, otherwise: string): string =>
   `${JSON.stringify(verb)} is not a request; ${question(verb, verbs, otherwise)}`
 

@@ -2,7 +2,7 @@ import type { CloseReason } from "./CloseReason.js"
 import * as Name from "./Name.js"
 import { type Refusal, refusal, type refusals } from "./Reply.js"
 
-/** The refusals after which the server closes the connection: of logins, and of clients that may not stay. */
+/** The refusals after which the server closes the connection: those of logins, and of clients that may not stay. */
 
 /** A refusal after which the server closes the connection, with the reason of the close. */
 export interface Fatal {
@@ -117,7 +117,7 @@ export const deviceWithoutAccount = unauthorized(
   "only accounts have devices, and there is no account of that name"
 )
 
-/** All devices that an account may have are connected. */
+/** The account has the most devices allowed, and all are connected. */
 export const tooManyDevices = unauthorized(
   "full",
   "retry=60000 fatal",
@@ -132,13 +132,13 @@ export const accountsUnavailable = (retryMillis: number): Fatal =>
 export const namesUnavailable = (retryMillis: number): Fatal =>
   notNow(retryMillis, "the server cannot find out at the moment whether that name is free")
 
-/** What is stored for a device that is connected cannot be read, or this program has a defect. */
+/** Lines stored for a connected device cannot be read, or this program has a defect. */
 export const cannotGive = (retryMillis: number): Fatal => ({
   reason: "internal-error",
   line: refusal("slow-down", `retry=${retryMillis} fatal`, "the server cannot give you what it has stored for you")
 })
 
-/** Why a client is no longer logged in. It does not connect again by itself. */
+/** Why a client was logged out. It does not reconnect by itself. */
 const logoutTexts = {
   replaced: "this device has logged in again, on another connection",
   password: "the password was changed",
@@ -154,7 +154,7 @@ export const loggedOut = (reason: LogoutReason): Fatal => ({
   line: refusal("logged-out", `reason=${reason} fatal`, logoutTexts[reason])
 })
 
-// What the operator does (protocol, section 5).
+// Actions of the operator (protocol, section 5).
 
 export const kicked: Fatal = {
   reason: "kicked",

@@ -1,6 +1,6 @@
 /**
- * What becomes of an accepted pair of a line and a recipient (protocol, section 4): a closed list. The ledger, its
- * metrics, the outcomes that senders of labelled lines get, and the model in the simulation are derived from it.
+ * The possible fates of an accepted pair of a line and a recipient (protocol, section 4): a closed list. The ledger,
+ * its metrics, the outcomes that senders of labelled lines get, and the model in the simulation are derived from it.
  */
 export const fates = {
   written: { about: "the kernel took all bytes of the line for the recipient's socket", isDelivered: true },
@@ -14,8 +14,7 @@ interface Facts {
   /** A clause, for documentation and the help texts of metrics. */
   readonly about: string
   /**
-   * Whether the recipient has the line, or will be given it: the sender of a labelled line then gets `* FATE @LABEL
-   * NAME`.
+   * Whether the recipient has the line or will get it: the sender of a labelled line then gets `* FATE @LABEL NAME`.
    */
   readonly isDelivered: boolean
 }

@@ -1,7 +1,9 @@
 import { isUtf8 } from "node:buffer"
 import * as Block from "./Block.js"
 
-/** What framing yields, in the order of the input: blocks of whole lines, and a mark for each line that is too long. */
+/**
+ * The output of framing, in the order of the input: blocks of whole lines, and a mark for each line that is too long.
+ */
 export type Piece = Lines | TooLong
 
 /**
@@ -43,7 +45,7 @@ export class Lines {
     return (this.madeText = bytes === undefined ? "" : bytes.toString("latin1"))
   }
 
-  /** Drops the lines. A block that waited for long is in V8's old generation, and would take its text there as well. */
+  /** Drops the lines. A block that has waited for long is in V8's old generation, and would keep its text there too. */
   release() {
     this.bytes = undefined
     this.madeText = undefined
@@ -146,7 +148,7 @@ export class Framing {
   private append(bytes: Buffer) {
     const length = this.restLength + bytes.length
     if (length > this.rest.length) {
-      // Not from Node's pool: an unfinished line may live long, and would keep 8 KiB of unrelated data alive.
+      // Not from Node's pool: a long-lived unfinished line would keep 8 KiB of unrelated data alive.
       const grown = Buffer.allocUnsafeSlow(Math.max(64, 2 * this.restLength, length))
       this.rest.copy(grown, 0, 0, this.restLength)
       this.rest = grown

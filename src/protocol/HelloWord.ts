@@ -25,7 +25,7 @@ interface HelloWordRow {
   readonly about: string
   /** It changes the login, and has no effect after it. */
   readonly isForLogin?: true
-  /** It concerns lines that are kept: servers without accounts do not know it. */
+  /** It concerns kept lines; servers without accounts do not know it. */
   readonly isForKept?: true
   /** It has no effect for a guest. */
   readonly isForDevices?: true
@@ -38,7 +38,7 @@ export const all = Object.keys(rows) as ReadonlyArray<HelloWord>
 /** No words. Shared, because most connections have none (benchmark: idle memory). */
 export const none: ReadonlySet<HelloWord> = new Set()
 
-/** The words that are about kept lines (protocol, section 10). */
+/** The words about kept lines (protocol, section 10). */
 export const kept: ReadonlyArray<HelloWord> = all.filter((word) => "isForKept" in rows[word])
 
 /** The words that every server knows. */
@@ -55,7 +55,7 @@ const forLogin: ReadonlySet<HelloWord> = new Set(all.filter((word) => "isForLogi
 
 /**
  * The words that are on after another `/hello`: those that already were, and those in its argument. Unknown words are
- * ignored, and after the login those that are for it.
+ * ignored, and so are words for the login after it.
  */
 export const add = (
   before: ReadonlySet<HelloWord>,

@@ -36,21 +36,21 @@ export const parse = (line: string, limits: { readonly maxRecipients: number }):
   return { _tag: "Message", recipients, text }
 }
 
-// One value each: consecutive lines with the same mistake are then recognised without rendering the reply.
+// Shared values, so that consecutive lines with the same mistake are recognised without rendering the reply.
 const notUtf8 = mistake(Reply.badLine("not UTF-8"))
 const noColon = mistake(Reply.badLine("no ':' and no command; write 'name: text', or /help"))
 const control = mistake(Reply.badLine("a control character other than TAB"))
 const noRecipient = mistake(Reply.badLine("no recipient before the ':'"))
 
 /**
- * The names in an address, each once; undefined if there are more than `most` different ones, at the first that is too
- * many. Empty names are ignored (protocol, section 3).
+ * The names in an address, each once. Returns undefined as soon as there are more than `most` different ones. Empty
+ * names are ignored (protocol, section 3).
  */
 const names = (line: string, end: number, most: number): ReadonlyArray<string> | undefined => {
   const found = new Set<string>()
   const isPlain = Wire.isAscii(line)
   for (let start = 0; start <= end;) {
-    // Thousands of commas in a row take next to no time (fairness: commas).
+    // Skips thousands of commas in a row in almost no time (fairness: commas).
     if (start < end && line.charCodeAt(start) === 0x2c /* , */) {
       start += 1
       continue
@@ -74,7 +74,7 @@ const command = (line: string): Line => {
     : { _tag: "Command", name: whole.slice(0, end), argument: Wire.trim(whole, end + 1) }
 }
 
-/** The number in `/ack N`; undefined if it is none. */
+/** The number in `/ack N`; undefined if it is not one. */
 export const acknowledged = (argument: string): number | undefined =>
   /^\d{1,15}$/.test(argument) ? Number(argument) : undefined
 

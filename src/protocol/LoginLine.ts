@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer"
 import * as Name from "./Name.js"
 import * as Wire from "./Wire.js"
 
-/** A login line: `alice`, or where the server has accounts `alice/phone: SECRET` (protocol, section 9). */
+/** A login line: `alice`, or on a server with accounts `alice/phone: SECRET` (protocol, section 9). */
 export interface LoginLine {
   /** In wire form. */
   readonly name: string
@@ -20,15 +20,15 @@ const deviceForm = /^[A-Za-z0-9_.-]{1,32}$/
 /** Whether this can be the name of a device. */
 export const isDevice = (text: string): boolean => deviceForm.test(text)
 
-/** A line that is nothing but a name; undefined if it is not one. */
+/** Parses a line that is only a name; undefined if it is not one. */
 export const parseName = (line: string): LoginLine | undefined => {
   const name = Name.parse(line)
   return name === undefined ? undefined : { name, device: undefined, secret: undefined }
 }
 
 /**
- * Any login line; undefined if it is none. A secret must be UTF-8 without control characters, since no password has
- * any.
+ * Parses any login line; undefined if it is not one. A secret must be UTF-8 without control characters, which no
+ * password has.
  *
  * @param line in wire form
  */

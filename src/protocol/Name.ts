@@ -42,13 +42,13 @@ const invisible = /\p{Default_Ignorable_Code_Point}/gu
  * same key look the same, and only one of them may be present (protocol, section 2).
  */
 export const likeness = (name: string): string =>
-  // JavaScript has no case folding. Lower and then upper case unites what either alone keeps apart (`ß` and `SS`, `σ`
-  // and `ς`).
+  // JavaScript has no case folding. Lower case followed by upper case unites characters that either alone keeps apart
+  // (`ß` and `SS`, `σ` and `ς`).
   name.normalize("NFKC").replace(invisible, "").toLowerCase().toUpperCase().normalize("NFKC")
 
 /**
- * A recipient as a parameter of a reply, which must not contain blanks, commas or colons: a text longer than a name is
- * cut, and then each byte of a character that no name may contain becomes `%XX`. The `#` of a room stays.
+ * A recipient as a parameter of a reply, which must not contain blanks, commas or colons. A text longer than a name is
+ * cut. Each byte of a character that no name may contain becomes `%XX`, except the `#` of a room.
  *
  * @param wire the result of `normalise`
  */
@@ -59,7 +59,7 @@ export const show = (wire: string): string => {
 
 const showName = (wire: string): string => {
   if (plain.test(wire)) return wire
-  // What is longer was not normalised. These bytes have more code points than are shown, whatever their normal form.
+  // Longer text was not normalised. These bytes contain more code points than are shown, whatever their normal form.
   const start = Wire.decode(wire.slice(0, maxBytes + 4))
   const points = [...(wire.length > maxBytes ? start.normalize("NFC") : start)]
   const shown = points

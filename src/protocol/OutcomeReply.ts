@@ -2,7 +2,7 @@ import type * as Fate from "./Fate.js"
 import * as Name from "./Name.js"
 import { listed, notice, refusal } from "./Reply.js"
 
-/** What became of a message (protocol, sections 3, 7 and 10). */
+/** The outcomes of messages (protocol, sections 3, 7 and 10). */
 
 /** Why a message did not reach a recipient. */
 export type UndeliveredReason =
@@ -21,13 +21,13 @@ export type UndeliveredReason =
   | "slow-mode"
   | "node-lost"
 
-/** Why a line to a name that leads nowhere returns. */
+/** Why a line to an absent name returns. */
 export type AbsentReason = "offline" | "no-room"
 
 /** Why a line returns at once while its recipient makes no progress. */
 export type JamReason = "busy" | "unavailable"
 
-/** Whether a line with this reason is worth sending again, after a while. */
+/** Whether a line returned for this reason is worth sending again after a while. */
 export const isJam = (reason: UndeliveredReason): reason is JamReason => reason === "busy" || reason === "unavailable"
 
 const undeliveredText: Record<UndeliveredReason, string> = {
@@ -51,7 +51,7 @@ export const undeliveredReasons = Object.keys(undeliveredText)
 
 export const isReason = (word: string): word is UndeliveredReason => Object.hasOwn(undeliveredText, word)
 
-/** The reasons for which a line does not even wait for its recipient. */
+/** Reasons for which a line is returned immediately, without waiting in a queue. */
 const refusedAtOnce: ReadonlySet<UndeliveredReason> = new Set([
   "offline",
   "busy",
@@ -62,7 +62,7 @@ const refusedAtOnce: ReadonlySet<UndeliveredReason> = new Set([
   "slow-mode"
 ])
 
-/** Names in the text of an `undelivered`: more would hardly be read. */
+/** Names suggested in the text of an `undelivered`. Few people would read more. */
 const maxSuggested = 3
 
 export const undelivered = (options: {
@@ -95,7 +95,7 @@ export const undelivered = (options: {
 }
 
 /**
- * The outcome of a labelled line for recipients that have it: the fate is the code.
+ * The outcome of a labelled line for recipients that have it. The fate is the code.
  *
  * @param params each after a space
  */
@@ -106,7 +106,7 @@ export const delivered = (
   params = ""
 ): ReadonlyArray<string> => listed(names, (joined) => notice(fate, joined + params, fate, label))
 
-/** Stored lines that no device of their recipient was given. */
+/** Reports stored lines that no device of their recipient has got. */
 export const returned = ({
   count,
   first,
@@ -126,6 +126,6 @@ export const returned = ({
     undeliveredText[reason]
   )(undefined)
 
-/** A device of the recipient has been given everything up to this line. */
+/** Reports that a device of the recipient has got all lines up to this one. */
 export const given = (recipient: string, seq: number): string =>
   notice("delivered", `${recipient} seq=${seq}`, "given to a device")

@@ -1,13 +1,13 @@
 import * as Name from "./Name.js"
 import { notice } from "./Reply.js"
 
-/** What the server says about lines that it keeps (protocol, section 12). Names are in wire form. */
+/** The server's reports about kept lines (protocol, section 12). Names are in wire form. */
 
 /** The greatest `limit` of a page and of a search. */
 export const maxPageLines = 100
 
 /**
- * A line that is kept.
+ * A kept line.
  *
  * @param conversation a room, or the other name of a direct conversation
  * @param params each after a space
@@ -20,7 +20,7 @@ export const past = (
   label: string | undefined
 ): string => notice("past", `${Name.show(conversation)} ${author}${params}`, text, label)
 
-/** The numbers of some lines, the first and the last of them included. */
+/** A range of line numbers, both ends included. */
 interface LineRange {
   readonly first: number
   readonly last: number
@@ -30,7 +30,7 @@ interface LineRange {
  * The end of a page.
  *
  * @param covered the numbers of its first and its last line; undefined if there are none
- * @param damaged lines among these that are left out, because they cannot be read
+ * @param damaged lines in this range that are left out because they cannot be read
  */
 export const endHistory = (
   conversation: string,
@@ -53,7 +53,7 @@ export const endHistory = (
 
 const numbersOf = ({ first, last }: LineRange): string => (first === last ? `${first}` : `${first}-${last}`)
 
-/** The end of the lines that were found; with `isDamaged`, others could not be searched. */
+/** The end of a search's results; with `isDamaged`, some lines could not be searched. */
 export const endSearch = (count: number, isDamaged: boolean, label: string | undefined): string =>
   isDamaged
     ? notice("end", `search count=${count} damaged=yes`, "lines found; damaged ones were not searched", label)
@@ -61,7 +61,7 @@ export const endSearch = (count: number, isDamaged: boolean, label: string | und
 
 export interface ListedConversation {
   readonly name: string
-  /** The other party is a guest, whose name others may have, too. */
+  /** The other party is a guest, whose name may later belong to another client. */
   readonly isWithGuest: boolean
   readonly last: number
   readonly read: number
@@ -80,6 +80,6 @@ export const conversations = (
   notice("end", `conversations count=${all.length}`, "all conversations", label)
 ]
 
-/** How far an account has read a conversation; without a label for its other devices. */
+/** An account's read mark in a conversation; without a label for its other devices. */
 export const read = (conversation: string, seq: number, label?: string): string =>
   notice("read", `${Name.show(conversation)} seq=${seq}`, "read up to here", label)

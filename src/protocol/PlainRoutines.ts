@@ -18,7 +18,8 @@ export const replacePrefix = (block: Uint8Array, prefix: string, replacement: st
   const text = textOf(block)
   if (textHasControl(text)) return undefined
   const lines = `\n${text.slice(0, -1)}`.split(`\n${prefix}`)
-  // Before the first prefix there is nothing; a line that starts differently is in the same part as the one before it.
+  // The part before the first prefix is empty. A line that starts differently is in the same part as the line before
+  // it.
   if (lines.shift() !== "" || lines.some((line) => line.includes("\n") || needsTrim(line))) return undefined
   return { text: `${replacement}${lines.join(`\n${replacement}`)}\n`, lines: lines.length }
 }
@@ -32,7 +33,7 @@ const LF = 0x0a
 const textOf = (block: Uint8Array): string =>
   Buffer.from(block.buffer, block.byteOffset, block.byteLength).toString("latin1")
 
-/** All of C0 but TAB, LF and CR; and DEL. */
+/** C0 except TAB, LF and CR, and DEL. */
 const controls = Array.from({ length: 0x20 }, (_, code) => String.fromCharCode(code))
   .filter((character) => !"\t\n\r".includes(character))
   .concat("\x7f")

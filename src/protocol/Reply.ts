@@ -4,8 +4,8 @@ import type { HelloWord } from "./HelloWord.js"
 import * as Name from "./Name.js"
 
 /**
- * The lines that the server sends, in their wire form (`Wire`) with an LF at the end; those with a subject of their own
- * are in the files next to this one. Codes and parameters are the contract; the text after the colon is for people.
+ * The lines that the server sends, in their wire form (`Wire`) with an LF at the end; those about one subject are in
+ * the files next to this one. Codes and parameters are the contract; the text after the colon is for people.
  */
 
 /** The codes of `!` lines: something that the client requested did not happen. */
@@ -69,8 +69,8 @@ export const notices = [
 ] as const
 
 /**
- * A refusal, to be rendered with the label of the refused line, if there is one; or for `count` consecutive lines
- * without a label.
+ * Renders a refusal with the label of the refused line, if it has one, or for `count` consecutive lines without a
+ * label.
  */
 export type Refusal = (label: string | undefined, count?: number) => string
 
@@ -81,7 +81,7 @@ export const refusal =
     `! ${code}${label === undefined ? "" : ` @${label}`}${params === "" ? "" : ` ${params}`}` +
     `${count === 1 ? "" : ` count=${count}`}: ${text}\n`
 
-/** Whether two refusals of unlabelled lines can be one, with `count`. Only `retry` may differ. */
+/** Whether two refusals of unlabelled lines can be combined into one with `count`. Only `retry` may differ. */
 export const isSameRefusal = (one: string, other: string): boolean =>
   one === other || (one.startsWith(slowDownStart) && other.startsWith(slowDownStart))
 
@@ -130,7 +130,7 @@ export const listed = (
 export const codeOf = (line: string): string => /^[!*] ([a-z-]+)/.exec(line)?.[1] ?? ""
 
 /**
- * The start of every message of a sender: a line is this, the text and LF.
+ * The start of every message from a sender. The text and an LF follow it.
  *
  * @param params each after a space: ` #room`, ` auto=yes`
  */
@@ -207,7 +207,7 @@ export const help = (
   return entries.map(({ about, usage }) => notice("help", "", `${usage.padEnd(width)}  ${about}`, label))
 }
 
-/** Why a command did nothing. */
+/** The reasons for which a command was refused, with their texts. */
 const refusedTexts = {
   guest: "only for accounts; where a server has them, /register makes one of your name",
   token: "only after a login with the password",
@@ -227,7 +227,7 @@ export type RefusedReason = keyof typeof refusedTexts
 /** The text of a refusal with this reason. */
 export const refusedText = (reason: RefusedReason): string => refusedTexts[reason]
 
-/** A command that was understood and not done. */
+/** Refuses a command that was understood but not carried out. */
 export const refused = (
   command: string,
   reason: RefusedReason,
@@ -280,14 +280,14 @@ export const devices = (all: ReadonlyArray<DeviceFacts>, label: string | undefin
   notice("end", `devices count=${all.length}`, "all devices", label)
 ]
 
-/** Those of the names that a client has asked about to which lines are kept. */
+/** Of the names that a client has asked about, those whose lines are kept. */
 export const accounts = (names: ReadonlyArray<string>, label: string | undefined): ReadonlyArray<string> =>
   listed(names, (joined) => notice("accounts", `${names.length}`, joined, label))
 
 export const forgot = (device: string, label: string | undefined): string =>
   notice("forgot", device, "the device is forgotten, and its token no longer works", label)
 
-/** What `* hello` announces about the server. */
+/** The facts that `* hello` announces. */
 export interface HelloFacts {
   /** The client's name, once it has one. */
   readonly name: string | undefined
@@ -297,7 +297,7 @@ export interface HelloFacts {
   readonly limits: Readonly<Record<string, number>>
   /** The words that are on for this client, in the order of their table. */
   readonly words: ReadonlyArray<HelloWord>
-  /** What features add, by parameter name. */
+  /** Parameters that features add, by name. */
   readonly more?: Readonly<Record<string, string>>
 }
 
@@ -331,7 +331,7 @@ export const sent = (
   { at, seq, text }: { readonly seq: number; readonly at: number; readonly text: string }
 ): string => notice("sent", `${recipient} seq=${seq} at=${at}`, text)
 
-/** Lines that are gone, which the device was not given: those from `first` to `last`. */
+/** Reports that the lines from `first` to `last` are gone, and the device has not got them. */
 export const gap = (conversation: string, first: number, last: number): string =>
   refusal("gap", `${Name.show(conversation)} first=${first} last=${last}`, "these lines are no longer kept")(undefined)
 

@@ -3,7 +3,7 @@ import * as Wire from "./Wire.js"
 
 /** The names of rooms: `#` and a valid name (protocol, section 11). */
 
-/** Whether a name can only be that of a room: no client has a name that begins so. */
+/** Whether a name can only be that of a room: no client's name begins with `#`. */
 export const isOfRoom = (wire: string): boolean => wire.charCodeAt(0) === 0x23 /* # */
 
 /** The name of a room in NFC and wire form, with its `#`; undefined if the text is no such name. */

@@ -1,6 +1,6 @@
 import { listed, notice } from "./Reply.js"
 
-/** What the server says about rooms (protocol, section 11). */
+/** The server's reports about rooms (protocol, section 11). */
 
 /** A room, as `/join` and `/rooms` show it. Strings are in wire form. */
 export interface RoomFacts {
@@ -40,8 +40,8 @@ export const rooms = (
 ]
 
 /**
- * @param names the members, those first that are present
- * @param here how many of them are present
+ * @param names the members, present ones first
+ * @param here the number of present members
  */
 export const members = (
   name: string,
@@ -56,11 +56,11 @@ export const members = (
 export const joined = (name: string, member: string, isGuest: boolean): string =>
   notice("joined", `${name} ${member}${isGuest ? " guest=yes" : ""}`, "is in the room")
 
-/** @param by who has removed the member */
+/** @param by the member that removed them */
 export const left = (name: string, member: string, by?: string, label?: string): string =>
   notice("left", `${name} ${member}${by === undefined ? "" : ` by=${by}`}`, "is no longer in the room", label)
 
-/** @param by who set it; empty if nobody has */
+/** @param by the member that set it; empty if nobody has */
 export const topic = (name: string, by: string, text: string, label?: string): string =>
   notice("topic", by === "" ? name : `${name} ${by}`, text, label)
 
@@ -68,16 +68,16 @@ export const topic = (name: string, by: string, text: string, label?: string): s
 export const owner = (name: string, member: string, label?: string): string =>
   notice("owner", `${name} ${member}`, "owns the room from now on", label)
 
-// What owners and the operator do. `by` is the name of who does it.
+// Actions of owners and the operator. `by` is the name of the one that acts.
 
-/** The name of the server's operator, which is none of a client. */
+/** The name of the server's operator, which no client can have. */
 export const operator = "*operator"
 
-/** For the account that is invited. */
+/** Sent to the invited account. */
 export const invited = (name: string, by: string): string =>
   notice("invited", `${name} ${by}`, "invites you; you can /join this room")
 
-/** For who has invited. */
+/** Sent to the client that has invited it. */
 export const hasInvited = (name: string, account: string, by: string, label?: string): string =>
   notice("invited", `${name} ${account} by=${by}`, "can join the room", label)
 
@@ -93,6 +93,6 @@ export const silenced = (name: string, member: string, by: string, until: number
 export const unsilenced = (name: string, member: string, by: string, label?: string): string =>
   notice("unsilenced", `${name} ${member} by=${by}`, "may write in the room again", label)
 
-/** @param millis the shortest time between two lines of a member; 0 if there is none any more */
+/** @param millis the minimum time between two lines of a member; 0 if the limit is lifted */
 export const slow = (name: string, by: string, millis: number, label?: string): string =>
   notice("slow", `${name} ${by} millis=${millis}`, "the shortest time between two lines of a member", label)

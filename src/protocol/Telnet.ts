@@ -21,7 +21,7 @@ export const skip = (wire: string): string => {
   return wire.slice(at)
 }
 
-/** The position after the command at `at`; undefined if it has no end, or is none. */
+/** The position after the command at `at`; undefined if it has no end, or is not a command. */
 const endOf = (wire: string, at: number): number | undefined => {
   const command = wire.charCodeAt(at + 1)
   if (command === SB) return endOfOption(wire, at + 2)

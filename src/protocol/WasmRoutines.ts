@@ -21,7 +21,7 @@ export const instantiate = (): BlockRoutines => {
   const [replacementAt, replacementBytes] = [exports.replacementAt.value, exports.replacementBytes.value]
   const [resultAt, resultBytes] = [exports.resultAt.value, exports.resultBytes.value]
 
-  /** The routines read up to 32 bytes past the text, which must not be what was there before. */
+  /** Overwrites the 32 bytes after the text, which the routines may read: they must not see earlier bytes. */
   const load = (text: Uint8Array) => {
     memory.set(text)
     memory.fill(LF, text.length, text.length + 32)

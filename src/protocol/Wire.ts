@@ -29,9 +29,7 @@ const scratch = Buffer.alloc(64)
 /** V8 copies slices and concatenations that are shorter than this (`SlicedString::kMinLength`). */
 const copiedByV8 = 13
 
-/**
- * A copy with its own memory. In V8 a slice keeps the whole string alive that it was cut from, such as a 64 KiB read.
- */
+/** A copy with its own memory. In V8, a slice keeps its whole source alive, such as a 64 KiB read. */
 export const copy = (wire: string): string => {
   if (wire.length < copiedByV8) return wire
   return wire.length <= scratch.length

@@ -3,7 +3,7 @@
  * a script that is written without blanks between words is a word of its own, and so is an emoji.
  */
 
-/** Only this many characters of a text are searched, because searches run one after the other. */
+/** The number of characters of a text that are searched. Bounded, because searches run one after the other. */
 export const maxTextLength = 65_536
 
 const ascii = /[0-9A-Z]+/g
@@ -13,7 +13,7 @@ const unspaced = ["Han", "Hira", "Kana", "Bopo", "Hang", "Thai", "Laoo", "Khmr",
   .map((script) => `\\p{scx=${script}}`)
   .join("")
 
-/** Made when it is first needed, since V8 takes a millisecond to read it (benchmark: start-up). */
+/** Compiled on first use, since V8 takes a millisecond to parse it (benchmark: start-up). */
 const makeAny = () =>
   new RegExp(
     `(?=[${unspaced}])[\\p{L}\\p{N}]\\p{M}*|(?:(?![${unspaced}])[\\p{L}\\p{N}\\p{M}])+|` +
@@ -25,7 +25,7 @@ let any: RegExp | undefined = undefined
 
 const nonAscii = /[^\0-\x7f]/
 
-/** Accents of Latin, Greek and Cyrillic letters, and what makes a digit a keycap. */
+/** Accents of Latin, Greek and Cyrillic letters, and the mark that makes a digit a keycap. */
 const accents = /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]/gu
 
 const invisible = /\p{Default_Ignorable_Code_Point}/gu
@@ -33,7 +33,7 @@ const invisible = /\p{Default_Ignorable_Code_Point}/gu
 /** Normalising takes quadratic time on a long run of marks, so longer runs are cut first. No script needs that many. */
 const manyMarks = /(\p{M}{16})\p{M}+/gu
 
-/** The words of a text in their order, each in one form for all that count as the same. */
+/** The words of a text in order. Words that count as the same have the same form. */
 export const of = (text: string): ReadonlyArray<string> => {
   const searched = text.length > maxTextLength ? text.slice(0, maxTextLength) : text
   if (!nonAscii.test(searched)) return searched.toUpperCase().match(ascii) ?? []
@@ -52,12 +52,12 @@ export const of = (text: string): ReadonlyArray<string> => {
   )
 }
 
-/** Words that follow each other. */
+/** Consecutive words. */
 export type Phrase = readonly [string, ...ReadonlyArray<string>]
 
 /**
- * What to look for: the words of a text between blanks. One that consists of several words, such as `10.0.0.1`, `don't`
- * or 東京, is a phrase. Empty if the text has no word. Everything is text; there are no operators.
+ * The phrases to search for: each part of a text between blanks is one, which may be several words, as in `10.0.0.1`,
+ * `don't` or 東京. Empty if the text has no words. Everything is text; there are no operators.
  */
 export const phrasesOf = (text: string): ReadonlyArray<Phrase> => {
   const phrases = new Map<string, Phrase>()
@@ -68,7 +68,7 @@ export const phrasesOf = (text: string): ReadonlyArray<Phrase> => {
   return [...phrases.values()]
 }
 
-/** A test whether a text, of which it gets the words, has all of these phrases. */
+/** Returns a test whether a text, given by its words, contains all of these phrases. */
 export const matching = (phrases: ReadonlyArray<Phrase>): ((words: ReadonlyArray<string>) => boolean) => {
   const single = phrases.flatMap(([word, ...rest]) => (rest.length === 0 ? [word] : []))
   const longer = phrases.filter(({ length }) => length > 1).map((phrase) => ({ phrase, borders: bordersOf(phrase) }))
@@ -83,8 +83,8 @@ export const matching = (phrases: ReadonlyArray<Phrase>): ((words: ReadonlyArray
 }
 
 /**
- * For each word of a phrase, how many words before it and with it are also the beginning of the phrase (Knuth, Morris
- * and Pratt). Comparing at every position instead takes quadratic time where words repeat.
+ * For each word of a phrase, the length of the longest proper prefix of the phrase that ends there (Knuth, Morris and
+ * Pratt). Comparing at every position instead would take quadratic time if words repeat.
  */
 const bordersOf = (phrase: Phrase): ReadonlyArray<number> => {
   const borders = [0]

@@ -3,22 +3,22 @@ import { Histogram } from "./Histogram.js"
 
 /** The metrics of a node of a cluster. They exist only in a server that is one. */
 
-/** What went wrong with frames between two nodes, or between this one and all others. */
+/** Irregular frames between two nodes, or between this one and all others. */
 export interface FrameCounts {
   /** Contents that this node sent again. */
   readonly resent: number
-  /** Contents that came twice. */
+  /** Contents that arrived twice. */
   readonly repeated: number
-  /** Contents that came before an earlier one. */
+  /** Contents that arrived before an earlier one. */
   readonly gaps: number
 }
 
 /** Numbers of contents between two nodes, each from 1 on since they met. */
 export interface LinkNumbers {
-  /** The last one that was sent, and the last one that the other node has acknowledged. */
+  /** The last one sent, and the last one that the other node has acknowledged. */
   readonly sent: number
   readonly acknowledged: number
-  /** The last one that was taken from the other node, and how many came before an earlier one. */
+  /** The last one taken from the other node, and the number that arrived before an earlier one. */
   readonly taken: number
   readonly early: number
 }
@@ -27,38 +27,38 @@ export interface LinkNumbers {
 export interface OtherNodeState extends FrameCounts, LinkNumbers {
   readonly name: string
   readonly incarnation: string
-  /** Since this node last heard it. */
+  /** Time since this node last heard from it. */
   readonly silentMillis: number
-  /** Since this node has sent the last heartbeat that it has heard; before there was one, since the two met. */
+  /** Time since this node sent the last heartbeat that the other one has heard; initially, time since the two met. */
   readonly unheardMillis: number
   /** Bytes sent to it that it has not acknowledged. */
   readonly inFlightBytes: number
 }
 
-/** What this node knows of itself and the others. */
+/** This node's view of itself and the others. */
 export interface NodesState {
   readonly node: string
   readonly incarnation: string
   /** It writes no messages, because the other nodes may take it for lost. */
   readonly isSuspended: boolean
-  /** The age of what allows it to write. */
+  /** The age of the grant that allows it to write. */
   readonly grantMillis: number
   /** The names that were asked for, by result. */
   readonly claims: { readonly yours: number; readonly taken: number; readonly unavailable: number }
   /** Names of clients at other nodes. */
   readonly names: number
-  /** Since this node started, also with nodes that were lost, and as earlier incarnations of itself. */
+  /** Since this node started, including those with lost nodes, and of earlier incarnations of itself. */
   readonly frames: FrameCounts
   readonly others: ReadonlyArray<OtherNodeState>
 }
 
-/** The same, and what became of lines between nodes. */
+/** The same, with the outcomes of lines between nodes. */
 export interface ClusterState extends NodesState {
-  /** The most bytes to one other node that are not acknowledged. */
+  /** The most unacknowledged bytes to one other node. */
   readonly windowBytes: number
   /** Pairs that returned although they may have arrived, because a node was lost. */
   readonly inDoubt: number
-  /** Contents of other nodes of which something could not be read. */
+  /** Contents of other nodes that could not be read completely. */
   readonly unreadable: number
   /** Lines of other nodes to clients here: received = delivered + returned + queued. */
   readonly foreign: { readonly received: number; readonly delivered: number; readonly returned: number }
@@ -123,7 +123,7 @@ const totals = {
   returned: total("achat_cluster_foreign_returned_total", "Lines of other nodes that were returned to these")
 }
 
-/** The nodes that were ever seen: their series have to go to 0. */
+/** All nodes ever seen: the series of lost ones must go to 0. */
 const known = new Set<string>()
 
 export const publish = (state: ClusterState) => {

@@ -10,7 +10,7 @@ import type * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type * as LogSpan from "effect/LogSpan"
 
-/** What an event is about, in the order in which it is written. */
+/** The facts of an event, in the order in which they are written. */
 export type LogFacts = Readonly<Record<string, unknown>>
 
 /** An event for the log. Its facts are collected only if the event is written. */
@@ -59,7 +59,7 @@ export const logger: Effect.Effect<(event: LogEvent) => void> = Effect.withFiber
 
 type Get = <A>(ref: FiberRef.FiberRef<A>) => A
 
-/** Whether an event is written. What that depends on is looked up once. */
+/** Whether an event is written. The conditions are looked up once. */
 const selectionOf = (get: Get) => {
   const minimum = get(FiberRef.currentMinimumLogLevel)
   const isSelected = get(selection)
@@ -88,7 +88,7 @@ const write = (
   })
 }
 
-/** What a logger of Effect gets. */
+/** The event as an Effect logger gets it. */
 class WrittenEvent implements Logger.Logger.Options<ReadonlyArray<string>> {
   readonly cause = Cause.empty
   readonly date: Date
@@ -113,8 +113,8 @@ class WrittenEvent implements Logger.Logger.Options<ReadonlyArray<string>> {
 }
 
 /**
- * The annotations of an event that a logger gets. Of an event of `log` they are read from where they are, without the
- * map that Effect's own loggers get: making and reading that takes 4 to 7 KB (benchmarks: churn, churn over TLS).
+ * The annotations of an event that a logger gets. For an event of `log`, they are read directly rather than through the
+ * map that Effect's own loggers get, which would take 4 to 7 KB (benchmarks: churn, churn over TLS).
  */
 export const annotationsOf = (event: Logger.Logger.Options<unknown>): LogFacts => {
   if (!(event instanceof WrittenEvent)) return Object.fromEntries(event.annotations)

@@ -107,10 +107,10 @@ export const observed = (publish: () => void): Effect.Effect<void, never, Scope.
       })
   )
 
-/** The metrics that follow the store from moment to moment are up to date then. */
+/** Brings the gauges of the store up to date. */
 export const refresh: Effect.Effect<void> = Effect.sync(() => observe())
 
-/** @param all every state that there is */
+/** @param all every possible state */
 export const publishState = (state: string, all: ReadonlyArray<string>) => {
   roomEnds.unsafeUpdate(0, [])
   damagedPages.unsafeUpdate(0, [])
