@@ -6,15 +6,14 @@ import * as Os from "node:os"
 import type { Writable } from "node:stream"
 
 /**
- * Ends the program. `process.exitCode` holds the exit status so far; one line on standard error reports what went
- * wrong.
+ * Ends the program. `process.exitCode` holds the exit status so far; one line on standard error reports the failure.
  */
 
-/** A failed command. The message is one line that includes what the user can do. */
+/** A failed command. The message is one line that tells the user what to do. */
 export class Failure extends Data.TaggedError("Failure")<{
   readonly status: number
   readonly message: string
-  /** The code of the refusal of a login, if that is what failed. */
+  /** The code of the refusal, if the login failed. */
   readonly code?: string | undefined
 }> {}
 
@@ -41,7 +40,7 @@ export const failed = 1
 /** The connection was lost, or an outcome is unknown. */
 export const lost = 3
 
-/** For a command that a signal has interrupted while an outcome was unknown: that counts more than the signal. */
+/** For a command that a signal has interrupted while an outcome was unknown, which takes precedence over the signal. */
 export const lostDespiteSignal = Effect.sync(() => {
   process.exitCode = lost
 })
@@ -58,24 +57,24 @@ let isEnding = false
 /** Whether the program is ending. A further signal would then end it without waiting for anything. */
 export const hasEnded = (): boolean => isEnding
 
-/** Whether the program has a thread that may be in a call of the kernel which does not return. */
+/** Whether the program has a thread that may hang in a system call. */
 let hasStoreThread = false
 
-/** From now on, a second signal does not wait for a thread. */
+/** From now on, a second signal does not wait for threads. */
 export const startsThread = (): void => {
   hasStoreThread = true
 }
 
-/** A thread that hangs was left behind. */
+/** Whether a hanging thread was left behind. */
 let isHanging = false
 
-/** The program has to end although one of its threads hangs. */
+/** Ends the program although one of its threads hangs. */
 export const hangs = (why: string): void => {
   isHanging = true
   say(`killed: ${why}`)
 }
 
-/** `process.exit` would wait for the threads, for ever if one of them hangs. */
+/** Kills the process: `process.exit` would wait forever for a thread that hangs. */
 const killed = (signal: NodeJS.Signals, status: number | undefined) => {
   process.emit("exit", status ?? 0)
   process.removeAllListeners(signal) // so that the signal ends the program again
@@ -85,7 +84,7 @@ const killed = (signal: NodeJS.Signals, status: number | undefined) => {
 /** The first error of standard output. */
 let outputError: NodeJS.ErrnoException | undefined = undefined
 
-/** Prints what went wrong, and sets the exit status. */
+/** Prints the failure, and sets the exit status. */
 export const report = <R>(program: Effect.Effect<void, Failure, R>): Effect.Effect<void, never, R> =>
   Effect.catchAllCause(program, (cause) =>
     Effect.sync(() => {
@@ -130,7 +129,9 @@ export const watchSignals = Effect.sync(() => {
   process.stderr.on("error", () => {})
 })
 
-/** How long a stuck reader may delay the exit: of standard error always, of standard output only after a signal. */
+/**
+ * How long a stuck reader of standard error may delay the exit. For standard output this applies only after a signal.
+ */
 const readerDeadlineMillis = 1000
 
 const exit = () => (isHanging ? killed("SIGKILL", failed) : process.exit(process.exitCode))

@@ -63,8 +63,8 @@ const hasControllingTerminal = () => {
 }
 
 /**
- * From now on, SIGHUP does not end the program. A command that handles it has a listener of its own, and removes that
- * one at its end; without this one, a SIGHUP that arrives then would kill the program while it closes its store.
+ * From now on, SIGHUP does not end the program. A command that handles it removes its own listener when it ends.
+ * Without this one, a SIGHUP after that would kill the program while it closes its store.
  */
 export const surviveHangup = Effect.sync(() => {
   if (!process.listeners("SIGHUP").includes(ignore)) process.on("SIGHUP", ignore)

@@ -5,12 +5,12 @@ import * as V8 from "node:v8"
 
 const mebibyte = 1_048_576
 
-/** With less memory than this, in the machine or in its control group, the young generation is small as well. */
+/** With less memory than this, in the machine or its control group, the young generation stays small. */
 const smallMachineBytes = 256 * mebibyte
 
 /**
  * The size of the young generation, both halves. By default V8 lets it grow to 32 MiB as soon as many objects survive.
- * `launcher.ts` has the same condition. Over TLS it is twice as large: the sockets that Node has for a connection in
+ * `launcher.ts` repeats this condition. Over TLS it is twice as large: the sockets that Node has for a connection in
  * its handshake are as much again as everything else, and each collection copies them (benchmark: churn over TLS).
  *
  * @param constrained the limit of the control group; without one, Node reports 0 or a huge number
@@ -44,7 +44,7 @@ export const keepSmall = ({ isEncrypted }: { readonly isEncrypted: boolean }): E
     keepYoung() // until `restoreYoung` begins
   })
 
-/** How often `restoreYoung` looks, and from which part of one core on the process is busy. */
+/** The interval of `restoreYoung`'s checks, and the part of one core above which the process counts as busy. */
 const [interval, busy] = [Duration.seconds(1), 0.1]
 
 /**
@@ -76,12 +76,13 @@ const growYoung = () => {
 }
 
 /**
- * The young generation grows no more. The start of a thread, such as that of a store in SQLite, undoes this: V8 raises
- * the factor to 2 for the whole process when it creates a heap (benchmark: memory per idle connection of an account).
+ * Stops the growth of the young generation. The start of a thread, such as that of a store in SQLite, undoes this: V8
+ * raises the factor to 2 for the whole process when it creates a heap (benchmark: memory per idle connection of an
+ * account).
  */
 const keepYoung = () => V8.setFlagsFromString("--semi-space-growth-factor=1")
 
-/** By what the young generation has to be multiplied to have `youngBytes`. */
+/** The factor that grows the young generation to `youngBytes`. */
 const missingFactor = () => {
   const young = V8.getHeapSpaceStatistics().find((space) => space.space_name === "new_space")
   // Not `space_size`: V8 releases the half that is empty, and commits it again, without a change of the capacity.

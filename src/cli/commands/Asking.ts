@@ -31,33 +31,33 @@ import * as SendReport from "./SendReport.js"
 /** The job of one `a-chat ask`. */
 export interface AskJob {
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** The other servers that are the same chat; none by default. */
+  /** The other servers of the same chat; none by default. */
   readonly elsewhere?: Elsewhere | undefined
   /** As `Outcomes.distinct` returns them. */
   readonly recipients: ReadonlyArray<string>
   readonly login: string
   readonly secret?: LoginSecret | undefined
-  /** Makes another name, if `login` is taken. Undefined if no other name is acceptable. */
+  /** Makes another name if `login` is taken. Undefined if no other name is acceptable. */
   readonly alternative: (() => string) | undefined
   /** One line. */
   readonly text: string
-  /** Time for everything. */
+  /** Time for the whole command. */
   readonly timeout: Duration.Duration
-  /** Lines of an answer; `Infinity` for one that only silence ends. */
+  /** Number of lines in an answer; `Infinity` if only silence ends it. */
   readonly lines: number
   /** The silence that ends an answer; `Duration.infinity` if none does. */
   readonly quiet: Duration.Duration
   /** Whether the answer of one recipient is enough. */
   readonly any: boolean
   readonly retries: number
-  /** How long to wait for a recipient that is absent. */
+  /** How long to wait for an absent recipient. */
   readonly waitFor: Duration.Duration
   readonly json: boolean
-  /** Whether the question is marked as that of a program. */
+  /** Whether the question is marked as coming from a program. */
   readonly auto: boolean
 }
 
-/** Where the answers and the reports go. */
+/** The outputs for answers and reports. */
 export interface AskOutputs {
   readonly output: Output
   readonly errors: Output
@@ -77,9 +77,9 @@ const connect = (job: AskJob, memory: ClientMemory, which: LoginAttempts.Which) 
   )
 }
 
-/** Why nothing more is awaited. */
+/** The reason to stop waiting. */
 type Ending =
-  /** Nothing more is expected, or the time is over. */
+  /** Everything expected has arrived, or the time is up. */
   | { readonly _tag: "Complete" | "Late" }
   /** The connection has ended. */
   | { readonly _tag: "Over"; readonly why: string }
@@ -119,7 +119,7 @@ export const run = (job: AskJob, outputs: AskOutputs): Effect.Effect<number, Exi
         onFailure: (error) => (error._tag === "Stalled" ? late : over(error.message))
       })
     )
-    // The end of `sending` reports what is unknown.
+    // The end of `sending` reports unknown outcomes.
     const conclude = (ending: Ending) => Effect.map(Fiber.interrupt(running), () => question.conclude(ending))
     const left = Math.max(0, Duration.toMillis(job.timeout) - ((yield* Time.now) - startedAt))
     const status = yield* Fiber.join(running).pipe(
@@ -139,23 +139,23 @@ export const run = (job: AskJob, outputs: AskOutputs): Effect.Effect<number, Exi
       : yield* Effect.fail(ExitStatus.asMisuse(unprintable))
   })
 
-/** What has become of the question, and of the answers. */
+/** The state of the question and its answers. */
 class Question {
-  /** Opened when nothing more is expected, or can be printed. */
+  /** Opened when nothing more is expected, or nothing more can be printed. */
   readonly done = Effect.unsafeMakeLatch(false)
-  /** Why no answer can be printed: the error, or that the reader has gone. */
+  /** Why answers cannot be printed: the error, or `gone` if the reader has gone. */
   unprintable: OutputError | "gone" | undefined = undefined
   /** The server's refusal before it ended the connection, in parentheses. */
   farewell = ""
   private readonly answers: Answers
   /** Opened by each line of an answer. */
   private readonly news = Effect.unsafeMakeLatch(false)
-  /** Recipients that may have the question or not. */
+  /** Recipients that may or may not have the question. */
   private readonly unknown = new Set<string>()
   /** The number of the question in the conversations with accounts. */
   private readonly asked = new Map<string, number>()
   private connection: LineConnection.LineConnection | undefined = undefined
-  /** Lines of this connection that were taken, and those that came before the question was sent on it. */
+  /** Lines taken on this connection, and those that arrived before the question was sent on it. */
   private taken = 0
   private early = Infinity
   /** Outcomes that overtook lines of this connection: such a line may be the answer. */
@@ -168,7 +168,7 @@ class Question {
     this.answers = new Answers({ ...job, quietMillis: Duration.toMillis(job.quiet) })
   }
 
-  /** Notes which lines of a connection come before the question. */
+  /** Records which lines of a connection precede the question. */
   follow(link: SendingLink): SendingLink {
     const { connection } = link
     this.connection = connection
@@ -183,7 +183,8 @@ class Question {
   }
 
   /**
-   * Takes lines until nothing more is expected. The run of the stream then ends well: the last line is acknowledged.
+   * Takes lines until nothing more is expected. The stream's run then ends successfully, which acknowledges the last
+   * line.
    */
   receive({ lines }: LineConnection.LineConnection): Effect.Effect<void> {
     return Stream.runForEachWhile(lines, (line) =>
@@ -198,7 +199,7 @@ class Question {
     )
   }
 
-  /** Takes an outcome of the question. */
+  /** Handles an outcome of the question. */
   report(outcome: SentLineOutcome) {
     const { outcome: fate } = outcome
     if (fate._tag === "Written" && fate.seq !== undefined) for (const name of fate.names) this.asked.set(name, fate.seq)
@@ -206,7 +207,7 @@ class Question {
     this.settleUpTo(this.taken)
   }
 
-  /** Ends the answers whose next line has not come for long enough. */
+  /** Ends the answers that have been silent for long enough. */
   readonly watchQuiet: Effect.Effect<never> = Effect.forever(
     Effect.suspend(() => Effect.zipRight(this.news.await, Time.now)).pipe(
       Effect.flatMap((now) => {
@@ -218,12 +219,12 @@ class Question {
     )
   )
 
-  /** Whether the question may have arrived or not, once the sending has ended. */
+  /** Whether the question may or may not have arrived, once the sending has ended. */
   get mayHaveArrived(): boolean {
     return this.unprintable !== "gone" && !this.answers.isEnough && this.unknown.size > 0
   }
 
-  /** Says what is missing; returns the exit status. */
+  /** Reports missing answers; returns the exit status. */
   conclude(ending: Ending): number {
     this.settleUpTo(Infinity)
     const { answers, job } = this
@@ -263,20 +264,20 @@ class Question {
       if (received._tag !== "Message") return Effect.void
       const { from, text } = received
       if (this.isEarlier(received) || !this.answers.take(from, now)) {
-        // If standard error cannot be written, there is no place left to say so.
+        // If standard error cannot be written, there is nowhere left to report it.
         return Effect.ignore(print(this.outputs.errors, Escape.show(`a-chat: from ${from}: ${text}\n`)))
       }
       return Effect.flatMap(this.show(line, received), () => {
         this.check()
         this.news.unsafeOpen()
-        // What was not printed is not acknowledged, and returns to its sender.
+        // Lines that were not printed are not acknowledged, and return to their sender.
         return this.unprintable === undefined ? Effect.void : Effect.never
       })
     })
   }
 
   /**
-   * Whether a message was sent before the question. Those that waited for the account may come after it: in a
+   * Whether a message was sent before the question. Messages that waited for the account may arrive after it, but in a
    * conversation between accounts, their numbers are lower than that of the question.
    */
   private isEarlier({ from, guest, seq }: Received.Message): boolean {
@@ -297,7 +298,7 @@ class Question {
     })
   }
 
-  /** Settles the outcomes that came before the line with this number. */
+  /** Settles the outcomes that arrived before the line with this number. */
   private settleUpTo(line: number) {
     if (this.overtaking.length === 0) return
     const due = this.overtaking.filter(({ after }) => after <= line)

@@ -72,7 +72,7 @@ export const resolve = <S extends Sources.CommandSettings>(
     }
     const flags = Flags.source(settings, given)
     const source = yield* ClientFile.sources({ flags, environment: process.env, file })
-    // The file has the settings that all clients share, and those of a terminal: its `login`, but not a `count`.
+    // The file has the settings shared by all clients and those of a terminal: `login`, for example, but not `count`.
     return yield* withDevice(yield* Flags.valid(Sources.resolve(settings, source)))
   })
 
@@ -129,7 +129,7 @@ export const requireLogin = (login: string | undefined): Effect.Effect<string, E
 /** The kernel would retry for minutes if a server does not reply at all. */
 export const connectTimeout = Duration.seconds(10)
 
-/** The servers that the flags name. A command that runs once takes the first that is there. */
+/** Connects to the servers that the flags name: for a command that runs once, to the first that accepts. */
 export const socket = (given: GivenConnection): Effect.Effect<Socket, TransportError> => servers(given).socket
 
 /** The servers that the flags name, with TLS if they ask for it. */
@@ -145,7 +145,7 @@ export const servers = (given: GivenConnection): Servers.Servers => {
 
 type Connects = Arr.NonEmptyReadonlyArray<Effect.Effect<Socket, TransportError>>
 
-/** One server of several that does not reply must leave time for the others. */
+/** A server that does not reply must leave time for the others. */
 const timeoutOf = (servers: number) => Duration.max(Duration.seconds(2), Duration.times(connectTimeout, 1 / servers))
 
 const connect = (
@@ -158,7 +158,7 @@ const connect = (
   return tls ? Tls.connect(address, { ca, cert, key, serverName, timeout }) : Tcp.connect(address, timeout)
 }
 
-/** Returns the addresses, or what is wrong if settings contradict each other. */
+/** Returns the addresses, or an error if settings contradict each other. */
 export const check = (
   given: GivenConnection
 ): Either.Either<Arr.NonEmptyReadonlyArray<AddressFlags.NamedAddress>, TransportError> => {
@@ -179,8 +179,8 @@ export const check = (
 const misuse = (reason: string) => Either.left(new TransportError({ during: "Connect", reason }))
 
 /**
- * The variables of a child process. Those of settings are left out: `a-chat send` in the program would also use an
- * ACHAT_TIMEOUT. Instead there are those with which it connects to the same server.
+ * The variables of a child process. It does not inherit settings, since `a-chat send` in the program would also use an
+ * ACHAT_TIMEOUT. Instead, it gets the variables that connect it to the same server.
  */
 export const environment = (given: GivenConnection, inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(inherited).filter(([name]) => !name.startsWith(Setting.variable("")))),
@@ -220,7 +220,7 @@ const statuses = new Map([
   ["RequestRefused", ExitStatus.failed]
 ])
 
-/** Gives an error its exit status, which depends on whether there was a connection before. */
+/** Gives an error its exit status, which depends on whether there has been a connection. */
 export const orFailure = <A, R>(
   effect: Effect.Effect<A, { readonly _tag: string; readonly message: string } | ExitStatus.Failure, R>
 ): Effect.Effect<A, ExitStatus.Failure, R> =>

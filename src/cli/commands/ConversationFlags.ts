@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import * as Units from "../settings/Units.js"
 import * as Setting from "../settings/Setting.js"
 
-/** The flags about rooms and about what is kept. */
+/** The flags about rooms and kept lines. */
 
 /** A place in a conversation: the number of a line, or a time in milliseconds since 1970. */
 export type PastPlace =
@@ -27,8 +27,8 @@ export const conversation = (name: string, about: string): Setting.Setting<strin
   )
 
 /**
- * Where to begin, or to end: `17` is a line, `10m` a time from now, and `2026-11-27T08:00` a time of this place, or of
- * the zone that it names.
+ * The beginning or the end of a range: `17` is a line, `10m` means ten minutes ago, and `2026-11-27T08:00` is a time in
+ * the local zone, or in one that it names.
  */
 export const place = (name: string, about: string, now = Date.now): Setting.Setting<PastPlace | undefined> =>
   Setting.parsed(name, "number|time", { about, default: undefined }, (given) => {
@@ -46,11 +46,11 @@ export const parsePlace = (text: string, now: number): PastPlace | undefined => 
   const ago = Units.parseDuration(text)
   if (ago !== undefined) return { _tag: "Time", at: now - Duration.toMillis(ago) }
   if (!date.test(text)) return undefined
-  // A date alone would be midnight in Greenwich.
+  // `Date.parse` takes a date alone as midnight UTC.
   const at = Date.parse(text.length === "2026-11-27".length ? `${text}T00:00` : text.replace(" ", "T"))
   return Number.isNaN(at) ? undefined : { _tag: "Time", at }
 }
 
-/** The beginning of what a client reads. A line is the first of it. */
+/** The place where a client begins to read. A line is included. */
 export const startOf = (place: PastPlace): { readonly after: number } | { readonly since: number } =>
   place._tag === "Number" ? { after: Math.max(0, place.seq - 1) } : { since: place.at }

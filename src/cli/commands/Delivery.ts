@@ -23,31 +23,31 @@ import * as SendReport from "./SendReport.js"
 /** The job of one `a-chat send`. */
 export interface DeliveryJob {
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** The other servers that are the same chat; none by default. */
+  /** The other servers of the same chat; none by default. */
   readonly elsewhere?: Elsewhere | undefined
   readonly recipients: ReadonlyArray<string>
   readonly login: string
   readonly secret?: LoginSecret | undefined
   /**
-   * Whether a similar name is acceptable: the login was guessed, or comes from the environment, such as that of a bot.
+   * Whether a similar name is acceptable: the login was guessed, or comes from the environment, for example a bot's.
    */
   readonly mayRename: boolean
   /** The message given as arguments; undefined to send the input. */
   readonly text: string | undefined
   readonly timeout: Duration.Duration
   readonly retries: number
-  /** How long to wait for a recipient that is absent. */
+  /** How long to wait for an absent recipient. */
   readonly waitFor: Duration.Duration
   readonly json: boolean
-  /** Whether the messages are marked as those of a program. */
+  /** Whether the messages are marked as coming from a program. */
   readonly auto: boolean
   /** Whether to enter the rooms among the recipients first. */
   readonly join: boolean
-  /** Whether the recipients have to receive the lines, and not only their server. */
+  /** Whether to wait until the recipients, and not only their server, have the lines. */
   readonly untilReceived: boolean
 }
 
-/** Where the lines come from, and where the reports go. */
+/** The input, and the outputs of the reports. */
 export interface Streams {
   readonly input: Readable
   readonly output: Output
@@ -139,7 +139,7 @@ const connect = (job: DeliveryJob, labels: Labels.Labels, which: LoginAttempts.W
   )
 }
 
-/** Enters the rooms: a guest is in a room only as long as it is connected. */
+/** Enters the rooms. A guest is in a room only while it is connected. */
 const enterRooms = ({ connection, server }: LoginAttempts.LoggedIn, { join, recipients, timeout }: DeliveryJob) => {
   const rooms = join && Option.isSome(server) ? recipients.filter(RoomReports.isRoom) : []
   const ask = Request.on(connection)

@@ -19,7 +19,7 @@ export const nameFor = (user: string, host: string): string => {
   return Name.parse(Wire.encode(fitting)) === undefined ? fallback : fitting
 }
 
-/** `$USER`, which the terminal offers; undefined if it is no name. */
+/** `$USER`, which the terminal client suggests; undefined if it is not a valid name. */
 export const ofUser = (user: string | undefined): string | undefined =>
   user === undefined || Name.parse(Wire.encode(user)) === undefined ? undefined : user
 

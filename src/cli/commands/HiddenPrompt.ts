@@ -3,10 +3,10 @@ import { StringDecoder } from "node:string_decoder"
 import * as Escape from "../../client/Escape.js"
 import * as ExitStatus from "../ExitStatus.js"
 
-/** Whether there is a terminal that can be asked. */
+/** Whether there is a terminal to ask at. */
 export const isPossible = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
-/** Asks at the terminal for a line, which is not shown. Undefined if the user does not want to answer. */
+/** Asks at the terminal for a line without echoing it. Undefined if the user does not want to answer. */
 const ask = (question: string): Effect.Effect<string | undefined> =>
   Effect.async((resume) => {
     const { stderr, stdin } = process
@@ -32,7 +32,7 @@ const ask = (question: string): Effect.Effect<string | undefined> =>
         else text += character
       }
     }
-    // First, or the terminal would show what is typed as soon as the question is seen.
+    // First: otherwise the terminal would echo keys typed as soon as the question appears.
     stdin.setRawMode(true)
     stderr.write(`${question}: `)
     stdin.on("data", take)

@@ -20,21 +20,21 @@ import type { LoginSecret } from "./Secrets.js"
 
 export interface LoginAttemptsOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** The other servers that are the same chat; none by default. */
+  /** The other servers of the same chat; none by default. */
   readonly elsewhere?: Elsewhere | undefined
   readonly login: string
   readonly secret?: LoginSecret | undefined
-  /** Makes another name, if `login` is taken. Undefined if no other name is acceptable. */
+  /** Makes another name if `login` is taken. Undefined if no other name is acceptable. */
   readonly alternative: (() => string) | undefined
-  /** What the client asks of the server: to send only, or the outcomes and messages that come to its name. */
+  /** Whether the client only sends, or also gets messages, with these options. */
   readonly use: "send-only" | Pick<Login.ClientOptions<never, never>, "ack" | "linger" | "to">
-  /** What it asks about kept lines, and what it remembers over all its connections. */
+  /** Its options about kept lines, and its memory over all its connections. */
   readonly kept?: Pick<Login.ClientOptions<never, never>, "labels" | "once" | "receipts" | "seen" | "seq"> | undefined
-  /** Whether messages are marked as those of a program. */
+  /** Whether messages are marked as coming from a program. */
   readonly auto?: boolean
-  /** Time for all attempts together. */
+  /** Total time for all attempts. */
   readonly timeout: Duration.Duration
-  /** How often to connect again. */
+  /** The number of reconnections. */
   readonly retries: number
 }
 
@@ -65,7 +65,7 @@ const keptRecipients = (
   if (!isOnce || retries === 0) return Effect.succeed(new Set())
   return KeptRecipients.ask(connection, recipients).pipe(
     Effect.timeoutTo({ duration: timeout, onSuccess: (kept) => kept, onTimeout: nobody }),
-    Effect.orElseSucceed(nobody) // the connection has ended, which is noticed soon
+    Effect.orElseSucceed(nobody) // the connection has ended, which will soon be reported
   )
 }
 
@@ -75,7 +75,7 @@ const nobody = (): ReadonlySet<string> => new Set()
 export const isOfAccount = (secret: LoginSecret | undefined): boolean =>
   secret?.secret !== undefined || secret?.hasAccount === true
 
-/** Which login of a command it is: the first, or how many useless ones in a row came before it. */
+/** A command's first login, or the number of futile ones in a row before this one. */
 export type Which = "first" | { readonly inVain: number }
 
 /** A login that was accepted; `server` is none for an original server. */
@@ -86,9 +86,9 @@ export interface LoggedIn extends Login.PendingLogin {
 }
 
 /**
- * Logs in. Tries another name if one is taken for which there is an alternative. With `retries` also tries again if
- * there is no server, if the server ends the connection before the login, or if it allows another try. Before that, it
- * tries each of the other servers once.
+ * Logs in. If the name is taken and there is an alternative, tries that. With `retries`, also tries again if there is
+ * no server, if the server ends the connection before the login, or if it allows another attempt; but first tries each
+ * of the other servers once.
  */
 export const logIn = (
   options: LoginAttemptsOptions,
@@ -111,7 +111,7 @@ export const logIn = (
           ...(use === "send-only" ? {} : use)
         })
         let isLoggedOut = false
-        // From before the login until the end of the connection: such a line may come while something else is asked.
+        // Watches from before the login until the end of the connection: such a line may arrive during another request.
         const see = (line: string) => void (isLoggedOut ||= line.startsWith("! logged-out "))
         yield* Effect.forkScoped(Effect.ignore(started.connection.ask<never, never>("", see)))
         const server = yield* use === "send-only" ? Login.greetOnlySending(started) : Login.greetFirst(started)
@@ -167,8 +167,9 @@ export const logIn = (
 }
 
 /**
- * Runs an attempt that opens sockets. If it fails, its sockets and finalizers are released at once, and not at the end
- * of the command, which may try for days. No message has been sent, so there is nothing for an orderly end to wait for.
+ * Runs an attempt that opens sockets. If it fails, its sockets and finalizers are released immediately rather than at
+ * the end of the command, which may retry for days. No message has been sent, so there is no reason to wait for an
+ * orderly end.
  */
 const discardingFailed = <A, E>(
   open: Effect.Effect<Socket, TransportError>,
@@ -190,7 +191,7 @@ const discardingFailed = <A, E>(
     })
   )
 
-/** A server that takes connections and answers none must leave time for the others. */
+/** A server that accepts connections but answers none must leave time for the others. */
 const inPartOf =
   (timeout: Duration.Duration, servers: number) =>
   <A, E, R>(login: Effect.Effect<A, E, R>): Effect.Effect<A, E | TransportError, R> => {
@@ -204,7 +205,7 @@ const inPartOf =
 
 const longestLogin = Duration.seconds(10)
 
-/** Whether another try may succeed: there is no server yet, or the connection broke before the login. */
+/** Whether another attempt may succeed: there is no server yet, or the connection broke before the login. */
 const isPassing = ({ code, during }: TransportError) =>
   during !== "Connect" || ["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE"].includes(code ?? "")
 

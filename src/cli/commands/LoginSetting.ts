@@ -1,7 +1,7 @@
 import * as Either from "effect/Either"
 import * as Setting from "../settings/Setting.js"
 
-/** What a command says about its `login` in help. */
+/** The help of a command's `login`. */
 interface Facts {
   readonly about: string
   readonly default: undefined
@@ -9,15 +9,15 @@ interface Facts {
 }
 
 /**
- * The setting `login`: `alice`, or `alice/phone`. What follows a colon would be a secret, which others could read in
- * the list of processes, and which would be sent before the server is known. So it is refused, and not repeated.
+ * The setting `login`: `alice`, or `alice/phone`. Text after a colon would be a secret, visible in the list of
+ * processes, and sent to an unknown server. So it is refused, and the complaint does not repeat it.
  */
 export const make = (facts: Facts): Setting.Setting<string | undefined> => {
   const setting = Setting.text("login", "name", facts)
   return { ...setting, parse: (text) => (hasSecret(String(text)) ? Either.left(withSecret) : setting.parse(text)) }
 }
 
-/** Of several lines, which are no login anyway, only the first could be one with a secret. */
+/** Several lines are never a login, so only the first is checked for a secret. */
 const hasSecret = (text: string) => /^[^\r\n]*:/u.test(text)
 
 const withSecret =

@@ -15,7 +15,7 @@ const everyMillis = 250
 
 const clearLine = "\r\x1b[K"
 
-/** @param describe returns what to show; called only if `output` is a terminal that can clear a line */
+/** @param describe returns the progress line; called only if `output` is a terminal that can clear a line */
 export const make = (
   output: Writable & { readonly isTTY?: boolean },
   describe: (seconds: number) => string

@@ -19,7 +19,7 @@ import type { LoginSecret } from "./Secrets.js"
 import * as ConnectFlags from "./ConnectFlags.js"
 import * as LoginSetting from "./LoginSetting.js"
 
-/** What the commands that read kept lines have in common: how they log in, enter a room, and print lines. */
+/** Shared by the commands that read kept lines: logging in, entering a room, and printing lines. */
 
 export const settings = {
   login: LoginSetting.make({
@@ -40,7 +40,7 @@ export const settings = {
 
 export interface ReadingOptions {
   readonly socket: Effect.Effect<Socket, TransportError>
-  /** The other servers that are the same chat; none by default. */
+  /** The other servers of the same chat; none by default. */
   readonly elsewhere?: Elsewhere | undefined
   /** Undefined for a guest with a guessed name. */
   readonly login: string | undefined
@@ -52,7 +52,7 @@ export interface ReadingOptions {
 
 /** A connection that only sends commands: it is not announced, and takes no messages away from other devices. */
 export interface Reading {
-  /** Asks, and enters the room if the client may not read it otherwise. */
+  /** Sends a request, and enters the room first if the client may not read it otherwise. */
   readonly ask: <A>(
     conversation: string | undefined,
     request: (ask: Request.Requester) => Effect.Effect<A, Request.RequestError | Unsendable>
@@ -105,7 +105,7 @@ const noReply = (timeout: Duration.Duration) =>
 const isNotMember = (error: { readonly _tag: string; readonly reason?: unknown }) =>
   error._tag === "RequestRefused" && error.reason === "not-member"
 
-/** @param room which the client could enter */
+/** @param room a room that the client could enter */
 const failureOf = (
   error: ExitStatus.Failure | Request.RequestError | Unsendable,
   room: string | undefined
@@ -125,13 +125,13 @@ const failureOf = (
   }
 }
 
-/** What a user can do about a refusal. */
+/** Advice for each refusal. */
 const reasons = new Map([
   ["unknown-command", "; this server keeps no lines"],
   ["guest", "; log in to an account with --login"]
 ])
 
-/** Reports what the output lacks: the exit status shows that it is not complete. */
+/** Reports lines that the output lacks, and sets the exit status. */
 export const leftOut = (what: string): void => {
   process.exitCode = ExitStatus.failed
   ExitStatus.say(what)
@@ -139,7 +139,7 @@ export const leftOut = (what: string): void => {
 
 export interface LineFormat {
   readonly json: boolean
-  /** A terminal gets escaped text. */
+  /** Whether the output is a terminal, which gets escaped text. */
   readonly isTerminal: boolean
   /** Whether all lines are of the conversation that the user has named. */
   readonly isOneConversation: boolean

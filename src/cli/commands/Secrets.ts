@@ -18,8 +18,8 @@ import * as SeenFile from "./SeenFile.js"
 import * as TokenFile from "./TokenFile.js"
 
 /**
- * The secrets of the clients. There is no flag for a password: everybody on the machine can see the flags of a program.
- * The first login with a password fetches a token for the device, which is kept for the next logins.
+ * The secrets of the clients. There is no flag for a password, because every user of the machine can see the flags of a
+ * program. The first login with a password fetches a token for the device, which is kept for later logins.
  */
 
 export const settings = {
@@ -58,7 +58,7 @@ export const keyring = (
     TokenExchange.run({ socket, login, password, insecure }).pipe(
       Effect.tap((token) => (token === undefined ? Effect.void : keep(file, token))),
       Effect.map((token) => token ?? password),
-      // The client that is about to log in reports it, and may try again.
+      // The client that is about to log in reports the error, and may retry.
       Effect.catchTags({ TransportError: () => Effect.succeed(password), Unsendable: () => Effect.succeed(password) })
     )
   return {
@@ -74,13 +74,13 @@ export const keyring = (
   }
 }
 
-/** The server in the names of state files; of several, all of them, in whatever order they are given. */
+/** The server in the names of state files. Of several servers all, regardless of their order. */
 export const serverOf = (given: Given) => {
   const texts = (AddressFlags.servers(given) ?? []).map(({ text }) => text)
   return `${given.values.tls ? "tls " : ""}${texts.toSorted().join(",")}`
 }
 
-/** What was received under this login before; undefined for a guest, for whom nothing is kept. */
+/** The messages already received under this login; undefined for a guest, for whom none are kept. */
 export const seenRecord = (
   given: Given,
   login: string,
@@ -94,12 +94,12 @@ const keep = (file: string, token: string) =>
   Effect.catchAll(TokenFile.write(file, token), (error) => Effect.sync(() => ExitStatus.say(error.message)))
 
 /**
- * Runs a client with the secret of its login, if there is one: the token that is kept, or else the password that was
- * given. A token is cheaper for the server than a password, and stays when the password changes. If the server refuses
- * the token, it is deleted, and the password takes its place and fetches a new one. If the server wants a password that
- * was not given, or refuses the one that was typed, the user is asked at the terminal.
+ * Runs a client with the secret of its login, if there is one: the kept token, or else the given password. A token is
+ * cheaper for the server than a password, and remains valid when the password changes. If the server refuses the token,
+ * it is deleted, and the password fetches a new one. If the server requires a password that was not given, or refuses
+ * the typed one, the user is asked at the terminal.
  *
- * @param login undefined if the name was made up: no secret can be for that one
+ * @param login undefined if the name was generated, since no secret can be for such a name
  */
 export const use = <A, E extends { readonly _tag: string }, R>(
   given: Given,
@@ -157,7 +157,7 @@ const isWrongSecret = (error: object): boolean => "code" in error && error.code 
 
 const isPasswordRequired = (error: object): boolean => "code" in error && error.code === "password-required"
 
-/** What the server says is for a client whose user types the login. */
+/** Replaces the server's text, which is for users who type the login. */
 const notGiven = (login: string): ExitStatus.Failure => {
   const message =
     `password-required: ${login} belongs to an account, or looks like one; its password comes from ` +
@@ -202,7 +202,7 @@ const firstLine = (text: string, place: string) => {
 
 const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
 
-/** Runs a shell command, and returns what it prints. It may ask the user, at the terminal. */
+/** Runs a shell command, and returns its output. The command may ask the user at the terminal. */
 const output = (command: string): Effect.Effect<string, ExitStatus.Failure> =>
   Effect.async((resume) => {
     const fail = (why: string) => resume(ExitStatus.misused(`--password-command: ${why}`))

@@ -4,11 +4,14 @@ import { LastSeen, type SavedPlaces, type SeenRecord } from "../../client/LastSe
 import * as StateFile from "./StateFile.js"
 
 /**
- * The kept messages that `listen` has printed, and `exec` has started a program with. A server that crashes gives the
- * last ones again, also to the next run of the command.
+ * The kept messages that `listen` has printed, or `exec` has started a program for. After a crash, the server delivers
+ * the last ones again, even to the next run of the command.
  */
 
-/** Changes are written together for this time. A client that is killed within it may print the last messages again. */
+/**
+ * Changes are collected for this time before they are written. A client that is killed meanwhile may print the last
+ * messages again.
+ */
 const delayMillis = 250
 
 const maxBytes = 4 * 1024 * 1024
@@ -22,7 +25,7 @@ export const path = (
 /**
  * Reads the record, and writes it after changes and at the end of the scope.
  *
- * @param warn takes the reason if it cannot be written, once
+ * @param warn called once with the reason if the record cannot be written
  */
 export const open = (path: string, warn: (line: string) => void): Effect.Effect<SeenRecord, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -56,7 +59,7 @@ export const open = (path: string, warn: (line: string) => void): Effect.Effect<
     return { seen, changed: () => (timer ??= setTimeout(write, delayMillis)) }
   })
 
-/** The record in a file; undefined if it is none. */
+/** Parses the record; undefined if the text is not one. */
 const parse = (text: string): SavedPlaces | undefined => {
   try {
     const found: unknown = JSON.parse(text)

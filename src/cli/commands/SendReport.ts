@@ -5,7 +5,7 @@ import type { SendTotals } from "../../client/SendingOptions.js"
 import type { SentLineOutcome } from "../../client/SentLine.js"
 import * as Units from "../settings/Units.js"
 
-/** Reports of outcomes: JSON objects on standard output, or on standard error the lines that were not delivered. */
+/** Reports of outcomes: JSON objects on standard output, or undelivered lines on standard error. */
 export interface SendReport {
   readonly add: (outcome: SentLineOutcome) => void
   /** A summary of unknown outcomes to print at the end; undefined if there are none. */
@@ -69,7 +69,7 @@ export const make = ({ errors, json, numbered, output }: SendReportOptions): Sen
   }
 }
 
-/** Names that are listed. */
+/** The most names listed. */
 const maxNamed = 10
 
 const jsonOf = (outcome: SentLineOutcome): string => objects(outcome, { line: outcome.line })
@@ -99,18 +99,18 @@ const like = (outcome: Outcomes.Outcome, to: string) => {
 
 const retry = (millis: number | undefined) => (millis === undefined ? {} : { retry: millis })
 
-/** What the user can do, by the reason of a return. */
+/** Advice for the user, by the reason of a return. */
 const advice = new Map([
   ["not-member", "; with --join, the command enters the room first"],
   ["no-room", "; check the name: with --join, the command creates the room"]
 ])
 
-/** What was not delivered, in lines; empty for other outcomes. */
+/** The failures as lines of text; empty for other outcomes. */
 export const textOf = ({ line, outcome }: Pick<SentLineOutcome, "line" | "outcome">, numbered: boolean): string => {
   const head = numbered ? `a-chat: line ${line}: ` : "a-chat: "
   switch (outcome._tag) {
     case "Returned":
-      // A suggestion in the text need not be for each of the names.
+      // A suggestion in the text may be for only some of the names.
       return (outcome.like === undefined ? outcome.names : [outcome.names.join(", ")])
         .map((to) =>
           Escape.show(`${head}${to}: ${outcome.reason}: ${outcome.text}${advice.get(outcome.reason) ?? ""}\n`)

@@ -10,7 +10,7 @@ import * as RegularFile from "../../process/RegularFile.js"
 
 const ownerOnly = 0o600
 
-/** Which file. */
+/** Identifies a file. */
 export interface StateFileKey {
   /** The folder within the state files of a-chat. */
   readonly folder: string
@@ -35,7 +35,7 @@ export const path = (
 
 /** The content; undefined if there is no such file, or it cannot be read. */
 export const read = (path: string, maxBytes: number): Effect.Effect<string | undefined> =>
-  // Most users have none, and a file that is not there need not wait for a thread.
+  // Most users have none, and a missing file need not wait for a thread.
   Effect.suspend(() => (existsSync(path) ? readKept(path, maxBytes) : Effect.succeed(undefined)))
 
 const readKept = (path: string, maxBytes: number) =>

@@ -24,7 +24,7 @@ export const path = (
 export const read = (path: string): Effect.Effect<string | undefined> =>
   Effect.map(StateFile.read(path, maxBytes), (text = "") => (text.trim() === "" ? undefined : text.trim()))
 
-/** Keeps a token, in place of the one before. */
+/** Keeps a token, which replaces an earlier one. */
 export const write = (path: string, token: string): Effect.Effect<void, TokenFileError> =>
   Effect.tryPromise({
     try: () => StateFile.write(path, `${token}\n`),

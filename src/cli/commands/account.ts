@@ -37,7 +37,7 @@ const parameters = {
   request: Command.rest("request", `One of: ${usages}`)
 }
 
-/** A longer password is none. */
+/** Longest password, in bytes. */
 const maxPasswordBytes = 4096
 
 /** Manages accounts. Passwords come from the standard input, or from a question at the terminal: never from a flag. */
@@ -84,7 +84,7 @@ const fromInput = Effect.gen(function* () {
   return line.trim() === "" ? yield* ExitStatus.misused("there is no password on the standard input") : line
 })
 
-/** Opens a store. Only for a first account is a new one made. */
+/** Opens a store. Creates one only for its first account. */
 const opened = (store: string, request: string) =>
   StoreFlags.isFile(store) && !existsSync(store) && !request.startsWith("account add ")
     ? ExitStatus.misused(`there is no store ${store}`)

@@ -73,7 +73,7 @@ export const command = Command.make(settings, parameters, (line) =>
     if (text.includes("\n")) return yield* ExitStatus.misused("a question is one line")
     const base = login ?? GuessedLogin.guess()
     const Asking = yield* Effect.promise(() => import("./Asking.js"))
-    // A name of its own, so that a late answer to an earlier question is not taken for the answer to this one.
+    // A unique name, so that a late answer to an earlier question is not taken for the answer to this one.
     const name = login ?? GuessedLogin.alternative(base)
     const job = {
       socket,

@@ -60,7 +60,7 @@ interface Row {
   readonly place: string
 }
 
-/** Every setting with its value as written, and its place. */
+/** Every setting with its value as written, and its source. */
 const rowsOf = (settings: Sources.CommandSettings, source: Sources.SettingSource): ReadonlyArray<Row> =>
   Object.values(settings).map(({ defaultText, name }) => {
     const found = source(name)
@@ -68,7 +68,7 @@ const rowsOf = (settings: Sources.CommandSettings, source: Sources.SettingSource
   })
 
 const table = (rows: ReadonlyArray<Row>): string => {
-  // A default may be a whole sentence, to which the column width need not adapt.
+  // A default may be a whole sentence, which must not widen the column.
   const width = (key: "name" | "text") => Math.max(...rows.map((row) => row[key].length).filter((one) => one <= 40))
   const [name, text] = [width("name"), width("text")]
   return rows.map((row) => `${row.name.padEnd(name)}  ${row.text.padEnd(text)}  ${row.place}\n`).join("")

@@ -37,7 +37,7 @@ const parameters = {
   request: Command.rest("request", `One of: ${ControlRequest.usages.join(", ").replace("[for=TIME]", "[--for TIME]")}`)
 }
 
-/** No answer is longer: a list of 100,000 connections takes less. */
+/** The longest answer. A list of 100,000 connections takes less. */
 const maxAnswerBytes = 64 * 1024 * 1024
 
 export const command = Command.make(settings, parameters, (line) =>
@@ -45,7 +45,7 @@ export const command = Command.make(settings, parameters, (line) =>
     const { for: time, json, socket, timeout } = (yield* Flags.resolve(settings, line.flags)).values
     if (socket === undefined) return yield* ExitStatus.misused("a socket is required: --socket, or ACHAT_SOCKET")
     const request = [...line.request, ...(time === undefined ? [] : [`for=${time}`])].join(" ")
-    // The server checks it, too. But a mistake on the command line is one whether a server runs or not.
+    // The server checks this too, but a mistake on the command line must be reported even if no server runs.
     if (/^\s*account\b/u.test(request)) {
       return yield* ExitStatus.misused("use a-chat account: everybody could see a password on the command line")
     }
@@ -55,7 +55,7 @@ export const command = Command.make(settings, parameters, (line) =>
   }).pipe(Effect.mapError(asFailure))
 )
 
-/** An answer, and the line in which it came. */
+/** An answer, and its line. */
 export interface Answered {
   readonly answer: ControlAnswer.ControlAnswer
   readonly line: string
@@ -69,7 +69,7 @@ export const show = ({ answer, line }: Answered, json: boolean) => {
   return Effect.sync(() => ExitStatus.say(Escape.show(answer.error ?? "the server refused the request")))
 }
 
-/** What was wrong comes from outside: its control characters are shown as text. */
+/** The error text comes from outside, so its control characters are shown as text. */
 export const asFailure = (error: ExitStatus.Failure | { readonly message: string }): ExitStatus.Failure =>
   error instanceof ExitStatus.Failure ? error : ExitStatus.asMisuse({ message: Escape.show(error.message) })
 
@@ -107,7 +107,7 @@ export const ask = (path: string, request: string, timeout: Duration.Duration) =
 
 const notControl = (path: string) => `${path} is not the socket of a-chat serve --control`
 
-/** The server may have done what was asked. */
+/** The server may have carried out the request. */
 const lost = (why: string) =>
   new ExitStatus.Failure({ status: ExitStatus.lost, message: `${why}, before it answered the request` })
 

@@ -108,7 +108,7 @@ export const command = Command.make(settings, parameters, (line) =>
   }).pipe(ConnectFlags.orFailure)
 )
 
-/** What the bot knows of the messages to its account. */
+/** The bot's record of messages to its account. */
 interface BotMemory {
   readonly record: SeenRecord | undefined
   /** Whether messages have numbers. */
@@ -117,7 +117,7 @@ interface BotMemory {
 
 const log = (line: string) => ExitStatus.say(Escape.show(line))
 
-/** How long the program may be missing, as while it is being replaced, before all messages return. */
+/** How long the program may be missing, for example while it is being replaced, before all messages return. */
 const startPatience = Duration.seconds(5)
 
 /** The original server does not reply when the name is in use. */

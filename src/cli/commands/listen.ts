@@ -85,7 +85,7 @@ export const command = ConnectFlags.command(settings, (given) =>
     )
     const ended = timeout === undefined ? Effect.asSome(listening) : Effect.timeoutOption(listening, timeout)
     const isOver = Option.isSome(yield* ended)
-    // A gap was reported when it was found. Another failure counts more.
+    // A gap was reported when it was found. Any other failure takes precedence.
     if (hasGap) process.exitCode = ExitStatus.failed
     if (isOver) return
     if (!connected) return yield* ExitStatus.misused("there was no connection within the time of --timeout")

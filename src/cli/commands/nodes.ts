@@ -15,7 +15,7 @@ export const settings = {
   json: Setting.toggle("json", "Print the answer of the server, a JSON object")
 }
 
-/** Shows what a node of a cluster knows of itself and the others. */
+/** Shows a cluster node's view of itself and the others. */
 export const command = Flags.command(settings, ({ values: { json, socket, timeout } }) =>
   Effect.gen(function* () {
     if (socket === undefined) return yield* ExitStatus.misused("a socket is required: --socket, or ACHAT_SOCKET")

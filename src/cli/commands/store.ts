@@ -60,7 +60,7 @@ export const command = Command.make(settings, parameters, (line) =>
     if (origins.socket === "flag" && (verb !== "backup" || origins.store === "flag")) {
       return yield* ExitStatus.misused("--socket is for the backup of a server that runs, without --store")
     }
-    // The environment may have both: --store, as a flag, is the choice of a server that does not run.
+    // The environment may set both; the flag --store then selects a stopped server's store.
     if (socket !== undefined && verb === "backup" && origins.store !== "flag") {
       return yield* Control.show(yield* Control.ask(socket, `backup ${resolve(one)}`, timeout), json)
     }
@@ -73,7 +73,7 @@ export const command = Command.make(settings, parameters, (line) =>
   }).pipe(Effect.mapError(Control.asFailure))
 )
 
-/** Opens a store, and creates none by mistake. */
+/** Opens an existing store. */
 const existing = (target: string) =>
   StoreFlags.isFile(target) && !existsSync(target)
     ? ExitStatus.misused(`there is no store ${target}`)
@@ -84,7 +84,7 @@ const check = (json: boolean) => (store: StoreService) =>
     const faults = yield* store.check
     const isIntact = faults.length === 0
     if (!isIntact) process.exitCode = ExitStatus.failed
-    // How much is in a damaged file may be unknown.
+    // The contents of a damaged file may be impossible to count.
     const statistics = yield* Effect.catchIf(
       Effect.asSome(store.statistics),
       () => !isIntact,
@@ -151,7 +151,7 @@ const filled = <E, R>(target: string, fill: (store: StoreService) => Effect.Effe
     )
   })
 
-/** Says what is left out, which is neither a success nor a failure: the rest is rescued. */
+/** Reports a damaged record that is left out. The command continues to rescue the rest. */
 const reportLost = (record: StoreRecord) =>
   Effect.sync(() => {
     const { lost = 0 } = record.type === "totals" ? record : {}
@@ -177,5 +177,5 @@ const lostTexts: Readonly<Record<(StoreRecord & { type: "lost" })["what"], (id: 
 const report = (store: StoreService) =>
   Effect.flatMap(store.statistics, (statistics) => print(process.stdout, `${contentOf(statistics)}\n`))
 
-/** Lines of an export that are written together. */
+/** Lines of an export written at once. */
 const printedLines = 100

@@ -21,8 +21,8 @@ export const builtIns: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
 /**
  * Moves the flags of @effect/cli right after the command, the only place where it recognises them: it would call the
  * last argument of `serve --port 0 --help` unknown. Arguments after `--` belong to another program and stay where they
- * are. Returns a complaint about a bad value of one of them, which @effect/cli would word differently from our other
- * complaints: it takes `--completions csh` for an unknown command.
+ * are. Returns a complaint about a bad value of one of them, since the one of @effect/cli would not fit ours: it takes
+ * `--completions csh` for an unknown command.
  */
 export const builtInsFirst = (args: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, string> => {
   const command = args[0] !== undefined && !args[0].startsWith("-") ? [args[0]] : []

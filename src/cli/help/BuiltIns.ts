@@ -24,7 +24,7 @@ import * as HelpText from "./HelpText.js"
 import * as Manual from "./Manual.js"
 import type { CommandName } from "./ManualText.js"
 
-/** What @effect/cli does for all commands: `--help`, `--completions` and `--wizard`. Nothing else needs to load it. */
+/** The features of @effect/cli: `--help`, `--completions` and `--wizard`. Nothing else loads it. */
 
 /** The commands of the program in the order of the help; undefined for a command that is only listed. */
 export type Commands = Arr.NonEmptyReadonlyArray<
@@ -114,7 +114,7 @@ export interface BuiltInOptions {
   readonly settings: ReadonlyArray<Setting.Setting<unknown>>
 }
 
-/** Prints what a command line requests instead of a run of a command. */
+/** Prints the output that a command line requests instead of running a command. */
 export const run = (
   ordered: ReadonlyArray<string>,
   { commands, settings, version }: BuiltInOptions

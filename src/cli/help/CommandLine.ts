@@ -5,16 +5,16 @@ import type { CommandSettings } from "../settings/Sources.js"
 import { builtIns } from "./Arguments.js"
 
 /**
- * Checks and parses the command line of a command. @effect/cli could parse it, too, but to load and run it takes a
- * fifth of the start-up time (benchmark: start-up); it would send a mistyped flag as text, and reports a flag without
- * its value in the same words as an unknown one. `BuiltIns` runs it for help and completions.
+ * Checks and parses the command line of a command. @effect/cli could parse it too, but loading and running it takes a
+ * fifth of the start-up time (benchmark: start-up). It would also send a mistyped flag as text, and report a flag
+ * without its value like an unknown one. `BuiltIns` runs it for help and completions.
  */
 
 /** What the command line of a command may contain. */
 export interface CommandForm {
   readonly settings: Readonly<Record<string, Setting.Setting<unknown>>>
   /**
-   * What it takes besides flags: a word, words, recipients and a text, a text alone, or a program with its arguments.
+   * Its arguments besides flags: a word, words, recipients and a text, a text alone, or a program with its arguments.
    */
   readonly takes: "flags" | "word" | "words" | "text" | "query" | "program"
   /** The complaint if its first argument is missing; undefined if none is required. */
@@ -25,7 +25,7 @@ export interface CommandForm {
 const leading = { flags: 0, word: Infinity, words: Infinity, text: 1, query: 0, program: 0 } as const
 
 /**
- * Returns what is wrong with the command line.
+ * Returns the first mistake in the command line.
  *
  * @param ordered the arguments, with the flags of @effect/cli after the command
  * @param names the names of all commands
@@ -56,7 +56,7 @@ export const mistake = <Name extends string>(
 /** The command that is named, whether it exists or not. */
 export const command = (ordered: ReadonlyArray<string>): string | undefined => withoutBuiltIns(ordered)[0]
 
-/** The command that is to run; undefined if help or something else is requested instead. */
+/** The command to run; undefined if help or other output is requested instead. */
 export const commandToRun = (ordered: ReadonlyArray<string>): string | undefined =>
   includes(ordered, informational) ? undefined : command(ordered)
 
@@ -93,7 +93,7 @@ export const parse = (ordered: ReadonlyArray<string>, settings: CommandSettings)
   return { flags: { ...flags, ...lists }, words: [...words, ...own.slice(before.length + 1)] }
 }
 
-/** Whether the output is about all commands, whichever is named. */
+/** Whether the output is about all commands, even if one is named. */
 export const concernsAll = (ordered: ReadonlyArray<string>): boolean => includes(ordered, ["--completions", "--wizard"])
 
 /** With one of these, @effect/cli ignores the other flags. */
@@ -128,7 +128,7 @@ const hints = {
   program: ""
 } as const
 
-/** An argument in the form of a flag. A text with blanks, `:-)` or `--- cut here ---` is none. */
+/** An argument in the form of a flag, unlike text with blanks, `:-)` or `--- cut here ---`. */
 const flagPattern = /^--?[a-z][\w-]*(?:=[^]*)?$/iu
 
 const mistakeInArguments = (
@@ -171,10 +171,10 @@ const mistakeInArguments = (
   return needs !== undefined && words.length === 0 ? `${needs}; ${quoteRooms}` : undefined
 }
 
-/** Nothing of an unquoted name arrives here. */
+/** The shell drops an unquoted name completely. */
 const quoteRooms = "a room needs quotes in a shell, where # begins a comment: '#ops'"
 
-/** The values of a switch that are taken from the next argument. */
+/** The values that a switch takes from the next argument. */
 const switchWords = new Set(["true", "1", "y", "yes", "on", "false", "0", "n", "no", "off"])
 
 const isSwitchWord = (arg: string) => switchWords.has(arg.toLowerCase())

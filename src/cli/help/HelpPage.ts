@@ -2,8 +2,8 @@ import type * as HelpDoc from "@effect/cli/HelpDoc"
 import type * as Span from "@effect/cli/HelpDoc/Span"
 
 /**
- * Prints the documents of @effect/cli, as its own printer does. That one lays them out for a width, which none of these
- * documents depends on, and takes 13 ms for a page (benchmark: start-up).
+ * Prints the documents of @effect/cli like its own printer. That one computes a layout for a width, which these
+ * documents do not need, and takes 13 ms for a page (benchmark: start-up).
  */
 
 /** A document as text. Each part is followed by an empty line. */
@@ -48,7 +48,7 @@ const select = ({ bold, colour, underlined }: Style) =>
 const spanText = (span: Span.Span, style?: Style): string =>
   style === undefined ? within(span, {}) : select(style) + within(span, style) + select({})
 
-/** A span within text of a style, which an inner style adds to. */
+/** A span within styled text. Its own style adds to the outer one. */
 const within = (span: Span.Span, style: Style): string => {
   const inner = (value: Span.Span, added: Style) => {
     const both = { ...style, ...added }

@@ -1,4 +1,4 @@
-/** What `--help` says about a command in addition to its flags. */
+/** The text of a command's `--help` besides its flags. */
 export interface ManualPage {
   /** One sentence, for the list of commands and for completions. */
   readonly summary: string

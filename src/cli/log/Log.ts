@@ -25,7 +25,7 @@ export const levels = {
 
 export const levelNames = Struct.keys(levels)
 
-/** While more bytes than this wait for the reader of the log, events are dropped and counted. */
+/** The most bytes that may wait for the reader of the log. Beyond them, events are dropped and counted. */
 const maxWaitingBytes = 1024 * 1024
 
 /** A batch of this size is written at once. */
@@ -34,7 +34,7 @@ const batchBytes = 65_536
 /** For how long after a write further events are collected. */
 const collectMillis = 10
 
-/** What can change while the log is written. */
+/** Settings that can change while the log is written. */
 export interface LogSettings {
   /** Less important events are not written. */
   readonly level: LogLevel.LogLevel
@@ -44,7 +44,7 @@ export interface LogSettings {
 
 export const defaults: LogSettings = { level: LogLevel.Info, rate: 1_000 }
 
-/** How long after the first event beyond the rate their number is logged. */
+/** How long after the first event beyond the rate the number of such events is logged. */
 const reportDelayMillis = 1000
 
 /**

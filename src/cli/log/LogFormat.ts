@@ -53,7 +53,7 @@ const logfmt = ({ annotations, cause, date, fiber, level, message }: LogEntry): 
 
 const needsNoQuotes = /^[\w.:/+#@,[\]-]+$/
 
-/** As most messages are: there is nothing to escape (benchmark: churn, 1 %). */
+/** Matches most messages, which contain nothing to escape (benchmark: churn, 1 %). */
 const needsQuotesOnly = /^[\w.:/+#@,[\]; -]+$/
 
 const quoted = (value: unknown): string => {

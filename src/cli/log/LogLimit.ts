@@ -1,4 +1,4 @@
-/** More kinds than the program has. Only variable data in the message of an event could exceed this. */
+/** The most kinds that are counted, more than the program has. Only variable data in messages could exceed it. */
 const maxKinds = 1_000
 
 /**

@@ -5,16 +5,14 @@ import type { StoreError } from "../../ports/StoreError.js"
 import type { ControlAnswer } from "./ControlAnswer.js"
 import type { AccountRequest } from "./ControlRequest.js"
 
-/**
- * Does what a request about accounts asks, on a running server or on its store. Fails with a sentence for the operator.
- */
+/** Carries out a request about accounts on a running server or its store. Fails with a sentence for the operator. */
 export const run = (
   operations: AccountOperations,
   request: AccountRequest
 ): Effect.Effect<Omit<ControlAnswer, "ok">, string> =>
   Effect.mapError(answer(operations, request), (error) => ("impossible" in error ? error.impossible : error.message))
 
-/** The same on the store of a server that does not run. */
+/** The same on the store of a stopped server. */
 export const runOffline = (request: AccountRequest): Effect.Effect<Omit<ControlAnswer, "ok">, string, Store> =>
   Effect.gen(function* () {
     const Accounts = yield* Effect.promise(() => import("../../accounts/Accounts.js"))

@@ -11,7 +11,7 @@ import { RunningRooms } from "./RunningServer.js"
 
 type AdminLimits = Pick<AdminOptions, "descriptorLimit" | "maxConnections">
 
-/** Starts the admin server, or nothing where it is off. */
+/** Starts the admin server, unless it is off. */
 export const start = (
   at: AdminFlag.HostPort | undefined,
   limits: AdminLimits

@@ -13,7 +13,7 @@ import * as StoreFlags from "./StoreFlags.js"
 export interface ClusterServers {
   /** `nats://HOST:PORT` or `tls://HOST:PORT`. */
   readonly urls: ReadonlyArray<string>
-  /** As in `nats://USER:PASSWORD@HOST`. */
+  /** From `nats://USER:PASSWORD@HOST`. */
   readonly user?: { readonly name: string; readonly password: string } | undefined
   /** The setting without the password, for logs and messages. */
   readonly shown: string
@@ -23,7 +23,7 @@ const defaultPort = 4222
 
 const example = "nats://chat1,chat2,chat3 or tls://chat1:4222"
 
-/** The scheme of the first server holds for those after it. */
+/** The scheme of the first server applies to those after it. */
 const parseServers = (text: string): Either.Either<ClusterServers, string> =>
   Either.gen(function* () {
     const [, given] = /^(nats|tls):\/\//u.exec(text) ?? []
@@ -173,7 +173,7 @@ export const conflict = (given: Given, origins: Origins): string | undefined => 
 /** A frame has at most 256 KiB of lines or one line, besides names and outcomes; NATS takes 1 MiB. */
 const maxLineBytes = 512 * 1024
 
-/** A setting that does nothing is a mistake: the operator believes that there is a cluster. */
+/** A setting without effect is a mistake: the operator expects a cluster. */
 const keysOfCluster = Struct.keys(Struct.omit(settings, "cluster"))
 
 const credentialsConflict = (given: Given, { user }: ClusterServers, origins: Origins) => {
@@ -198,7 +198,7 @@ const tlsConflict = (given: Given, { urls }: ClusterServers) => {
     : `--${settings[needsTls].name} is for TLS; write tls:// in --cluster, or leave it out`
 }
 
-/** The text of a file of credentials. Throws what says why it cannot be read. */
+/** The text of a credentials file. Throws an error that says why it cannot be read. */
 export const readText = (path: string): string => {
   try {
     return readFileSync(path, "utf8")

@@ -25,7 +25,7 @@ import { RunningAccounts, RunningRooms, RunningStore } from "./RunningServer.js"
 /** Longest request, in bytes. */
 const maxRequestBytes = 1024
 
-/** A connection without a request for this long is closed, so that forgotten ones do not use up the places. */
+/** A connection without a request for this long is closed, so that forgotten ones do not use up the limit. */
 const idleTime = Duration.minutes(1)
 
 const linger = Duration.seconds(1)
@@ -36,7 +36,7 @@ type Services =
 /**
  * Listens on the control socket.
  *
- * @param maxConnections at once; the operating system drops more
+ * @param maxConnections the most connections at once; the operating system drops further ones
  */
 export const start = (
   path: string,
@@ -60,7 +60,7 @@ export const start = (
     yield* Effect.annotateLogs(Effect.logInfo("control listening"), { address: address.text })
   })
 
-/** An answer in parts, which together are one line without its LF. */
+/** An answer in parts that together form one line without its LF. */
 type Answer = Stream.Stream<string>
 
 /** Answers the requests of one connection, in order. */
@@ -83,7 +83,7 @@ const session = (socket: Socket, answer: (request: string) => Effect.Effect<Answ
 
 const object = (fields: object): Answer => Stream.succeed(JSON.stringify(fields))
 
-/** A function that does what a request asks, and logs it unless it only looks. */
+/** A function that carries out a request, and logs it unless it only reads. */
 const answering = Effect.gen(function* () {
   const server = yield* Server
   const reload = yield* Reload.Reload
@@ -160,7 +160,7 @@ const answering = Effect.gen(function* () {
               onSuccess: () => object({ ok: true, backup: request.file })
             })
       case "Drain":
-        // After the answer: the signal may end this connection before it is sent.
+        // After the answer: otherwise the signal might end this connection before it is sent.
         return Effect.map(done({ draining: true }), (answer) => Stream.concat(answer, Stream.execute(Reload.stop)))
     }
   }
@@ -193,7 +193,7 @@ const answering = Effect.gen(function* () {
   }
 })
 
-/** Why a request changed nothing, or not everything. */
+/** Why a request had no effect, or only a partial one. */
 interface Refused {
   readonly error: string
 }

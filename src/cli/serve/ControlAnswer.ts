@@ -8,11 +8,11 @@ import * as Units from "../settings/Units.js"
 /** An answer of the control socket (OPERATING.md). All fields but `ok` depend on the request. */
 export interface ControlAnswer {
   readonly ok: boolean
-  /** Why the request was refused, or not done completely. */
+  /** Why the request was refused, or carried out only in part. */
   readonly error?: string
   readonly kicked?: string
   readonly banned?: string
-  /** Until the end of the ban; null if it has none. */
+  /** Time until the end of the ban; null if it has none. */
   readonly leftMillis?: number | null
   /** Clients that a ban has disconnected. */
   readonly disconnected?: number
@@ -25,12 +25,12 @@ export interface ControlAnswer {
   readonly draining?: boolean
   /** The file of a complete backup. */
   readonly backup?: string
-  /** What was done to an account. */
+  /** The change to an account. */
   readonly account?: "added" | "password" | "removed" | "freed"
   /** The name of that account. */
   readonly name?: string
   readonly accounts?: ReadonlyArray<ListedAccount>
-  /** The room to which something was done, and what. */
+  /** The room that was changed, and the change. */
   readonly room?: string
   readonly done?: string
   readonly rooms?: ReadonlyArray<ListedRoom>
@@ -39,7 +39,7 @@ export interface ControlAnswer {
   /** The secret of a new webhook. */
   readonly secret?: string
   readonly hooks?: ReadonlyArray<ListedHook>
-  /** What a node of a cluster knows of itself and the others. */
+  /** A cluster node's view of itself and the others. */
   readonly cluster?: ClusterState
 }
 
@@ -70,13 +70,13 @@ interface ListedBan {
   readonly leftMillis: number | null
 }
 
-/** The answer in a line; undefined if the line is none. */
+/** The answer in a line; undefined for any other line. */
 export const parse = (line: string): ControlAnswer | undefined => {
   const found = parseObject(line)
   return typeof found?.["ok"] === "boolean" ? (found as unknown as ControlAnswer) : undefined
 }
 
-/** The version of the control socket that a server announces in its first line; undefined if that is another line. */
+/** The version of the control socket that a server announces in its first line; undefined for any other line. */
 export const versionIn = (line: string): number | undefined => {
   const version = parseObject(line)?.["control"]
   return typeof version === "number" ? version : undefined

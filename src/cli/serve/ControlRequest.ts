@@ -7,7 +7,7 @@ import * as DidYouMean from "../../protocol/DidYouMean.js"
 import type * as RoomActs from "../../rooms/RoomActs.js"
 import * as Units from "../settings/Units.js"
 
-/** What an operator may ask of a running server: one line each, answered by one line of JSON (OPERATING.md). */
+/** The requests of an operator to a running server. Each is one line, answered by one line of JSON (OPERATING.md). */
 export type ControlRequest =
   | { readonly _tag: "Kick"; readonly name: string }
   | {
@@ -27,7 +27,7 @@ export type ControlRequest =
   | RoomRequest
   | WebhookRequest
 
-/** What an operator may ask about webhooks. */
+/** Requests about webhooks. */
 export type WebhookRequest =
   | { readonly _tag: "ListHooks" }
   | { readonly _tag: "RemoveHook"; readonly id: string }
@@ -36,22 +36,22 @@ export type WebhookRequest =
       readonly id: string
       readonly kind: HookKind.HookKind
       readonly rooms: ReadonlyArray<string>
-      /** Undefined: the id. */
+      /** The id if undefined. */
       readonly name: string | undefined
-      /** Undefined: as senders of the kind do. */
+      /** The kind's usual proof if undefined. */
       readonly proof: HookKind.HookProof | undefined
       readonly template: string | undefined
     }
 
-/** What an operator may ask about rooms. Strings are ordinary text. */
+/** Requests about rooms. Strings are ordinary text. */
 export type RoomRequest =
   | { readonly _tag: "ListRooms" }
   | { readonly _tag: "CreateRoom"; readonly room: string; readonly owner: string | undefined }
   | { readonly _tag: "EndRoom"; readonly room: string }
-  /** `text`: what follows the room's name. */
+  /** `text`: the text after the room's name. */
   | { readonly _tag: "ActInRoom"; readonly verb: RoomActs.Verb; readonly room: string; readonly text: string }
 
-/** What an operator may ask about accounts. */
+/** Requests about accounts. */
 export type AccountRequest =
   | { readonly _tag: "ListAccounts" }
   | { readonly _tag: "RemoveAccount" | "FreeAccount"; readonly name: string }
@@ -70,13 +70,13 @@ const roomVerbs: ReadonlyArray<RoomActs.Verb> = [
   "slow"
 ]
 
-/** The version of these requests and of their answers, which the server announces first. */
+/** The version of these requests and their answers, which the server announces first. */
 export const version = 1
 
 const shortest = Duration.seconds(1)
 const longest = Duration.hours(24 * 366)
 
-/** Parses a request, or returns what is wrong with it. */
+/** Parses a request, or returns its mistake. */
 export const parse = (line: string): Either.Either<ControlRequest, string> => {
   const account = accountForm.exec(line.trim())
   if (account !== null) return parseAccount(account[1] ?? "")
@@ -136,7 +136,8 @@ const parseRoom = (text: string): Either.Either<ControlRequest, string> => {
 const hookForm = /^hook(?:\s+(.*))?$/su
 
 /**
- * `hook add ID kind=KIND rooms=#A,#B [name=NAME] [proof=PROOF] [template=TEXT]`: a template has blanks, and so is last.
+ * `hook add ID kind=KIND rooms=#A,#B [name=NAME] [proof=PROOF] [template=TEXT]`: a template contains blanks, so it
+ * comes last.
  */
 const parseHook = (text: string): Either.Either<ControlRequest, string> => {
   const [, verb = "", id = "", rest = ""] = /^(\S+)(?:\s+(\S+)(?:\s+(.+))?)?$/su.exec(text) ?? []
@@ -162,7 +163,7 @@ const hookUsage =
   "write hook list, hook remove ID, or hook add ID kind=KIND rooms=#ROOM[,#ROOM] [name=NAME] " +
   "[proof=secret|signature] [template=TEXT]"
 
-/** A server has its own working folder, which an operator may not know. */
+/** Requires an absolute path: the operator may not know the server's working folder. */
 const parseBackup = (file: string): Either.Either<ControlRequest, string> =>
   isAbsolute(file)
     ? Either.right({ _tag: "Backup", file })
@@ -171,7 +172,7 @@ const parseBackup = (file: string): Either.Either<ControlRequest, string> =>
 export const isAboutAccounts = (request: ControlRequest): request is AccountRequest =>
   ["ListAccounts", "RemoveAccount", "FreeAccount", "AddAccount", "SetPassword"].includes(request._tag)
 
-/** The request as it may be logged: without a password, and without the topic of a room. */
+/** The request as logged: without a password, and without the topic of a room. */
 export const shown = (line: string): string => {
   const words = line.trim().split(/\s+/u)
   const isShort = words[0] === "account" || (words[0] === "room" && words[1] === "topic")
@@ -232,7 +233,7 @@ const forms: Readonly<Record<Verb, Form>> = {
   }
 }
 
-/** Requests with a second word, of which each alone is answered with what it takes. */
+/** Requests with a second word. One of these words alone is answered with the possible second words. */
 const groups = ["room", "account", "hook"]
 
 /** The requests and their arguments, for people. */

@@ -2,7 +2,7 @@ import * as DoorLimits from "../../http/DoorLimits.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
 
-/** The flags of the HTTP door: what scripts and webhooks may do. */
+/** The flags of the HTTP door, which scripts and webhooks use. */
 
 export const settings = {
   hooks: Setting.text("hooks", "file", {

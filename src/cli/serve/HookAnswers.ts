@@ -4,10 +4,10 @@ import type { Hooks } from "../../http/Hooks.js"
 import type { ControlAnswer } from "./ControlAnswer.js"
 import type { WebhookRequest } from "./ControlRequest.js"
 
-/** The webhooks of this server; nothing where they are off. */
+/** The webhooks of this server; undefined if they are off. */
 export class RunningHooks extends Context.Tag("a-chat/RunningHooks")<RunningHooks, Hooks | undefined>() {}
 
-/** Does what a request about webhooks asks. Fails with a sentence for the operator. */
+/** Carries out a request about webhooks. Fails with a sentence for the operator. */
 export const run = (hooks: Hooks, request: WebhookRequest): Effect.Effect<Omit<ControlAnswer, "ok">, string> => {
   switch (request._tag) {
     case "ListHooks":

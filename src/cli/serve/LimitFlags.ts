@@ -43,7 +43,7 @@ const keys = Struct.keys(limits)
 /**
  * The limits among the values of all settings.
  *
- * @param maxConnections the number of connections for which there are descriptors
+ * @param maxConnections the number of connections that the descriptors allow
  */
 export const limitsOf = (values: GivenLimits, maxConnections: number): LimitValues => ({
   ...Struct.pick(values, ...keys),
@@ -64,7 +64,7 @@ export const conflict = ({ holdTimeout, stallTimeout }: Pick<GivenLimits, "holdT
 /** Descriptors not available to connections: for listeners, probes, a file being read. */
 const reservedDescriptors = 16
 
-/** Connections beside those to the chat: how many are wanted, or 0 where the port is off. */
+/** Connections other than those to the chat: the requested number, or 0 if the port is off. */
 export interface OtherConnections {
   /** With HTTP, to `--web`. */
   readonly http: number
@@ -74,20 +74,20 @@ export interface OtherConnections {
   readonly control: number
 }
 
-/** The most of the descriptors that each of them may have. */
+/** The largest part of the descriptors for each of them. */
 const parts: OtherConnections = { http: 1 / 4, admin: 1 / 8, control: 1 / 8 }
 
-/** Connections for which there are descriptors. */
+/** The connections that the descriptors allow. */
 export interface ConnectionCounts extends OtherConnections {
-  /** To the chat, also over WebSocket. */
+  /** To the chat, including those over WebSocket. */
   readonly chat: number
 }
 
 /**
- * The numbers of connections to serve: as requested, or else the maximum, but never more than there are descriptors
- * for. Beyond those, the operating system would close connections silently.
+ * The numbers of connections to serve: as requested, or else the maximum, but never more than the descriptors allow.
+ * Beyond those, the operating system would close connections silently.
  *
- * @param wanted for the chat; undefined: as many as possible
+ * @param wanted the number for the chat; undefined for as many as possible
  */
 export const connections = (
   wanted: number | undefined,

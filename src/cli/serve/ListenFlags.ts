@@ -16,7 +16,7 @@ import type { ListenTarget } from "./ListenUrl.js"
 import * as SystemdSockets from "./SystemdSockets.js"
 import * as WebFlags from "./WebFlags.js"
 
-/** The flags for where and how a server listens, and the listeners that they describe. */
+/** The flags about a server's listeners, and the listeners that they describe. */
 
 const parseRanges = (text: string): Either.Either<ReadonlyArray<Proxy.ProxyRange>, string> => {
   const ranges = text.split(",").map((part) => Proxy.parseRange(part.trim()))
@@ -79,8 +79,8 @@ export type GivenListen = Resolved<typeof settings> & AddressFlags.GivenAddress
 export interface Listeners {
   readonly listen: Arr.NonEmptyReadonlyArray<Listen>
   /**
-   * Fails if a certificate is given that no listener uses. Only once a socket from systemd listens is it known to be
-   * TCP, and therefore TLS.
+   * Fails if no listener uses the given certificate. A socket from systemd is known to be TCP, and therefore TLS, only
+   * once it listens.
    */
   readonly checkCertificate: (addresses: ReadonlyArray<Address>) => Effect.Effect<void, ExitStatus.Failure>
   /**

@@ -56,7 +56,7 @@ const forms =
   "tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, fd://NAME and tls+fd://NAME (and with +proxy: tcp+proxy://, " +
   "tls+proxy://, fd+proxy://, tls+fd+proxy://)"
 
-/** Returns the target that a URL names, or what is wrong with the URL. */
+/** Returns the target that a URL names, or the mistake in it. */
 export const parse = (text: string): Either.Either<ListenTarget | SystemdTarget, string> => {
   const [isSystemd, withTls, withProxy, socketName = ""] = systemdPattern.exec(text) ?? []
   if (isSystemd !== undefined) {

@@ -25,15 +25,15 @@ import * as StoreFlags from "./StoreFlags.js"
  * instead, like SIGTERM, if its terminal was closed, or if it runs at a terminal and has nothing to read again.
  */
 
-/** What a reload has done. */
+/** The result of a reload. */
 export interface Reloaded {
   /** The settings that have changed, by their names. */
   readonly changed: ReadonlyArray<string>
   /** The settings that need a restart to change. */
   readonly needRestart: ReadonlyArray<string>
-  /** When the certificate expires; undefined without certificates, and if they stay as they were. */
+  /** When the certificate expires; undefined without certificates, or if they did not change. */
   readonly until: string | undefined
-  /** Why the settings or the certificates stay as they were. */
+  /** Why the settings or the certificates did not change. */
   readonly mistakes: ReadonlyArray<string>
 }
 
@@ -54,7 +54,7 @@ export interface ReloadOptions {
   readonly log: LiveSource<Log.LogSettings>
   readonly accounts: LiveSource<AccountsSettings>
   readonly rooms: LiveSource<RoomsSettings>
-  /** The number of connections for which there was room at the start. The listeners cannot accept more. */
+  /** The number of connections that the server had room for at the start. The listeners cannot accept more. */
   readonly maxConnections: number
   /** Reads the certificates again, if there are any. */
   readonly certificates: Effect.Effect<string, string> | undefined
@@ -89,7 +89,7 @@ export const make = (
     return { run: reload }
   })
 
-/** Reads the settings and the certificates again. A mistake in one does not keep the other as it was. */
+/** Reads the settings and the certificates again. A mistake in one does not prevent the other from changing. */
 const all = (settings: ReturnType<typeof reloading> | undefined, certificates: ReloadOptions["certificates"]) =>
   Effect.gen(function* () {
     const read = settings === undefined ? undefined : yield* Effect.either(settings)
@@ -125,8 +125,8 @@ interface Running {
 }
 
 /**
- * Applies the settings that can change at run time, and logs the others. A file with a mistake changes nothing, nor
- * does one with limits that the store does not take.
+ * Applies the settings that can change at run time, and logs the others. A file with a mistake, or with limits that the
+ * store rejects, changes nothing.
  */
 const reloading = (
   path: string,

@@ -4,7 +4,7 @@ import type { StoreError } from "../../ports/StoreError.js"
 import type { ControlAnswer } from "./ControlAnswer.js"
 import type { RoomRequest } from "./ControlRequest.js"
 
-/** Does what a request about rooms asks, on a running server. Fails with a sentence for the operator. */
+/** Carries out a request about rooms on a running server. Fails with a sentence for the operator. */
 export const run = (
   operations: RoomOperations,
   request: RoomRequest

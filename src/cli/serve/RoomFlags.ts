@@ -53,14 +53,14 @@ export const of = ({
   rooms,
   store
 }: Given): RoomsSettings.RoomsSettings => ({
-  // Several servers know of the same rooms only through a store.
+  // Several servers can share rooms only through a store.
   mode: cluster === undefined || store !== undefined ? rooms : "off",
   maxRooms,
   maxRoomsPerClient,
   maxMembers: maxRoomMembers
 })
 
-/** The most that rooms keep in memory where there is no store: guests can fill it for free. */
+/** The most memory that rooms take without a store. Bounded, because guests can fill it for free. */
 const mostWithoutStore = 64 * 1_048_576
 
 export const limitsWithoutStore = (limits: StoreLimits): StoreLimits => ({

@@ -17,18 +17,18 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as ClusterFlags from "./ClusterFlags.js"
 import type * as ServerSettings from "./ServerSettings.js"
 
-/** What this node knows of itself and the others; undefined in a server that is alone. */
+/** This node's view of itself and the others; undefined in a standalone server. */
 export class RunningCluster extends Context.Tag("a-chat/RunningCluster")<
   RunningCluster,
   Effect.Effect<ClusterState> | undefined
 >() {}
 
-/** What makes a server a node of a cluster. */
+/** The parts that make a server a node of a cluster. */
 export interface ClusterParts {
-  /** Options with which a server takes part, made of those that it would have alone. Other features go first. */
+  /** Turns the options of a standalone server into those of a node. Other features precede the cluster's. */
   readonly options: <A extends ServerOptions>(options: A) => A
   /**
-   * The other servers, for one that uses the same store as they do.
+   * The other servers, for one that shares its store with them.
    *
    * @param self the id of this server
    * @param log the id of the log of the store
@@ -39,7 +39,7 @@ export interface ClusterParts {
   readonly state: Effect.Effect<ClusterState> | undefined
 }
 
-/** A server that is alone pays nothing: nothing of its parts is wrapped, and no code of a cluster is loaded. */
+/** A standalone server pays nothing: none of its parts is wrapped, and no cluster code is loaded. */
 const alone: ClusterParts = {
   options: (options) => options,
   servers: () => noServers,
@@ -86,7 +86,7 @@ export const open = (values: Values): Effect.Effect<ClusterParts, ExitStatus.Fai
     const state = Effect.sync((): ClusterState => {
       const { foreign, inDoubt, isOpen, queued, unreadable } = chat.counts()
       const known = nodes?.inspect() ?? { ...nobodyYet, node: options.node }
-      // It also is while it waits to know what has changed, or does not use the store of the others.
+      // It is also suspended while it waits to learn of changes, or does not use the others' store.
       const isSuspended = known.isSuspended || !isOpen
       return { ...known, isSuspended, windowBytes: values.clusterWindow, foreign, inDoubt, queued, unreadable }
     })

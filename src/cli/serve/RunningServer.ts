@@ -20,7 +20,7 @@ import * as StoreFlags from "./StoreFlags.js"
 /** The thread that hashes passwords. The build puts it beside the program. */
 const hashThread = () => new URL("hash-thread.cjs", import.meta.url)
 
-/** What the operator can do to the accounts of this server; nothing where it has no store. */
+/** The operator's actions on the accounts of this server; undefined without a store. */
 export class RunningAccounts extends Context.Tag("a-chat/RunningAccounts")<
   RunningAccounts,
   AccountOperations | undefined
@@ -29,7 +29,7 @@ export class RunningAccounts extends Context.Tag("a-chat/RunningAccounts")<
 /** The store of this server, if it has one. */
 export class RunningStore extends Context.Tag("a-chat/RunningStore")<RunningStore, StoreService | undefined>() {}
 
-/** What the operator can do to the rooms of this server; nothing if they are off. */
+/** The operator's actions on the rooms of this server; undefined if rooms are off. */
 export class RunningRooms extends Context.Tag("a-chat/RunningRooms")<RunningRooms, RoomOperations | undefined>() {}
 
 export type Services = Server.Server | RunningAccounts | RunningRooms | RunningStore
@@ -48,7 +48,7 @@ const servicesOf = ({ accounts, rooms, server, store }: Running): Context.Contex
     Context.add(RunningStore, store)
   )
 
-/** What a server with a store takes besides its limits. */
+/** The settings of a server with a store besides its limits. */
 export interface KeepingSettings {
   readonly accounts: LiveSource<AccountsSettings>
   readonly rooms: LiveSource<RoomsSettings>
@@ -76,7 +76,7 @@ export const start = (
   return Effect.map(started, servicesOf)
 }
 
-/** Rooms in memory, and nothing else that is kept. */
+/** The parts of a server that keeps only rooms, in memory. */
 const withRoomsOnly = (rooms: LiveSource<RoomsSettings>, limits: StoreLimits, options: Server.ServerOptions) =>
   Effect.gen(function* () {
     // Imported only here, because a server without rooms needs none of it.
@@ -96,9 +96,8 @@ const withRoomsOnly = (rooms: LiveSource<RoomsSettings>, limits: StoreLimits, op
   })
 
 /**
- * What a server with a store is made of. Imported only here: one without a store needs none of it. While it is loaded,
- * the store's thread starts and opens the file, so the request for that comes first (benchmark: start-up with a store,
- * 5 ms).
+ * The parts of a server with a store. Imported only here, because other servers need none of them. Meanwhile, the
+ * store's thread starts and opens the file, so that is requested first (benchmark: start-up with a store, 5 ms).
  */
 const partsWithAccounts = Effect.promise(async () => {
   await setImmediate()

@@ -24,15 +24,15 @@ import * as RunningCluster from "./RunningCluster.js"
 import * as RunningServer from "./RunningServer.js"
 import type * as ServerSettings from "./ServerSettings.js"
 
-/** What would delay the start. */
+/** Work that would delay the start. */
 const onceListening = Effect.zipRight(V8Compiler.optimiseSoon, V8Heap.restoreYoung)
 
 type Parts = Pick<Reload.ReloadOptions, "given" | "path" | "flags" | "log">
 
 /**
  * A server and everything around it, until the program is interrupted. Each part starts after those that it needs, and
- * ends before them. An effect and not layers: one combination of two layers takes more than a hundred effects, and
- * those of these parts took a third of the start (benchmark: start-up).
+ * ends before them. An effect rather than layers: combining two layers takes more than a hundred effects, and combining
+ * these parts took a third of the start-up time (benchmark: start-up).
  */
 export const run = (parts: Parts): Effect.Effect<never, ExitStatus.Failure> =>
   Effect.scoped(Effect.zipRight(start(parts), Effect.never))
@@ -84,7 +84,7 @@ const maxAdminConnections = 64
 
 const maxControlConnections = 16
 
-/** What a server has around it once it listens. A part that is off does nothing. */
+/** Everything around a server once it listens. A part that is off does nothing. */
 const around = (
   reloading: Reload.ReloadOptions,
   listeners: ListenFlags.Listeners,
@@ -106,7 +106,7 @@ const around = (
   })
 
 /**
- * The control socket, or nothing where it is off. Imported only then: its client's side of the protocol takes time to
+ * The control socket, unless it is off. Imported only if it is on: the client's side of its protocol takes time to
  * load.
  */
 const control = (path: string | undefined, maxConnections: number) =>

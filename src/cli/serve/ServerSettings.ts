@@ -75,10 +75,10 @@ export interface ServerSources {
 }
 
 /**
- * The settings from the environment and a file, without flags. Fails with all mistakes in them, also those that a flag
+ * The settings from the environment and a file, without flags. Fails with all mistakes in them, even those that a flag
  * would hide.
  *
- * @param flags settings that are valid on their own may conflict without them, and not with them
+ * @param flags the flags, with which settings that conflict on their own may not conflict
  */
 export const withoutFlags = (
   file: SettingsFile.SettingsFile | undefined,
@@ -113,7 +113,7 @@ export const check = (file: SettingsFile.SettingsFile | undefined): Effect.Effec
     )
   )
 
-/** The file of `--config`, if there is one. Fails with its first mistake, and a hint how to see the others. */
+/** The file of `--config`, if there is one. Fails with its first mistake, and a hint on how to see the others. */
 export const readFile = (
   path: string | undefined,
   flags: Sources.SettingSource

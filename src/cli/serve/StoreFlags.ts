@@ -11,7 +11,7 @@ import * as ExitStatus from "../ExitStatus.js"
 import * as Setting from "../settings/Setting.js"
 import type { Values } from "../settings/Sources.js"
 
-/** `--store`: where a server keeps accounts and lines, and how much. */
+/** `--store`: the place and the amount of a server's accounts and kept lines. */
 
 export const settings = {
   store: Setting.text("store", "file|url|memory", {
@@ -60,7 +60,7 @@ export const settings = {
 
 type Given = Values<typeof settings>
 
-/** How much a store keeps. */
+/** The limits of a store. */
 export const limitsOf = ({ keep, keepBytes, keepLines, unreadBytes, unreadLines }: Given): StoreLimits => ({
   keep,
   keepBytes,
@@ -84,19 +84,19 @@ const thread = () => new URL("store-thread.cjs", import.meta.url)
 declare const ACHAT_STORE_THREAD: Worker | undefined
 
 /**
- * Has the thread of a store started, if this is a file, until the scope closes. To be used before flags of V8 change:
- * Node's own code in the thread would be compiled anew, which takes 15 to 30 ms (benchmark: start-up with a store).
+ * Starts the thread of a store in a file, until the scope closes. Must run before flags of V8 change: otherwise V8
+ * would compile Node's own code in the thread again, which takes 15 to 30 ms (benchmark: start-up with a store).
  */
 export const startThread = (target: string | undefined): Effect.Effect<Worker | undefined, never, Scope.Scope> => {
   const started = ACHAT_STORE_THREAD
   if (target === undefined || !isFile(target)) return Effect.as(end(started), undefined)
   const start = Effect.promise(async () => started ?? (await import("../../store/StoreThread.js")).start(thread()))
-  return Effect.acquireRelease(start, end) // its store has ended it before
+  return Effect.acquireRelease(start, end) // its store has already ended it
 }
 
 let isHanging = false
 
-/** To terminate a thread that hangs would take as long, and abort the program when the disk answers after all. */
+/** Terminating a hanging thread would hang as well, and abort the program once the disk answers. */
 const end = (worker: Worker | undefined) => Effect.promise(async () => (isHanging ? undefined : worker?.terminate()))
 
 const hangs = () => {
@@ -104,7 +104,7 @@ const hangs = () => {
   ExitStatus.hangs("the disk of the store does not answer")
 }
 
-/** The driver of Postgres, from the same place. */
+/** The driver of Postgres, beside the program. */
 const driver = () => fileURLToPath(new URL("pg.cjs", import.meta.url))
 
 /** Whether the value of `--store` is a path. */
@@ -125,7 +125,7 @@ export interface OpenOptions {
   readonly isShared?: boolean
 }
 
-/** Opens a store, until the scope closes. Its code is loaded only here: most servers have none. */
+/** Opens a store until the scope closes. Its code is loaded only here: most servers have no store. */
 export const open = (
   target: string,
   { isShared = false, limits = defaults, reserveBytes, started }: OpenOptions = {}
@@ -159,7 +159,7 @@ const openPostgres = (
     (Postgres) => Postgres.make({ url: target, limits, driver: driver(), isShared })
   )
 
-/** Opens the store of a server that does not run. Nothing reserves disk space for it, and it is not in memory. */
+/** Opens the store of a stopped server, which cannot be in memory. No disk space is reserved. */
 export const openStopped = (target: string): Effect.Effect<StoreService, ExitStatus.Failure, Scope.Scope> =>
   target === "memory"
     ? ExitStatus.misused("a store in memory ends with its server; write ./memory for a file of that name")
@@ -169,22 +169,22 @@ export const openStopped = (target: string): Effect.Effect<StoreService, ExitSta
         })
       )
 
-/** The group of a file may be meant to use it, so a file whose mode could not be changed is only warned of. */
+/** The file's group may be intended, so a mode that could not be changed is only a warning. */
 const isOpenToOthers = (target: string): boolean => isFile(target) && FileMode.isOpenToOthers(target)
 
 const openToOthers =
   "others can read the file of the store, and only its owner can change that: chmod 600, or chown to the user of " +
   "the server"
 
-/** How long a server that starts waits for its database, and how often it tries, in milliseconds. */
+/** How long a starting server waits for its database, and the pause between attempts, in milliseconds. */
 const patience = { longest: 30_000, between: 500 }
 
 const warnOf = ({ message }: StoreOpenError) =>
   Effect.annotateLogs(Effect.logWarning("the store is not there yet"), { reason: message })
 
 /**
- * Waits for a database that is away, as after a power cut of both machines. If it stays away, the exit status is 1,
- * after which systemd starts the server again.
+ * Waits for an unreachable database, for example after a power cut of both machines. If it stays unreachable, the exit
+ * status is 1, and systemd restarts the server.
  */
 const whenThere = <A, R>(opened: Effect.Effect<A, StoreOpenError, R>): Effect.Effect<A, ExitStatus.Failure, R> => {
   const deadline = performance.now() + patience.longest

@@ -13,7 +13,7 @@ export type Sockets = ReadonlyArray<Inherited.InheritedSocket>
 
 const firstDescriptor = 3
 
-/** More sockets than are ever passed. Keeps a wrong number from becoming a huge list. */
+/** The most sockets accepted, more than are ever passed. Keeps a wrong number from becoming a huge list. */
 const maxSockets = 1000
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -51,7 +51,7 @@ export const sockets: Effect.Effect<Sockets, ExitStatus.Failure> = Effect.suspen
   return Effect.as(Effect.annotateLogs(warning, { LISTEN_PID: pid, pid: process.pid }), sockets)
 })
 
-/** Replaces names by the sockets passed under them. Fails unless each socket is claimed exactly once. */
+/** Replaces names with the sockets passed under them. Fails unless each socket is claimed exactly once. */
 export const claim = (
   targets: Arr.NonEmptyReadonlyArray<ListenUrl.ListenTarget | ListenUrl.SystemdTarget>,
   sockets: Sockets

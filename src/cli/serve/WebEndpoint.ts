@@ -24,7 +24,7 @@ export const serveWeb =
   (options) =>
     Effect.gen(function* () {
       const origins = values.webOrigin
-      // Before the port, so that the requests of the port end first.
+      // Made before the port, so that the port's requests end first.
       const door = yield* Door.make({ hooks, origins, limits: DoorFlags.limitsOf(values) })
       const listen = WebSocket.listen(at.host, at.port, {
         handler: Handler.make({ isLocal: isLoopback(at.host), origins, door }),

@@ -83,7 +83,7 @@ export interface WebParts {
 
 export interface Web {
   readonly listen: ReadonlyArray<Listen>
-  /** The webhooks; undefined where there are none. */
+  /** The webhooks; undefined if they are off. */
   readonly hooks: Hooks | undefined
 }
 

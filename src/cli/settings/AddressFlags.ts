@@ -6,13 +6,13 @@ import * as Places from "./Places.js"
 import * as Setting from "./Setting.js"
 import type { Resolved } from "./Sources.js"
 
-/** `--host`, `--port` and `--unix`: where a server listens, and where a client connects. */
+/** `--host`, `--port` and `--unix`: the address on which a server listens, or to which a client connects. */
 
 export const defaultHost = "127.0.0.1"
 
 export const highestPort = 65_535
 
-/** @param forms what the host may be, and whether it may have a scheme: see `Places.parseHost` */
+/** @param forms the allowed forms of the host, and whether it may have a scheme; see `Places.parseHost` */
 export const host = (about: string, ...forms: Parameters<typeof Places.parseHost>) =>
   Setting.parsed("host", "host", { about, default: defaultHost, defaultText: defaultHost }, Places.parseHost(...forms))
 
@@ -30,7 +30,7 @@ export type GivenAddress = Resolved<{
 /** An address that these flags can name. */
 export type NamedAddress = Tcp.TcpAddress | Unix.UnixAddress
 
-/** Where a server listens: on the Unix socket if one is given, and on TCP unless only the Unix socket is given. */
+/** The addresses of a server: the Unix socket if one is given, and TCP unless only the Unix socket is given. */
 export const addresses = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddress> => {
   const { origins, values } = given
   if (values.unix === undefined) return [tcp(given)]
@@ -39,8 +39,8 @@ export const addresses = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddre
 }
 
 /**
- * Where a client connects: to one of these servers, which are one chat. Undefined when flags name TCP and a Unix
- * socket; otherwise the flag wins over the environment.
+ * The servers that a client may connect to, which are one chat. Undefined if flags name both TCP and a Unix socket;
+ * otherwise a flag overrides the environment.
  */
 export const servers = (given: GivenAddress): NonEmptyReadonlyArray<NamedAddress> | undefined => {
   const { origins, values } = given
@@ -62,7 +62,7 @@ export const textOf = (given: GivenAddress): string | undefined =>
 export const hasOwnPorts = ({ values: { host } }: GivenAddress): boolean =>
   host.includes(",") && Places.hosts(host).every(({ port }) => port !== undefined)
 
-/** Whether a port is given, and is that of no server. */
+/** Whether a given port applies to no server. */
 export const hasIdlePort = (given: GivenAddress): boolean => {
   const { host, port } = given.origins
   return hasOwnPorts(given) && (port === "flag" || (port !== "default" && port === host))

@@ -63,7 +63,7 @@ const source = (entries: Entries): Sources.SettingSource => {
 
 const expanded = (source: Sources.SettingSource): Sources.SettingSource => Places.expand(source, true)
 
-/** Everything that is wrong with the file, in the order of its lines. */
+/** All mistakes in the file, in the order of its lines. */
 export const mistakes = (
   file: SettingsFile.SettingsFile,
   settings: Sources.CommandSettings
@@ -99,7 +99,7 @@ export const mistakes = (
   return all.toSorted((one, other) => one.line - other.line)
 }
 
-/** A table that says in two ways where the server is: one of them would be ignored. */
+/** Reports a table that names the server's place twice: one of the two would be ignored. */
 const twoPlaces = ({ entries, path }: Entries): ReadonlyArray<Sources.Mistake> => {
   const line = entries.get("host")?.line
   if (line === undefined || !entries.has("unix")) return []
@@ -138,8 +138,8 @@ export interface ClientSources {
 
 /**
  * The sources of a client's settings, combined: a flag wins over the environment, and the environment over the file.
- * The settings of a named server count as much as its name. Where the server is (`host`, `port` and `unix`) comes as a
- * whole from one of them, except that a flag may change the port. Fails with what is wrong.
+ * The settings of a named server count as much as its name. The server's place (`host`, `port` and `unix`) comes from
+ * one of them as a whole, except that a flag may change the port. Fails with the first mistake.
  */
 export const sources = ({
   environment,
@@ -156,7 +156,8 @@ export const sources = ({
   if (serverRank === 0 && placeRank === 0) {
     return ExitStatus.misused("--server replaces --host and --unix; give one or the other")
   }
-  // Of a place that is not used, nothing counts: neither the port of ACHAT_HOST=tcp://HOST:PORT nor that it has no TLS.
+  // A place that is not used is ignored completely, including the port of ACHAT_HOST=tcp://HOST:PORT and its lack of
+  // TLS.
   const hasPortFlag = combined[0]?.("port") !== undefined
   const isUsed = (at: number) =>
     placeRank < serverRank && at <= placeRank && !(hasPortFlag && at > 0 && combined[at]?.("unix") !== undefined)

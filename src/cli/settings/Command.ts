@@ -3,21 +3,21 @@ import type * as ExitStatus from "../ExitStatus.js"
 import type * as Flags from "./Flags.js"
 import type * as Sources from "./Sources.js"
 
-/** A command of the program: what its command line may contain, and what it does. */
+/** A command of the program: the form of its command line, and its effect. */
 export interface ProgramCommand {
   readonly settings: Sources.CommandSettings
   readonly parameters: Parameters
   readonly run: (line: ParsedLine) => Effect.Effect<void, ExitStatus.Failure>
 }
 
-/** What a command takes besides its flags, in this order. */
+/** The arguments of a command besides its flags, in this order. */
 export type Parameters = Readonly<Record<string, Parameter>>
 
 export interface Parameter {
   /** The name in help: `<recipients>`. */
   readonly name: string
   readonly about: string
-  /** Whether it takes all remaining words, or one. */
+  /** Whether it takes all remaining words rather than one. */
   readonly isRest: boolean
 }
 

@@ -4,8 +4,8 @@ import * as Option from "effect/Option"
 import type { FoundSetting, SettingSource } from "./Sources.js"
 
 /**
- * The ways to write where a server is: `HOST`, `HOST:PORT`, `[::1]:PORT`, `tcp://…`, `tls://…` and `unix:PATH`; and
- * where several are, of which a client uses one: `HOST:PORT,HOST:PORT`.
+ * The forms of a server's place: `HOST`, `HOST:PORT`, `[::1]:PORT`, `tcp://…`, `tls://…` and `unix:PATH`, and of
+ * several servers, of which a client uses one: `HOST:PORT,HOST:PORT`.
  */
 
 /** A place in terms of the settings `host`, `port`, `unix` and `tls`. */
@@ -16,7 +16,7 @@ const pattern = /^(?:(tcp|tls):\/\/)?(?:\[([^[\]]+)\]|([^:/[\]]+))(?::(\d+))?$/u
 /** A server of a list. */
 export interface ListedHost {
   readonly host: string
-  /** Undefined for that of the setting `port`. */
+  /** Undefined if the setting `port` applies. */
   readonly port: number | undefined
 }
 
@@ -28,11 +28,11 @@ export const hosts = (host: string): NonEmptyReadonlyArray<ListedHost> =>
 
 interface List {
   readonly hosts: NonEmptyReadonlyArray<ListedHost>
-  /** That of the first server, which holds for those after it. */
+  /** The scheme of the first server, which applies to those after it. */
   readonly scheme: string | undefined
 }
 
-/** Several servers, or what is wrong with them. */
+/** Parses several servers, or returns the mistake. */
 const parseList = (text: string): Either.Either<List, string> =>
   Either.gen(function* () {
     const parts = text.split(",").map((part) => part.trim())
@@ -61,7 +61,7 @@ const parseListed = (part: string, scheme: string | undefined): Either.Either<Li
     : Either.left(`has the port ${digits}; allowed: 1 to ${highestPort}`)
 }
 
-/** What is wrong with a list of servers; undefined if it is none, or a good one. */
+/** The mistake in a list of servers; undefined for a valid list, or for any other text. */
 export const mistakeIn = (text: string): string | undefined =>
   text.includes(",") ? Option.getOrUndefined(Either.getLeft(parseList(text))) : undefined
 
@@ -89,7 +89,9 @@ export const parse = (text: string): ServerPlace | undefined => {
   }
 }
 
-/** The advice for a client that names the port for browsers; undefined if the text is no URL of HTTP or WebSocket. */
+/**
+ * Advice for a client that was given the port for browsers; undefined unless the text is a URL of HTTP or WebSocket.
+ */
 export const complaintOfWeb = (text: string): string | undefined =>
   /^(?:https?|wss?):\/\//iu.test(text)
     ? "is for browsers and curl; name the chat's own port, as tcp://HOST:PORT or tls://HOST:PORT, or, where only " +
@@ -97,10 +99,10 @@ export const complaintOfWeb = (text: string): string | undefined =>
     : undefined
 
 /**
- * Checks what is left of a host once `expand` has parsed it.
+ * Checks the host that is left once `expand` has parsed its place.
  *
- * @param forms what is allowed, for the complaint
- * @param schemes whether `tcp://` and `tls://` are
+ * @param forms the allowed forms, for the complaint
+ * @param schemes whether `tcp://` and `tls://` are allowed
  */
 export const parseHost =
   (forms: string, schemes: boolean) =>
@@ -119,8 +121,8 @@ export const parseHost =
   }
 
 /**
- * A source whose `host` may be any place. A host with a port stays as it is where the source has a port as well, which
- * `parseHost` then reports.
+ * A source whose `host` may be any place. A host with a port stays unchanged if the source also has a port; `parseHost`
+ * then reports that.
  *
  * @param schemes whether `tcp://`, `tls://` and `unix:` are allowed
  */

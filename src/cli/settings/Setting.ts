@@ -25,7 +25,7 @@ export interface Setting<out A> {
   readonly defaultText: string
   /** Whether a running server can change it. */
   readonly live: boolean
-  /** Returns the value, or what is wrong with the text: `"x" is not a whole number`. */
+  /** Returns the value, or the complaint about the text: `"x" is not a whole number`. */
   readonly parse: (text: Text) => Either.Either<A, string>
 }
 
@@ -50,7 +50,7 @@ interface Range<A> {
   readonly off?: boolean
 }
 
-/** Returns the value, or what is wrong with the text: `is not a whole number`. */
+/** Returns the value, or the complaint about the text: `is not a whole number`. */
 type Parse<A> = (text: string) => Either.Either<A, string>
 
 /** The environment variable of a setting. */

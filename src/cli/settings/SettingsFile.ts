@@ -16,7 +16,7 @@ export interface SettingsFile {
 export interface FileEntry {
   /** The value in the form that a flag would have. Undefined for a table or a date, which no setting can be. */
   readonly text: Setting.Text | undefined
-  /** What a table contains; undefined if it is none. */
+  /** The entries of a table; undefined for any other value. */
   readonly entries?: ReadonlyMap<string, FileEntry> | undefined
   /** From 1. */
   readonly line: number
@@ -26,8 +26,8 @@ export interface FileEntry {
 const maxBytes = 1024 * 1024
 
 /**
- * What is deeper is not looked at: the deepest settings are those of a server, as in `[servers.work]`. A key with
- * thousands of parts, certainly a mistake, would take quadratic time and memory.
+ * Deeper keys are ignored: the deepest settings are those of a server, as in `[servers.work]`. A key with thousands of
+ * parts, certainly a mistake, would take quadratic time and memory.
  */
 const maxDepth = 4
 
@@ -89,7 +89,7 @@ const linesOf = (text: string): ((path: ReadonlyArray<string>) => number) => {
     if (bracket !== undefined) table = []
     const path = [...table, ...names].slice(0, maxDepth)
     if (bracket !== undefined) table = path
-    // A table may be known only by what is in it: the line of `[servers.work]` is also that of `servers`.
+    // A table may have no line of its own: `servers` has the line of `[servers.work]`.
     for (let depth = 1; depth <= path.length; depth++) {
       const prefix = JSON.stringify(path.slice(0, depth))
       if (!found.has(prefix)) found.set(prefix, index + 1)

@@ -4,8 +4,8 @@ import * as Setting from "./Setting.js"
 import * as Variables from "./Variables.js"
 
 /**
- * Where the values of settings come from: a flag wins over the environment, the environment over a settings file, and
- * the file over the default. `inOrder` is the only place that decides this.
+ * The source of a setting's value. A flag overrides the environment, the environment a settings file, and the file the
+ * default. Only `inOrder` decides this.
  */
 export type Origin = "flag" | "environment" | "file" | "default"
 
@@ -54,7 +54,7 @@ export interface Resolved<S extends CommandSettings> {
   readonly origins: { readonly [Key in keyof S]: Origin }
 }
 
-/** What is wrong with a setting. */
+/** A mistake in a setting. */
 export interface Mistake {
   /** The name of the setting. */
   readonly name: string

@@ -2,7 +2,7 @@ import * as Context from "effect/Context"
 import * as DidYouMean from "../../protocol/DidYouMean.js"
 import * as Setting from "./Setting.js"
 
-/** Environment variables that look like settings and are none. They are worth a warning, and never a refusal. */
+/** Environment variables that look like settings but are not. They cause a warning, never a refusal. */
 
 /**
  * The variables that Kubernetes sets in every pod of a namespace for a service called `achat` or `achat-…`. The
@@ -15,10 +15,13 @@ const ofKubernetes =
 export const isKubernetesPort = (variable: string, text: string): boolean =>
   /^ACHAT_(?:\w+_)?PORT$/u.test(variable) && /^(?:tcp|udp|sctp):\/\//u.test(text)
 
-/** What the command of --notify gets; ACHAT_FROM and ACHAT_LOGIN are settings as well. */
+/** Variables of the command of --notify. ACHAT_FROM and ACHAT_LOGIN are settings as well. */
 const ofMessages: ReadonlySet<string> = new Set(["ACHAT_MENTION", "ACHAT_MORE"])
 
-/** The password of the login's account. It is no setting: a setting would also be a flag, which others can see. */
+/**
+ * The password of the login's account. Not a setting, because a setting would also be a flag, which other users can
+ * see.
+ */
 export const password = "ACHAT_PASSWORD"
 
 /** Describes each variable without meaning: `ACHAT_PROT is not a setting; did you mean ACHAT_PORT?` */
