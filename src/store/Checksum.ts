@@ -5,8 +5,8 @@ const header = new Float64Array(5)
 const headerBytes = new Uint8Array(header.buffer)
 
 /**
- * The CRC-32 of a stored line with everything that a reader is given. SQLite's pages have no checksums: without this, a
- * flipped bit in a text would be delivered.
+ * The CRC-32 of all parts of a stored line that readers get. SQLite's pages have no checksums: without this, a flipped
+ * bit in a text would be delivered.
  */
 export const ofLine = (
   line: Pick<LineRow, "conversation" | "seq" | "at" | "account" | "author" | "flags" | "recipients" | "body">

@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib"
  * it looks at the first byte, and the parts of a line are short (benchmark: commits of 1000).
  */
 
-/** Of longer inputs, zlib is faster. */
+/** For longer inputs, zlib is faster. */
 const longestHere = 400
 
 /** For each byte, its effect on the checksum with no bytes after it. */
@@ -16,12 +16,12 @@ const after0 = Int32Array.from({ length: 256 }, (_, byte) => {
 })
 
 /**
- * The same with one byte more after it than in another table. Computed bit by bit, the tables would take three
- * milliseconds of the start of a store's thread (benchmark: start-up with a store).
+ * The table for one more byte after it than in the given table. Computing the tables bit by bit would add three
+ * milliseconds to the start of a store's thread (benchmark: start-up with a store).
  */
 const withOneMore = (table: Int32Array): Int32Array => table.map((crc) => (crc >>> 8) ^ (after0[crc & 0xff] as number))
 
-// Not in an array, so that V8 knows each of them. All indices below are bytes.
+// Constants instead of an array, so that V8 can optimize each access. All indices below are bytes.
 const after1 = withOneMore(after0)
 const after2 = withOneMore(after1)
 const after3 = withOneMore(after2)
@@ -30,9 +30,7 @@ const after5 = withOneMore(after4)
 const after6 = withOneMore(after5)
 const after7 = withOneMore(after6)
 
-/**
- * The checksum of what `before` is the checksum of, and these bytes. It is a number of 32 bits without a sign.
- */
+/** Continues the checksum `before` with these bytes. Returns an unsigned 32-bit number. */
 export const ofBytes = (bytes: Uint8Array, before: number): number => {
   const { length } = bytes
   if (length > longestHere) return crc32(bytes, before)
@@ -59,7 +57,7 @@ export const ofBytes = (bytes: Uint8Array, before: number): number => {
   return ~crc >>> 0
 }
 
-/** The same with the UTF-8 bytes of a text. */
+/** Continues the checksum with the UTF-8 bytes of a text. */
 export const ofText = (text: string, before: number): number => {
   const { length } = text
   if (length > longestHere) return crc32(text, before)

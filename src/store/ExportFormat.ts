@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import { StoreError } from "../ports/StoreError.js"
 import type { StoreRecord } from "../ports/StoreUpkeep.js"
 
-/** Exports as text: one JSON object a line. The first says what it is. */
+/** The text form of exports: one JSON object per line. The first line identifies the format. */
 
 const version = 1
 

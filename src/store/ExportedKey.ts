@@ -1,7 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationKey, DirectKey } from "../ports/StoreLines.js"
 
-/** A key as an export has it. That of a room is the id of the conversation. */
+/** The form of a key in an export. That of a room is the id of the conversation. */
 export const exported = (
   key: ConversationKey
 ): { readonly accounts: ReadonlyArray<AccountId>; readonly guest: string | null } => {
@@ -15,7 +15,7 @@ export const exported = (
   }
 }
 
-/** The key that an export has so, of a direct conversation. */
+/** The key of a direct conversation from its form in an export. */
 export const imported = (accounts: ReadonlyArray<AccountId>, guest: string | null): DirectKey => {
   const [one = 0 as AccountId, other = one] = accounts
   return guest === null

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs"
 
-/** Whether its mode lets users other than its owner use a file. */
+/** Whether a file's mode grants access to users other than its owner. */
 export const isOpenToOthers = (file: string): boolean =>
   ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0

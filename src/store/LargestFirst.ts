@@ -6,8 +6,8 @@ interface Entry {
 }
 
 /**
- * Conversations, the largest first: a binary heap. There can be hundreds of thousands, and a step of retention needs a
- * few: sorting them all, or searching for the largest each time, would occupy the store's thread for too long.
+ * A binary heap of conversations, the largest first. There may be hundreds of thousands, of which a step of retention
+ * needs a few. Sorting them all, or a linear search each time, would occupy the store's thread for too long.
  */
 export class LargestFirst {
   private readonly heap: Array<Entry>

@@ -21,16 +21,16 @@ export interface PackedLines {
   readonly bytes: Uint8Array
 }
 
-/** For `postMessage`: the memory that moves to the other thread. `allocate` has allocated one for both. */
+/** The transfer list for `postMessage`. One buffer, because `allocate` allocates the numbers and strings together. */
 export const transferred = ({ numbers }: PackedLines): ReadonlyArray<ArrayBuffer> => [numbers.buffer as ArrayBuffer]
 
 const allocate = (numbers: number, bytes: number) => {
-  // Memory of its own, because it is transferred.
+  // Not from Node's pool, because the memory is transferred.
   const { buffer } = Buffer.allocUnsafeSlow(8 * numbers + bytes)
   return { numbers: new Float64Array(buffer, 0, numbers).fill(0), writer: new Writer(Buffer.from(buffer, 8 * numbers)) }
 }
 
-/** Writes strings in wire form one after the other. */
+/** Writes strings in wire form back to back. */
 class Writer {
   private at = 0
 
@@ -77,8 +77,8 @@ const betweenAccounts = 1
 const ofRoom = 2
 
 /**
- * In the place of a kind, or of an author's length: as in the line before. Neighbours often have their sender in
- * common, and each string that is written takes as long as the numbers of a line.
+ * Instead of a kind or an author's length: the same as in the previous line. Adjacent lines often share their sender,
+ * and writing a string takes as long as writing all numbers of a line.
  */
 const same = -1
 
@@ -154,7 +154,7 @@ export const unpackAppend = ({
     const isSameKey = number(at) === same
     const likeness = isSameKey ? "" : Wire.decode(reader.read(number(at + 5)))
     const flags = number(at + 4)
-    // `same` is only where there is a line before.
+    // `same` never occurs in the first line
     const line: NewLineBytes = {
       conversation: isSameKey
         ? (before as NewLineBytes).conversation

@@ -10,7 +10,8 @@ import * as StoreMetrics from "../telemetry/StoreMetrics.js"
 const interval = Duration.seconds(10)
 
 /**
- * After this time without an answer a store is shown as unavailable. By default, senders are held no longer than this.
+ * A store that has not answered for this long is shown as unavailable. By default, senders are held no longer than
+ * this.
  */
 const maxAnswerMillis = 2_000
 
@@ -25,7 +26,7 @@ const measured = (store: StoreService, time: Time.Time): Effect.Effect<StoreServ
     onFailure: () => Effect.void, // the state says so
     onSuccess: (statistics) => Effect.sync(() => StoreMetrics.publish(statistics))
   })
-  /** When each of the lines that the store has in its hands was handed to it. */
+  /** When each unanswered `append` was handed to the store. */
   const unanswered = new Set<{ readonly since: number }>()
   const state = (): StoreState => {
     const [oldest] = unanswered

@@ -102,9 +102,7 @@ export const make = (
     return { _tag: "Opened", isNew: true, forgotten }
   }
 
-  /**
-   * Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether.
-   */
+  /** Assigns a device to this server. Returns whether it belonged to another server, which is then notified. */
   const take = ({ id }: MemoryAccount, name: string, device: MemoryDevice): boolean => {
     const before = device.owner
     device.owner = sharing?.server
@@ -202,7 +200,7 @@ export const make = (
   }
 }
 
-/** Keeps the returns to accounts, and reports those to guests in as few pieces as possible. */
+/** Stores the returns to accounts, and reports those to guests in as few ranges as possible. */
 export const keepReturns = (
   state: MemoryState,
   undelivered: ReadonlyArray<Undelivered>,

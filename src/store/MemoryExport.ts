@@ -110,7 +110,7 @@ export const imported = <E, R>(
     state.accounts.size > 0 || state.conversations.size > 0
       ? Effect.fail(new StoreError({ reason: "unavailable", description: "the store is not empty" }))
       : Effect.flatMap(Stream.runCollect(elements), (all) => {
-          // All of it is read before any is added: the end says whether lines are missing.
+          // All records are read before any is added, because the last one tells whether lines are missing.
           const isPartial = Chunk.some(
             all,
             (one) => one.type === "lost" || (one.type === "totals" && (one.lost ?? 0) + (one.missing ?? 0) > 0)

@@ -56,7 +56,7 @@ export const make = (
     const at = Math.max(time.wall(), conversation.at)
     state.addLine(conversation, { seq, at, ran: time.now(), account, author, text, isAuto, to, once })
     if (recipient !== undefined) state.totals.stored += 1
-    // Retention would be too slow for clients that fill the memory with lines that are owed to no device.
+    // Lines to a room wait for no device. Retention would be too slow for clients that fill memory with them.
     else if (conversation.lines.length > keepLines) state.removeFirst(conversation)
     const member = account === undefined ? undefined : conversation.members.get(account)
     if (member !== undefined) member.read = seq
@@ -72,7 +72,7 @@ export const make = (
 
   const moveCursor = ({ account, conversation: id, device, seq }: Cursor) => {
     const known = state.active(account)?.devices.get(device)
-    // Another server may have taken the device, and has fed it from where it was then.
+    // If another server has taken the device, it has continued from the position at that time.
     const cursors = known !== undefined && known.owner === sharing?.server ? known.cursors : undefined
     const conversation = state.conversations.get(id)
     if (cursors === undefined || conversation === undefined || !conversation.members.has(account)) return
@@ -184,7 +184,7 @@ export const make = (
   }
 }
 
-/** The first line that a reader can read; undefined if there is none, because it is not in the conversation. */
+/** The first line that a reader can read; undefined if the reader is not in the conversation. */
 export const firstFor = (
   { first, members, room }: MemoryConversation,
   reader: PageRequest["reader"]
@@ -194,7 +194,10 @@ export const firstFor = (
   return member === undefined ? undefined : room === undefined ? Math.max(first, member.since) : first
 }
 
-/** The first line that was stored at this time or later, or the number of the next one: times never decrease. */
+/**
+ * The first line stored at this time or later, or the number of the next line. A binary search, because times never
+ * decrease.
+ */
 const firstAt = ({ first, lines }: MemoryConversation, at: number): number => {
   let [low, high] = [0, lines.length]
   while (low < high) {

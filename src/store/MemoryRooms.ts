@@ -96,7 +96,7 @@ export const make = (state: MemoryState, sharing?: MemorySharing): StoreRooms =>
   }
 }
 
-/** Ends a membership, and passes the room on. */
+/** Ends a membership. If the owner leaves, determines the new one. */
 const remove = (state: MemoryState, { id, members, room }: RoomConversation, account: AccountId): RoomDeparture => {
   members.delete(account)
   room.owner = ownerAfter(room.owner, account, members.keys())
@@ -104,7 +104,7 @@ const remove = (state: MemoryState, { id, members, room }: RoomConversation, acc
   return { owner: room.owner }
 }
 
-/** An account is removed: it leaves all rooms, and its invitations are withdrawn. */
+/** Ends all memberships of a removed account, and withdraws its invitations. */
 export const removeAccount = (state: MemoryState, account: AccountId) => {
   for (const conversation of state.rooms()) {
     conversation.room.invited.delete(account)
@@ -112,7 +112,7 @@ export const removeAccount = (state: MemoryState, account: AccountId) => {
   }
 }
 
-/** Devices without a cursor start at the last line, which is also where the read mark is. */
+/** The read mark and devices without a cursor start at the last line. */
 const addMember = (conversation: RoomConversation, account: AccountId) => {
   const next = nextOf(conversation)
   conversation.members.set(account, { ...newMember(next), read: next - 1 })

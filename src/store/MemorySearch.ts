@@ -5,13 +5,11 @@ import * as Words from "../protocol/Words.js"
 import * as MemoryLines from "./MemoryLines.js"
 import type { MemoryConversation, MemoryLine, MemoryState } from "./MemoryState.js"
 
-/**
- * The most lines that one step passes, and the most bytes of text that it reads: it runs in the server's own thread.
- */
+/** The most lines that a step passes and the most bytes of text that it reads. It runs in the server's own thread. */
 const stepLines = 4_096
 const stepBytes = 32_768
 
-/** Searches in the store in memory, which read the lines. */
+/** Searches of the store in memory. They have no index, and read the lines. */
 export const make = (state: MemoryState): StoreSearch => ({
   search: (request) => Effect.sync(() => search(state, request)),
   index: Effect.succeed(false)

@@ -11,12 +11,12 @@ import type { UndeliveredRange, Undelivered } from "../ports/StoreUpkeep.js"
 import * as ChangeText from "./ChangeText.js"
 import type { MemoryState } from "./MemoryState.js"
 
-/** What the servers of a store in memory share besides its content. */
+/** The state that the servers of a store in memory share besides its content. */
 export class MemoryChanges {
-  /** As texts, so that no server has anything of another one's. */
+  /** Stored as text, so that servers share no objects. */
   private readonly log: Array<{ readonly id: number; readonly by: string; readonly text: string }> = []
   last = 0
-  /** The server that keeps the store in order. */
+  /** The server that does the upkeep of the store. */
   keeper: string | undefined
 
   add(by: string, change: StoreChange) {
@@ -25,7 +25,7 @@ export class MemoryChanges {
     if (this.log.length > keptChanges) this.log.shift()
   }
 
-  /** Also if that is not known any more. */
+  /** Whether the log has this change after `id`. True as well if the log no longer reaches back that far. */
   hasAfter(id: number, change: StoreChange): boolean {
     const text = ChangeText.encode(change)
     const [first] = this.log
@@ -46,7 +46,7 @@ export class MemoryChanges {
   }
 }
 
-/** One server of a store in memory; one that is alone has none. */
+/** One of several servers of a store in memory. */
 export class MemorySharing implements StoreSharing {
   constructor(
     readonly server: string,
@@ -78,7 +78,7 @@ export class MemorySharing implements StoreSharing {
 
   readonly goOn = Effect.sync(() => this.add({ _tag: "WentOn" }))
 
-  /** Whether a server went on after a change. */
+  /** Whether a server has called `goOn` after a change. */
   wentOn(since: number): boolean {
     return this.shared.hasAfter(since, { _tag: "WentOn" })
   }
@@ -100,7 +100,7 @@ export class MemorySharing implements StoreSharing {
     }
   }
 
-  /** The server has ended: another one may keep the store in order. */
+  /** The server has ended: another one may do the upkeep. */
   end() {
     if (this.isKeeper) this.shared.keeper = undefined
   }

@@ -5,10 +5,10 @@ import * as StoreLines from "../ports/StoreLines.js"
 import type { StoredRoom } from "../ports/StoreRooms.js"
 import { isOwed } from "./LineRecipient.js"
 
-/** What the store in memory holds. Everything here is synchronous, so each request is atomic. */
+/** The content of the store in memory. Everything here is synchronous, so each request is atomic. */
 
 export interface MemoryLine {
-  /** Counts all lines, in the order in which they were stored. */
+  /** Numbers all lines of the store, in the order in which they were stored. */
   readonly id: number
   readonly seq: number
   readonly at: number
@@ -31,7 +31,7 @@ export interface MemoryMember {
   read: number
   /** The last line that any of its devices was given. */
   given: number
-  /** Lines that are owed to it: above `given`, and not its own; none in a room. */
+  /** How many lines it has yet to get: those above `given` that are not its own. Always 0 in a room. */
   waiting: number
   waitingBytes: number
 }
@@ -40,14 +40,14 @@ export interface MemoryConversation {
   readonly id: ConversationId
   readonly key: ConversationKey
   readonly lines: Array<MemoryLine>
-  /** The first line that is kept, or the number of the next one. */
+  /** The first kept line, or the number of the next line if none is kept. */
   first: number
   /** The `at` of the last line. */
   at: number
   bytes: number
   /** The name of the guest, in wire form, once none of its lines is kept. */
   guest?: string
-  /** Of a room, in the order in which they joined. */
+  /** Members of a room are in the order in which they joined. */
   readonly members: Map<AccountId, MemoryMember>
   readonly room: MemoryRoom | undefined
 }
@@ -65,7 +65,7 @@ export interface RoomConversation extends MemoryConversation {
   readonly room: MemoryRoom
 }
 
-/** The sizes of the lines that no device of an account was given, in all, and of those that guests sent. */
+/** The total size of the lines that no device of an account was given, and of those that guests sent. */
 interface Unread {
   all: number
   guests: number
@@ -74,9 +74,9 @@ interface Unread {
 export interface MemoryDevice {
   token: string | undefined
   seen: number
-  /** Running time when it was seen. */
+  /** Running time when it was last seen. */
   ran: number
-  /** The server that it is of, if several share the store. */
+  /** The server that it belongs to, if several share the store. */
   owner: string | undefined
   readonly cursors: Map<ConversationId, number>
 }
@@ -99,11 +99,11 @@ export class MemoryState {
   readonly accounts = new Map<AccountId, MemoryAccount>()
   readonly conversations = new Map<ConversationId, MemoryConversation>()
   readonly keys = new Map<string, ConversationId>()
-  /** Lines by account, device, label and conversation. */
+  /** Labelled lines by account, device, label and conversation. */
   readonly labels = new Map<string, MemoryLine>()
   readonly returns = new Map<number, KeptReturn>()
   readonly totals = { stored: 0, given: 0, expired: 0, dead: 0 }
-  /** The sizes of all lines. */
+  /** The total size of all lines. */
   bytes = 0
   /** The highest number of a line in a conversation that has ended. */
   ended = 0
@@ -186,7 +186,7 @@ export class MemoryState {
     return key.kind === "guest" && lines.length === 0
   }
 
-  /** Whether no device of the account has to learn that lines are gone. */
+  /** Whether no device of the account still needs to be notified that lines are gone. */
   hasBeenGiven({ first, id, key, members }: MemoryConversation): boolean {
     if (key.kind !== "guest") return false
     const since = members.get(key.account)?.since ?? 1
@@ -223,7 +223,9 @@ export class MemoryState {
     }
   }
 
-  /** A device of the account was given everything up to a line. Returns how many lines no device was given before. */
+  /**
+   * A device of the account was given every line up to this one. Returns how many of them no device was given before.
+   */
   give(conversation: MemoryConversation, account: AccountId, seq: number) {
     const member = conversation.members.get(account)
     if (member === undefined || seq <= member.given) return
@@ -238,7 +240,7 @@ export class MemoryState {
     this.totals.given += waiting - member.waiting
   }
 
-  /** Removes the first line of a conversation. Returns its author's return, if no device was given it. */
+  /** Removes the first line of a conversation. If no device was given it, the result is the return to its author. */
   removeFirst(conversation: MemoryConversation): Undelivered | undefined {
     const line = conversation.lines.shift()
     if (line === undefined) return undefined
@@ -267,7 +269,7 @@ export class MemoryState {
     return { conversation: id, key, reason, recipient: name, account, first: seq, last: seq, count: 1 }
   }
 
-  /** Keeps a return until its sender has been notified. One for each sender, conversation and reason. */
+  /** Stores a return until its sender has been notified. There is one for each sender, conversation and reason. */
   addReturn(returned: Undelivered & { readonly account: AccountId }, ran: number) {
     for (const [id, known] of this.returns) {
       if (known.account !== returned.account || known.conversation !== returned.conversation) continue
@@ -279,7 +281,7 @@ export class MemoryState {
     this.returns.set(id, { ...returned, id, ran })
   }
 
-  /** Drops returns whose sender is not notified any more. */
+  /** Drops returns whose senders will not be notified. */
   drop(isDropped: (kept: KeptReturn) => boolean) {
     for (const [id, kept] of this.returns) {
       if (!isDropped(kept)) continue
@@ -288,7 +290,7 @@ export class MemoryState {
     }
   }
 
-  /** The sender of a return has been notified of it. Lines that have been added to it since stay. */
+  /** The sender has been notified of a part of a return. Lines that were added since stay pending. */
   told({ count, id, last }: ToldReturn) {
     const known = this.returns.get(id)
     if (known === undefined) return
@@ -296,12 +298,12 @@ export class MemoryState {
     else this.returns.set(id, { ...known, first: last + 1, count: known.count - count })
   }
 
-  /** The sizes of the lines that no device of an account was given, in all, and of those sent by guests. */
+  /** The total size of the lines that no device of an account was given, and of those sent by guests. */
   unread(account: AccountId): Readonly<Unread> {
     return this.unreadOf.get(account) ?? { all: 0, guests: 0 }
   }
 
-  /** How much is kept above `keepBytes`; negative if there is room. */
+  /** By how many bytes the kept lines exceed `keepBytes`; negative if there is room. */
   excess(keepBytes: number): number {
     return this.bytes + this.guests * StoreLines.guestConversationOverhead - keepBytes
   }
@@ -335,7 +337,7 @@ export const isRoomConversation = (conversation: MemoryConversation): conversati
 /** The number of the next line. */
 export const nextOf = ({ first, lines }: Pick<MemoryConversation, "first" | "lines">): number => first + lines.length
 
-/** The accounts that a key names, each once. */
+/** The accounts in a key, each once. */
 export const accountsOf = (key: DirectKey): ReadonlyArray<AccountId> =>
   key.kind === "guest" ? [key.account] : [...new Set(key.accounts)]
 

@@ -12,15 +12,15 @@ import { MemoryChanges, MemorySharing } from "./MemorySharing.js"
 import { MemoryState } from "./MemoryState.js"
 import * as MemoryUpkeep from "./MemoryUpkeep.js"
 
-/** A store that keeps everything until it is collected. */
+/** A store that keeps everything in memory until it is garbage-collected. */
 export const make = (initial: StoreLimits): Effect.Effect<StoreService> =>
   Effect.clockWith((clock) =>
     Effect.sync(() => service({ initial, state: new MemoryState(), log: newId(), time: Time.of(clock) }))
   )
 
 /**
- * A store that several servers in this process share, each with limits and a clock of its own. The result opens it for
- * one of them, until the scope closes.
+ * A store shared by several servers in this process, each with its own limits and clock. The result opens it for one of
+ * them, until the scope closes.
  */
 export const shared: Effect.Effect<(initial: StoreLimits) => Effect.Effect<StoreService, never, Scope.Scope>> =
   Effect.sync(() => {
@@ -62,7 +62,8 @@ const service = ({ initial, log, sharing, state, time }: Parts): StoreService =>
 }
 
 /**
- * The id of a log or of a server is unique but no secret, and `node:crypto` takes 2 ms to load (benchmark: start-up).
+ * Ids of logs and servers are unique but not secret, so this avoids `node:crypto`, which takes 2 ms to load (benchmark:
+ * start-up).
  */
 const newId = () => Array.from({ length: 16 }, hexDigit).join("")
 

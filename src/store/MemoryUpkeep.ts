@@ -31,7 +31,7 @@ export const make = (
     if (isOff) return { removed: 0, undelivered: [], senders: [], hasMore: false }
     const done = { removed: 0, undelivered: [] as Array<Undelivered> }
     const isDone = () => done.removed >= retainedLines
-    // Above `keepBytes`, a conversation ends whether or not a device has learned that its lines are gone.
+    // Above `keepBytes`, a conversation ends even if devices have not been notified that its lines are gone.
     const endIfEmpty = (conversation: MemoryConversation) => {
       if (!state.isEmpty(conversation)) return
       if (state.excess(limits().keepBytes) > 0 || state.hasBeenGiven(conversation)) state.end(conversation)
@@ -51,7 +51,7 @@ export const make = (
     for (const conversation of state.conversations.values()) {
       while (!isDone() && isRemovable(conversation) && isOutdated(conversation)) remove(conversation)
     }
-    // The largest conversation gives first, and an unread line only if there is no other.
+    // Lines of the largest conversation are removed first, and unread lines only if there are no others.
     for (const isSparing of [true, false]) {
       if (isDone() || state.excess(keepBytes) <= 0) break
       const largestFirst = new LargestFirst(state.conversations)
@@ -113,7 +113,7 @@ export const make = (
   }
 }
 
-/** Whether the first line is one that no device of its recipient was given. */
+/** Whether no device of the recipient was given the first line. */
 const isUnread = ({ key, lines, members }: MemoryConversation): boolean =>
   key.kind !== "room" &&
   [...members].some(([account, { given }]) => (lines[0]?.seq ?? 0) > given && isOwed(key, lines[0]?.account, account))

@@ -1,4 +1,4 @@
-/** How many of the first lines have at most this many bytes of text together; at least one, if there is one. */
+/** How many of the first lines fit into this many bytes of text: at least one, if there are any. */
 export const countWithin = <Line>(
   lines: ReadonlyArray<Line>,
   bytesOf: (line: Line) => number,

@@ -16,18 +16,18 @@ export interface PostgresOptions {
   /** `postgres://USER:PASSWORD@HOST/DATABASE`, or with a Unix socket `postgres://USER@/DATABASE?host=/FOLDER`. */
   readonly url: string
   readonly limits: StoreLimits
-  /** The file of the driver: `pg.cjs`, which the build makes of the package `pg`. */
+  /** The file of the driver: `pg.cjs`, which the build makes from the package `pg`. */
   readonly driver: string
   /** The schema of the tables. By default `achat`. */
   readonly schema?: string | undefined
   /**
-   * Whether servers use the store together, each of which opens it so (`StoreService.sharing`). By default, it cannot
-   * be opened while another process uses it.
+   * Whether several servers share the store, all of which must open it with this option (`StoreService.sharing`). By
+   * default, it cannot be opened while another process uses it.
    */
   readonly isShared?: boolean | undefined
 }
 
-/** Connects to a store in a Postgres database, and makes its tables if they are not there, until the scope closes. */
+/** Connects to a store in a Postgres database until the scope closes. Creates its tables if they do not exist. */
 export const make = (options: PostgresOptions): Effect.Effect<StoreService, StoreOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const time = yield* Effect.clockWith((clock) => Effect.succeed(Time.of(clock)))

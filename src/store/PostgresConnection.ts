@@ -2,7 +2,7 @@ import type { Client, ClientConfig, QueryResult } from "pg"
 import { createRequire } from "node:module"
 import { lineColumns, type LineRow, ownBody, type SqlQuery, type SqlRow } from "./SqlQuery.js"
 
-/** The part of the package `pg` that is used. */
+/** The part of the package `pg` that the store uses. */
 interface Driver {
   readonly Client: new (config: ClientConfig) => Client
 }
@@ -10,13 +10,13 @@ interface Driver {
 /**
  * Loads the driver.
  *
- * @param file `pg.cjs`, which the build makes of the package `pg`
+ * @param file `pg.cjs`, which the build makes from the package `pg`
  */
 export const postgresDriver = (file: string): Driver => createRequire(file)(file) as Driver
 
 /**
- * Types of columns that Postgres sends as text, and JavaScript's numbers can hold: bigint, and numeric for sums of
- * them.
+ * Column types that Postgres sends as text but whose values fit into JavaScript's numbers: bigint, and numeric for
+ * their sums.
  */
 const numbers: ReadonlySet<number> = new Set([20, 1700])
 
@@ -55,7 +55,7 @@ export class PostgresConnection {
   }
 
   async query({ sql, values }: SqlQuery): Promise<ReadonlyArray<SqlRow>> {
-    // Postgres plans a statement with a name once.
+    // Postgres parses a named statement only once.
     let name = this.names.get(sql)
     if (name === undefined) this.names.set(sql, (name = `s${this.names.size}`))
     const result: QueryResult = await this.client.query({ name, text: numbered(sql), values: [...values] })
@@ -68,7 +68,7 @@ export class PostgresConnection {
     return result.rows as ReadonlyArray<SqlRow>
   }
 
-  /** All lines in one statement. */
+  /** Inserts all lines in one statement. */
   async insert(lines: ReadonlyArray<LineRow>): Promise<void> {
     const columns = insertedColumns.map((column) =>
       lines.map((line) => (column === "body" ? ownBody(line) : line[column]))
@@ -95,7 +95,7 @@ const arrays = insertedColumns.map((column, index) => `$${index + 1}::${arrayTyp
 
 const insertLines = `insert into line (${insertedColumns.join(", ")}) select * from unnest(${arrays.join(", ")})`
 
-/** A query with `$1`, `$2` in the place of `?`. None of the texts contains one that is not a parameter. */
+/** Replaces each `?` in a query by `$1`, `$2` and so on. The queries contain no other question marks. */
 const numbered = (sql: string): string => {
   let count = 0
   return sql.replaceAll("?", () => `$${++count}`)

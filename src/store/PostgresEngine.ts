@@ -19,13 +19,13 @@ export interface PostgresEngineOptions {
   readonly server: string | undefined
 }
 
-/** The shortest and the longest time until a lost connection is made again. */
+/** The shortest and the longest delay before a lost connection is reopened. */
 const backoffMillis = { first: 100, most: 10_000 }
 
-/** How long a server that starts waits for one that was killed: its session ends once the database has noticed. */
+/** How long a starting server waits for the session of a killed one, which ends once the database has noticed. */
 const reserveMillis = 3_000
 
-/** How long a store that closes waits for the database. */
+/** How long a closing store waits for the database. */
 const closeMillis = 2_000
 
 /** The store in a Postgres database: one connection, and one request after the other. */
@@ -40,7 +40,7 @@ export class PostgresEngine {
   private isClosed = false
   private backoff = 0
   private retryAt = 0
-  /** Damage that a query has met. In a transaction, all later queries fail because of it. */
+  /** Damage that a query has met. All later queries of the same transaction fail because of it. */
   private damage: StoreError | undefined
 
   constructor(private readonly options: PostgresEngineOptions) {
@@ -48,7 +48,7 @@ export class PostgresEngine {
     this.derived = new SqlState(limits, server === undefined ? undefined : { server, keepsOrder: false })
   }
 
-  /** Running time goes on from this moment. Throws a `StoreOpenError`. */
+  /** Opens the store. Running time continues from this moment. Throws a `StoreOpenError`. */
   async open(moment: Moment): Promise<void> {
     try {
       await this.drive(await this.connect(reserveMillis), this.derived.running(moment))
@@ -62,7 +62,7 @@ export class PostgresEngine {
     }
   }
 
-  /** Carries out a request after those before it. Throws a `StoreError`. */
+  /** Carries out a request after all earlier ones. Throws a `StoreError`. */
   call<Name extends RequestName>(name: Name, moment: Moment, args: Arguments<Name>): Promise<Result<Name>> {
     const sql = () => sqlOf(name, this.derived, moment, args)
     return this.inOrder((connection) =>
@@ -74,7 +74,7 @@ export class PostgresEngine {
   keepsOrder(): Promise<boolean> {
     return this.inOrder(async (connection) => {
       const { sharing } = this.derived
-      // The lock is that of the connection, which is asked whether it still is one.
+      // The lock belongs to the connection, so this checks that the connection still works.
       if (sharing?.keepsOrder === true) return (await connection.execute("select 1")).length === 1
       if (sharing !== undefined && (await PostgresSchema.keepOrder(connection, this.options.schema))) {
         this.derived.keepOrder(true)
@@ -83,7 +83,7 @@ export class PostgresEngine {
     })
   }
 
-  /** Bytes of the tables and their indexes. */
+  /** The size of the tables and their indexes in bytes. */
   diskBytes(): Promise<number> {
     return this.inOrder(async (connection) => {
       const [row] = await connection.execute(
@@ -94,7 +94,7 @@ export class PostgresEngine {
     })
   }
 
-  /** Waits for what was asked, unless the database has stopped answering. */
+  /** Waits for pending requests, unless the database has stopped answering. */
   async close(): Promise<void> {
     this.isClosed = true
     const closed = this.last.then(() => this.connection?.close())
@@ -143,9 +143,9 @@ export class PostgresEngine {
         (await PostgresSchema.obstacle(connection)) ?? (await PostgresSchema.migrate(connection, schema, newLog()))
       if (typeof log !== "string") throw new StoreOpenError(log)
       this.log ||= log
-      // Clients would take its new lines for old ones, which they were given before.
+      // Clients would mistake new lines for old ones with the same numbers.
       if (this.log !== log) throw restored
-      // Another server may have written.
+      // Another server may have written in the meantime.
       this.derived.forget()
       this.derived.keepOrder(false)
       if (!isShared) await PostgresSchema.endChanges(connection)
@@ -163,7 +163,8 @@ export class PostgresEngine {
   private async reading<A>(connection: PostgresConnection, sql: () => Sql<A>): Promise<A> {
     if (this.options.server === undefined) return this.drive(connection, sql())
     try {
-      // All of it from one moment: a server that removes lines meanwhile would make a page with a hole.
+      // One snapshot for all queries. Otherwise a page would have a hole if another server removed lines between two of
+      // them.
       await connection.execute("begin isolation level repeatable read, read only")
       await this.drive(connection, this.derived.refresh())
       const result = await this.drive(connection, sql())
@@ -173,13 +174,13 @@ export class PostgresEngine {
       if (connection.isBroken) throw error
       await connection.execute("rollback")
       if (!metDamage(error)) throw error
-      // A request that goes on after damage cannot do so in a transaction (`unlessDamaged`).
+      // Not in a transaction, in which a request could not continue after damage (`unlessDamaged`).
       await this.drive(connection, this.derived.refresh())
       return this.drive(connection, sql())
     }
   }
 
-  /** With one lock for all servers of the store: numbers have no holes, and totals are right. */
+  /** All servers of the store write under one lock, so that numbers have no holes and totals are right. */
   private async transaction<A>(connection: PostgresConnection, sql: () => Sql<A>): Promise<A> {
     let committing: { readonly transaction: Transaction; readonly result: A } | undefined
     this.damage = undefined
@@ -197,8 +198,9 @@ export class PostgresEngine {
     } catch (error) {
       this.derived.forget()
       if (committing !== undefined) {
-        // The commit may have arrived, whatever the error says and although the connection may still look open: a
-        // session that is terminated gets the error first. A client that sent the lines again would send them twice.
+        // The commit may have arrived despite the error, and even if the connection still looks open: a terminated
+        // session gets the error first. If the request failed here, a client that repeats its lines might send them
+        // twice.
         connection.isBroken = true
         void connection.close()
         if (await this.hasCommitted(committing.transaction)) return committing.result
@@ -207,7 +209,7 @@ export class PostgresEngine {
     }
   }
 
-  /** Asks the database what became of a transaction, as often as necessary. */
+  /** Asks the database for the outcome of a transaction, as often as necessary. */
   private async hasCommitted({ commits, id }: Transaction): Promise<boolean> {
     this.state = "unavailable"
     for (let isFirst = true; !this.isClosed; isFirst = false) {
@@ -218,12 +220,12 @@ export class PostgresEngine {
           `select pg_xact_status('${id}') as status, (select commits from meta) as commits`
         )
         if (row?.["status"] === "in progress") continue
-        // A crashed database may have given the number to another transaction, which the store has not seen.
+        // A crashed database may have reused the number for another transaction, which has not changed the store.
         return row?.["status"] === "committed" && Number(row["commits"]) >= commits
       } catch (error) {
-        // Nor has the database given it away yet: it crashed before anything of the transaction was on its disk.
+        // The number is unused: the database crashed before any part of the transaction was on its disk.
         if (codeOf(error) === "22023") return false
-        // Otherwise it is not there again yet.
+        // Any other error: the database is not available again yet.
       }
     }
     return false
@@ -239,7 +241,7 @@ export class PostgresEngine {
       } catch (error) {
         const failure = toFailure(error)
         if (failure.reason === "damaged") this.damage = failure
-        step = sql.throw(failure) // a request that reads can go on after damage (`unlessDamaged`)
+        step = sql.throw(failure) // a request that reads may continue after damage (`unlessDamaged`)
         continue
       }
       step = sql.next(rows)
@@ -251,7 +253,7 @@ export class PostgresEngine {
 /** A transaction whose commit has been requested. */
 interface Transaction {
   readonly id: string
-  /** `Meta.commits` with this one. */
+  /** `Meta.commits` including this transaction. */
   readonly commits: number
 }
 
@@ -271,7 +273,7 @@ const newLog = () => randomBytes(8).toString("hex")
 
 const describe = (error: unknown) => {
   if (!(error instanceof Error)) return String(error)
-  // What the driver says of a connection that it knows to be lost.
+  // The driver's error for a connection that it knows to be lost.
   return error.message.endsWith("not queryable") ? "the connection is lost" : error.message || error.name
 }
 
@@ -284,26 +286,26 @@ const failures: ReadonlyArray<readonly [code: RegExp, reason: StoreFailure]> = [
 const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "")
 
 /**
- * Errors of a database that may be there a moment later: no server at the address, as after a power cut of both, or one
- * that starts or stops (57P03 and others), or has no connection left.
+ * Errors of a database that may be available a moment later: no server at the address, as after a power failure of both
+ * machines, or a server that is starting or stopping (57P03 and others) or has no free connections.
  */
 const away =
   /^(?:57P0[123]|53300|08\w{3}|ENOENT|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/u
 
 const isAway = (error: unknown): boolean => {
   const cause = error instanceof StoreError ? error.cause : error
-  // The driver gives no code to its own errors.
+  // The driver's own errors have no code.
   return (
     away.test(codeOf(cause)) || (cause instanceof Error && /^(?:timeout|Connection terminated)/u.test(cause.message))
   )
 }
 
-/** Whether a transaction has met damage, or went on after it had: then Postgres refuses everything else. */
+/** Whether the error is damage, or a query after damage in the same transaction, which Postgres refuses. */
 const metDamage = (error: unknown): boolean => {
   return toFailure(error).reason === "damaged" || isAborted(error)
 }
 
-/** Whether a query came after one that had ended its transaction by failing. */
+/** Whether a query was refused because an earlier one of its transaction had failed. */
 const isAborted = (error: unknown): boolean => codeOf(toFailure(error).cause) === "25P02"
 
 const toFailure = (error: unknown): StoreError => {

@@ -9,13 +9,15 @@ export interface DatabaseObstacle {
   readonly description: string
 }
 
-/** The number that all servers of a store lock while they write. Locks are those of one database. */
+/**
+ * The number of the advisory lock that every server of a store holds while it writes. Advisory locks are per database.
+ */
 export const lockNumber = 22428
 
-/** The number that the server locks which keeps a shared store in order. */
+/** The number of the advisory lock of the server that does the upkeep of a shared store. */
 const orderNumber = 22429
 
-/** A session of the database, for ever: process ids are used again. */
+/** Identifies a session of the database. The start time is included because process ids are reused. */
 export interface Session {
   readonly pid: number
   readonly started: string
@@ -30,8 +32,8 @@ export const session = async (connection: PostgresConnection): Promise<Session> 
 }
 
 /**
- * Ends a session of an earlier connection, if the database has not noticed that it is lost. It would keep the store
- * reserved, and its last transaction may still be under way.
+ * Ends the session of an earlier connection whose loss the database has not noticed. It would keep the store reserved,
+ * and its last transaction may still be under way.
  */
 export const end = async (connection: PostgresConnection, { pid, started }: Session): Promise<void> => {
   await connection.execute(
@@ -42,19 +44,19 @@ export const end = async (connection: PostgresConnection, { pid, started }: Sess
 /** How a store is reserved for a connection. */
 export interface Reservation {
   readonly schema: string
-  /** Together with the servers that share it and no others; otherwise for this connection alone. */
+  /** Whether servers that also share the store may reserve it as well. Otherwise the reservation is exclusive. */
   readonly isShared: boolean
-  /** How long to wait for those who have it. */
+  /** How long to wait for the current holders. */
   readonly waitMillis: number
 }
 
-/** Reserves the store for this connection, as long as it lasts. False if others have it. */
+/** Reserves the store for this connection, as long as it lasts. False if the store is reserved by others. */
 export const reserve = async (
   connection: PostgresConnection,
   { isShared, schema, waitMillis }: Reservation
 ): Promise<boolean> => {
-  // Otherwise Postgres learns only after hours that the machine of a server is gone. A Unix socket has no such
-  // settings.
+  // Without keep-alives, Postgres would notice only after hours that a server's machine is gone. Unix sockets do not
+  // have these settings.
   for (const [setting, seconds] of [
     ["tcp_keepalives_idle", 10],
     ["tcp_keepalives_interval", 5],
@@ -72,7 +74,7 @@ export const reserve = async (
 
 const reserveRetryMillis = 100
 
-/** Makes the server of this connection the one that keeps a shared store in order. False if another one is. */
+/** Makes the server of this connection do the upkeep of a shared store. False if another one does it. */
 export const keepOrder = (connection: PostgresConnection, schema: string): Promise<boolean> =>
   tryLock(connection, "advisory_lock", orderNumber, schema)
 
@@ -87,8 +89,8 @@ const tryLock = async (
 }
 
 /**
- * Ends the log of changes, because a server that is alone writes none. Others that shared the store before then, and
- * come back to it later, learn from the numbers that they have to read everything anew.
+ * Ends the log of changes, because a server that does not share the store logs none. Servers that come back later see
+ * from the numbers that they have to reload everything.
  */
 export const endChanges = async (connection: PostgresConnection): Promise<void> => {
   await connection.execute(
@@ -97,7 +99,7 @@ export const endChanges = async (connection: PostgresConnection): Promise<void> 
   )
 }
 
-/** What is wrong with a database; undefined if what it commits is durable. */
+/** Why a database is unsuitable; undefined if its commits are durable. */
 export const obstacle = async (connection: PostgresConnection): Promise<DatabaseObstacle | undefined> => {
   for (const setting of ["fsync", "synchronous_commit", "full_page_writes"]) {
     const [row] = await connection.execute(`show ${setting}`)
@@ -108,12 +110,12 @@ export const obstacle = async (connection: PostgresConnection): Promise<Database
 }
 
 /**
- * What a restored dump does not have in common with the database that was dumped: the cluster, and the id of a table in
- * it, as `cluster/table`. A copy of the cluster's files has both. The cluster is empty if this role may not ask for it,
- * as at some hosting services.
+ * An identity that changes when a dump is restored: the cluster and the id of a table in it, as `cluster/table`. A copy
+ * of the cluster's files keeps both. The cluster is empty if this role may not query it, as at some hosting services.
  */
 const origin = async (connection: PostgresConnection, schema: string): Promise<string> => {
-  // Asked before: Postgres checks the privilege when a query begins, and a query that fails ends the transaction.
+  // A query of its own: Postgres checks the privilege when a query begins, and a failed query would end the
+  // transaction.
   const [privilege] = await connection.execute(
     "select has_function_privilege(to_regprocedure('pg_control_system()'), 'execute')::int as granted"
   )
@@ -125,7 +127,7 @@ const origin = async (connection: PostgresConnection, schema: string): Promise<s
   return String(found?.["origin"])
 }
 
-/** Whether both are the same place, as far as they are known. */
+/** Whether two origins are the same, as far as they are known. */
 const isSamePlace = (before: string, now: string): boolean => {
   const [cluster, table] = before.split("/")
   const [clusterNow, tableNow] = now.split("/")
@@ -133,8 +135,8 @@ const isSamePlace = (before: string, now: string): boolean => {
 }
 
 /**
- * Makes the tables, or brings them to this version, in one transaction. Returns the id of the log, which is another one
- * after the database was restored: lines may have been stored after the dump, under the same numbers.
+ * Creates the tables or migrates them to this version, in one transaction. Returns the id of the log. A restored
+ * database gets a new id, because lines may have been stored under the same numbers after the dump.
  */
 export const migrate = async (
   connection: PostgresConnection,
@@ -142,7 +144,7 @@ export const migrate = async (
   newLog: string
 ): Promise<string | DatabaseObstacle> => {
   await connection.execute(`begin; select pg_advisory_xact_lock(${lockNumber})`)
-  // Not `if not exists`, which would write a notice to the log of the database each time.
+  // Not `if not exists`, which would write a notice to the database's log each time.
   const [found] = await connection.execute(`select 1 as found from pg_namespace where nspname = '${schema}'`)
   if (found === undefined) {
     await connection.execute(`create schema ${schema}`)
@@ -169,11 +171,11 @@ export const migrate = async (
   return String(meta?.["log"])
 }
 
-/** Keeps where the tables are. If they were somewhere else before, the log ends. */
+/** Records the origin of the tables. If it has changed, a new log begins. */
 const mark = async (connection: PostgresConnection, schema: string, before: unknown) => {
   const now = await origin(connection, schema)
   if (before === now) return
-  // Earlier versions did not have it.
+  // Earlier versions did not have this column.
   if (typeof before !== "string") {
     await connection.execute("alter table schema_version add column if not exists origin text")
   } else if (!isSamePlace(before, now)) await connection.execute("update meta set log = ''")

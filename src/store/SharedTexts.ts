@@ -2,9 +2,9 @@ import type { StoreFault } from "../ports/StoreUpkeep.js"
 import { type LineRow, rows, run, type Sql } from "./SqlQuery.js"
 import type { SqlState } from "./SqlState.js"
 
-/** Texts of lines to several recipients, which are stored once. */
+/** Stores the text of a line to several recipients only once. */
 
-/** Stores each text that several of these lines have, which are not in the tables yet and have several recipients. */
+/** Stores each text that several of these new lines have in common. All of them have several recipients. */
 export function* share(state: SqlState, lines: ReadonlyArray<LineRow>): Sql<void> {
   const byText = new Map<string, Array<LineRow>>()
   for (const line of lines) {
@@ -23,13 +23,13 @@ export function* share(state: SqlState, lines: ReadonlyArray<LineRow>): Sql<void
   }
 }
 
-/** A line has been deleted that shared its text. */
+/** A line that shared its text has been deleted. */
 export function* release(text: number): Sql<void> {
   yield* run("update shared_text set uses = uses - 1 where id = ?", text)
   yield* run("delete from shared_text where id = ? and uses = 0", text)
 }
 
-/** Texts that are kept for another number of lines than there are. */
+/** Texts whose count of lines is wrong. */
 export function* check(): Sql<ReadonlyArray<StoreFault>> {
   const found = yield* rows<{ id: number; uses: number; lines: number }>(
     `select t.id, t.uses, count(l.id) as lines from shared_text t left join line l on l.shared = t.id

@@ -201,7 +201,7 @@ export function* openDevice(
   )
   state.setDevice(account, device, newOwner)
   for (const [conversation, given] of yield* furthest(account)) {
-    // A copy that an earlier version rescued may have the places of a device that was lost: it continues there.
+    // A store rescued by an earlier version may still have the cursors of a lost device, which then continues there.
     yield* run(
       "insert into cursor values (?, ?, ?, ?) on conflict (account, device, conversation) do nothing",
       account,
@@ -213,9 +213,7 @@ export function* openDevice(
   return { _tag: "Opened", isNew: true, forgotten }
 }
 
-/**
- * Makes a device that of this server. If another server had it, that one learns that it has lost it: returns whether.
- */
+/** Assigns a device to this server. Returns whether it belonged to another server, which is then notified. */
 function* take(state: SqlState, { account, device }: DeviceOf, before: string | null): Sql<boolean> {
   const server = state.sharing?.server
   if (server === undefined || before === server) return false
@@ -230,7 +228,7 @@ function* setOwner(state: SqlState, { account, device }: DeviceOf, owner: string
   state.setDevice(account, device, owner)
 }
 
-/** How far the account's devices have been given its conversations; 0 is left out. */
+/** The furthest position of the account's devices in each conversation, without those at 0. */
 function* furthest(account: AccountId): Sql<ReadonlyMap<number, number>> {
   const given = yield* rows<{ conversation: number; given: number }>(
     "select conversation, given from member where account = ? and given > 0",
@@ -267,7 +265,7 @@ export function* deviceOfToken(account: AccountId, hash: Uint8Array): Sql<string
 export function* forget(state: SqlState, account: AccountId, device: string): Sql<boolean> {
   if (!(yield* state.devicesOf(account)).has(device)) return false
   state.setDevice(account, device, undefined)
-  // In rooms, only cursors say what an account has been given: see `SqlLines.moveCursor`.
+  // In rooms, only cursors record the lines that an account was given: see `SqlLines.moveCursor`.
   for (const { conversation, seq } of yield* rows<{ conversation: number; seq: number }>(
     `select r.conversation, r.seq from cursor r
      join member m on m.conversation = r.conversation and m.account = r.account
@@ -310,7 +308,7 @@ export function* seen(
   return forgotten.map(({ account, device }) => ({ account, device }))
 }
 
-/** Devices of this server that no client has logged in as after all, or whose leaving was not reported to the store. */
+/** Releases this server's devices as which no client has logged in after all, or whose departure was not reported. */
 function* giveUp(state: SqlState, before: number): Sql<void> {
   if (state.sharing === undefined) return
   const found = yield* rows<{ account: AccountId; device: string }>(

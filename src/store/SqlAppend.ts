@@ -11,7 +11,7 @@ import type { Head, SqlMember } from "./SqlHead.js"
 import type { Moment, SqlState } from "./SqlState.js"
 import * as SqlUnread from "./SqlUnread.js"
 
-/** A line whose text is in bytes, as it comes out of a request and goes into the table. */
+/** A new line whose text is in bytes, as in requests and in the table. */
 export interface NewLineBytes extends Omit<NewLine, "text"> {
   readonly body: Uint8Array
 }
@@ -35,9 +35,9 @@ export function* append(
 /** The lines of one transaction. */
 class Batch {
   private readonly added: Array<LineRow> = []
-  /** Those that have other recipients. */
+  /** The lines with several recipients. */
   private readonly toSeveral: Array<LineRow> = []
-  /** By `labelOf`, since the table does not have them yet. */
+  /** The labelled lines of this batch, by `labelOf`. They are not in the table yet. */
   private readonly labels = new Map<string, LineRow>()
   private readonly dirty: Array<{
     readonly conversation: ConversationId
@@ -71,7 +71,7 @@ class Batch {
     if (key.kind === "guest" && (yield* state.excess()) > state.limits.keepBytes / 8) return { _tag: "Full" }
     const waiting = known?.members.get(recipient)?.waiting ?? 0
     if (!line.isLive && (yield* isFull(state, key, recipient, waiting, size))) return { _tag: "Full" }
-    // A conversation begins with its first line: a line that is not stored leaves nothing behind.
+    // Created only here, so that a line that is not stored leaves no conversation behind.
     const head = known ?? (yield* createConversation(state, key))
     const member = head.members.get(recipient)
     if (member === undefined) return { _tag: "Removed" }
@@ -82,7 +82,7 @@ class Batch {
     return stored
   }
 
-  /** Nothing of it is owed to the members, so their number does not matter. */
+  /** Delivery to members is not tracked, so their number does not matter. */
   private *addToRoom(id: ConversationId, line: NewLineBytes): Sql<Appended> {
     const { state } = this
     const { account, once } = line
@@ -96,7 +96,7 @@ class Batch {
     return this.store(head, line, size, yield* state.meta(), yield* state.nextId("line"))
   }
 
-  /** What became of a line whose label the device has used before; undefined if it has not. */
+  /** The outcome of a line whose label the device has used before; undefined for a new label. */
   private *again(
     conversation: ConversationId,
     { account, body }: NewLineBytes,
@@ -109,7 +109,7 @@ class Batch {
     return { _tag: "Stored", conversation, seq: earlier.seq, at: earlier.at, again: true, given }
   }
 
-  /** The labels of a device are gone with it: whether a line that comes after that was stored before is unknown. */
+  /** The labels of a forgotten device are gone, so it is unknown whether a later line was stored before. */
   private *hasDevice(account: AccountId, { device }: NonNullable<NewLine["once"]>): Sql<boolean> {
     const { state } = this
     return (state.devices.get(account) ?? (yield* state.devicesOf(account))).has(device)
@@ -125,7 +125,7 @@ class Batch {
     const { account, author, body, isAuto, once, to } = line
     const seq = head.next
     const at = Math.max(this.moment.wall, head.at)
-    // One object without spreading others, because this runs for every line.
+    // One object literal without spreads, because this runs for every line.
     const added = {
       id,
       conversation: head.id,
@@ -238,7 +238,7 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
   const member = head && (yield* state.member(head, account))
   if (head === undefined || member === undefined) return
   const owner = (yield* state.devicesOf(account)).get(device)
-  // Another server may have taken the device, and has fed it from where it was then.
+  // If another server has taken the device, it has continued from the position at that time.
   if (owner === undefined || (state.sharing !== undefined && owner !== state.sharing.server)) return
   const last = Math.min(seq, head.next - 1)
   yield* run(
@@ -249,9 +249,9 @@ function* moveCursor(state: SqlState, { account, conversation, device, seq }: Cu
     conversation,
     last
   )
-  // In a room, nothing depends on what the account was given, and there may be thousands of members.
+  // In a room, `given` is not used, and there may be thousands of members.
   if (last <= member.given || head.key.kind === "room") return
-  // Nothing is left to wait after the last line, so that it need not be counted.
+  // At the last line, nothing is left to count.
   const owed =
     last === head.next - 1
       ? { lines: member.waiting, bytes: member.waitingBytes }

@@ -9,7 +9,7 @@ import type { SqlState } from "./SqlState.js"
 /** How many changes are removed at once. */
 const removedChanges = 100
 
-/** Adds a change to the log, in the transaction that makes it. A server that is alone keeps no log. */
+/** Adds a change to the log, in the transaction that makes it. Without other servers, there is no log. */
 export function* add(state: SqlState, change: StoreChange): Sql<void> {
   const { sharing } = state
   if (sharing === undefined) return
@@ -49,7 +49,7 @@ export function* goOn(state: SqlState): Sql<void> {
   yield* add(state, { _tag: "WentOn" })
 }
 
-/** Whether a server went on after a change; also if that is not known any more. */
+/** Whether a server has called `goOn` after a change. True as well if the log no longer reaches back that far. */
 export function* wentOn(since: number): Sql<boolean> {
   const { first } = (yield* row<{ first: number | null }>("select min(id) as first from change")) ?? { first: null }
   if (first !== null && since < first - 1) return true

@@ -12,8 +12,8 @@ import type { Meta } from "./SqlMeta.js"
 import type { SqlState } from "./SqlState.js"
 
 /**
- * What `StoreUpkeep.check` finds out with queries. The database's own check comes before it. What cannot be read is a
- * fault, and does not keep the rest from being checked.
+ * The part of `StoreUpkeep.check` that uses queries. The database's own check comes before it. Unreadable data is a
+ * fault, and the check continues with the rest.
  */
 export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   state.forget()
@@ -39,17 +39,17 @@ export function* check(state: SqlState): Sql<ReadonlyArray<StoreFault>> {
   }
   const meta = yield* state.meta()
   const { bytes, isWhole, lines, waiting } = found
-  // What cannot be read cannot be counted, and is a fault already.
+  // Unreadable data is already a fault, and cannot be counted.
   if (isWhole) faults.push(...totals(meta, { bytes, lines, waiting }))
   const words = yield* unlessDamaged(SqlIndex.check())
   faults.push(...(words === damage ? ["the index of words cannot be read"] : words))
   return faults
 }
 
-/** A fault in a conversation, as `check` calls that. */
+/** A fault in a conversation, given the name by which `check` refers to the conversation. */
 type FaultIn = (conversation: string) => StoreFault
 
-/** Who is in a conversation, so that an operator knows which users damage affects. */
+/** The parties of a conversation, so that an operator knows which users are affected. */
 function* partiesOf(id: ConversationId): Sql<string> {
   const found = yield* unlessDamaged(
     row<KeyRow>("select kind, one, other, likeness from conversation where id = ?", id)
@@ -93,8 +93,8 @@ const totals = (
 }
 
 /**
- * One column of each table. It is in none of the table's indexes, so that a query for it reads the rows; `invitation`
- * is the exception, which has no such column. Lines are not here, since they are read with their texts.
+ * One column of each table that is in none of its indexes, so that a query for it reads the rows. The table
+ * `invitation` has no such column. Lines are omitted, because they are read with their texts.
  */
 const columns = {
   account: "name",
@@ -107,7 +107,7 @@ const columns = {
   undelivered: "last"
 }
 
-/** The tables that cannot be read as a whole. For a page with a wrong checksum, Postgres' message has its number. */
+/** The tables that cannot be read as a whole. Postgres' message names a page with a wrong checksum. */
 function* unreadableTables(): Sql<ReadonlyArray<StoreFault>> {
   const faults: Array<StoreFault> = []
   for (const [table, column] of Object.entries(columns)) {
@@ -121,12 +121,12 @@ function* unreadableTables(): Sql<ReadonlyArray<StoreFault>> {
   return faults
 }
 
-/** Numbers between those of accounts, which belonged to others: their rows stay. */
+/** Missing ids between those of accounts. Rows of accounts are never deleted, so these are lost. */
 function* missingAccounts(): Sql<ReadonlyArray<StoreFault>> {
   return (yield* SqlRescue.missingAccounts()).map((id) => `account ${id} is missing`)
 }
 
-/** Places of devices that are not there. */
+/** Cursors of devices that do not exist. */
 function* places(): Sql<ReadonlyArray<StoreFault>> {
   const found = yield* rows<{ account: number }>(
     `select distinct c.account from cursor c left join device d on d.account = c.account and d.name = c.device
@@ -166,7 +166,7 @@ function* checkConversation(state: SqlState, id: ConversationId, found: Found, f
     const page = together === damage ? yield* oneByOne(id, from, end, gaps) : together
     for (const line of page) {
       if (typeof line === "number") {
-        if (line > expected) reportUnreadable(expected - 1) // a gap is between them
+        if (line > expected) reportUnreadable(expected - 1) // they are separated by a gap
         unreadable ??= line
         found.isWhole = false
         expected = line + 1
@@ -197,8 +197,8 @@ const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipien
   from ${linesWithText}`
 
 /**
- * The lines from a number on, before another one. In the place of a line that cannot be read is its number; those in
- * gaps are left out.
+ * The lines from one number up to, but not including, another. An unreadable line is represented by its number; numbers
+ * in gaps are omitted.
  */
 function* oneByOne(
   id: ConversationId,

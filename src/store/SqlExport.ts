@@ -9,25 +9,25 @@ import { endedKind, keyOfRow, type KeyRow, roomKind } from "./SqlKeys.js"
 import * as SqlRescue from "./SqlRescue.js"
 import type { Moment, SqlState } from "./SqlState.js"
 
-/** Where an export continues: a part of the content, and the last id in it that is done. */
+/** The position of an export: the part of the content, and the last exported id in it. */
 export interface ExportPosition {
   readonly part: "accounts" | "conversations" | "lines" | "cursors" | "rest"
   readonly id: number
-  /** Lines so far that are intact. */
+  /** How many intact lines have been exported so far. */
   readonly intact: number
-  /** Conversations that are not in the export, so that their lines and the places in them are not either. */
+  /** Conversations that are not in the export. Their lines and cursors are omitted as well. */
   readonly lost: ReadonlyArray<number>
-  /** Something besides lines is lost. */
+  /** Whether anything besides lines is lost. */
   readonly isPartial: boolean
-  /** The last account; undefined while there are accounts to export, unless one of them could not be read. */
+  /** The id of the last account; undefined while accounts are being exported, unless one of them could not be read. */
   readonly lastAccount?: number | undefined
-  /** Lines up to this one are read one by one, because some of them cannot be read. */
+  /** Lines up to this one are read one by one, because some are unreadable. */
   readonly oneByOneTo?: number | undefined
 }
 
 export const start: ExportPosition = { part: "accounts", id: 0, intact: 0, lost: [], isPartial: false }
 
-/** The position at which an export continues after what it could not read. Undefined if it cannot continue. */
+/** The position after unreadable data at which an export continues. Undefined if it cannot continue. */
 export const afterDamage = (position: ExportPosition): ExportPosition | undefined => {
   const { id, oneByOneTo, part } = position
   if (part !== "lines") return undefined
@@ -43,7 +43,7 @@ export interface ExportPiece {
 export const states = ["active", "removed", "freed"] as const
 export const reasons = ["expired", "removed"] as const
 
-/** The next piece of an export. Only complete if nothing is written between the pieces. */
+/** The next piece of an export. The export is complete only if nothing is written between the pieces. */
 export function* exportPiece(state: SqlState, position: ExportPosition, moment: Moment): Sql<ExportPiece> {
   const running = yield* state.running(moment)
   const { part } = position
@@ -86,8 +86,7 @@ function* accounts({ id: after, lastAccount }: ExportPosition, running: number):
   if (next !== undefined && next !== damage && next.id === id) {
     return { records: yield* account(next, running), next: { part: "accounts", id, lastAccount } }
   }
-  // One by one: each number belongs to an account, so one that is missing is lost. Postgres takes a page of zeros for
-  // an empty one.
+  // One by one: each id belongs to an account, so a missing one is lost. Postgres treats a page of zeros as empty.
   const last = lastAccount ?? (yield* SqlRescue.lastAccount())
   if (id > last) return { records: [], next: nextPart }
   const found = yield* unlessDamaged(row<AccountRow>(`${selectAccount} where id = ?`, id))
@@ -168,7 +167,7 @@ function* conversation(found: ConversationRow, lastAccount: number): Sql<Records
   ]
 }
 
-/** Whether a line can be read and is as it was stored, so that it is in the export. */
+/** Whether a line can be read and its checksum is right, so that it is in the export. */
 function* isExported(conversation: ConversationId, seq: number): Sql<boolean> {
   const line = yield* unlessDamaged(
     row<LineRow>(`${selectLine} where l.conversation = ? and l.seq = ?`, conversation, seq)
@@ -211,14 +210,14 @@ function* roomOf(id: ConversationId, likeness: string): Sql<Omit<ExportedRoom, "
   }
 }
 
-/** In the order in which they were stored, which is that of their age. */
+/** Lines in the order in which they were stored, so by age. */
 function* lines(state: SqlState, position: ExportPosition, running: number): Sql<ExportPiece> {
   const { id: after, oneByOneTo } = position
   const isTogether = oneByOneTo === undefined
   const found = yield* rows<LineRow>(
     `${selectLine} join conversation c on c.id = l.conversation
      where ${isTogether ? "l.id > ?" : "l.id = ?"} and c.kind < ${endedKind} order by l.id limit ?`,
-    // For the end of a range, SQLite would read on to the line after it, which may be damaged.
+    // With an upper bound, SQLite would read the line after it as well, which may be damaged.
     isTogether ? after : after + 1,
     exportedLines
   )
@@ -272,7 +271,7 @@ function* cursors({ id: after, lastAccount = 0, lost }: ExportPosition): Sql<Oth
       conversation,
       seq
     }))
-  // The places of lost devices are lost with them, and these are reported.
+  // The cursors of lost devices are not reported as lost, because the devices are.
   const partial = isPartial && devices.length > 0 ? [{ type: "lost", what: "places", id } as const] : []
   return { records: [...records, ...partial], next: { part: "cursors", id } }
 }
@@ -315,11 +314,11 @@ function* rest(state: SqlState, running: number, { intact, isPartial, lost }: Ex
             awayMillis: running - ran
           }))
   const withoutReturns = found === damage ? [{ type: "lost", what: "returns", id: 0 } as const] : []
-  // A room with the name of a lost one does not give lines the same numbers again.
+  // A later room with the name of a lost one must not reuse its line numbers.
   const ended = Math.max(endedSeq, yield* SqlRescue.lastLineOf(lost))
   const lastConversation = Math.max(endedId, yield* SqlRescue.lastConversation())
   const totals = { type: "totals", stored, given, expired, dead, ended, lastConversation } as const
-  // Counted so, because an id that cannot be read need not have a line.
+  // Counted by this query, because an unreadable id need not belong to a line.
   const notExported = yield* unlessDamaged(linesOfEnded())
   const lostLines = Math.max(0, lines - (notExported === damage ? 0 : notExported) - intact)
   const known = yield* unlessDamaged(SqlGaps.missing())

@@ -3,8 +3,8 @@ import { endedKind } from "./SqlKeys.js"
 import { row, rows, run, type Sql } from "./SqlQuery.js"
 
 /**
- * Numbers that are missing in conversations, because an export has left out damaged lines. The store knows which they
- * are: any other that is missing is a fault.
+ * Numbers that are missing in conversations, because an export has omitted damaged lines. The store records them: any
+ * other missing number is a fault.
  */
 export interface NumberGap {
   readonly conversation: ConversationId
@@ -12,9 +12,7 @@ export interface NumberGap {
   readonly last: number
 }
 
-/**
- * How many numbers are known to be missing, of conversations that are exported, and after what retention has removed.
- */
+/** How many numbers are known to be missing in exported conversations, without those that retention has passed. */
 export function* missing(): Sql<number> {
   const found = yield* row<{ n: number }>(
     `select coalesce(sum(g.last - g.first + 1), 0) as n from gap g join conversation c on c.id = g.conversation
@@ -49,13 +47,13 @@ export function* passed(conversation: ConversationId, seq: number): Sql<number> 
 }
 
 /**
- * The line with the highest number of a conversation is not in the export: until the end of the import, when `remember`
- * knows the line before the gap, it begins at 0. The conversation's next line gets a higher number.
+ * Records that a conversation's last line is not in the export, so that its next line gets a higher number. The gap
+ * begins at 0 until the end of the import, when `remember` knows the line before it.
  */
 export const expect = (conversation: ConversationId, last: number): Sql<void> =>
   run("insert into gap values (?, 0, ?)", conversation, last)
 
-/** Gives gaps at the ends of conversations their beginnings. */
+/** Sets the beginnings of gaps at the ends of conversations. */
 function* rememberEnds(): Sql<void> {
   const ends = yield* rows<NumberGap & { readonly before: number | null; readonly kept: number }>(
     `select g.conversation, g.first, g.last, c.first as kept,
@@ -66,7 +64,7 @@ function* rememberEnds(): Sql<void> {
   for (const { before, conversation, kept, last } of ends) {
     const first = (before ?? kept - 1) + 1
     if (first <= last) yield* run("insert into gap values (?, ?, ?)", conversation, first, last)
-    // Without any line, the first one that is kept is the next one.
+    // In a conversation without lines, the first kept line is the next one.
     if (before === null) yield* run("update conversation set first = ? where id = ?", last + 1, conversation)
   }
 }
@@ -74,8 +72,8 @@ function* rememberEnds(): Sql<void> {
 /**
  * Remembers the gaps of a store that was just imported.
  *
- * @param announced how many lines the export says are missing. If there are more, others are, and `check` reports all
- *   but those at the ends of conversations.
+ * @param announced how many lines are missing according to the export. If more are missing, none of the gaps are
+ * recorded, except those at the ends of conversations, and `check` reports them.
  */
 export function* remember(announced: number): Sql<void> {
   yield* rememberEnds()

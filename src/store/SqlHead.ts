@@ -1,7 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId, ConversationKey } from "../ports/StoreLines.js"
 
-/** What is in memory of a conversation, and of those who are in it. */
+/** The state in memory of a conversation and its members. */
 
 export interface SqlMember {
   readonly since: number
@@ -9,7 +9,7 @@ export interface SqlMember {
   /** `read` has changed in this transaction. */
   isReadDirty: boolean
   given: number
-  /** Lines that are owed to it: above `given`, and not its own; none in a room. */
+  /** How many lines it has yet to get: those above `given` that are not its own. Always 0 in a room. */
   waiting: number
   waitingBytes: number
 }
@@ -17,16 +17,16 @@ export interface SqlMember {
 export interface Head {
   readonly id: ConversationId
   readonly key: ConversationKey
-  /** It was a room, and only its lines are left. */
+  /** Whether it is a room that has ended, of which only lines are left. */
   readonly isEnded: boolean
   first: number
   next: number
   at: number
-  /** All of a direct conversation; of a room, those that have been asked for (`SqlState.member`). */
+  /** All members of a direct conversation; of a room, those that `SqlState.member` has loaded. */
   readonly members: Map<AccountId, SqlMember>
 }
 
-/** How much a conversation holds. */
+/** The size of a conversation. */
 export interface Size {
   lines: number
   bytes: number

@@ -49,15 +49,15 @@ export function* importPiece(state: SqlState, records: ReadonlyArray<StoreRecord
   yield* settle(state, announced)
 }
 
-/** Derives everything anew from the tables, which have more rows than before, but for this. */
+/** Drops all derived state except `meta`, because the tables have more rows than before. */
 function* renew(state: SqlState, meta: Meta): Sql<void> {
   state.forget()
   Object.assign(yield* state.meta(), meta)
 }
 
 /**
- * An import that lacks something. Nothing may be after the last line of a conversation, or its next lines would count
- * as given. Lost lines that were waiting have expired without a notice to their senders.
+ * Completes an import that lacks data. No position may be after the last line of a conversation, or its next lines
+ * would count as given. Lost lines that were waiting count as expired without a notice to their senders.
  */
 function* settle(state: SqlState, announced: number): Sql<void> {
   const meta = yield* state.meta()
@@ -124,7 +124,7 @@ function* add(state: SqlState, element: Exclude<StoreRecord, { type: "line" }>, 
     }
     case "cursor": {
       const { account, conversation, device, seq } = element
-      // Exports of earlier versions have the places of devices that were lost.
+      // Exports of earlier versions contain cursors of lost devices.
       if (!(yield* state.devicesOf(account)).has(device)) return
       return yield* run("insert into cursor values (?, ?, ?, ?)", account, device, conversation, seq)
     }

@@ -6,8 +6,8 @@ import type { SqlState } from "./SqlState.js"
 import * as WordBlock from "./WordBlock.js"
 
 /**
- * Makes and cleans the index of words (`WordBlock`) in small steps. A block is read line by line, and written once all
- * of its lines are stored. The lines after the last block are searched one by one.
+ * Builds and cleans the index of words (`WordBlock`) in small steps. A block is read line by line, and written once all
+ * of its lines are stored. Lines after the last block are searched one by one.
  */
 
 /** A block that is being read, with the id of the next line. */
@@ -16,11 +16,11 @@ export interface IndexedBlock {
   next: number
 }
 
-/** A walk through the index, from its first block to its last one, which removes the words of lines that are gone. */
+/** A pass over all blocks of the index that removes the words of deleted lines. */
 export interface IndexWalk {
   /** The next block. */
   block: number
-  /** The number of lines that had been removed when it began. */
+  /** How many lines had been removed when it began. */
   readonly removed: number
 }
 
@@ -28,20 +28,20 @@ export interface IndexWalk {
 const stepLines = 256
 const stepBytes = 32_768
 
-/** A walk begins once this many lines have been removed since the last one, or this part of those that are kept. */
+/** A pass begins once this many lines, and this fraction of the kept ones, have been removed since the last pass. */
 const removedLines = 8 * WordBlock.blockLines
 const removedShare = 1 / 8
 
-/** `write`: there is something that `write` has to do before the next step. */
+/** `write`: `write` must be called before the next step. */
 export type IndexStep = "more" | "write" | "done"
 
-/** The id of the first line that is not in the index. All later ones are not either. */
+/** The id of the first line that is not indexed. No later line is indexed either. */
 export function* end(): Sql<number> {
   const last = (yield* row<{ id: number | null }>("select max(id) as id from word"))?.id ?? null
   return last === null ? 0 : WordBlock.firstLineOf(WordBlock.blockOfRow(last) + 1)
 }
 
-/** Reads some lines, or looks for something to do. */
+/** Reads some lines, or looks for work. */
 export function* read(state: SqlState): Sql<IndexStep> {
   if (state.sharing?.keepsOrder === false) return "done"
   state.indexed ??= yield* nextBlock(state)
@@ -49,7 +49,7 @@ export function* read(state: SqlState): Sql<IndexStep> {
   return indexed === undefined ? yield* clean(state) : yield* readLines(indexed)
 }
 
-/** Writes what `read` has prepared, in a transaction. If that fails, it is prepared again. */
+/** Writes the rows that `read` has prepared, in a transaction. If that fails, they are prepared again. */
 export function* write(state: SqlState): Sql<void> {
   state.touching() // nothing is derived from the index
   const { indexed, walk } = state
@@ -65,7 +65,7 @@ export function* write(state: SqlState): Sql<void> {
   }
 }
 
-/** Faults of the index, all of which is read: lines that it does not lead to are not found. */
+/** Faults of the index, by reading all of it. Searches would not find lines that it lacks. */
 export function* check(): Sql<ReadonlyArray<StoreFault>> {
   const faults: Array<StoreFault> = []
   const after = yield* end()
@@ -90,7 +90,7 @@ export function* check(): Sql<ReadonlyArray<StoreFault>> {
   }
 }
 
-/** The next block all of whose lines have been stored. */
+/** The next block that is complete, because all of its lines have been stored. */
 function* nextBlock(state: SqlState): Sql<IndexedBlock | undefined> {
   const first = yield* row<{ id: number }>("select id from line where id >= ? order by id limit 1", yield* end())
   if (first === undefined) return undefined
@@ -126,10 +126,10 @@ function* readLines(indexed: IndexedBlock): Sql<IndexStep> {
   return count === found.length && count < stepLines ? "write" : "more"
 }
 
-/** Looks at the next block of a walk. One that has lost half of its lines, or more, is read again. */
+/** Checks the next block of a pass. A block that has lost at least half of its lines is indexed again. */
 function* clean(state: SqlState): Sql<IndexStep> {
   const { cleaned, lastLine, lines } = yield* state.meta()
-  // No id is used twice, so these are all that are gone.
+  // Ids are never reused, so this is the number of removed lines.
   const removed = lastLine - lines
   if (state.walk === undefined && removed - cleaned < Math.max(removedLines, lines * removedShare)) return "done"
   const walk = (state.walk ??= { block: 0, removed })

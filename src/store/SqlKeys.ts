@@ -1,7 +1,7 @@
 import type { AccountId } from "../ports/StoreAccounts.js"
 import { type ConversationId, type ConversationKey, type DirectKey, ofRoom } from "../ports/StoreLines.js"
 
-/** How the key of a conversation is stored. */
+/** The stored form of conversation keys. */
 
 export interface KeyRow {
   readonly kind: number
@@ -10,7 +10,7 @@ export interface KeyRow {
   readonly likeness: string
 }
 
-/** The column `kind` of a conversation with a guest, of a room, and of what is left of one. */
+/** The values of `kind` for a conversation with a guest, a room, and the remains of an ended room. */
 export const guestKind = 2
 export const roomKind = 3
 export const endedKind = 4

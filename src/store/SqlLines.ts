@@ -63,7 +63,7 @@ export function* page(state: SqlState, request: PageRequest): Sql<PageBytes> {
   }
 }
 
-/** A line whose row cannot be read, or is not there. */
+/** A line whose row is unreadable or missing. */
 interface Unreadable {
   readonly seq: number
   readonly body: Uint8Array
@@ -72,13 +72,16 @@ interface Unreadable {
 
 const nothing = new Uint8Array(0)
 
-/** Lines of a conversation, and the number up to which it has been looked at; undefined if there are no others. */
+/** Lines of a conversation, and the number up to which it was read; undefined if there are no further lines. */
 interface FoundLines {
   readonly lines: ReadonlyArray<LineRow | Unreadable>
   readonly end: number | undefined
 }
 
-/** The first `limit` lines of a range, or the last ones backwards. Where they cannot be read together, one by one. */
+/**
+ * The first `limit` lines of a range, or the last ones backwards. If they cannot be read together, they are read one by
+ * one.
+ */
 function* linesBetween(
   conversation: ConversationId,
   from: number,
@@ -100,7 +103,7 @@ function* linesBetween(
   if (together !== damage) {
     return { lines: together, end: together.length < limit ? undefined : together.at(-1)?.seq }
   }
-  // Those that an export has left out are not damaged here.
+  // Numbers that an export has omitted do not count as damaged here.
   const known = yield* unlessDamaged(SqlGaps.of(conversation))
   const gaps = known === damage ? [] : known
   const lines: Array<LineRow | Unreadable> = []
@@ -121,7 +124,7 @@ const selectLine = `select l.seq, l.at, l.account, l.author, l.flags, l.recipien
 const isIntact = (line: LineRow | Unreadable, conversation: ConversationId): boolean =>
   line.crc !== undefined && Checksum.ofLine({ ...line, conversation }) === line.crc
 
-/** The numbers of lines, which are in order. */
+/** The ranges of the numbers of these lines, which are in order. */
 const rangesOf = (lines: ReadonlyArray<{ readonly seq: number }>): ReadonlyArray<LineRange> => {
   const ranges: Array<{ first: number; last: number }> = []
   for (const { seq } of lines) {
@@ -142,8 +145,8 @@ export function* firstFor(state: SqlState, head: Head, reader: PageRequest["read
 }
 
 /**
- * The first line that was stored at this time or later, or the number of the next one: times never decrease. Lines that
- * cannot be read count as stored when the next one was that can.
+ * The first line stored at this time or later, or the number of the next line. A binary search, because times never
+ * decrease. An unreadable line counts as stored with the next readable one.
  */
 function* firstAt({ first, id, next }: Head, at: number): Sql<number> {
   let low = first
@@ -160,8 +163,8 @@ function* firstAt({ first, id, next }: Head, at: number): Sql<number> {
 type Dated = Pick<LineRow, "at" | "seq">
 
 /**
- * The first line of a range that can be read: exactly if those before it that cannot be are in one piece. Undefined if
- * none was found.
+ * The first readable line of a range; exact if the unreadable lines before it are contiguous. Undefined if none was
+ * found.
  */
 function* readable(conversation: ConversationId, from: number, end: number): Sql<Dated | undefined> {
   const read = (seq: number) =>

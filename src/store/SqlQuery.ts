@@ -1,8 +1,8 @@
 /**
- * Requests of a store in SQL, as generators: each yields its queries and gets their rows. SQLite runs them without a
- * wait in its thread, Postgres over a connection; what they mean is written once.
+ * Requests of a store in SQL, as generators that yield their queries and receive the rows. SQLite runs them
+ * synchronously in its thread, Postgres over a connection, so that each request is written only once.
  *
- * Both databases take the same text: `?` for parameters, integers of 64 bits, texts, and blobs.
+ * Both databases accept the same queries: `?` for parameters, 64-bit integers, texts and blobs.
  */
 
 export type SqlValue = number | string | Uint8Array | null
@@ -28,24 +28,24 @@ export interface LineRow {
   /** Bit 0: sent by a program. */
   readonly flags: number
   readonly recipients: string
-  /** Its text. Queries find it with `linesWithText`. */
+  /** Its text, which queries select with `linesWithText`. */
   readonly body: Uint8Array
   readonly size: number
   readonly crc: number
   readonly device: string | null
   readonly label: string | null
-  /** The row of `shared_text` that has its text, if several lines have the same. */
+  /** The id of its row in `shared_text`, if several lines have the same text. */
   shared: number | null
 }
 
-/** Adds lines, in whatever way is fastest for the database. */
+/** Inserts lines, in the fastest way for the database. */
 export interface LineInsert {
   readonly lines: ReadonlyArray<LineRow>
 }
 
 export type Sql<A> = Generator<SqlQuery | LineInsert, A, ReadonlyArray<SqlRow>>
 
-/** The columns of `line` but for `shared`, which most lines do not have. */
+/** The columns of `line` except `shared`, which is null for most lines. */
 export const lineColumns = [
   "id",
   "conversation",
@@ -63,14 +63,14 @@ export const lineColumns = [
   "label"
 ] as const satisfies ReadonlyArray<keyof LineRow>
 
-/** What the column `body` of a line has: nothing if its text is elsewhere. */
+/** The value of a line's column `body`, which is empty if the text is in `shared_text`. */
 export const ownBody = ({ body, shared }: Pick<LineRow, "body" | "shared">): Uint8Array =>
   shared === null ? body : nothing
 
-/** A part of some memory: Node 22 binds an array as NULL that has memory of its own, but none of it. */
+/** Part of a larger buffer, because Node 22 binds an array with an empty buffer of its own as NULL. */
 const nothing = Buffer.alloc(8).subarray(0, 0)
 
-/** What to select lines from, to get their texts: as `l`, with `text`. */
+/** The table expression for lines with their texts. Select from it with `l` and `text`. */
 export const linesWithText = "line l left join shared_text t on t.id = l.shared"
 
 /** The text of a line of `linesWithText`. */
@@ -93,12 +93,12 @@ export function* row<Row extends { readonly [Column in keyof Row]: SqlValue }>(
   return (yield* rows<Row>(sql, ...values))[0]
 }
 
-/** What `unlessDamaged` returns in the place of what cannot be read. */
+/** The result of `unlessDamaged` for unreadable data. */
 export const damage = Symbol("damaged")
 
 /**
- * Runs a part of a request, unless it meets damage on the disk. Only in requests that read: in Postgres, a query that
- * fails ends the transaction that it is in.
+ * Runs a part of a request, and returns `damage` if it meets damage on the disk. Only for requests that read, because a
+ * failed query ends its transaction in Postgres.
  */
 export function* unlessDamaged<A>(part: Sql<A>): Sql<A | typeof damage> {
   try {

@@ -28,7 +28,7 @@ interface Request<Args extends ReadonlyArray<unknown>, A> {
 
 const reads = <Args extends ReadonlyArray<unknown>, A>(run: Run<Args, A>): Request<Args, A> => ({ writes: false, run })
 
-/** A request that writes ends with the totals and the running time, in the same transaction. */
+/** A request that writes. Its transaction ends by writing the totals and the running time. */
 const writes = <Args extends ReadonlyArray<unknown>, A>(run: Run<Args, A>): Request<Args, A> => ({
   writes: true,
   *run(state, moment, ...args) {
@@ -38,7 +38,7 @@ const writes = <Args extends ReadonlyArray<unknown>, A>(run: Run<Args, A>): Requ
   }
 })
 
-/** Everything that can be asked of a store in SQL. */
+/** All requests of a store in SQL. */
 export const requests = {
   append: writes((state, moment, lines: ReadonlyArray<SqlAppend.NewLineBytes>, cursors: ReadonlyArray<Cursor>) =>
     SqlAppend.append(state, lines, cursors, moment)
@@ -128,7 +128,7 @@ export const requests = {
 
 export type RequestName = keyof typeof requests
 
-/** What a request takes, after the state and the moment. */
+/** The arguments of a request after the state and the moment. */
 export type Arguments<Name extends RequestName> = (typeof requests)[Name]["run"] extends (
   state: SqlState,
   moment: Moment,
@@ -137,7 +137,7 @@ export type Arguments<Name extends RequestName> = (typeof requests)[Name]["run"]
   ? Args
   : never
 
-/** What a request results in. */
+/** The result of a request. */
 export type Result<Name extends RequestName> = (typeof requests)[Name]["run"] extends (...args: never) => Sql<infer A>
   ? A
   : never
@@ -149,7 +149,7 @@ export const sqlOf = <Name extends RequestName>(
   moment: Moment,
   args: Arguments<Name>
 ): Sql<Result<Name>> => {
-  // The table relates the name, the arguments and the result; TypeScript does not follow that through a union.
+  // The table relates the name, the arguments and the result. TypeScript loses this relation in a union.
   const run = requests[name].run as unknown as Run<Arguments<Name>, Result<Name>>
   state.trim()
   return run(state, moment, ...args)

@@ -5,9 +5,9 @@ import * as Name from "../protocol/Name.js"
 import { roomKind } from "./SqlKeys.js"
 import { damage, row, rows, type Sql, unlessDamaged } from "./SqlQuery.js"
 
-/** What an export has in the place of rows that cannot be read, other than lines. */
+/** The replacements in an export for unreadable rows other than lines. */
 
-/** The highest number that any of these columns has, of those that can be read; 0 if none can. */
+/** The highest number in any of these columns that can be read; 0 if none can. */
 function* highest(columns: ReadonlyArray<readonly [column: string, table: string]>): Sql<number> {
   let most = 0
   for (const [column, table] of columns) {
@@ -18,8 +18,8 @@ function* highest(columns: ReadonlyArray<readonly [column: string, table: string
 }
 
 /**
- * The last account, or the last that anything refers to: an account that has no devices and is in no conversation may
- * still be invited to a room, or be the author of lines. Reads an index of all lines: call it once.
+ * The highest id of an account that exists or is referred to. An account without devices and conversations may still be
+ * invited to a room, or be the author of lines. Reads an index of all lines, so it should be called only once.
  */
 export const lastAccount = (): Sql<number> =>
   highest([
@@ -31,12 +31,12 @@ export const lastAccount = (): Sql<number> =>
     ["account", "undelivered"],
     ["account", "line"],
     ["owner", "room"],
-    // Of rooms that have ended, the column holds ids of conversations.
+    // In ended rooms, this column holds ids of conversations.
     ["one", `conversation where kind < ${roomKind}`],
     ["other", `conversation where kind < ${roomKind}`]
   ])
 
-/** The last conversation, or the last that anything refers to. */
+/** The highest id of a conversation that exists or is referred to. */
 export const lastConversation = (): Sql<number> =>
   highest([
     ["id", "conversation"],
@@ -46,7 +46,7 @@ export const lastConversation = (): Sql<number> =>
     ["conversation", "invitation"]
   ])
 
-/** The numbers of accounts that something refers to and that the table does not have. */
+/** The ids of accounts that are referred to but missing in the table. */
 export function* missingAccounts(): Sql<ReadonlyArray<number>> {
   const known = new Set((yield* rows<{ id: number }>("select id from account")).map(({ id }) => id))
   const all = Array.from({ length: yield* lastAccount() }, (_, index) => index + 1)
@@ -54,8 +54,8 @@ export function* missingAccounts(): Sql<ReadonlyArray<number>> {
 }
 
 /**
- * An account that cannot be read. Its conversations then belong to a freed account, under whose name no client can log
- * in: otherwise a new account would get the number, and with it the conversations.
+ * The replacement for an unreadable account: a freed account, as which no client can log in, keeps its conversations.
+ * Otherwise a new account would get the id, and with it the conversations.
  */
 export const withoutAccount = (id: number): ReadonlyArray<Exclude<StoreRecord, { type: "line" }>> => {
   const name = `lost-${id}`
@@ -66,7 +66,10 @@ export const withoutAccount = (id: number): ReadonlyArray<Exclude<StoreRecord, {
   ]
 }
 
-/** A conversation that cannot be read, if there was one: without its key, it is unknown whose its lines are. */
+/**
+ * The replacement for an unreadable conversation, if there was one. Without its key, the owners of its lines are
+ * unknown.
+ */
 export function* withoutConversation(id: number): Sql<ReadonlyArray<StoreRecord>> {
   for (const table of ["line", "member", "room"]) {
     const found = yield* unlessDamaged(row(`select conversation from ${table} where conversation = ? limit 1`, id))
@@ -75,7 +78,7 @@ export function* withoutConversation(id: number): Sql<ReadonlyArray<StoreRecord>
   return []
 }
 
-/** The highest number of a line in these conversations, as far as it can be read. */
+/** The highest readable line number in these conversations. */
 export function* lastLineOf(conversations: ReadonlyArray<number>): Sql<number> {
   let last = 0
   for (const id of conversations) last = Math.max(last, yield* highest([["seq", `line where conversation = ${id}`]]))
@@ -83,8 +86,8 @@ export function* lastLineOf(conversations: ReadonlyArray<number>): Sql<number> {
 }
 
 /**
- * The highest number that a line of a conversation has had; 0 if it has had none. Where the index of lines cannot be
- * read, the highest that a member was given or has read.
+ * The highest number that a line of a conversation has had; 0 if there was none. If the index of lines cannot be read,
+ * the highest number that a member was given or has read.
  */
 export function* lastNumberOf(id: ConversationId): Sql<number> {
   const missing = yield* highest([["last", `gap where conversation = ${id}`]])
@@ -108,11 +111,11 @@ interface MemberRow {
 }
 
 /**
- * The members of a conversation. Those of a direct one are in its key: one that cannot be read counts as given
- * everything that is kept, so that nothing waits for it, but its devices still get what is after their places.
+ * The members of a conversation. The members of a direct one are in its key, so an unreadable one is replaced. It
+ * counts as given all kept lines, so that none wait for it, but its devices still get the lines after their cursors.
  *
  * @param first the first line of the conversation that is kept
- * @param owner of a room, which is a member in any case, from now on if not before; null if there is none
+ * @param owner the owner of a room, who is made a member if necessary; null if there is none
  * @param lastAccount the last account that is exported
  */
 export function* membersOf(
@@ -153,7 +156,7 @@ export function* membersOf(
   return { members, isPartial: true }
 }
 
-/** The accounts in the key of a direct conversation that are not among its members, although they can log in. */
+/** The active accounts in the key of a direct conversation that are missing among its members. */
 export function* missingMembers(
   key: ConversationKey,
   members: ReadonlyArray<AccountId>
@@ -168,7 +171,7 @@ export function* missingMembers(
   return missing
 }
 
-/** The import puts the number of the last line in its place. */
+/** The import replaces it by the number of the last line. */
 const afterAll = Number.MAX_SAFE_INTEGER
 
 const possibleMembers = (key: ConversationKey, lastAccount: number): ReadonlyArray<AccountId> => {
@@ -188,7 +191,7 @@ interface CursorRow {
   readonly seq: number
 }
 
-/** Where these devices of an account are. If some of that cannot be read, device by device. */
+/** The cursors of these devices of an account. If some are unreadable, they are read device by device. */
 export function* cursorsOf(
   account: number,
   devices: ReadonlyArray<string>

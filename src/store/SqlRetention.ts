@@ -2,14 +2,14 @@ import type { ConversationId } from "../ports/StoreLines.js"
 import type { Size } from "./SqlHead.js"
 import { rows, type Sql } from "./SqlQuery.js"
 
-/** What retention knows of the lines, and how far it is with them. */
+/** The state of retention: the sizes of conversations, and its progress. */
 export class SqlRetention {
-  /** Conversations up to this id have been measured; `sizes` has them. */
+  /** Conversations up to this id have been measured and are in `sizes`. */
   measured = 0
   readonly sizes = new Map<ConversationId, Size>()
-  /** Conversations with guests, among those that have been measured, that have no lines. */
+  /** Measured conversations with guests that have no lines. */
   readonly empty = new Set<ConversationId>()
-  /** The last row that retention has looked at on its way through the table of lines; 0 before it begins. */
+  /** The last row of the table of lines that the current pass has examined; 0 before it begins. */
   passed = 0
 
   forget() {
@@ -19,7 +19,7 @@ export class SqlRetention {
     this.empty.clear()
   }
 
-  /** Counts a change of what a conversation holds, if it has been measured. */
+  /** Adds to the size of a conversation, if it has been measured. */
   add(id: ConversationId, lines: number, bytes: number) {
     if (id > this.measured) return
     const size = this.sizes.get(id) ?? { lines: 0, bytes: 0 }
@@ -33,7 +33,7 @@ export class SqlRetention {
     this.empty.delete(id)
   }
 
-  /** Counts the lines that other servers have stored: above one, and up to another. */
+  /** Adds the lines that other servers have stored, by a range of ids. */
   *addLines(above: number, upTo: number): Sql<void> {
     if (this.measured === 0 || above >= upTo) return
     for (const { conversation, ...size } of yield* rows<Size & { readonly conversation: ConversationId }>(

@@ -17,8 +17,8 @@ export interface OwedLine {
 }
 
 /**
- * Makes returns of lines, which are in order: one for each conversation and sender. Those to accounts are kept until
- * their sender has been notified; nothing returns to a removed account.
+ * Creates returns from lines in order: one for each conversation and sender. Returns to accounts are stored until the
+ * sender has been notified. Nothing returns to a removed account.
  */
 export function* keepReturnRows(
   state: SqlState,
@@ -104,7 +104,7 @@ export function* pending(account: AccountId): Sql<ReadonlyArray<PendingReturn>> 
   }))
 }
 
-/** Drops the returns of senders who stayed away since this running time. */
+/** Drops returns whose senders have stayed away since this running time. */
 export function* dropOutdated(state: SqlState, oldest: number): Sql<void> {
   const found = yield* row<{ lines: number | null }>(
     "select sum(count) as lines from undelivered where ran < ?",
@@ -116,7 +116,7 @@ export function* dropOutdated(state: SqlState, oldest: number): Sql<void> {
   meta.dead += Number(found?.lines) // Postgres' sum has another type
 }
 
-/** Drops the returns of a sender that is removed. */
+/** Drops the returns to a removed account. */
 export function* dropAll(state: SqlState, account: AccountId): Sql<void> {
   const found = yield* row<{ lines: number | null }>(
     "select sum(count) as lines from undelivered where account = ?",

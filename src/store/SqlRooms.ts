@@ -127,7 +127,7 @@ export function* join(state: SqlState, id: ConversationId, account: AccountId): 
   return head.next - 1
 }
 
-/** Devices without a cursor start at the last line, which is also where the read mark is. */
+/** The read mark and devices without a cursor start at the last line. */
 function* addMember({ id, next }: Head, account: AccountId): Sql<void> {
   const latest = yield* row<{ joined: number | null }>(
     "select max(joined) as joined from member where conversation = ? and joined > 0",
@@ -151,7 +151,7 @@ export function* leave(
   return departure
 }
 
-/** Ends a membership, and passes the room on. */
+/** Ends a membership. If the owner leaves, determines the new one. */
 export function* removeMember(state: SqlState, { id, members }: Head, account: AccountId): Sql<RoomDeparture> {
   members.delete(account)
   yield* run("delete from member where conversation = ? and account = ?", id, account)
@@ -192,7 +192,7 @@ function* withdraw(id: ConversationId, account: AccountId): Sql<boolean> {
   return true
 }
 
-/** `StoreRooms.end`. Its lines may be thousands, which would delay other requests: retention deletes them. */
+/** `StoreRooms.end`. Retention deletes its lines: deleting thousands at once would delay other requests. */
 export function* end(state: SqlState, id: ConversationId, ifEmpty = false): Sql<boolean> {
   const head = yield* state.room(id)
   if (head === undefined || (ifEmpty && (yield* hasMembers(id)))) return false
@@ -218,7 +218,7 @@ function* hasMembers(id: ConversationId): Sql<boolean> {
   return member !== undefined
 }
 
-/** Rooms whose rows do not fit together. */
+/** Rooms whose rows contradict each other. */
 export function* check(): Sql<ReadonlyArray<StoreFault>> {
   const rooms = yield* rows<{ id: number }>(
     `select c.id from conversation c left join room r on r.conversation = c.id

@@ -1,6 +1,6 @@
 /**
- * The schema of a store, as a list of migrations: the version of a store is how many of them it has seen. A migration
- * is never changed after a release; a change of the schema is a new one.
+ * The schema of a store, as a list of migrations. The version of a store is the number of migrations applied to it. A
+ * migration is never changed after a release; each change of the schema is a new one.
  *
  * Types are SQLite's. `Postgres.ts` translates them.
  */
@@ -56,15 +56,15 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "create unique index undelivered_sender on undelivered (account, conversation, reason)"
   ],
   [
-    // Of conversations that have ended: the highest id, and the highest number of a line. Neither is used again.
+    // The highest id and the highest line number of ended conversations. Neither is reused.
     "alter table meta add column ended_id integer not null default 0",
     "alter table meta add column ended_seq integer not null default 0",
-    // Expired lines whose sender was not notified.
+    // Expired lines whose senders were not notified.
     "alter table meta add column dead integer not null default 0"
   ],
   [
-    // A room is a conversation of kind 3, with its likeness, so that no two rooms look the same; one and other are 0.
-    // Of kind 4 is a room that has ended and still has lines; one is its id. Accounts are 0 for nobody.
+    // A room is a conversation of kind 3, with its likeness, so that no two rooms look the same; one and other are 0. A
+    // room that has ended but still has lines is of kind 4; one is its id. An account of 0 means none.
     `create table room (
        conversation integer primary key, name text not null, topic text not null, topic_by text not null,
        owner integer not null, locked integer not null, slow integer not null
@@ -83,7 +83,7 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "alter table line add column shared integer"
   ],
   [
-    // The highest id of a line, which is not used again either; and how many lines were gone when the index was
+    // The highest id of a line, which is not reused either, and how many lines had been removed when the index was
     // cleaned.
     "alter table meta add column last_line integer not null default 0",
     "alter table meta add column cleaned integer not null default 0",
@@ -96,13 +96,13 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     "alter table conversation add column guest text not null default ''"
   ],
   [
-    // Numbers that are missing in a conversation, because an export has left out damaged lines.
+    // Numbers that are missing in a conversation, because an export has omitted damaged lines.
     `create table gap (
        conversation integer not null, first integer not null, last integer not null, primary key (conversation, first)
      ) without rowid`
   ],
   [
-    // For stores that several servers use: the log of changes, the server that each device is of, and `Touched`.
+    // For stores that several servers use: the log of changes, the server that each device belongs to, and `Touched`.
     "create table change (id integer primary key, server text not null, what text not null)",
     "alter table device add column owner text",
     "alter table meta add column touched text not null default ''"

@@ -13,33 +13,35 @@ export function* search(state: SqlState, request: SearchRequest): Sql<SearchStep
   return yield* new Step(state, request).run()
 }
 
-/** What a step may cost, in bytes of text that are read for words. */
+/** The cost limit of a step, in bytes of text that are searched for words. */
 const stepCost = 65_536
 
-/** What else takes about as much time as this many bytes of text: to read a row of a line, of the index, of ids. */
+/** The costs of reading a row of a line, of the index and of ids, in the bytes of text that take as long. */
 const lineCost = 1_024
 const blockCost = 256
 const conversationsCost = 1_024
 const idCost = 32
 
-/** Rows that are asked for at once: in Postgres each query is a round trip. */
+/** How many rows a query reads, because each query is a round trip in Postgres. */
 const chunk = 16
 
-/** The values of `in (…)`; those that are missing are null, which nothing is equal to. */
+/** The placeholders of `in (…)`. Unused ones are null, which equals nothing. */
 const places = Array.from({ length: chunk }, () => "?").join(", ")
 
-/** The most lines after the index that are looked at in one query. */
+/** The most unindexed lines that one query examines. */
 const tailLines = 256
 
-/** The index narrows a search down by this many of its words at most. */
+/** The most words of a search that are looked up in the index. */
 const indexWords = 8
 
-/** With more conversations than this, each line that has the words is looked at, and its conversation then. */
+/**
+ * With more conversations than this, conversations are not filtered in advance, but checked for each line that matches.
+ */
 const maxConversations = 2_000
 
 class Step {
   private readonly found: Array<FoundLine> = []
-  /** Lines that may be what is looked for cannot be read. It is not known then who may read them. */
+  /** Some lines that may match cannot be read. It is then unknown who may read them. */
   private isDamaged = false
   private cost = 0
   private readonly isMatch: (words: ReadonlyArray<string>) => boolean
@@ -50,7 +52,7 @@ class Step {
     private readonly request: SearchRequest
   ) {
     this.isMatch = Words.matching(request.phrases)
-    // The longest words are in the fewest lines, mostly.
+    // Longer words usually occur in fewer lines.
     const longestFirst = request.phrases.flat().toSorted((one, other) => other.length - one.length)
     this.hashes = [...new Set(longestFirst.map(WordBlock.hashOf))].slice(0, indexWords)
   }
@@ -58,7 +60,7 @@ class Step {
   *run(): Sql<SearchStep> {
     let before = this.request.from ?? (yield* this.lastLine()) + 1
     const isSearched = yield* this.conversations()
-    // Without an index, all lines are looked at.
+    // Without a readable index, all lines are examined.
     const known = yield* unlessDamaged(SqlIndex.end())
     const end = known === damage ? 0 : known
     while (before > 0 && !this.isOver) {
@@ -78,7 +80,7 @@ class Step {
   }
 
   /**
-   * Whether lines of a conversation have to be looked at. This only spares work: `firstFor` decides who may read what.
+   * Whether lines of a conversation must be examined. Only an optimization: `firstFor` enforces who may read a line.
    */
   private *conversations(): Sql<(conversation: number) => boolean> {
     const { reader, within } = this.request
@@ -96,7 +98,7 @@ class Step {
     return (conversation) => searched.has(conversation)
   }
 
-  /** Looks at lines that are not in the index, the latest ones before an id. Returns the next such id. */
+  /** Examines the latest unindexed lines before an id. Returns the id to continue at. */
   private *tail(end: number, before: number, isSearched: (conversation: number) => boolean): Sql<number> {
     const found = yield* unlessDamaged(
       rows<TailRow>(
@@ -112,7 +114,7 @@ class Step {
     return (yield* this.look(searchedIn(found, isSearched))) ?? last
   }
 
-  /** The same for lines that cannot be read together: one by one. */
+  /** The same, one by one, for lines that cannot be read together. */
   private *damagedTail(end: number, before: number, isSearched: (conversation: number) => boolean): Sql<number> {
     const found: Array<TailRow> = []
     for (let id = before - 1; id >= end; id--) {
@@ -124,7 +126,7 @@ class Step {
     return (yield* this.look(searchedIn(found, isSearched))) ?? end
   }
 
-  /** Looks at the latest blocks of the index before an id. Returns the next such id. */
+  /** Examines the latest blocks of the index before an id. Returns the id to continue at. */
   private *blocks(before: number, isSearched: (conversation: number) => boolean): Sql<number> {
     const latest = WordBlock.blockOf(before - 1)
     const blocks = Array.from({ length: Math.min(chunk, latest + 1) }, (_, index) => latest - index)
@@ -146,7 +148,7 @@ class Step {
     return (yield* this.look(latestFirst)) ?? WordBlock.firstLineOf(blocks.at(-1) ?? 0)
   }
 
-  /** The blocks with the lines that a row of each has, too, but for blocks that have none. */
+  /** Narrows blocks down to the lines in a row of each, and drops blocks without such lines. */
   private *narrowed(
     blocks: ReadonlyArray<Candidates>,
     rowOf: (block: number) => number,
@@ -163,7 +165,7 @@ class Step {
     })
   }
 
-  /** Rows of the index: without one that cannot be read, all lines of its block are looked at. */
+  /** Rows of the index. If one is unreadable, all lines of its block are examined. */
   private *indexed(ids: ReadonlyArray<number>): Sql<ReadonlyMap<number, Uint8Array | typeof damage>> {
     const together = yield* indexRows(ids)
     if (together !== damage) return new Map(together.map(({ id, postings }) => [id, postings]))
@@ -177,8 +179,8 @@ class Step {
   }
 
   /**
-   * Looks at lines, the latest first. If the step is over before the last one, returns the id that the next one begins
-   * before.
+   * Examines lines, the latest first. If the step ends before the last one, returns the id before which the next step
+   * begins.
    */
   private *look(ids: ReadonlyArray<number>): Sql<number | undefined> {
     for (let at = 0; at < ids.length; at += chunk) {
@@ -192,7 +194,7 @@ class Step {
   }
 
   /**
-   * The lines with these ids, at most `chunk`, the latest first. Those that cannot be read together are read one by
+   * The lines with these ids, at most `chunk`, the latest first. If they cannot be read together, they are read one by
    * one.
    */
   private *linesWith(ids: ReadonlyArray<number>): Sql<ReadonlyArray<LineRow>> {
@@ -259,7 +261,7 @@ const allLines = Array.from({ length: WordBlock.blockLines }, (_, index) => inde
 const padded = (ids: ReadonlyArray<number>): ReadonlyArray<number | null> =>
   Array.from({ length: chunk }, (_, index) => ids[index] ?? null)
 
-/** The lines of a block, as offsets, that may be what is looked for; undefined for all of them. */
+/** The offsets of a block's lines that may match; undefined for all lines. */
 interface Candidates {
   readonly block: number
   readonly lines: ReadonlyArray<number> | undefined

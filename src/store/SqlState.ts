@@ -26,7 +26,7 @@ export interface Moment {
   readonly now: number
 }
 
-/** This server, of several that use the store. */
+/** This server, if several use the store. */
 export interface SqlSharing {
   readonly server: string
   /** See `StoreSharing.keepsOrder`. */
@@ -34,37 +34,40 @@ export interface SqlSharing {
 }
 
 /**
- * What the tables imply and what would be slow to ask for each line: numbers, sizes, what is unread. The tables hold no
- * such counters, since each would be one more page to write in every transaction. All of it is thrown away when a
- * transaction fails.
+ * State derived from the tables that would be slow to query for each line: numbers, sizes, unread lines. The tables
+ * hold no such counters, because each would be one more page to write in every transaction. When a transaction fails,
+ * all derived state is dropped.
  */
 export class SqlState {
   limits: SqlLimits
   /** Accounts that exist and are not removed. */
   active: Set<AccountId> | undefined
-  /** With the server that each of them is of (`StoreAccounts.openDevice`), or null. */
+  /** The devices of accounts, each with the server that it belongs to (`StoreAccounts.openDevice`), or null. */
   readonly devices = new Map<AccountId, ReadonlyMap<string, string | null>>()
   readonly unread = new SqlUnread()
   readonly heads = new Map<ConversationId, Head>()
   readonly ids = new Map<string, ConversationId>()
-  /** How far retention is. Only the server that keeps the store in order may remove lines in the meantime. */
+  /** The progress of retention, valid while only this server does the upkeep and removes lines. */
   readonly retention = new SqlRetention()
-  /** The block that is being added to the index of words. What it has read is committed, and stays true. */
+  /**
+   * The block that is being added to the index of words. Survives a failed transaction, because it contains only
+   * committed lines.
+   */
   indexed: IndexedBlock | undefined
-  /** The walk that cleans the index of words. */
+  /** The pass that cleans the index of words. */
   walk: IndexWalk | undefined
   private guests: number | undefined
   readonly lastNumbers = new SqlLastNumbers()
-  /** The members of rooms in `heads`. */
+  /** How many members of rooms are in `heads`. */
   private roomMembers = 0
   private known: SqlMeta.Meta | undefined
   private readonly lastIds = new Map<string, number>()
-  /** The running time at the start, and the monotonic clock then. What other servers do does not change it. */
+  /** The running time and the monotonic clock at the start. Other servers do not affect them. */
   private started: { readonly running: number; readonly now: number } | undefined
-  /** What the transaction under way has changed; undefined if it may be anything. */
+  /** The changes of the transaction under way; undefined if it may have changed anything. */
   touched: Touched.Touched | undefined
 
-  /** @param sharing undefined for a server that is alone */
+  /** @param sharing undefined if no other server uses the store */
   constructor(
     limits: SqlLimits,
     readonly sharing?: SqlSharing
@@ -77,7 +80,7 @@ export class SqlState {
     this.limits = limits
   }
 
-  /** Throws away what has been derived from the tables. */
+  /** Drops all derived state. */
   forget() {
     this.known = undefined
     this.touched = undefined
@@ -94,9 +97,7 @@ export class SqlState {
     for (const cache of [this.devices, this.heads, this.ids, this.unread]) cache.clear()
   }
 
-  /**
-   * This server starts or stops keeping the store in order: another server may have done so before, or may from now on.
-   */
+  /** This server begins or stops the upkeep of the store. Another server may have done it before, or may do it next. */
   keepOrder(keepsOrder: boolean) {
     if (this.sharing === undefined) return
     this.sharing.keepsOrder = keepsOrder
@@ -105,12 +106,12 @@ export class SqlState {
     this.walk = undefined
   }
 
-  /** Before each request to a store that others write to: throws away what they have changed. */
+  /** Runs before each request to a shared store: drops the derived state that other servers have changed. */
   *refresh(): Sql<void> {
     const { known } = this
     const current = yield* SqlMeta.read()
     if (current.commits === known?.commits) return
-    // First the totals: what is derived from now on may be of a later transaction than they are, but of no earlier one.
+    // The totals first: state that is derived from now on may be newer than they are, but not older.
     this.known = current
     this.lastIds.clear()
     this.lastIds.set("line", current.lastLine)
@@ -134,7 +135,7 @@ export class SqlState {
     if (this.guests !== undefined) this.guests += guests
   }
 
-  /** The transaction under way changes nothing that is derived but what is added to `touched`. */
+  /** Declares that the transaction under way changes no derived state except the entries that it adds to `touched`. */
   touching() {
     if (this.sharing !== undefined) this.touched = Touched.nothing()
   }
@@ -151,7 +152,8 @@ export class SqlState {
   }
 
   /**
-   * How long servers have run on this store, in ms: the age of lines is measured in it, whatever the wall clock says.
+   * How long servers have run on this store, in ms. The age of lines is measured in it, independently of the wall
+   * clock.
    */
   *running({ now }: Moment): Sql<number> {
     const { running } = yield* this.meta()
@@ -159,7 +161,7 @@ export class SqlState {
     return Math.max(running, Math.floor(this.started.running + now - this.started.now))
   }
 
-  /** Writes what has changed in this transaction, as its last step. */
+  /** Writes the changed totals, as the last step of a transaction. */
   *flush(moment: Moment): Sql<void> {
     const meta = yield* this.meta()
     meta.commits += 1
@@ -177,8 +179,8 @@ export class SqlState {
   }
 
   /**
-   * The next id for a row of a table. Those of accounts, conversations and lines are never used again: rows of accounts
-   * stay.
+   * The next id for a row of a table. Ids of accounts, conversations and lines are never reused: rows of accounts are
+   * not deleted.
    */
   *nextId(table: "account" | "change" | "conversation" | "line" | "shared_text" | "undelivered"): Sql<number> {
     let last = this.lastIds.get(table)
@@ -192,7 +194,7 @@ export class SqlState {
     return last + 1
   }
 
-  /** How much is kept above `keepBytes`; negative if there is room. */
+  /** By how many bytes the kept lines exceed `keepBytes`; negative if there is room. */
   *excess(): Sql<number> {
     const { bytes } = yield* this.meta()
     const guests = this.guests ?? (yield* this.guestConversations())
@@ -223,7 +225,7 @@ export class SqlState {
     return devices
   }
 
-  /** A device of an account has changed: it is of this server now (`devices`), or gone if that is undefined. */
+  /** A device of an account now belongs to this owner (`devices`), or is gone if `owner` is undefined. */
   setDevice(account: AccountId, name: string, owner: string | null | undefined) {
     this.touched?.accounts.add(account)
     const known = this.devices.get(account)
@@ -270,13 +272,13 @@ export class SqlState {
       at: last?.at ?? found.at,
       members
     }
-    // Those of a room may be thousands, and nothing is owed to them.
+    // A room may have thousands of members, and no lines wait for them.
     const isCounted = head.key.kind === "room" || (yield* this.loadMembers(head))
     if (lastLine !== damage && isCounted) this.keep(head)
     return head
   }
 
-  /** Whether all that is owed to them could be counted: a damaged line cannot be. */
+  /** Loads all members. False if damaged lines prevent counting the lines that wait for them. */
   private *loadMembers({ id, key, members, next }: Head): Sql<boolean> {
     let isCounted = true
     for (const member of yield* rows<{ account: AccountId; since: number; read: number; given: number }>(
@@ -315,8 +317,8 @@ export class SqlState {
   }
 
   /**
-   * Drops the heads from memory if there are too many. Only between requests: within one, the numbers of lines that are
-   * not in the table yet are only there.
+   * Drops the heads from memory if there are too many. Only between requests, because within one they alone hold the
+   * numbers of lines that are not in the table yet.
    */
   trim() {
     if (this.heads.size + this.roomMembers >= maxHeads) {
@@ -348,7 +350,7 @@ export class SqlState {
     if (key.kind === "guest" && this.guests !== undefined) this.guests -= 1
   }
 
-  /** Of a room, only lines are left in the tables. */
+  /** A room has ended, and only its lines are left in the tables. */
   ended(head: Head) {
     this.heads.set(head.id, { ...head, isEnded: true, members: new Map() })
   }
@@ -376,5 +378,5 @@ export class SqlState {
   }
 }
 
-/** Heads in memory, of a few hundred bytes each, and as many ids. */
+/** The most heads in memory, of a few hundred bytes each, and as many ids. */
 const maxHeads = 50_000

@@ -12,7 +12,7 @@ import * as SqlExport from "./SqlExport.js"
 import type { Arguments, RequestName, Result } from "./SqlRequests.js"
 import type { SqlLimits } from "./SqlState.js"
 
-/** What a database adds to the requests in SQL. */
+/** The parts of a store that depend on the database. */
 export interface SqlDatabase extends StoreFacts {
   /** As in `StoreService`. */
   readonly sharing?: StoreSharing | undefined
@@ -30,7 +30,7 @@ export interface SqlDatabase extends StoreFacts {
   readonly backup: (file: string) => Effect.Effect<void, StoreError>
 }
 
-/** The port, for a database. */
+/** The store for a database. */
 export const make = (database: SqlDatabase): StoreService => {
   const { append, call } = database
   return {
@@ -95,7 +95,9 @@ export const make = (database: SqlDatabase): StoreService => {
   }
 }
 
-/** What queries find. Damage may make them fail, too: what the database has found out about its files remains. */
+/**
+ * The faults that queries find. If damage makes the queries fail, the faults found by the database's own check remain.
+ */
 const checkedTables = (
   { call }: SqlDatabase,
   files: ReadonlyArray<StoreFault>

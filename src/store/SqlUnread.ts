@@ -5,13 +5,13 @@ import type { Size } from "./SqlHead.js"
 import { guestKind, roomKind } from "./SqlKeys.js"
 import { row, rows, type Sql } from "./SqlQuery.js"
 
-/** The sizes of the lines that no device of an account was given. */
+/** The total size of the lines that no device of an account was given. */
 interface Unread {
   all: number
   guests: number
 }
 
-/** What is unread of the accounts that were asked for. Rooms do not count. */
+/** The unread sizes of accounts, loaded when first needed. Rooms do not count. */
 export class SqlUnread {
   private readonly known = new Map<AccountId, Unread>()
 
@@ -55,7 +55,7 @@ export class SqlUnread {
   }
 }
 
-/** The lines of a conversation above one and up to another that are for a member. */
+/** The number and size of the lines in a range of a conversation that are for a member. */
 export function* owed(
   key: ConversationKey,
   id: ConversationId,

@@ -31,7 +31,7 @@ export function* retain(
   since: number | undefined,
   moment: Moment
 ): Sql<Retained> {
-  // Two servers at once would each think of lines as there that the other has removed.
+  // With two servers at once, each would count on lines that the other has removed.
   const isOff = state.sharing?.keepsOrder === false || (since !== undefined && (yield* SqlChanges.wentOn(since)))
   if (isOff) return { removed: 0, undelivered: [], senders: [], hasMore: false }
   state.touching()
@@ -48,7 +48,7 @@ export function* retain(
   return { removed: step.removed, undelivered: toGuests, senders, hasMore }
 }
 
-/** What one step removes: lines, always from the front of a conversation, and conversations that have none. */
+/** One step of retention. Removes lines, always the oldest of a conversation, and conversations without lines. */
 class Step {
   removed = 0
   ended = 0
@@ -59,7 +59,7 @@ class Step {
     private readonly held: ReadonlyMap<ConversationId, number>
   ) {}
 
-  /** The lines of rooms that have ended, and then what is left of the rooms. */
+  /** Removes the lines of ended rooms, and then the remains of the rooms. */
   *removeEnded(): Sql<void> {
     const { state } = this
     for (const { id } of yield* rows<{ id: ConversationId }>(
@@ -80,11 +80,11 @@ class Step {
   }
 
   /**
-   * Lines that were stored before this running time. They are the first rows of the table. Those that are held stay,
-   * and there may be thousands of them before one that goes: a step looks at some rows, and the next one continues
+   * Removes lines that were stored before this running time, which are the first rows of the table. Held lines stay,
+   * and may be thousands before the next line to remove. So a step examines only some rows, and the next one continues
    * after them.
    *
-   * @returns whether all of them have been looked at; the next step begins anew then
+   * @returns whether all of these lines have been examined, so that the next step starts over
    */
   *removeOutdated(oldest: number): Sql<boolean> {
     const { state } = this
@@ -111,7 +111,7 @@ class Step {
     return false
   }
 
-  /** Lines of conversations that have too many, then of the largest ones while there are too many bytes. */
+  /** Removes lines of conversations with too many, then of the largest ones while there are too many bytes. */
   *removeExcess(): Sql<void> {
     const { limits, retention } = this.state
     const { sizes } = retention
@@ -120,7 +120,7 @@ class Step {
     }
     if ((yield* this.state.excess()) <= 0) return
     yield* this.endEmpty()
-    // Unread direct lines go only if there is nothing else.
+    // Unread direct lines are removed only if there are no others.
     for (const isSparing of [true, false]) {
       const largestFirst = new LargestFirst(sizes)
       for (;;) {
@@ -138,9 +138,7 @@ class Step {
     }
   }
 
-  /**
-   * Ends conversations without lines while there is too much, whether or not a device has learned that lines are gone.
-   */
+  /** Ends empty conversations above `keepBytes`, even if devices have not been notified that lines are gone. */
   private *endEmpty(): Sql<void> {
     for (const id of this.state.retention.empty) {
       if (this.ended >= retainedLines || (yield* this.state.excess()) <= 0) return
@@ -148,13 +146,13 @@ class Step {
     }
   }
 
-  /** Ends conversations without lines that no device is behind in. */
+  /** Ends empty conversations in which no device is behind. */
   *endConversations(): Sql<void> {
     const { empty } = this.state.retention
     let left = Math.min(empty.size, retainedLines - this.ended)
     for (const id of empty) {
       if (left-- <= 0) return
-      // Those that cannot end yet go to the back, so that each of them has its turn.
+      // Conversations that cannot end yet go to the back, so that each gets its turn.
       if (yield* this.isBehind(id)) {
         empty.delete(id)
         empty.add(id)
@@ -204,8 +202,8 @@ class Step {
   }
 
   /**
-   * Removes the first lines of a conversation: at most this many, and if `bytes` is not 0 until that much is gone. With
-   * `isSparing` it stops at an unread line.
+   * Removes the first lines of a conversation: at most `most`, and until `bytes` are removed unless that is 0. With
+   * `isSparing`, stops at an unread line.
    */
   private *removeFront(id: ConversationId, most: number, bytes: number, isSparing = false): Sql<void> {
     const head = yield* this.state.head(id)
@@ -253,10 +251,10 @@ class Step {
   }
 }
 
-/** How many times as many rows as are removed a step looks at. */
+/** A step examines this many times as many rows as it may remove. */
 const outdatedPages = 5
 
-/** Measures some more conversations, until all are. Retention needs that once after each start. */
+/** Measures some more conversations. Returns whether all are measured, which retention needs once after each start. */
 function* measure(state: SqlState): Sql<boolean> {
   const found = yield* rows<{ readonly id: ConversationId; readonly kind: number }>(
     "select id, kind from conversation where id > ? order by id limit ?",
@@ -280,7 +278,7 @@ function* measure(state: SqlState): Sql<boolean> {
   return found.length < measuredConversations
 }
 
-/** How many conversations are measured in one step: some milliseconds, if each has a thousand lines. */
+/** How many conversations a step measures. Takes a few milliseconds if each has a thousand lines. */
 const measuredConversations = 50
 
 const isUnread = ({ key, members }: Head, { account: author, seq }: OldLine): boolean =>
@@ -293,7 +291,7 @@ export function* statistics(state: SqlState, moment: Moment): Sql<Omit<StoreStat
   return {
     stored,
     given,
-    // What is stored and neither given nor expired. `check` counts it in the table.
+    // Derived from the other totals. `check` compares it with the table.
     waiting: stored - given - expired,
     expired,
     dead,
