@@ -10,7 +10,7 @@ import { type SqliteOptions, StoreThread } from "./StoreThread.js"
 import type { Arguments, RequestName, Result } from "./SqlRequests.js"
 import * as SqlStore from "./SqlStore.js"
 
-/** Opens or creates a store in a file, until the scope closes. No other process can open it meanwhile. */
+/** Opens or creates a store in a file, until the scope closes. No other process can open the file until then. */
 export const make = (options: SqliteOptions): Effect.Effect<StoreService, StoreOpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const time = yield* Effect.clockWith((clock) => Effect.succeed(Time.of(clock)))
@@ -55,7 +55,7 @@ export const make = (options: SqliteOptions): Effect.Effect<StoreService, StoreO
           thread.limits = limits
           return store.configure(limits)
         }),
-      // After a removal, some of the free pages go back to the file system.
+      // After lines were removed, returns some of the free pages to the file system.
       retain: (held) =>
         Effect.zipLeft(
           store.retain(held),

@@ -5,19 +5,19 @@ import type { SqliteCheckpoints } from "./SqliteCheckpoints.js"
 import { describeError, loadDriver, type SqliteConnection } from "./SqliteDriver.js"
 import * as SqliteFile from "./SqliteFile.js"
 
-/** Bytes that are copied at a time. */
+/** How many bytes are copied at a time. */
 const chunkBytes = 1024 * 1024
 
 /**
- * Copies the file of a store while lines are stored. First everything is moved from the write-ahead log into the file,
- * and until the copy is complete nothing more is: what is stored meanwhile stays in the log, and the file is what the
- * store was when the backup began. (`vacuum into` would stop the store for about a second for each 100 MB. The drivers'
- * online backup fails as soon as a transaction is open.)
+ * Copies the file of a store while lines are stored. A checkpoint first moves the write-ahead log into the file. Until
+ * the copy is complete, there are no further checkpoints: new lines stay in the log, and the file keeps the state in
+ * which the backup began. (`vacuum into` would stop the store for about a second for each 100 MB. The drivers' online
+ * backup fails as soon as a transaction is open.)
  */
 export class SqliteBackup {
   /**
-   * The file, open for reading; it stays open until the store is closed. POSIX locks belong to a process: when any
-   * descriptor of a file is closed, all of them are gone, and another server could open the store.
+   * The file, open for reading; it stays open until the store is closed. POSIX locks belong to a process: closing any
+   * descriptor of a file releases all of them, and another server could then open the store.
    */
   private source: number | undefined
   private isRunning = false
@@ -33,13 +33,13 @@ export class SqliteBackup {
   ) {}
 
   /**
-   * Writes a copy to a new file, which has its name once it is complete: a process that is killed leaves
-   * `FILE.partial`, and the next backup replaces that. Rejects with a sentence for the operator.
+   * Writes a copy to a new file, which gets its name once it is complete. A killed process leaves `FILE.partial`, which
+   * the next backup replaces. Rejects with a sentence for the operator.
    */
   async write(file: string): Promise<void> {
     if (this.isRunning) throw new Error("another backup is being written")
-    // SQLite would take it for the log of the copy, and put its pages over those of the copy. Beside an existing file,
-    // it belongs to that file, which may be the store: it must not be removed.
+    // SQLite would mistake a leftover log for that of the copy, and overwrite pages of the copy. It must not be
+    // removed: it may belong to an existing file, even to the store.
     const leftover = existsSync(file)
       ? undefined
       : besides.map((ending) => file + ending).find((name) => existsSync(name))
@@ -51,7 +51,7 @@ export class SqliteBackup {
         throw new Error(`${file} cannot be created: ${describeError(error)}`, { cause: error })
       })
       try {
-        // Flushed here, off the thread: the flush in `complete` then has little to do.
+        // Flushed asynchronously here, so that the flush in `complete` has little to do.
         await this.fill(copy)
           .then(() => copy.sync())
           .finally(() => copy.close())
@@ -71,14 +71,14 @@ export class SqliteBackup {
   }
 
   /**
-   * Stops a copy that is being written. To be called before the connection is closed, which moves the log into the
+   * Stops a copy that is being written. Must be called before the connection is closed, which moves the log into the
    * file.
    */
   abandon() {
     this.isAbandoned = true
   }
 
-  /** To be called after the connection was closed. */
+  /** Must be called after the connection was closed. */
   close() {
     if (this.source === undefined || this.isRunning) return
     closeSync(this.source)
@@ -125,7 +125,7 @@ export class SqliteBackup {
     if (this.isAbandoned) throw new Error("the store was closed")
   }
 
-  /** Gives the copy no log id, so that it gets a new one when it is opened, and flushes it. */
+  /** Removes the log id of the copy, so that it gets a new one when it is opened, and flushes the copy. */
   private complete(file: string) {
     const connection = loadDriver(this.base)?.(file)
     connection?.exec("update meta set log = '', clean = 1")
@@ -148,7 +148,7 @@ const remove = async (file: string) => {
   for (const ending of ["", ...besides]) await rm(file + ending, { force: true })
 }
 
-/** What SQLite puts beside a file. */
+/** The suffixes of files that SQLite creates beside a database. */
 const besides = ["-wal", "-shm", "-journal"]
 
 const readPart = promisify(read)

@@ -1,17 +1,19 @@
 import type { SqliteConnection } from "./SqliteDriver.js"
 import type { LineRow } from "./SqlQuery.js"
 
-/** SQLite's default: pages in the log with which a commit moves them into the file. It takes some 5 ms. */
+/**
+ * SQLite's default: a commit that leaves this many pages in the log moves them into the file, which takes about 5 ms.
+ */
 const usualPages = 1000
 
 /**
- * The same while transactions are large. More commits then share a move, and pages that each of them changes, like
- * those of the index, are moved once (benchmark: commits of 1000, an eighth less time). The move takes some 20 ms,
- * which is too long for the lines that wait for it when the store has time to spare.
+ * The threshold while transactions are large. More commits then share a checkpoint, and pages that all of them change,
+ * such as those of indexes, are moved once (benchmark: commits of 1000, an eighth less time). Such a checkpoint takes
+ * about 20 ms, too long for the lines that wait for it when the store is not under load.
  */
 const pagesUnderLoad = 4000
 
-/** Lines, or bytes of text, of a large transaction: half of what one has at most. */
+/** A transaction is large from this many lines or bytes of text: half of the maximum. */
 const largeLines = 500
 const largeBytes = 512 * 1024
 
@@ -22,13 +24,13 @@ export class SqliteCheckpoints {
 
   constructor(private readonly connection: SqliteConnection) {}
 
-  /** While the file is held, nothing is moved into it, and the log grows. */
+  /** While the file is held, there are no checkpoints, and the log grows. */
   hold(isHeld: boolean) {
     this.isHeld = isHeld
     this.apply()
   }
 
-  /** Adapts to the transaction under way, which adds these lines. */
+  /** Adapts the threshold to the transaction under way, which adds these lines. */
   adapt(lines: ReadonlyArray<LineRow>) {
     const isLarge = lines.length >= largeLines || lines.reduce((sum, { body }) => sum + body.length, 0) >= largeBytes
     if (isLarge === this.isUnderLoad) return

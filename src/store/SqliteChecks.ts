@@ -1,13 +1,13 @@
 import { describeError, pragma, type SqliteConnection } from "./SqliteDriver.js"
 import { migrations } from "./SqlSchema.js"
 
-/** Checks of a file with a store, from the quickest to the most thorough. */
+/** Checks of a store's file, from the quickest to the most thorough. */
 
-/** A table, or an index with the table that it is of. */
+/** A table, or an index together with its table. */
 interface Tree {
   readonly name: string
   readonly table: string
-  /** Its first column, and the condition of an index that does not have all rows. */
+  /** Its first column, and the condition of a partial index. */
   readonly column: string
   readonly condition: string
 }
@@ -23,9 +23,8 @@ const trees: ReadonlyArray<Tree> = migrations.flat().flatMap((statement): Readon
 })
 
 /**
- * The first fault that a few reads find, whatever the size of the file: a table or an index is missing, or cannot be
- * read at one of its ends, on the way to which is the root of its tree. SQLite itself has compared the size of the
- * file.
+ * The first fault that a few reads find, whatever the size of the file: a table or an index is missing, or its first or
+ * last row cannot be read. These reads pass the root of its tree. SQLite itself has compared the size of the file.
  */
 export const edges = (connection: SqliteConnection): string | undefined => {
   try {
@@ -45,7 +44,7 @@ export const edges = (connection: SqliteConnection): string | undefined => {
   }
 }
 
-/** The first fault in the structure of the file, which is read at about 1 GB in a second. */
+/** The first fault in the structure of the file, which is read at about 1 GB per second. */
 export const structure = (connection: SqliteConnection): string | undefined => {
   try {
     const result = pragma(connection, "quick_check(1)")
@@ -55,12 +54,12 @@ export const structure = (connection: SqliteConnection): string | undefined => {
   }
 }
 
-/** All faults that SQLite finds, also those in indexes. */
+/** All faults that SQLite finds, including those in indexes. */
 export const all = (connection: SqliteConnection): ReadonlyArray<string> => {
   const faults: Array<string> = []
   const names = namesOf(connection)
   try {
-    // One by one: damage on which the check itself fails does not take away what it has found before.
+    // Row by row, so that faults already found are kept if the check itself fails on damage.
     for (const row of connection.prepare("pragma integrity_check(20)").iterate()) {
       const lines = String(Object.values(row)[0]).split("\n")
       const found = lines.filter((line) => line !== "ok" && !line.startsWith("***"))
@@ -76,7 +75,7 @@ export const all = (connection: SqliteConnection): ReadonlyArray<string> => {
   return faults
 }
 
-/** The tables and indexes by the pages of their roots, by which SQLite calls them in what it finds. */
+/** The tables and indexes by their root pages, which SQLite's findings refer to. */
 const namesOf = (connection: SqliteConnection): ReadonlyMap<string, string> => {
   try {
     const found = connection.prepare("select name, rootpage from sqlite_master").all()

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module"
 import type { SqlRow, SqlValue } from "./SqlQuery.js"
 
-/** The part of `node:sqlite` that a store needs. The package for older versions of Node has the same API. */
+/** The part of `node:sqlite` that a store uses. The package for older versions of Node has the same API. */
 export interface SqliteConnection {
   readonly exec: (sql: string) => void
   readonly prepare: (sql: string) => SqliteStatement
@@ -18,14 +18,14 @@ interface SqliteModule {
   readonly DatabaseSync: new (path: string) => SqliteConnection
 }
 
-/** The package with SQLite for versions of Node that do not have it. Its binaries are inside it. */
+/** The package with SQLite for versions of Node without it. It contains prebuilt binaries. */
 export const packageName = "@photostructure/sqlite"
 
 /**
  * Opens a file with Node's SQLite, or with that of the package.
  *
- * @param base the path of the running file: the package is looked for from there
- * @returns undefined if neither is there
+ * @param base the path of the running file, from which the package is resolved
+ * @returns undefined if neither is available
  */
 export const loadDriver = (base: string): ((path: string) => SqliteConnection) | undefined => {
   const module = builtIn() ?? installed(base)
@@ -53,7 +53,7 @@ const installed = (base: string): SqliteModule | undefined => {
 /** SQLite's primary result codes. */
 export const resultCode = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 }
 
-/** SQLite's texts of these codes. */
+/** SQLite's texts for these codes. */
 const texts: ReadonlyArray<readonly [text: string, code: number]> = [
   ["database is locked", resultCode.busy],
   ["attempt to write a readonly database", resultCode.readOnly],
@@ -69,7 +69,7 @@ export const resultCodeOf = (error: unknown): number => {
   if (!(error instanceof Error)) return 0
   // the rest is the extended code
   if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff
-  // The package's `all` leaves the code out if a query fails after its first row.
+  // The package's `all` omits the code if a query fails after its first row.
   return texts.find(([text]) => error.message.includes(text))?.[1] ?? 0
 }
 

@@ -32,13 +32,16 @@ export interface EngineOptions {
   /** The path of the running file: see `SqliteDriver.load`. */
   readonly base: string
   readonly limits: SqlLimits
-  /** Disk space that is kept for when the disk is full. */
+  /** Disk space that is reserved for when the disk is full. */
   readonly reserveBytes: number
 }
 
 /** A failure that is reported to the caller of the request. */
 export class EngineFailure extends Error {
-  /** The result of a transaction that the file may have all the same: if it has seen this many transactions. */
+  /**
+   * The result of a transaction that may have been committed despite the failure. It was if the file then has this
+   * number of commits.
+   */
   uncertain: { readonly commits: number; readonly result: unknown } | undefined
 
   constructor(
@@ -51,7 +54,10 @@ export class EngineFailure extends Error {
 
 const parameters = lineColumns.map(() => "?").join(", ")
 
-/** Lines in one statement (benchmark: commits of 1000). A sixth of the time for a line is that of its statement. */
+/**
+ * How many lines one statement inserts (benchmark: commits of 1000). With a statement for each line, the statement
+ * takes a sixth of the line's time.
+ */
 const linesAtOnce = 16
 
 const insertLine = `insert into line (${lineColumns.join(", ")}) values (${parameters})`
@@ -64,10 +70,10 @@ const insertLines =
   `insert or fail into line (${lineColumns.join(", ")}) values ` +
   `${Array(linesAtOnce).fill(`(${parameters})`).join(", ")}`
 
-/** The columns of lines that have nothing in the others. */
+/** The columns of lines whose other columns are empty. */
 const plainColumns = ["id", "conversation", "seq", "at", "ran", "account", "author", "body", "size", "crc"] as const
 
-/** The same for such lines, which most are: to bind a value takes as long as to put it into the table. */
+/** The statement for such lines, as most are. Binding a value takes as long as inserting it. */
 const insertPlainLines = `insert or fail into line (flags, recipients, ${plainColumns.join(", ")}) values ${Array(
   linesAtOnce
 )
@@ -79,21 +85,21 @@ const isPlain = ({ device, flags, label, recipients }: LineRow): boolean =>
 
 const insertSharing = `insert into line (${lineColumns.join(", ")}, shared) values (${parameters}, ?)`
 
-/** Requests that need no more space than the reserve has. */
+/** Requests for which the space of the reserve suffices. */
 const frugal: ReadonlySet<RequestName> = new Set([
   ...(["retain", "remove", "free", "forget", "seen", "left", "toldReturns"] as const),
   ...(["leaveRoom", "uninvite", "endRoom"] as const)
 ])
 
-/** How long the engine waits before it looks again whether the disk has space. */
+/** How long the engine waits before it checks again whether the disk has space. */
 const retryMillis = 500
 
 /** The store in one SQLite file: synchronous, for a thread of its own. */
 export class SqliteEngine {
   readonly log: string
-  /** How many transactions the file had seen when it was opened. */
+  /** The file's number of commits when it was opened. */
   readonly commits: number
-  /** `unavailable` is final: another thread has to open the file again, since nothing is known of this connection. */
+  /** `unavailable` is final: another thread must reopen the file, because the state of this connection is unknown. */
   state: StoreState
   private connection: SqliteConnection | undefined
   private readonly statements = new Map<string, SqliteStatement>()
@@ -124,7 +130,7 @@ export class SqliteEngine {
     this.backups = new SqliteBackup(this.path, this.identity, options.base, connection, this.checkpoints)
   }
 
-  /** Takes the reserve, which is not done before the answer that the file is open: 16 MiB take some 30 ms. */
+  /** Creates the reserve. Called after the reply that the file is open, because writing 16 MiB takes about 30 ms. */
   prepare() {
     if (this.state === "ok" && !this.reserve.take()) this.state = "full"
   }
@@ -136,7 +142,7 @@ export class SqliteEngine {
     return requests[name].writes ? this.transaction(sql) : this.read(sql)
   }
 
-  /** Reports a damaged line that a page has left out. */
+  /** Records that a page has omitted a damaged line. */
   foundDamage() {
     this.state = "damaged"
   }
@@ -147,7 +153,7 @@ export class SqliteEngine {
       throw new EngineFailure("damaged", "the store is damaged, so nothing more is stored")
     }
     if (SqliteFile.identity(this.path) !== this.identity) {
-      // SQLite would continue with a file that has no name any more, and that is gone when it is closed.
+      // SQLite would continue with an unlinked file, which disappears when it is closed.
       this.state = "damaged"
       throw new EngineFailure("damaged", `${this.path} was removed or replaced, so nothing more is stored`)
     }
@@ -170,7 +176,7 @@ export class SqliteEngine {
       this.statement("begin immediate").run()
       if (!this.isMarked) this.statement(SqliteFile.mark).run()
       result = this.drive(sql)
-      // A request may have gone on without what it could not read.
+      // A request may have continued without unreadable data.
       if (this.state === "damaged")
         throw new EngineFailure("damaged", "the store is damaged, so nothing more is stored")
       commits = this.drive(this.derived.meta()).commits
@@ -180,8 +186,8 @@ export class SqliteEngine {
     } catch (error) {
       this.rollback()
       const failure = this.failed(error)
-      // An I/O error during the commit, or no memory, leaves open whether the file has the transaction. It is opened
-      // again to see.
+      // After an I/O error or lack of memory during the commit, it is unknown whether the file has the transaction. It
+      // is reopened to find out.
       if (commits !== undefined && failure.reason === "unavailable") {
         this.state = "unavailable"
         failure.uncertain = { commits, result }
@@ -195,12 +201,12 @@ export class SqliteEngine {
     try {
       this.connection?.exec("rollback")
     } catch {
-      // SQLite has done so already.
+      // SQLite has already rolled back.
     }
   }
 
   /**
-   * Runs queries until the request has its result. A request that reads can go on after a failure (`unlessDamaged`).
+   * Runs queries until the request has its result. A request that reads may continue after a failure (`unlessDamaged`).
    */
   private drive<A>(sql: Sql<A>): A {
     let step = sql.next()
@@ -267,7 +273,7 @@ export class SqliteEngine {
     return statement
   }
 
-  /** Draws the consequences of an error. */
+  /** Sets the state that follows from an error, and returns the failure to report. */
   private failed(error: unknown): EngineFailure {
     if (error instanceof EngineFailure) return error
     const description = describeError(error)
@@ -291,7 +297,7 @@ export class SqliteEngine {
     }
   }
 
-  /** Whether there is room again: for the reserve, or as much within the file. */
+  /** Whether there is space again, for the reserve on the disk or as much in free pages of the file. */
   private hasSpace(): boolean {
     if (performance.now() < this.retryAt) return false
     this.retryAt = performance.now() + retryMillis
@@ -306,9 +312,7 @@ export class SqliteEngine {
     return pages * Number(pragma(this.connection, "page_size"))
   }
 
-  /**
-   * Returns free pages to the file system, some at a time: 200 take about 4 ms. Some stay, because they are used again.
-   */
+  /** Returns free pages to the file system, some at a time: 200 take about 4 ms. Some are kept for reuse. */
   shrink() {
     if (this.connection === undefined || this.state !== "ok") return
     const free = Number(pragma(this.connection, "freelist_count"))
@@ -351,7 +355,7 @@ export class SqliteEngine {
     try {
       SqliteFile.close(connection, this.isMarked && (this.state === "ok" || this.state === "full"))
     } catch {
-      // The next start finds a file that was not closed, and checks it.
+      // The next start finds that the file was not closed, and checks it.
     }
     this.backups.close()
   }
@@ -363,5 +367,5 @@ const valuesOf = (line: LineRow): ReadonlyArray<SqlValue> => {
   return [id, conversation, seq, at, ran, account, author, flags, recipients, body, size, crc, device, label]
 }
 
-/** Free pages that stay in the file: 4 MiB. */
+/** How many free pages are kept in the file: 4 MiB. */
 const freePages = 1000

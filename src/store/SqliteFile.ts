@@ -25,7 +25,9 @@ import {
 } from "./SqliteDriver.js"
 import { migrations } from "./SqlSchema.js"
 
-/** A store that cannot be opened. Not yet a `StoreOpenError`: the thread of a store starts faster without Effect. */
+/**
+ * A store that cannot be opened. Not a `StoreOpenError`, because the thread of a store starts faster without Effect.
+ */
 export class Obstacle extends Error {
   constructor(
     readonly reason: StoreObstacle,
@@ -35,32 +37,32 @@ export class Obstacle extends Error {
   }
 }
 
-/** A file that is open for this process alone. */
+/** A file that this process has opened exclusively. */
 export interface OpenedFile {
   readonly connection: SqliteConnection
   readonly log: string
-  /** How many transactions it has seen. */
+  /** Its number of commits. */
   readonly commits: number
-  /** What the check of the file found. */
+  /** The fault that the check of the file found; undefined for an intact file. */
   readonly damage: string | undefined
   /**
-   * Whether the file is marked as one that is written to: unless it is closed in an orderly way, it is checked
+   * Whether the file is marked as written to. Unless it is then closed in an orderly way, the next start checks it
    * thoroughly.
    */
   readonly isMarked: boolean
 }
 
-/** `achat` on a telephone keypad. SQLite keeps it in the header, so that no other application's database is taken. */
+/** `achat` on a telephone keypad. Stored in SQLite's header, so that databases of other applications are refused. */
 const applicationId = 22428
 
 /**
- * The path of a store without symbolic links, since SQLite puts its log beside the file that they lead to. It is
- * absolute: `:memory:` and `file:…` alone would not be names of files to SQLite.
+ * The absolute path of a store without symbolic links. SQLite puts its log beside the target of a link, and would not
+ * treat `:memory:` and `file:…` alone as names of files.
  */
 export const resolved = (path: string): string => {
   const absolute = resolve(path)
   if (existsSync(absolute)) return realpathSync(absolute)
-  // A file created through a link would be in a folder that the owner of the link chose.
+  // Following the link would create a file in a folder chosen by the link's owner.
   if (lstatSync(absolute, { throwIfNoEntry: false }) === undefined) return absolute
   throw new Obstacle("not-accessible", `${path} is a symbolic link to a file that does not exist`)
 }
@@ -95,16 +97,16 @@ export const open = (path: string, base: string): OpenedFile => {
   }
 }
 
-/** What another file in the place of this one does not have. */
+/** Identifies a file, so that another one in its place is noticed. */
 export const identity = (path: string): string | undefined => {
   const stats = statSync(path, { throwIfNoEntry: false })
   return stats && identityOf(stats)
 }
 
-/** The same of a file that is open. */
+/** The same for an open file. */
 export const identityOf = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string => `${dev}:${ino}`
 
-/** Whether there is nothing in the file. A file that is missing is created; both are for their owner alone. */
+/** Whether the file is empty. Creates a missing file, for its owner alone. */
 const isEmpty = (path: string): boolean => {
   if (!existsSync(path)) {
     closeSync(openSync(path, "wx", 0o600))
@@ -122,10 +124,10 @@ const isEmpty = (path: string): boolean => {
 }
 
 /**
- * Makes an empty file a database. The journal that SQLite deletes after it must not come back after a power cut,
- * because it would undo everything that followed. So the connection is closed, and the deletion made durable, before
- * the database is used. Without a prepared statement: the package closes a file only after its statements are
- * collected.
+ * Turns an empty file into a database. SQLite's journal, deleted afterwards, must not reappear after a power failure,
+ * because it would undo everything that followed. So the connection is closed and the deletion made durable before the
+ * database is used. Uses no prepared statement, because the package closes a file only after its statements are
+ * garbage-collected.
  */
 const create = (path: string, connect: (path: string) => SqliteConnection) => {
   const connection = connect(path)
@@ -138,9 +140,8 @@ const create = (path: string, connect: (path: string) => SqliteConnection) => {
 }
 
 /**
- * Refuses the database of another application or of a newer version, before anything changes it: `journal_mode` is kept
- * in the file. `locking_mode` comes before the first query, and so before the WAL is used, or other processes could
- * share that.
+ * Refuses the database of another application or of a newer version before changing it: `journal_mode` is stored in the
+ * file. `locking_mode` must be set before the first query, which uses the WAL, or other processes could share the WAL.
  */
 const refuseOther = (connection: SqliteConnection, path: string) => {
   pragma(connection, "busy_timeout = 0") // it would block the thread
@@ -155,9 +156,9 @@ const refuseOther = (connection: SqliteConnection, path: string) => {
 }
 
 /**
- * Takes a store from everybody but its owner: a copy may have the mode of the program that made it. SQLite gives its
- * log the mode of the file. Only the owner can change a mode, and not on each file system: `StoreFlags` warns if it
- * stays.
+ * Restricts access to the owner, because a copy may have a mode chosen by the program that made it. SQLite gives its
+ * log the mode of the file. Only the owner can change the mode, and not on every file system: `StoreFlags` warns if
+ * this fails.
  */
 const restrict = (path: string) => {
   for (const file of [path, `${path}-wal`]) {
@@ -170,9 +171,9 @@ const restrict = (path: string) => {
 }
 
 /**
- * Settings of a connection, in the order that SQLite needs: `synchronous` each time, because drivers reopen a WAL
- * database with NORMAL, and a power cut then loses what was committed. (`create` sets `auto_vacuum`, which is ignored
- * after the WAL and the first table.)
+ * The settings of a connection, in the order that SQLite requires. `synchronous` is set each time, because drivers
+ * reopen a WAL database with NORMAL, with which a power failure loses committed transactions. (`create` sets
+ * `auto_vacuum`, which is ignored after the WAL and the first table.)
  */
 const settings = [
   "journal_mode = wal",
@@ -183,16 +184,16 @@ const settings = [
 ]
 
 const prepare = (connection: SqliteConnection) => {
-  // Not `exec`, because some of these have a row as their result.
+  // Not `exec`, because some of these return a row.
   for (const setting of settings) connection.prepare(`pragma ${setting}`).all()
   if (pragma(connection, "journal_mode") !== "wal") {
     throw new Obstacle("not-accessible", "the file system does not support SQLite's write-ahead log")
   }
   if (pragma(connection, "synchronous") !== 2) throw new Error("SQLite refuses synchronous = full")
-  connection.exec("begin immediate; commit") // takes the lock, which stays
+  connection.exec("begin immediate; commit") // acquires the lock, which is then held
 }
 
-/** Brings the schema to this version, in one transaction. */
+/** Migrates the schema to this version, in one transaction. */
 const migrate = (connection: SqliteConnection) => {
   const version = Number(pragma(connection, "user_version"))
   const isNew = connection.prepare("select 1 from sqlite_master limit 1").all().length === 0
@@ -208,19 +209,19 @@ const migrate = (connection: SqliteConnection) => {
 }
 
 /**
- * Checks a file, thoroughly if it was written to and not closed. Nothing is written to one that was closed: each flush
- * would delay the start of the server.
+ * Checks a file, thoroughly if it was written to and not closed. Writes nothing to a file that was closed, because each
+ * flush would delay the start of the server.
  */
 const started = (connection: SqliteConnection, hasLog: boolean): OpenedFile => {
   const [meta] = connection.prepare("select log, commits, clean from meta").all()
   const isMarked = meta?.["clean"] !== 1
   const damage = isMarked ? SqliteChecks.structure(connection) : SqliteChecks.edges(connection)
-  // A backup has no log yet: lines may have been stored after it, under the same numbers.
+  // A backup has no log id: lines may have been stored under the same numbers after it.
   const known = String(meta?.["log"] ?? "")
   const log = known || newLog()
   if (damage === undefined) {
     if (known === "") connection.prepare("update meta set log = ?").run(log)
-    // After a failed flush the operating system may hold pages that are not on the disk. Now they are written again.
+    // After a failed flush, the operating system may cache pages that are not on the disk. This writes them again.
     if (hasLog) connection.prepare("pragma wal_checkpoint(truncate)").all()
   }
   return { connection, log, commits: Number(meta?.["commits"]), damage, isMarked }
@@ -228,10 +229,10 @@ const started = (connection: SqliteConnection, hasLog: boolean): OpenedFile => {
 
 const newLog = () => randomBytes(8).toString("hex")
 
-/** With the first change: see `OpenedFile.isMarked`. */
+/** Part of the first change: see `OpenedFile.isMarked`. */
 export const mark = "update meta set clean = 0"
 
-/** Closes a file in an orderly way. If it is marked, the mark goes, and the log is moved into the file. */
+/** Closes a file in an orderly way: removes the mark, if there is one, and moves the log into the file. */
 export const close = (connection: SqliteConnection, isMarked: boolean) => {
   try {
     if (isMarked) {

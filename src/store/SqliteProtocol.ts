@@ -44,8 +44,8 @@ export type FromThread =
       readonly is: "failed"
       readonly reason: StoreFailure
       readonly description: string
-      /** If it is `unavailable`, the thread ends, and answers nothing more. */
+      /** If it is `unavailable`, the thread ends without further answers. */
       readonly state: StoreState
-      /** The result, if the file has seen this many transactions when it is opened again. */
+      /** The result of the request if the reopened file has this number of commits. */
       readonly uncertain?: { readonly commits: number; readonly result: unknown } | undefined
     }

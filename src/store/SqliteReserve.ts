@@ -3,8 +3,8 @@ import { closeSync, fsyncSync, lstatSync, openSync, rmSync, statfsSync, writeSyn
 import { dirname } from "node:path"
 
 /**
- * A file of some megabytes beside the database, which is deleted when the disk is full: SQLite needs room in its log
- * even to delete lines. With 0 bytes there is none.
+ * A file of some megabytes beside the database that is deleted when the disk is full, because SQLite needs space in its
+ * log even to delete lines. With 0 bytes, there is no such file.
  */
 export class SqliteReserve {
   constructor(
@@ -12,13 +12,14 @@ export class SqliteReserve {
     private readonly bytes: number
   ) {}
 
-  /** Makes the file, if it is not there. False if the disk is too full for it and for some more. */
+  /** Creates the file if it does not exist. False if the disk lacks space for it and some more. */
   take(): boolean {
     if (this.bytes === 0 || this.stats()?.size === this.bytes) return true
-    // Otherwise it could always be made where it was given up, and be in the way of the next line again.
+    // Without the extra space, the file could be recreated as soon as it was deleted, and would block the next line
+    // again.
     if (this.freeBytes() < this.bytes * (1 + headroom)) return false
     try {
-      // Made anew: a file that is there may be a link to another one, which would be overwritten.
+      // Recreated, because an existing file may be a link to another one, which would be overwritten.
       this.release()
       const file = openSync(this.path, "wx", 0o600)
       try {
@@ -40,16 +41,16 @@ export class SqliteReserve {
     try {
       rmSync(this.path, { force: true })
     } catch {
-      // The caller that needs the room does not get it, and reports that.
+      // The caller finds that it lacks the space, and reports that.
     }
   }
 
-  /** Whether nothing else has the path. To open a named pipe, for example, would never return. */
+  /** Whether the path is free or a regular file. Opening a named pipe, for example, would never return. */
   isPossible(): boolean {
     return this.stats()?.isFile() ?? true
   }
 
-  /** What the file system has left; without end if it does not say. */
+  /** The free bytes of the file system; Infinity if it does not report them. */
   private freeBytes(): number {
     try {
       const { bavail, bsize } = statfsSync(dirname(this.path))
@@ -66,5 +67,5 @@ export class SqliteReserve {
 
 const blockBytes = 1024 * 1024
 
-/** Room for SQLite's log to grow beside the reserve, as a part of that. */
+/** Space in which SQLite's log can grow, as a fraction of the reserve. */
 const headroom = 1 / 4

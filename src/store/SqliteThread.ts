@@ -8,8 +8,8 @@ import type { FromThread, ThreadData, ThreadRequest, ToThread } from "./SqlitePr
 import type { Arguments, RequestName } from "./SqlRequests.js"
 
 /**
- * The thread of a store in SQLite, as a program of its own (`dist/store-thread.cjs`): on the main thread, 50,000 lines
- * a second would keep the event loop busy for nine tenths of the time, and each flush would stop it.
+ * The entry point of the thread of a store in SQLite (`dist/store-thread.cjs`). On the main thread, 50,000 lines per
+ * second would keep the event loop busy for nine tenths of the time, and each flush would block it.
  */
 
 const port = parentPort
@@ -17,7 +17,7 @@ if (port === null) throw new Error("this file is the thread of a store, and not 
 
 const reply = (message: FromThread, moved: ReadonlyArray<ArrayBuffer> = []) => port.postMessage(message, [...moved])
 
-/** Carries out a request; `moved` is memory of the result that moves to the main thread. */
+/** Carries out a request. `moved` is the memory of the result to transfer to the main thread. */
 const carryOut = (
   engine: SqliteEngine,
   request: Exclude<ThreadRequest, { ask: "close" | "backup" }>
@@ -92,7 +92,7 @@ const failed = (engine: SqliteEngine, error: unknown, isAppend: boolean): FromTh
   }
 }
 
-/** Undefined if there is an obstacle: then the thread ends. */
+/** Opens the store. Undefined if there is an obstacle; the thread then ends. */
 const open = (data: ThreadData): SqliteEngine | undefined => {
   try {
     const engine = new SqliteEngine({ ...data, base: __filename })
@@ -113,5 +113,5 @@ port.on("message", (message: ToThread) => {
   else if (engine !== undefined) serve(engine, message)
 })
 
-// The driver takes some milliseconds to load, in which the main thread may still be reading its settings.
+// Loaded early, because this takes some milliseconds, in which the main thread may still be reading its settings.
 SqliteDriver.loadDriver(__filename)

@@ -7,30 +7,30 @@ import type { FromThread, ThreadData, ToThread } from "./SqliteProtocol.js"
 import * as SqlStore from "./SqlStore.js"
 
 export interface SqliteOptions {
-  /** The database file, which is created if it is not there. Beside it are `PATH-wal` and `PATH-reserve`. */
+  /** The database file, which is created if it does not exist. Beside it are `PATH-wal` and `PATH-reserve`. */
   readonly path: string
   readonly limits: StoreLimits
-  /** The file of the thread: `store-thread.cjs`, which the build makes of `SqliteThread.ts`. */
+  /** The script of the thread: `store-thread.cjs`, which the build makes from `SqliteThread.ts`. */
   readonly thread: string | URL
-  /** A thread with that file which runs already, and waits until it is asked to open a store. */
+  /** A running thread with that script that waits for a store to open. */
   readonly started?: Worker | undefined
-  /** Disk space to keep for when the disk is full. By default 16 MiB. */
+  /** Disk space to reserve for when the disk is full. By default 16 MiB. */
   readonly reserveBytes?: number | undefined
-  /** Called if the thread does not end: the kernel does not return from a call, as when a disk stands still. */
+  /** Called if the thread does not end, because a system call does not return, as when a disk hangs. */
   readonly hangs?: (() => void) | undefined
 }
 
 const reserveBytes = 16 * 1024 * 1024
 
-/** How long a thread may take to end. The end of a large log is copied into the file then. */
+/** How long a thread may take to end. It copies the rest of the log into the file, which may be large. */
 const closeMillis = 5_000
 
-/** How long a thread that could not open the file is not followed by another one. */
+/** The pause after a thread that could not open the file, before another one is started. */
 const retryMillis = 500
 
 /**
- * Starts a thread that waits until a store uses it (`SqliteOptions.started`). The process does not wait for it. If it
- * fails, the store starts another one, and reports why that fails.
+ * Starts a thread that waits until a store uses it (`SqliteOptions.started`). It does not keep the process alive. If it
+ * fails, the store starts another one and reports that one's failure.
  */
 export const start = (file: string | URL): Worker => {
   const worker = new Worker(file)
@@ -40,7 +40,7 @@ export const start = (file: string | URL): Worker => {
 
 type Settle = (answer: Effect.Effect<unknown, StoreError>) => void
 
-/** A transaction that only the file shows to be committed or not. */
+/** A transaction of which only the file shows whether it was committed. */
 interface Uncertain {
   readonly commits: number
   readonly result: unknown
@@ -49,14 +49,14 @@ interface Uncertain {
 }
 
 /**
- * The main thread's end of the thread of a store. After a failure of the disk, the next request starts another thread,
- * which opens the file anew.
+ * Controls the thread of a store from the main thread. After a disk failure, the next request starts another thread,
+ * which reopens the file.
  */
 export class StoreThread {
-  /** The log when the store was opened first. */
+  /** The id of the log when the store was first opened. */
   log = ""
   state: StoreState = "ok"
-  /** For a thread that is started later. */
+  /** The current limits, for threads that are started later. */
   limits: StoreLimits
   private current: Run | undefined
   private isClosed = false
@@ -75,7 +75,7 @@ export class StoreThread {
     this.start((result) => resume(result))
   })
 
-  /** Sends a request when the effect runs. It is carried out even if no fiber waits for its answer any more. */
+  /** Sends a request when the effect runs. It is carried out even if no fiber waits for the answer any more. */
   ask<A>(message: () => readonly [ToThread, ReadonlyArray<ArrayBuffer>?]): Effect.Effect<A, StoreError> {
     return Effect.async<A, StoreError>((resume) => {
       if (this.current === undefined && !this.restart()) return resume(Effect.fail(closed))
@@ -94,7 +94,7 @@ export class StoreThread {
     })
   }
 
-  /** Ends the thread after everything that was asked, but for a backup, which fails. A thread that hangs is left. */
+  /** Ends the thread after all pending requests except a backup, which fails. A hanging thread is abandoned. */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
     this.isClosed = true
     clearTimeout(this.retry)
@@ -123,7 +123,7 @@ export class StoreThread {
     const data: ThreadData = { path, limits: SqlStore.toSqlLimits(this.limits), reserveBytes: reserve }
     const { started } = this
     this.started = undefined
-    // One that has ended meanwhile has no id.
+    // A worker that has already ended has no id.
     const worker = started === undefined || started.threadId < 0 ? new Worker(thread) : started
     this.current = new Run(worker, data, {
       opened: ({ commits, log }) => {
@@ -132,7 +132,7 @@ export class StoreThread {
         opened(Effect.void)
       },
       notOpened: (error, hasAnswered) => {
-        // It may have failed before this listened: another one reports why.
+        // The thread may have failed before this listened to it. Another one will report why.
         if (worker === started && !hasAnswered) return this.start(opened)
         this.retryAt = performance.now() + retryMillis
         opened(Effect.fail(error))
@@ -146,7 +146,7 @@ export class StoreThread {
     })
   }
 
-  /** Opens the file again without a new request, because only the file has the answer to the last one. */
+  /** Reopens the file without a new request, because only the file shows the outcome of the last one. */
   private tryAgain() {
     if (this.isClosed) return this.decide(undefined)
     if (this.current !== undefined || this.restart()) return
@@ -168,7 +168,7 @@ export class StoreThread {
 
 interface RunEvents {
   readonly opened: (message: FromThread & { readonly is: "open" }) => void
-  /** Without an answer, the thread has ended by itself. */
+  /** `hasAnswered` is false if the thread has ended by itself. */
   readonly notOpened: (error: StoreOpenError, hasAnswered: boolean) => void
   readonly state: (state: StoreState) => void
   readonly uncertain: (uncertain: Uncertain) => void
@@ -177,7 +177,7 @@ interface RunEvents {
 
 /** One thread, from its start to its end. */
 class Run {
-  /** Requests without an answer, in order. */
+  /** Unanswered requests, in order. */
   private readonly asked: Array<Settle> = []
   /** Backups that are being written, by their numbers. */
   private readonly backups = new Map<number, Settle>()
@@ -215,7 +215,7 @@ class Run {
     this.worker.postMessage({ ask: "close" } satisfies ToThread)
   }
 
-  /** The process need not wait for the thread. */
+  /** The thread no longer keeps the process alive. */
   abandon() {
     this.worker.unref()
   }
@@ -245,7 +245,7 @@ class Run {
     settle?.(failure === undefined ? Effect.void : Effect.fail(new StoreError({ reason, description: failure })))
   }
 
-  /** The thread answers nothing more. It has carried out nothing of what it has not answered. */
+  /** The thread has ended. It has not carried out any unanswered request. */
   private end(description: string, obstacle?: StoreOpenError) {
     if (this.hasEnded) return
     this.hasEnded = true

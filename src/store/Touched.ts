@@ -2,16 +2,15 @@ import type { AccountId } from "../ports/StoreAccounts.js"
 import type { ConversationId } from "../ports/StoreLines.js"
 
 /**
- * What the latest transactions have changed of what servers derive from the tables, so that another server of the same
- * store need not derive everything anew after each of them. It is a text in the row of totals, which each transaction
- * writes anyway.
+ * The derived state that the latest transactions have changed, so that other servers of the store need not drop
+ * everything after each of them. Stored as a text in the row of totals, which each transaction writes anyway.
  */
 
-/** What one transaction, or some of them, have changed. */
+/** The changes of one or more transactions. */
 export interface Touched {
-  /** Lines, members, or how far they were given it. */
+  /** Conversations with changed lines, members, or positions of members. */
   readonly conversations: Set<ConversationId>
-  /** Their devices, or what they have not been given. */
+  /** Accounts with changed devices or unread lines. */
   readonly accounts: Set<AccountId>
   /** How many conversations with guests have begun. */
   guests: number
@@ -19,7 +18,7 @@ export interface Touched {
 
 export const nothing = (): Touched => ({ conversations: new Set(), accounts: new Set(), guests: 0 })
 
-/** One transaction: its `Meta.commits`, and what it has changed. */
+/** One transaction: its `Meta.commits` and its changes. */
 type Entry = readonly [
   commits: number,
   conversations: ReadonlyArray<ConversationId>,
@@ -27,7 +26,7 @@ type Entry = readonly [
   guests: number
 ]
 
-/** How long the text may be. Postgres writes a row of up to 2 kB where the others of its table are. */
+/** The longest text. Postgres stores rows of up to 2 kB inline. */
 const maxLength = 1_500
 
 const separator = ";"
@@ -36,9 +35,9 @@ const parse = (text: string): ReadonlyArray<Entry> =>
   text === "" ? [] : text.split(separator).map((entry) => JSON.parse(entry) as Entry) // written below
 
 /**
- * The text after another transaction, without the oldest ones if it would be too long.
+ * Adds a transaction to the text. Drops the oldest ones if it becomes too long.
  *
- * @param touched undefined if the transaction may have changed anything: no server can continue from before it
+ * @param touched undefined if the transaction may have changed anything. Other servers then drop all derived state
  */
 export const after = (text: string, commits: number, touched: Touched | undefined): string => {
   if (touched === undefined) return ""
@@ -50,7 +49,7 @@ export const after = (text: string, commits: number, touched: Touched | undefine
   return whole.slice(whole.indexOf(separator, whole.length - maxLength - 1) + 1)
 }
 
-/** What the transactions after one and up to another have changed; undefined if the text does not have all of them. */
+/** The changes of a range of transactions; undefined if the text does not have all of them. */
 export const between = (text: string, before: number, last: number): Touched | undefined => {
   const found = nothing()
   let next = last

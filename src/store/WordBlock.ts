@@ -1,15 +1,15 @@
 /**
- * The index of words covers the lines of a store in blocks: those with the ids from `blockLines * block` on. It leads
- * to lines that may have a word, since it knows hashes of words only; their texts decide.
+ * The index of words covers the lines of a store in blocks of `blockLines` ids. It contains only hashes of words, so it
+ * finds lines that may have a word. Their texts decide.
  *
- * Databases have indexes of their own, but this one works in each of them and in every version of Node's SQLite, it is
- * written with one flush for a thousand lines, and the time that a step of a search takes is known.
+ * Databases have full-text indexes of their own. This one works in both of them and in every version of Node's SQLite,
+ * takes one flush for a thousand lines, and bounds the time of each step of a search.
  */
 
-/** Lines in a block, those included that are gone. */
+/** The ids in a block, including those of removed lines. */
 export const blockLines = 1024
 
-/** Words are spread over rows of a kilobyte or two, so that a search reads no more. */
+/** The words of a block are spread over rows of a kilobyte or two, so that a search reads little. */
 const parts = 64
 
 /** The rows of a block: `parts` of them for words, then one for conversations. */
@@ -30,24 +30,24 @@ export const firstRowOf = (block: number): number => block * rows
 /** The id of the row that has the conversations of a block. Every block has one. */
 export const conversationRow = (block: number): number => firstRowOf(block) + parts
 
-/** The id of the row that has this word of a block, if there is one. */
+/** The id of the row for a word of a block. The row may not exist. */
 export const wordRow = (block: number, hash: number): number => firstRowOf(block) + (hash % parts)
 
-/** 32 bits that stand for a word (FNV-1a); not 0. */
+/** The 32-bit hash of a word (FNV-1a), never 0. */
 export const hashOf = (word: string): number => {
   let hash = 0x811c9dc5
   for (let at = 0; at < word.length; at++) hash = Math.imul(hash ^ word.charCodeAt(at), 0x01000193)
-  // The low bits choose the row, and those of FNV depend on little else than the low bits of the characters.
+  // The low bits choose the row, but in FNV they depend on little more than the low bits of the characters.
   return (hash ^ (hash >>> 15)) >>> 0 || 1
 }
 
-/** A line with more different words counts as one that has every word: so the size of a block has a bound. */
+/** A line with more distinct words counts as having every word, which bounds the size of a block. */
 const maxWords = 256
 
 /** The key of lines that have every word. */
 const everyWord = 0
 
-/** Key by key, the lines that have it, as offsets in their block. */
+/** The lines of each key, as offsets in their block. */
 type Postings = Map<number, Array<number>>
 
 /** A block that is being indexed, line by line. */
@@ -67,7 +67,7 @@ export class WordBlock {
     else for (const hash of hashes) post(this.words[hash % parts] as Postings, hash, offset)
   }
 
-  /** The rows of the finished block. None if there are no lines. */
+  /** The rows of the finished block; none if it has no lines. */
   rows(): ReadonlyArray<{ readonly id: number; readonly postings: Uint8Array }> {
     const all = [...this.words, this.conversations].map((postings, index) => ({
       id: firstRowOf(this.block) + index,
@@ -85,17 +85,17 @@ const post = (postings: Postings, key: number, offset: number) => {
   else offsets.push(offset)
 }
 
-/** The lines of a block that have a word, from its row, and those that have every word: as offsets. */
+/** The offsets of the lines in a word's row that have the word or count as having every word. */
 export const linesWithWord = (row: Uint8Array | undefined, hash: number): ReadonlyArray<number> =>
   row === undefined ? [] : linesWith(row, (key) => key === hash || key === everyWord, hash)
 
-/** The lines of a block in some of its conversations, from the row that has these: as offsets. */
+/** The offsets of the lines of a block in some conversations, from its row of conversations. */
 export const linesWithin = (
   row: Uint8Array | undefined,
   isWanted: (conversation: number) => boolean
 ): ReadonlyArray<number> => (row === undefined ? [] : linesWith(row, isWanted))
 
-/** The lines that have a key which is wanted, and none above `last`. */
+/** The lines of the wanted keys, none of which is above `last`. */
 const linesWith = (row: Uint8Array, isWanted: (key: number) => boolean, last = Infinity): ReadonlyArray<number> => {
   const found: Array<number> = []
   const reader = new Reader(row)
@@ -108,7 +108,7 @@ const linesWith = (row: Uint8Array, isWanted: (key: number) => boolean, last = I
   return found
 }
 
-/** Whether these rows lead to all lines of a block. They may lead to others as well, which are gone. */
+/** Whether these rows cover all lines of a block. They may also contain removed lines. */
 export const leadTo = (block: WordBlock, rows: ReadonlyMap<number, Uint8Array>): boolean =>
   block.rows().every(({ id, postings }) => {
     const found = unpacked(rows.get(id))
@@ -129,10 +129,13 @@ const unpacked = (row: Uint8Array | undefined): ReadonlyMap<number, ReadonlyArra
   return postings
 }
 
-/** How many lines a block had when it was indexed, from the row that has its conversations. */
+/** How many lines a block had when it was indexed, from its row of conversations. */
 export const countIn = (row: Uint8Array | undefined): number => linesWithin(row, () => true).length
 
-/** For each key the difference to the one before, the length of its offsets in bytes, and their differences. */
+/**
+ * Encodes postings: for each key the difference to the previous key, the length of its offsets in bytes, and their
+ * differences.
+ */
 const packed = (postings: Postings): Uint8Array => {
   const bytes: Array<number> = []
   let before = 0
@@ -147,21 +150,21 @@ const packed = (postings: Postings): Uint8Array => {
   return Uint8Array.from(bytes)
 }
 
-/** Seven bits in a byte, the lowest first. Without bit operations, because ids may have more than 32 bits. */
+/** Writes seven bits per byte, lowest first. Without bit operations, because ids may have more than 32 bits. */
 const write = (bytes: Array<number>, number: number) => {
   let rest = number
   for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(128 + (rest % 128))
   bytes.push(rest)
 }
 
-/** Reads what `packed` has written. Of damaged bytes it makes something, and ends. */
+/** Decodes the result of `packed`. With damaged bytes, it returns arbitrary numbers but terminates. */
 class Reader {
   private at = 0
 
   constructor(private readonly bytes: Uint8Array) {}
 
   get isAtEnd(): boolean {
-    return !(this.at < this.bytes.length) // also if it is not a number any more
+    return !(this.at < this.bytes.length) // also true for NaN
   }
 
   number(): number {
