@@ -354,7 +354,7 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     })
     assert.deepStrictEqual({ missing, seen }, { missing: 0, seen: count })
     assert.isAtMost(most, 240)
-    await page.click("[aria-label='To the latest messages']")
+    await page.click("[aria-label^='To the latest messages']")
     await B.shows(page, "the end")
 
     // The page looks at few rows whenever it scrolls: each look can make the browser lay out the lines.
@@ -376,8 +376,14 @@ describe.skipIf(!B.isInstalled)("the page in a browser", () => {
     }
     assert.isBelow(await looks(), 100)
     await page.evaluate(() => void document.querySelector(".scroll")?.scrollBy(0, -3_000))
-    await page.waitForSelector("[aria-label='To the latest messages']")
+    await page.waitForSelector("[aria-label^='To the latest messages']")
     assert.isBelow(await looks(), 300)
+    // The arrow says how many lines have come below.
+    writer.say("#long: below 1\n#long: below 2")
+    await page.waitForSelector("[aria-label='To the latest messages, 2 new'] .count >> text=2")
+    await page.click(".to-end")
+    await B.shows(page, "below 2")
+    await page.waitForSelector(".to-end", { state: "detached" })
     writer.end()
     await page.context().close()
   }, 120_000)

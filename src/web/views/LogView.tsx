@@ -73,7 +73,7 @@ export const LogView = ({ chat, conversation, view }: ConversationProps) => {
   const all = useComputed(() =>
     timeline.isAtEnd ? [...conversation.lines.value, ...chat.sending.in(name)] : conversation.lines.value
   ).value
-  const { delivered, failed, loading, newAfter } = conversation.state.value
+  const { delivered, failed, loading, newAfter, unread } = conversation.state.value
   const found = top.value === undefined ? -1 : all.findIndex(({ key }) => key === top.value)
   const from = found < 0 ? Math.max(0, all.length - maxRendered) : found
   const to = Math.min(all.length, from + maxRendered)
@@ -219,8 +219,14 @@ export const LogView = ({ chat, conversation, view }: ConversationProps) => {
         )}
       </div>
       {!view.isAtEnd.value && (
-        <button type="button" class="to-end" onClick={toEnd} aria-label="To the latest messages">
+        <button
+          type="button"
+          class="to-end"
+          onClick={toEnd}
+          aria-label={`To the latest messages${unread > 0 ? `, ${unread} new` : ""}`}
+        >
           <Icon name="down" />
+          {unread > 0 && <span class="count">{unread > 99 ? "99+" : unread}</span>}
         </button>
       )}
     </div>

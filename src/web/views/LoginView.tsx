@@ -16,7 +16,8 @@ export const LoginView = ({
   const field = useRef<HTMLInputElement>(null)
   const secret = useRef<HTMLInputElement>(null)
   const server = page.server.value
-  // Until the server has said otherwise: the fields do not appear and vanish.
+  // Until the server has said otherwise. What it does not have leaves its place empty, because users press in the wrong
+  // place if parts of the form move.
   const hasAccounts = server === undefined || server.accounts !== undefined
   const hasGuests = server?.accounts !== "required"
   const isOpen = server?.accounts === "open"
@@ -28,7 +29,7 @@ export const LoginView = ({
   const submit = (event: Event) => {
     event.preventDefault()
     if (stage.isBusy) return
-    void page.logIn({ name: name.value, password: password.value, isNew: isNew.value && isOpen })
+    void page.logIn({ name: name.value, password: hasAccounts ? password.value : "", isNew: isNew.value && isOpen })
   }
 
   return (
@@ -53,8 +54,9 @@ export const LoginView = ({
             onInput={({ currentTarget }) => (name.value = currentTarget.value)}
           />
         </label>
-        {hasAccounts && (
-          <label>
+        <div class="place">
+          {!hasAccounts && <p class="quiet">No accounts here: everybody is a guest.</p>}
+          <label class={hasAccounts ? "" : "absent"}>
             <span>
               Password {hasGuests && !isNew.value && <span class="quiet">– only for an account</span>}
               {isNew.value && <span class="quiet">– 8 characters or more</span>}
@@ -66,21 +68,20 @@ export const LoginView = ({
               autocomplete={isNew.value ? "new-password" : "current-password"}
               minLength={isNew.value ? 8 : undefined}
               required={isNew.value || !hasGuests}
+              disabled={!hasAccounts}
               value={password}
               onInput={({ currentTarget }) => (password.value = currentTarget.value)}
             />
           </label>
-        )}
-        {isOpen && hasGuests && (
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={isNew}
-              onChange={({ currentTarget }) => (isNew.value = currentTarget.checked)}
-            />
-            <span>Register this name</span>
-          </label>
-        )}
+        </div>
+        <label class={isOpen && hasGuests ? "check" : "check absent"}>
+          <input
+            type="checkbox"
+            checked={isNew}
+            onChange={({ currentTarget }) => (isNew.value = currentTarget.checked)}
+          />
+          <span>Register this name</span>
+        </label>
         <p class="trouble" role="alert">
           {stage.why}
         </p>
@@ -89,7 +90,7 @@ export const LoginView = ({
             ? "Logging in…"
             : isNew.value
               ? "Create the account"
-              : password.value === "" && hasGuests
+              : (password.value === "" || !hasAccounts) && hasGuests
                 ? "Enter as a guest"
                 : "Log in"}
         </button>
