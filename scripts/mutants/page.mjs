@@ -127,6 +127,49 @@ export const mutants = [
     test: "test/web/PageConnection.test.ts"
   },
   {
+    name: "the page waits for a minute for the outcome of a line before it says that it is cut off",
+    file: "web/model/PageConnection.ts",
+    search: "    this.expect(label, text)\n",
+    replace: "",
+    test: "test/web/PageConnection.test.ts"
+  },
+  {
+    name: "each line that the page sends puts off that it finds out about a cut",
+    file: "web/model/PageConnection.ts",
+    search: "this.owed.has(label) && !this.isHurried && ",
+    replace: "this.owed.has(label) && ",
+    test: "test/web/PageConnection.test.ts"
+  },
+  {
+    name: "the page takes a long search for a connection that is cut",
+    file: "web/model/PageConnection.ts",
+    search: " && !this.isBusy()",
+    replace: "",
+    test: "test/web/PageConnection.test.ts"
+  },
+  {
+    name: "the page trusts the browser's clock until a line of its own is stored",
+    file: "web/model/Chat.ts",
+    search: "    void this.setClock()\n",
+    replace: "",
+    test: "test/web/Clock.test.ts"
+  },
+  {
+    name: "the form for the login moves when the server has said who can log in",
+    file: "web/views/LoginView.tsx",
+    search: '"check absent"',
+    replace: '"aloud"',
+    test: "test/web/browser-faults.test.ts",
+    build: true
+  },
+  {
+    name: "a longer name takes the place of the one that was typed",
+    file: "web/model/SwitchChoices.ts",
+    search: "return [...whole, ...sorted, ",
+    replace: "return [...sorted, ...whole, ",
+    test: "test/web/SwitchChoices.test.ts"
+  },
+  {
     name: "the page never asks for lines that are missing",
     file: "web/model/Timeline.ts",
     search: "return this.isAtEnd && this.first > 0 && this.end > this.last",

@@ -5,6 +5,7 @@ import * as Badge from "./browser/Badge.js"
 import { BrowserTabs } from "./browser/BrowserTabs.js"
 import * as BrowserSocket from "./browser/BrowserSocket.js"
 import * as BrowserNotifier from "./browser/BrowserNotifier.js"
+import * as ServerTime from "./browser/ServerTime.js"
 import * as Shell from "./browser/Shell.js"
 import { memoryOf } from "./browser/Storage.js"
 import { Page } from "./model/Page.js"
@@ -33,6 +34,7 @@ const page = new Page({
   browser: memoryOf(() => localStorage),
   tabs: new BrowserTabs(),
   isLooking: () => view.isLooking.peek(),
+  serverTime: ServerTime.ask,
   onNews: (news) => BrowserNotifier.notify(news, chat()?.me ?? "", (conversation) => chat()?.reading.open(conversation))
 })
 
@@ -68,6 +70,7 @@ BrowserNotifier.onClick(({ conversation, user }) => {
 
 for (const event of ["focus", "blur", "visibilitychange"]) addEventListener(event, look, true)
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && chat()?.wake())
+addEventListener("focus", () => chat()?.look())
 for (const event of ["online", "offline"]) addEventListener(event, () => chat()?.wake())
 look()
 

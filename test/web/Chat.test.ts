@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { screen, started, states, texts } from "./ChatPage.js"
-import { PlayedServer, PlayedTimers } from "./PlayedServer.js"
+import { PlayedServer } from "./PlayedServer.js"
 
 describe("the page's model", () => {
   it("shows a line once, whatever is repeated, and loads what is missing", async () => {
@@ -363,16 +363,5 @@ describe("the page's model", () => {
     const link = chat.link.peek()
     assert.deepStrictEqual([link._tag, "code" in link ? link.code : ""], ["Stopped", "replaced"])
     assert.isFalse(server.isConnected)
-  })
-
-  it("shows the time of the server where the browser's clock is wrong", async () => {
-    const server = new PlayedServer()
-    const wrong = new PlayedTimers(1_700_000_000_000)
-    const { chat } = await started(server, { timers: wrong })
-    chat.send("bob", ["hi"])
-    await server.settle()
-    const [line] = screen(chat, "bob")
-    assert.strictEqual(line?.at, server.log("bob").lines[0]?.at)
-    assert.isBelow(Math.abs(chat.now() - (line?.at ?? 0)), 1_000)
   })
 })

@@ -3,10 +3,18 @@ import type { News } from "../../src/web/model/ChatState.js"
 import type { ShownLine } from "../../src/web/model/Timeline.js"
 import { memory, type PlayedServer, PlayedTimers } from "./PlayedServer.js"
 
+const noTime = (): Promise<number | undefined> => Promise.resolve(undefined)
+
 /** A page of alice's account. What the browser keeps outlives it. */
 export const pageOf = (
   server: PlayedServer,
-  { browser = memory(), tab = memory(), timers = new PlayedTimers(), isLooking = (): boolean => true } = {}
+  {
+    browser = memory(),
+    tab = memory(),
+    timers = new PlayedTimers(),
+    isLooking = (): boolean => true,
+    serverTime = noTime
+  } = {}
 ) => {
   const news: Array<News> = []
   const chat = new Chat({
@@ -17,6 +25,7 @@ export const pageOf = (
     login: { name: "alice", device: "web", secret: "achat_0" },
     wasUp: false,
     isLooking,
+    serverTime,
     onNews: (one) => news.push(one),
     onUp: () => {},
     hasLoggedOut: () => false,

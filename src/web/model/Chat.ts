@@ -95,6 +95,11 @@ export class Chat extends ChatState {
     else this.connection?.wake()
   }
 
+  /** The user has come back to the window. */
+  look(): void {
+    this.connection?.look()
+  }
+
   /** Leaves for good: `start` and `useLogin` do nothing any more, as a request that fails just now may call them. */
   stop(why: string, code: string): void {
     this.isStopped = true
@@ -273,8 +278,15 @@ export class Chat extends ChatState {
     this.link.value = { _tag: "Online" }
     if (this.settings.useLog(facts.log)) for (const one of this.conversations.all) one.restart()
     this.own.onUp(facts)
+    void this.setClock()
     void this.refresh(facts)
     void this.sending.connected(facts)
+  }
+
+  /** Before the page knows the time of its own lines, what others have written today has to be under Today. */
+  private async setClock() {
+    const at = await this.own.serverTime?.().catch(() => undefined)
+    if (at !== undefined) this.compareClocks(at)
   }
 
   private ended(end: End) {

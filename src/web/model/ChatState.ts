@@ -39,6 +39,8 @@ export interface ChatStateOptions {
   /** Whether the user looks at the page. */
   readonly isLooking: () => boolean
   readonly onNews: (news: News) => void
+  /** Asks for the time of the server, in milliseconds since 1970, to about a second; undefined if that is not reached. */
+  readonly serverTime?: (() => Promise<number | undefined>) | undefined
 }
 
 /** A greater difference between the clocks is taken into account, in milliseconds. */
@@ -76,7 +78,8 @@ export class ChatState {
   connection: PageConnection | undefined = undefined
   /** Whether the page gives up its connection by itself, to log in differently. */
   protected isChanging = false
-  private skew = 0
+  /** A signal, because what is shown as today depends on it. */
+  private readonly skew = signal(0)
   private keys = 0
 
   constructor(
@@ -96,13 +99,13 @@ export class ChatState {
 
   /** The time of the server, as far as it is known, in milliseconds since 1970. */
   now(): number {
-    return this.options.timers.now() + this.skew
+    return this.options.timers.now() + this.skew.value
   }
 
-  /** The server has stored a line of this page just now. */
+  /** It was this time at the server just now: it has stored a line of this page, or was asked. */
   compareClocks(at: number): void {
     const difference = at - this.options.timers.now()
-    this.skew = Math.abs(difference) > skewMillis ? difference : 0
+    this.skew.value = Math.abs(difference) > skewMillis ? difference : 0
   }
 
   get isOnline(): boolean {

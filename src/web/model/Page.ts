@@ -33,7 +33,7 @@ export interface Tabs {
   readonly release: () => void
 }
 
-export interface PageOptions extends Pick<ChatOptions, "isLooking" | "onNews"> {
+export interface PageOptions extends Pick<ChatOptions, "isLooking" | "onNews" | "serverTime"> {
   readonly open: OpenLineSocket
   readonly timers: Timers
   readonly tab: TextMemory
@@ -207,7 +207,7 @@ export class Page {
   }
 
   private chatFor(login: ChatOptions["login"], onFirstUp: () => void, wasUp = false): Chat {
-    const { browser, isLooking, onNews, open, tab, timers } = this.options
+    const { browser, isLooking, onNews, open, serverTime, tab, timers } = this.options
     const { device, name } = login
     const identity = { name, device, logouts: this.identities.logouts(name) }
     const hasLoggedOut = () => this.identities.hasLoggedOut(identity)
@@ -229,6 +229,7 @@ export class Page {
       wasUp,
       isLooking,
       onNews,
+      serverTime,
       onUp,
       hasLoggedOut,
       onLoggedOut

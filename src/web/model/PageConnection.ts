@@ -14,8 +14,14 @@ const words = "ack copies once receipts seq to"
  */
 const silentMillis = 30_000
 
-/** The same when the page comes back to the front, or the network does. */
+/**
+ * The same when it matters: when the page comes back to the front, when the network does, and when a line that the page
+ * has sent has no outcome.
+ */
 const wakeMillis = 5_000
+
+/** Lines may take longer over a network that is slower than this, in bytes a millisecond. */
+const slowBytes = 2
 
 /** How long a connection may take to be made and to log in. */
 const loginMillis = 20_000
@@ -75,6 +81,8 @@ export type ReplyEnd = "line" | "end" | "names"
 
 interface PendingRequest {
   readonly replyEnd: ReplyEnd
+  /** Whether the server may need more than seconds for it, and takes no other line of this client meanwhile. */
+  readonly isLong: boolean
   readonly lines: Array<Received.Received>
   readonly settle: (lines: ReadonlyArray<Received.Received>) => void
   readonly fail: (failed: RequestFailed) => void
@@ -102,8 +110,14 @@ export class PageConnection {
   private onIdle: (() => void) | undefined = undefined
   /** Counts the lines that have come. */
   private heard = 0
+  /** When the last one came, by the browser's clock. */
+  private heardAt = 0
+  /** The lengths of the lines that have no outcome yet, by their labels. */
+  private readonly owed = new Map<string, number>()
   /** Whether the server has answered the last `/ping`. */
   private isAnswered = true
+  /** Whether that answer has to come soon. */
+  private isHurried = false
   private upAt: number | undefined = undefined
   private returnMillis: number | undefined = undefined
   private refused: Refused | undefined = undefined
@@ -133,6 +147,7 @@ export class PageConnection {
   /** Sends a message. Its outcomes have the label, and are lines like others. */
   message(label: string, to: string, text: string): void {
     this.link.send(`@${label} ${to}: ${text}\n`)
+    this.expect(label, text)
   }
 
   /** Sends a command, without its `/`. */
@@ -141,8 +156,10 @@ export class PageConnection {
       if (this.stage !== "up") return fail(cutOff())
       this.requests += 1
       const label = `page.${this.requests}`
-      this.pending.set(label, { replyEnd, lines: [], settle, fail })
+      const isLong = command.startsWith("search ")
+      this.pending.set(label, { replyEnd, isLong, lines: [], settle, fail })
       this.link.send(`@${label} /${command}\n`)
+      if (!isLong) this.expect(label, command)
     })
   }
 
@@ -164,6 +181,30 @@ export class PageConnection {
     if (this.stage !== "up") return
     this.cancelTimer()
     this.ping(wakeMillis)
+  }
+
+  /** The user has come back to the window: the same if nothing has come for a while. */
+  look(): void {
+    if (!this.isHurried && this.timers.now() - this.heardAt >= wakeMillis) this.wake()
+  }
+
+  /** A line was sent. A connection that a network has dropped without a word shows by its missing outcome. */
+  private expect(label: string, text: string) {
+    this.owed.set(label, text.length)
+    this.timers.after(this.patience(), () => {
+      if (this.owed.has(label) && !this.isHurried && !this.isBusy()) this.wake()
+    })
+  }
+
+  /** The time for an outcome, or for the answer to a ping that is sent after these lines. */
+  private patience() {
+    let bytes = 0
+    for (const length of this.owed.values()) bytes += length
+    return wakeMillis + Math.floor(bytes / slowBytes)
+  }
+
+  private isBusy() {
+    return [...this.pending.values()].some(({ isLong }) => isLong)
   }
 
   /** Leaves in order: what was sent before is still handled. */
@@ -208,6 +249,7 @@ export class PageConnection {
   private giveUpRequests() {
     for (const { fail } of this.pending.values()) fail(cutOff())
     this.pending.clear()
+    this.owed.clear()
   }
 
   private listen() {
@@ -220,8 +262,9 @@ export class PageConnection {
   /** Asks for a sign of life, and closes the connection if nothing comes within this time. */
   private ping(millis: number) {
     this.isAnswered = false
+    this.isHurried = millis === wakeMillis
     this.link.send("@page.alive /ping\n")
-    this.awaitAnswer(millis)
+    this.awaitAnswer(Math.max(millis, this.patience()))
   }
 
   /** Lines from before the silence may still come: only the answer ends the wait, and only silence the connection. */
@@ -237,7 +280,9 @@ export class PageConnection {
   private take(line: string) {
     if (this.stage === "ended") return
     this.heard += 1
+    this.heardAt = this.timers.now()
     const received = Received.parse(line)
+    if ("label" in received && received.label !== undefined) this.owed.delete(received.label)
     if (turnsOn(received)) this.acknowledgement.isOn = true
     if (received._tag === "Refused" && received.fatal) this.refused = received
     if (received._tag === "Notice" && received.code === "closing") this.returnMillis = Received.returnMillis(received)
@@ -295,6 +340,7 @@ export class PageConnection {
     const { label } = received
     if (label === "page.alive") {
       this.isAnswered = true
+      this.isHurried = false
       return true
     }
     const request = label === undefined ? undefined : this.pending.get(label)
