@@ -134,7 +134,7 @@ describe("a login to an account", () => {
     })
   )
 
-  it.scoped("does not bring the old password back, whose record is renewed while it is changed", () =>
+  it.scoped("does not restore the old password if its record is renewed while the password changes", () =>
     Effect.gen(function* () {
       const [read, changed] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       let steps = ""

@@ -8,7 +8,7 @@ import { startSocketServer } from "../support/SocketServer.js"
 const secrets = ["correct horse", "battery staple", "a wrong guess", "another password"]
 
 describe("the log of a server", () => {
-  it.scopedLive("never has a password or a token, whatever becomes of a login or a command", () =>
+  it.scopedLive("never contains a password or a token, whatever the outcome of a login or a command", () =>
     Effect.gen(function* () {
       const accounts = yield* startAccounts({ alice: secrets[0] ?? "" })
       const server = yield* startSocketServer(accounts)

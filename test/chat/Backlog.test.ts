@@ -24,7 +24,7 @@ const drained = (next: () => Event | undefined) => {
 }
 
 describe("Backlog", () => {
-  it("lets the input of clients that are logged in come first, and logins queue", () => {
+  it("serves the input of logged-in clients first, and queues logins", () => {
     const backlog = new Backlog()
     backlog.add(read(peer("new", "Login")))
     backlog.add(read(peer("alice")))
@@ -54,7 +54,7 @@ describe("Backlog", () => {
     )
   })
 
-  it("lets the ends of clients queue, which may be thousands at once", () => {
+  it("queues the ends of clients, of which there may be thousands at once", () => {
     const backlog = new Backlog()
     backlog.add(read(peer("leaving", "Present", 0)))
     backlog.add(read(peer("alice")))

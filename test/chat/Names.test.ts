@@ -130,7 +130,7 @@ describe("Names", () => {
     assert.deepStrictEqual(changed, ["bob", "alice", "carol", "bob"])
   })
 
-  it("has members that do not change under those who look at them", () => {
+  it("has members that do not change while a reader looks at them", () => {
     const { names } = make()
     named(names, "alice")
     const before = names.members

@@ -215,7 +215,7 @@ describe("a client that acknowledges", () => {
     })
   )
 
-  it.scoped("acknowledges without limit by the rate, and during a shutdown", () =>
+  it.scoped("acknowledges without using up its rate, and during a shutdown", () =>
     Effect.gen(function* () {
       const { alice, bob, server } = yield* pair({ ...noTimeouts, rate: 5 })
       yield* pass(1_000)

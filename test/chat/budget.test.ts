@@ -57,7 +57,7 @@ describe("the memory budget", () => {
     })
   )
 
-  it.scoped("sends lines for clients that do not read back at once when it is used up", () =>
+  it.scoped("returns lines for clients that do not read at once when it is used up", () =>
     Effect.gen(function* () {
       const chat = yield* start(1_000_000)
       const [deaf] = yield* join(chat, 1)
@@ -74,7 +74,7 @@ describe("the memory budget", () => {
     })
   )
 
-  it.scoped("closes the largest connections when it is overrun, and their lines go back", () =>
+  it.scoped("closes the largest connections when it is overrun, and returns their lines", () =>
     Effect.gen(function* () {
       const chat = yield* start(400_000)
       const deaf = yield* join(chat, 20)

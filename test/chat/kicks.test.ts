@@ -106,7 +106,7 @@ describe("a client that is kicked", () => {
     })
   )
 
-  it.scoped("has its lines refused that the server has not handled yet, such as those of a held sender", () =>
+  it.scoped("gets refusals for lines that the server has not handled yet, such as those of a held sender", () =>
     Effect.gen(function* () {
       const { join, server } = yield* startMemoryServer(noTimeouts)
       const bob = yield* join("bob")
@@ -222,7 +222,7 @@ describe("a client that is kicked", () => {
     })
   )
 
-  it.scoped("while it leaves already is broken off", () =>
+  it.scoped("is broken off if it is already leaving", () =>
     Effect.gen(function* () {
       const { broker, join, reasons } = yield* startMemoryBroker(noTimeouts)
       const bob = yield* join("bob")

@@ -121,7 +121,7 @@ describe("a client that comes back under its name", () => {
     })
   )
 
-  it.scoped("finds its last lines returned if more of them wait than a queue may hold", () =>
+  it.scoped("gets its last lines returned if more of them wait than a queue may hold", () =>
     Effect.gen(function* () {
       const memory = { bufferBytes: 2_097_152, readBytes: 2_097_152 }
       const chat = yield* startMemoryServer({ ...noTimeouts, memory, maxLineBytes: 1_048_576 })

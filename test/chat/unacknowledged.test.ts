@@ -116,7 +116,7 @@ describe("a client that acknowledges", () => {
       })
     )
 
-    it.scoped("is not busy any more once it acknowledges something", () =>
+    it.scoped("is no longer busy once it acknowledges something", () =>
       Effect.gen(function* () {
         const { alice, bob } = yield* stuck
         yield* pass(2_000)

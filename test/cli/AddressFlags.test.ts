@@ -64,7 +64,7 @@ describe("AddressFlags.servers", () => {
     assert.isFalse(AddressFlags.hasOwnPorts(listed("a")))
   })
 
-  it("knows a port that is that of no server", () => {
+  it("recognises a port that applies to no server", () => {
     assert.isTrue(AddressFlags.hasIdlePort(listed("a:1,b:2", { port: "flag" })))
     assert.isTrue(AddressFlags.hasIdlePort(listed("a:1,b:2", { host: "file", port: "file" })))
     assert.isFalse(AddressFlags.hasIdlePort(listed("a:1,b", { port: "flag" })))

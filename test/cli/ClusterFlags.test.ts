@@ -131,7 +131,7 @@ describe("ClusterFlags.conflict", () => {
     }
   })
 
-  it("has every setting of a cluster do nothing without --cluster", () => {
+  it("reports every setting of a cluster that has no effect without --cluster", () => {
     const given = {
       node: "a",
       "cluster-name": "x",

@@ -64,7 +64,7 @@ describe("A variable without meaning", () => {
     })
   )
 
-  it.scopedLive("is nothing when Kubernetes sets it, and its ACHAT_PORT is no port", () =>
+  it.scopedLive("is ignored when Kubernetes sets it, and so is its ACHAT_PORT, which is not a port", () =>
     Effect.gen(function* () {
       const { errors, output, status } = yield* Program.run(["config"], { environment: kubernetes })
       assert.deepStrictEqual([status, errors], [0, ""])

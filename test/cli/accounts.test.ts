@@ -59,7 +59,7 @@ describe.concurrent("a client of an account", () => {
   )
 
   it.scopedLive(
-    "has no use for a password without a login of its own",
+    "ignores a password without a login of its own",
     () =>
       Effect.gen(function* () {
         const { runToEnd } = yield* start()

@@ -27,9 +27,9 @@ const acknowledged = (connection: number) => (connection === 1 ? ("reset" as con
 
 const texts = (output: string) => Array.from(output.matchAll(/: (.*)/gu), ([, text]) => text)
 
-describe.concurrent("a-chat listen, of what is kept", () => {
+describe.concurrent("a-chat listen, with kept messages", () => {
   it.scopedLive(
-    "prints nothing twice that a killed server gives again, in this run or in the next",
+    "prints nothing twice that a killed server delivers again, in this run or in the next",
     () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder
@@ -192,7 +192,7 @@ describe.concurrent("a-chat listen --since of a damaged store", () => {
   )
 })
 
-describe.concurrent("a-chat exec and a-chat ask, of what is kept", () => {
+describe.concurrent("a-chat exec and a-chat ask, with kept messages", () => {
   it.scopedLive("start a program once for a repeated message, in this run or in the next", () =>
     Effect.gen(function* () {
       const home = yield* temporaryFolder

@@ -70,7 +70,7 @@ describe.concurrent("--store", () => {
 })
 
 describe.concurrent("a store in memory", () => {
-  it.scopedLive("is none that a command could open once its server has ended", () =>
+  it.scopedLive("cannot be opened by a command once its server has ended", () =>
     Effect.gen(function* () {
       const message = "a store in memory ends with its server; write ./memory for a file of that name"
       for (const words of [
@@ -219,7 +219,7 @@ describe.concurrent("a-chat store", () => {
     })
   )
 
-  it.scopedLive("refuses a store that a server uses, one that does not exist, and what is no store", () =>
+  it.scopedLive("refuses a store that a server uses, one that does not exist, and a file that is not a store", () =>
     Effect.gen(function* () {
       const path = yield* filled
       yield* Effect.scoped(

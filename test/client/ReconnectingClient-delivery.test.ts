@@ -46,7 +46,7 @@ describe("ReconnectingClient", () => {
     })
   )
 
-  it.scopedLive("takes no end for a proof: only what a server that shuts down has not accepted is sent again", () =>
+  it.scopedLive("takes no end as proof: only what a server that shuts down has not accepted is sent again", () =>
     Effect.gen(function* () {
       for (const [last, isAgain] of [
         [["! closing @1: no"], true],

@@ -76,7 +76,7 @@ describe("a guest that follows a room", () => {
     assert.deepStrictEqual(posted.slice(1), ["@achat-room.2 /history #ops since=2 limit=100"])
   })
 
-  it("asks nothing where nothing is", () => {
+  it("requests nothing where there is nothing", () => {
     for (const start of [{ after: 0 }, { since: 5 }, { after: 9 }]) {
       const { feed, posted, says } = connect(ops(start))
       assert.deepStrictEqual(says(joined(0)), [])
@@ -101,7 +101,7 @@ describe("a guest that follows a room", () => {
     assert.lengthOf(next.posted, 1)
   })
 
-  it("learns of lines that are no longer kept", () => {
+  it("gets a report of lines that are no longer kept", () => {
     const rooms = ops()
     connect(rooms).says(joined(3))
     assert.deepStrictEqual(connect(rooms).says(joined(9), past(2, 8), past(2, 9), end(2)), [
@@ -111,7 +111,7 @@ describe("a guest that follows a room", () => {
     ])
   })
 
-  it("drops what comes twice", () => {
+  it("drops repeated lines", () => {
     const { dropped, says } = connect(ops())
     assert.deepStrictEqual(says(joined(3), from(4), from(4), from(2), from(5)), [from(4), from(5)])
     assert.deepStrictEqual(dropped, [joined(3), from(4), from(2)])
@@ -128,7 +128,7 @@ describe("a guest that follows a room", () => {
     assert.deepStrictEqual(says(joined(1), from(2)), [from(2)])
   })
 
-  it("learns that it cannot join any more, and does not try again", () => {
+  it("stops trying to join once it is refused", () => {
     const rooms = ops()
     const { says } = connect(rooms)
     assert.deepStrictEqual(says("! refused @achat-room.1 join reason=policy: locked"), [
@@ -237,7 +237,7 @@ describe("a guest that follows a room", () => {
     }
   })
 
-  it("learns of damaged lines that it has missed, with those that are kept no longer", () => {
+  it("gets reports of damaged lines that it has missed, and of lines no longer kept", () => {
     const rooms = ops()
     connect(rooms).says(joined(3))
     const { feed, says } = connect(rooms)
@@ -249,7 +249,7 @@ describe("a guest that follows a room", () => {
     assert.isTrue(feed.isLive)
   })
 
-  it("does not ask the same again where nothing comes, although there is more", () => {
+  it("does not repeat a request that brought nothing, although there is more", () => {
     for (const start of [{ after: 2 }, { since: 5 }]) {
       const { feed, posted, says } = connect(ops(start))
       const [first, asked] = [(start.after ?? 0) + 1, posted.length + 1]
@@ -262,7 +262,7 @@ describe("a guest that follows a room", () => {
     }
   })
 
-  it("holds no page without end", () => {
+  it("bounds the size of a page", () => {
     const { says } = connect(ops({ since: 1 }))
     const lines = Array.from({ length: 150 }, (_, index) => past(2, 10 + index))
     assert.deepStrictEqual(

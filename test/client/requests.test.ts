@@ -131,7 +131,7 @@ describe("a client that asks about a room", () => {
   )
 })
 
-describe("a client that asks what is kept", () => {
+describe("a client that asks about kept lines", () => {
   it.scopedLive("gets its conversations, its devices and its read mark", () =>
     Effect.gen(function* () {
       const { alice, asked } = yield* connect((line, label) => {
@@ -228,7 +228,7 @@ describe("what the server cannot read", () => {
     })
   )
 
-  it.scopedLive("is not asked for again by a client whose server sends the same page for ever", () =>
+  it.scopedLive("is not requested forever by a client whose server always sends the same page", () =>
     Effect.gen(function* () {
       const { alice, asked } = yield* connect((_, label) => [
         `* end @${label} history #ops first=1 last=3 damaged=1-3 more=yes: x`
@@ -276,7 +276,7 @@ describe("the history of a conversation", () => {
     })
   )
 
-  it.scopedLive("ends where the server says that there is more, and has nothing", () =>
+  it.scopedLive("ends if the server reports more lines but sends none", () =>
     Effect.gen(function* () {
       const { alice } = yield* connect((_, label) => [`* end @${label} history #ops more=yes: x`])
       assert.deepStrictEqual(Chunk.size(yield* Stream.runCollect(alice.room("#ops").history())), 0)

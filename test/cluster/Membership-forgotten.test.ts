@@ -181,7 +181,7 @@ describe("Membership, when the engine has forgotten something or its watch is si
     )
   })
 
-  it("knows a node that was buried and is a new one, although the watch tells nothing any more", () => {
+  it("knows a node that was buried and is a new one, although the watch no longer reports anything", () => {
     const { a, b, cluster } = pair()
     beats(cluster, 14, [a])
     assert.deepStrictEqual(a.told, ["appeared b", "lost b"])
@@ -193,7 +193,7 @@ describe("Membership, when the engine has forgotten something or its watch is si
     assert.isTrue(a.mayWrite && b.mayWrite)
   })
 
-  it("buries a node again whose burial the engine has lost, although the watch tells nothing any more", () => {
+  it("buries a node again whose burial the engine has lost, although the watch no longer reports anything", () => {
     const { a, b, cluster } = pair()
     a.membership.learnt({ key: "b", value: `dead ${incarnations.b} 12000 1`, revision: 99 })
     beats(cluster, 8, [a, b])

@@ -110,7 +110,7 @@ describe("NamesElsewhere", () => {
     assert.strictEqual(elsewhere.where("eve"), b)
   })
 
-  it("forgets what a watch that starts again does not report any more", () => {
+  it("forgets entries that a restarted watch no longer reports", () => {
     const { elsewhere, put, told } = names()
     put("bob", 7, b)
     put("eve", 8, b)

@@ -13,7 +13,7 @@ const clocks = () => {
 }
 
 describe("WakeUp", () => {
-  it("notices a sleep once", () => {
+  it("reports a sleep once", () => {
     const { time, wakeUp } = clocks()
     time.now += 100_000
     assert.isFalse(wakeUp.hasSlept())
@@ -32,7 +32,7 @@ describe("WakeUp", () => {
     assert.isTrue(wakeUp.hasSlept())
   })
 
-  it("ignores a wall clock that drifts, and minds one that is set", () => {
+  it("ignores a wall clock that drifts, and reacts to one that is set", () => {
     const { time, wakeUp } = clocks()
     for (let hour = 0; hour < 100; hour++) {
       time.now += 3_600_000

@@ -62,7 +62,7 @@ describe.skipIf(NatsServers.missing)("the credentials of a node", { concurrent: 
     return admits(`authorization { users: [{ nkey: ${key.publicKey} }] }`, `${key.seed}\n`, [NatsJwt.userKey().seed])
   })
 
-  it.scopedLive("are a file .creds", () => {
+  it.scopedLive("are a .creds file", () => {
     const { creds, otherCreds, settings } = NatsJwt.make()
     return admits(settings, creds, [otherCreds])
   })

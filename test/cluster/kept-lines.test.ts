@@ -86,7 +86,7 @@ describe("lines to an account, on several nodes", () => {
     })
   )
 
-  it.scoped("are announced once where a server takes no messages for a while", () =>
+  it.scoped("are announced once if a server accepts no messages for a while", () =>
     Effect.gen(function* () {
       const { a, b, cluster } = yield* startKeptNodes(["a", "b"])
       const alice = yield* account(a, "alice/main")

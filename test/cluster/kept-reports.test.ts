@@ -131,7 +131,7 @@ describe("receipts, on several nodes", () => {
   }
 })
 
-describe("lines that are kept no longer, on several nodes", () => {
+describe("lines that are no longer kept, on several nodes", () => {
   // A few minutes only: while a socket takes nothing, every node looks at it four times a second.
   const limits = { keep: Duration.minutes(5) }
   const expire = Effect.zipRight(pass(400_000), pass(61_000))

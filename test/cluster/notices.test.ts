@@ -26,8 +26,8 @@ const started = Effect.gen(function* () {
   return { alice, ann, ben, bob, engine }
 })
 
-describe("who comes and goes in a cluster", () => {
-  it.scoped("is no news to a node that was lost and is another one now", () =>
+describe("a client that comes or goes in a cluster", () => {
+  it.scoped("is not announced again at a node that was lost and is another one now", () =>
     Effect.gen(function* () {
       const { alice, ann, bob, engine } = yield* started
       engine.disconnect("b")
@@ -48,7 +48,7 @@ describe("who comes and goes in a cluster", () => {
     })
   )
 
-  it.scoped("is news to a node that was lost if it happened meanwhile", () =>
+  it.scoped("is announced at a node that was lost if it happened meanwhile", () =>
     Effect.gen(function* () {
       const { ann, bob, engine } = yield* started
       engine.disconnect("b")

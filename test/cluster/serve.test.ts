@@ -121,7 +121,7 @@ describe.skipIf(NatsServers.missing)("a-chat serve --cluster", () => {
     })
   )
 
-  it.scopedLive("exits with 1 when no NATS server answers in time, and says so before", () =>
+  it.scopedLive("exits with 1 when no NATS server answers in time, after a warning", () =>
     Effect.gen(function* () {
       const flags = ["--cluster", "nats://127.0.0.1:9", "--node", "a", "--cluster-wait", "1s"]
       const { errors, status } = yield* Program.runProcess(["serve", "--port", "0", ...flags])

@@ -186,7 +186,7 @@ describe("Feed", () => {
     assert.deepStrictEqual(given, [3])
   })
 
-  it("heals when the store's answers overtake each other", () => {
+  it("recovers when the store's answers overtake each other", () => {
     const { feed, given, openNow } = open()
     // Stored before it is known what waits, and not among that.
     stored(feed, 3, 4)

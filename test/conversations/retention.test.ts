@@ -7,7 +7,7 @@ import { settle } from "../support/Turns.js"
 
 const gap = (last: number) => `! gap alice first=1 last=${last}: these lines are no longer kept`
 
-describe("lines that are kept no longer", () => {
+describe("lines that are no longer kept", () => {
   const keep = {
     keep: Duration.hours(1),
     keepBytes: 2 ** 30,

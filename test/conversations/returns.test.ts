@@ -8,7 +8,7 @@ import { login, passes, seen, startConversations } from "../support/Conversation
 import { pass } from "../support/MemoryServer.js"
 import { settle, turnsUntil } from "../support/Turns.js"
 
-describe("lines that are kept no longer", () => {
+describe("lines that are no longer kept", () => {
   const keep = {
     keep: Duration.hours(1),
     keepBytes: 2 ** 30,
@@ -298,7 +298,7 @@ describe("a line that was given a moment ago", () => {
     })
   )
 
-  it.scoped("does not return when it is kept no longer", () =>
+  it.scoped("does not return when it is no longer kept", () =>
     Effect.gen(function* () {
       const { isGiven, once, store } = yield* give
       yield* store.configure({ keep: "30 days", keepBytes: 2 ** 30, keepLines: 1, unreadLines: 9, unreadBytes: 999 })

@@ -27,7 +27,7 @@ describe("EventStream", () => {
     assert.deepStrictEqual(dataOf(line.replace("seq=7", "seq=8")), { ...first, seq: 8 })
   })
 
-  it("keeps no reads alive that its lines were cut from", () => {
+  it("keeps alive no reads that its lines were cut from", () => {
     const before = heapUsed()
     for (let seq = 1; seq <= 200; seq++) {
       const read = Buffer.from(`${"x".repeat(65_000)}\nfrom alice seq=${seq} at=1700000000000 #ops: hi\n`).toString(

@@ -70,7 +70,7 @@ describe("POST /hook", () => {
     })
   )
 
-  it.scoped("refuses who does not prove to be the sender, in the same way as for a hook that is not there", () =>
+  it.scoped("refuses a request without the sender's proof, in the same way as for a hook that does not exist", () =>
     Effect.gen(function* () {
       const { ask, dana, hooks } = yield* start
       const secret = yield* added(hooks, { id: "widgets", kind: "github" })
@@ -102,7 +102,7 @@ describe("POST /hook", () => {
     })
   )
 
-  it.scoped("takes as long for a hook that is not there as for any other", () =>
+  it.scoped("takes as long for a hook that does not exist as for any other", () =>
     Effect.gen(function* () {
       const hooks = yield* Hooks.open(yield* inFolder)
       yield* added(hooks, { id: "widgets", kind: "github" })

@@ -90,7 +90,7 @@ describe("POST /send", () => {
     })
   )
 
-  it.scoped("enters a room as a guest in which others are, and no other", () =>
+  it.scoped("enters a room as a guest only if others are in it", () =>
     Effect.gen(function* () {
       const { ask, join } = yield* startDoor()
       const dana = yield* join("dana")

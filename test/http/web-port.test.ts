@@ -94,7 +94,7 @@ describe("client certificates", () => {
     })
   )
 
-  it.scoped("are needed for each request and each WebSocket, and what is wrong with them is said", () =>
+  it.scoped("are needed for each request and each WebSocket, and the response says what is wrong with them", () =>
     Effect.gen(function* () {
       const server = yield* startCertified
       const cases: ReadonlyArray<readonly [string, Https.RequestOptions]> = [
@@ -322,7 +322,7 @@ describe("a body", () => {
 })
 
 describe("parameters", () => {
-  it.scoped("are refused if they are there twice", () =>
+  it.scoped("are refused if they occur twice", () =>
     Effect.gen(function* () {
       const { ask } = yield* startDoor()
       const headers = authorization("alice")

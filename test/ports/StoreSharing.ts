@@ -129,7 +129,7 @@ export const sharingSuite = (name: string, make: MakeShared) => {
       })
     )
 
-    it.scoped("gives its log in pages, and says when a part of it is not kept any more", () =>
+    it.scoped("gives its log in pages, and says when a part of it is no longer kept", () =>
       Effect.gen(function* () {
         const [one, other] = yield* two(make)
         const { id } = yield* create(one.store, "ops")

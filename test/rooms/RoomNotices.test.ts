@@ -27,7 +27,7 @@ const start = Effect.gen(function* () {
 })
 
 describe("RoomNotices", () => {
-  it.scoped("sends many notices in one piece, and none to who did it, has not said hello, or has no room", () =>
+  it.scoped("sends many notices in one piece, and none to their author, without hello or without room", () =>
     Effect.gen(function* () {
       const { got, notices } = yield* start
       const [alice, bob, shy, full] = [peer(), peer(), peer(false), peer(true, true)]

@@ -102,7 +102,7 @@ describe("the feed of a guest", () => {
     })
   )
 
-  it.scoped("reports lines that are kept no longer", () =>
+  it.scoped("reports lines that are no longer kept", () =>
     Effect.gen(function* () {
       const chat = yield* startGuestRooms({ keepLines: 100 })
       const [carol, dave] = [yield* chat.join("carol"), yield* chat.join("dave")]

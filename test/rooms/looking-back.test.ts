@@ -67,7 +67,7 @@ describe("/history", () => {
     })
   )
 
-  it.scoped("shows nothing to who is not in the room, not even if the page was read before", () =>
+  it.scoped("shows nothing to a client that is not in the room, not even if the page was read before", () =>
     Effect.gen(function* () {
       const asked = yield* Deferred.make<void>()
       const answer = yield* Deferred.make<void>()

@@ -9,7 +9,7 @@ import { account, ask, gets, startGuestRooms, startRooms } from "../support/Room
 import { settle, turnsUntil } from "../support/Turns.js"
 
 describe("a room", () => {
-  it.scoped("is created by who joins it first, and found by others", () =>
+  it.scoped("is created by the first client that joins it, and found by others", () =>
     Effect.gen(function* () {
       const chat = yield* startRooms()
       const alice = yield* account(chat, "alice")

@@ -67,7 +67,7 @@ describe("/search", () => {
     })
   )
 
-  it.scoped("shows nothing of a room to who has left it meanwhile", () =>
+  it.scoped("shows nothing of a room to a client that has left it meanwhile", () =>
     Effect.gen(function* () {
       const asked = yield* Deferred.make<void>()
       const answer = yield* Deferred.make<void>()

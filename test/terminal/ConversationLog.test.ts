@@ -62,7 +62,7 @@ describe("ConversationLog", () => {
     })
   )
 
-  it.scopedLive("has a file for each conversation, with what came, what was sent, and what became of it", () =>
+  it.scopedLive("has a file for each conversation, with its incoming lines, the user's own and their outcomes", () =>
     Effect.gen(function* () {
       const { ended, folder, log, warnings } = yield* logged()
       log.received(message("bob", "hi"))

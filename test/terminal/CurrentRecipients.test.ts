@@ -22,7 +22,7 @@ const withBob = (...others: ReadonlyArray<string>) => {
 }
 
 describe("CurrentRecipients", () => {
-  it("returns to the one before when no one is there", () => {
+  it("returns to the previous conversation when no one is there", () => {
     const recipients = withBob("TODO")
     assert.isTrue(recipients.settle(["TODO"], [offline("TODO")]))
     recipients.back()

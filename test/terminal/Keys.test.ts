@@ -94,7 +94,7 @@ describe("Keys", () => {
     it(`reads ${what}`, () => assert.deepStrictEqual(keys(bytes), meaning))
   }
 
-  it.live("takes an ESC that nothing follows for the Escape key", () =>
+  it.live("takes a lone ESC for the Escape key", () =>
     Effect.promise(
       () =>
         new Promise<void>((resolve) => {

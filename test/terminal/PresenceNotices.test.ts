@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { PresenceNotices } from "../../src/terminal/PresenceNotices.js"
 
 describe("PresenceNotices", () => {
-  it("sums up what users did, without those who came and went or went and came", () => {
+  it("summarises who joined and left, without users who soon left again or returned", () => {
     const presence = new PresenceNotices(4_000)
     presence.joined("bob", 0)
     presence.left("carol", 100)

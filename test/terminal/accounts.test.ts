@@ -121,7 +121,7 @@ describe("TerminalClient with accounts", () => {
     })
   )
 
-  it.scopedLive("uses the token that is kept, and asks once the server does not take it any more", () =>
+  it.scopedLive("uses the kept token, and asks once the server no longer accepts it", () =>
     Effect.gen(function* () {
       const accounts = yield* startAccounts({ alice: password })
       const { serve, socket } = yield* chat

@@ -19,7 +19,7 @@ describe("TerminalClient, on leaving", () => {
     })
   )
 
-  it.scopedLive("logs every line that was typed once, with what is known of it", () =>
+  it.scopedLive("logs every typed line once, with its outcome as far as it is known", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const { alice, server } = yield* scriptedChat({ logFolder: folder })

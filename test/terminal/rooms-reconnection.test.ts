@@ -122,7 +122,7 @@ describe("conversations at the terminal", () => {
     })
   )
 
-  it.scopedLive("does not ask again for missed lines where none come, although there are more", () =>
+  it.scopedLive("does not request missed lines again if none arrive, although there are more", () =>
     Effect.gen(function* () {
       const ends = ["first=2 last=101 damaged=2-101 more=yes", "more=yes"]
       const { alice, server } = yield* start({

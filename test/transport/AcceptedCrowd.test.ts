@@ -89,7 +89,7 @@ describe("AcceptedCrowd", () => {
 })
 
 describe("a crowd of clients over TCP", () => {
-  it.scopedLive("is served, also those that have left while they waited", () =>
+  it.scopedLive("is served, including clients that left while they waited", () =>
     Effect.gen(function* () {
       const accepted: Array<Seen> = []
       const { address } = yield* Tcp.listen(
