@@ -22,7 +22,7 @@ const allowed = {
   store: "ports protocol telemetry",
   transport: "concurrency ports process protocol telemetry",
   chat: "concurrency ports protocol telemetry",
-  cluster: "chat ports protocol telemetry",
+  cluster: "chat ports protocol telemetry transport",
   accounts: "chat concurrency ports protocol telemetry",
   conversations: "accounts chat concurrency ports protocol telemetry",
   rooms: "accounts chat concurrency conversations ports protocol telemetry",

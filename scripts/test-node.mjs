@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-const defaultTests = ["test/transport", "test/ports", "test/store", "test/cluster/ReusedReads.test.ts"]
+const defaultTests = ["test/transport", "test/ports", "test/store"]
 
 const separator = process.argv.indexOf("--", 2)
 const versions = process.argv.slice(2, separator < 0 ? undefined : separator)

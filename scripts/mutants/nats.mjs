@@ -28,10 +28,10 @@ export const mutants = [
   },
   {
     name: "reads of NATS pause after the first one",
-    file: "cluster/ReusedReads.ts",
+    file: "transport/NodeInternals.ts",
     search: "return true // false would",
     replace: "return false // true would not",
-    test: "test/cluster/ReusedReads.test.ts"
+    test: "test/transport/reused-reads.test.ts"
   },
   {
     name: "frames take the way through the client",

@@ -1,7 +1,7 @@
 import type { NatsConnection as Client } from "@nats-io/transport-node"
 import { Socket } from "node:net"
+import * as NodeInternals from "../transport/NodeInternals.js"
 import { NatsStream, type TakePayload } from "./NatsStream.js"
-import * as ReusedReads from "./ReusedReads.js"
 
 /** Messages up to this size are copied into one piece of memory, which costs less than three. */
 const smallBytes = 4_096
@@ -41,7 +41,7 @@ export class NatsTap {
     )
     // First, so that the socket is never without a listener. It gets nothing if reads are reused.
     socket.on("data", (bytes: Buffer) => stream.push(bytes))
-    ReusedReads.begin(socket, Buffer.allocUnsafeSlow(readBytes), (bytes) => stream.push(bytes))
+    NodeInternals.readInto(socket, Buffer.allocUnsafeSlow(readBytes), (bytes) => stream.push(bytes))
     for (const listener of pass) socket.removeListener("data", listener as () => void)
   }
 

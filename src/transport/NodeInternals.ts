@@ -1,9 +1,9 @@
 import * as Net from "node:net"
 
 /**
- * Every undocumented internal of Node that this program reads, but for those of `cluster/ReusedReads.ts`. A Node
- * version may drop any of them: the function that reads it then returns undefined, and its caller falls back as
- * `without` describes. A test reports what the running version lacks.
+ * Every undocumented internal of Node that this program reads. A Node version may drop any of them: the function that
+ * reads it then returns undefined, and its caller falls back as `without` describes. A test reports what the running
+ * version lacks.
  */
 export const internals: ReadonlyArray<Internal> = [
   {
@@ -84,6 +84,20 @@ export const internals: ReadonlyArray<Internal> = [
     without: "its addresses find it among all that are in their handshakes, which takes system calls (benchmark: churn)"
   },
   {
+    path: ["_handle", "useUserBuffer"],
+    of: "TCP socket",
+    type: "function",
+    why: "with the next three: has a socket read into memory that is used again, as `onread` of `net.connect` would",
+    without: "Node allocates 64 KiB for each read from NATS, and V8 frees them (benchmark: nodes-1000, a tenth)"
+  },
+  ...["kBuffer", "kBufferCb", "kBufferGen"].map((symbol): Internal => ({
+    path: [`Symbol(${symbol})`],
+    of: "TCP socket",
+    type: "object", // null unless the option was given
+    why: "see the previous one",
+    without: "see the previous one"
+  })),
+  {
     path: ["_handle", "setNoDelay"],
     of: "TCP server",
     type: "function",
@@ -109,7 +123,7 @@ export const internals: ReadonlyArray<Internal> = [
 ]
 
 export interface Internal {
-  /** The property, as seen from a `net.Socket` or a `net.Server`. */
+  /** The property, as seen from a `net.Socket` or a `net.Server`. `Symbol(x)` is a symbol with this description. */
   readonly path: ReadonlyArray<string>
   readonly of: "TCP socket" | "TLS socket" | "TCP server"
   readonly type: "function" | "number" | "boolean" | "object"
@@ -262,5 +276,31 @@ export const listenOn = (server: Net.Server, host: string, port: number, backlog
   const isPort = Number.isInteger(port) && port >= 0 && port < 65_536 // `listen` throws for any other
   if (typeof listen !== "function" || family === 0 || !isPort || process.send !== undefined) return false
   Reflect.apply(listen, server, [host, port, family, backlog, undefined, 0])
+  return true
+}
+
+/** A property of an object whose key is a symbol that only Node's own modules have. */
+export const symbolOf = (socket: object, description: string): symbol | undefined =>
+  Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === description)
+
+/**
+ * Has a connected socket read into memory that is used again for each read. Its other events stay as they are, but for
+ * 'data', which no longer comes.
+ *
+ * @param take gets the bytes of each read, which are valid until it returns
+ * @returns False, and nothing has changed, if that is impossible
+ */
+export const readInto = (socket: Net.Socket, memory: Buffer, take: (bytes: Buffer) => void): boolean => {
+  const handle = handleOf(socket)
+  const useUserBuffer = handle?.["useUserBuffer"]
+  const [buffer, callback] = [symbolOf(socket, "kBuffer"), symbolOf(socket, "kBufferCb")]
+  if (typeof useUserBuffer !== "function" || buffer === undefined || callback === undefined) return false
+  if (symbolOf(socket, "kBufferGen") === undefined) return false
+  Reflect.apply(useUserBuffer, handle, [memory])
+  Reflect.set(socket, buffer, memory)
+  Reflect.set(socket, callback, (length: number) => {
+    take(memory.subarray(0, length))
+    return true // false would pause the socket
+  })
   return true
 }

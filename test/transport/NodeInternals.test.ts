@@ -6,9 +6,14 @@ import * as NodeInternals from "../../src/transport/NodeInternals.js"
 import { socketOptions } from "../../src/transport/NetSocket.js"
 import { client, dial, listening } from "../support/TlsConnections.js"
 
+const keyOf = (value: object, key: string) => {
+  const [, description] = /^Symbol\((.*)\)$/u.exec(key) ?? []
+  return description === undefined ? key : (NodeInternals.symbolOf(value, description) ?? key)
+}
+
 const valueAt = (socket: Net.Socket | Net.Server, path: ReadonlyArray<string>) =>
   path.reduce<unknown>(
-    (value, key) => (value === undefined || value === null ? value : Reflect.get(value, key)),
+    (value, key) => (value === undefined || value === null ? value : Reflect.get(value, keyOf(value, key))),
     socket
   )
 

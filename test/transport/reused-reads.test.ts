@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest"
 import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
-import * as ReusedReads from "../../src/cluster/ReusedReads.js"
+import * as NodeInternals from "../../src/transport/NodeInternals.js"
 
 /** A connection, and its other end. */
 const connected = async () => {
@@ -16,7 +16,7 @@ const connected = async () => {
   return { socket, peer }
 }
 
-describe("ReusedReads", () => {
+describe("memory that a socket reads into again", () => {
   it("has a socket read into the same memory, and leaves its other events as they are", async () => {
     const { peer, socket } = await connected()
     const whole = Buffer.from(Array.from({ length: 200_000 }, (_, at) => at % 251))
@@ -24,7 +24,7 @@ describe("ReusedReads", () => {
     const parts: Array<Buffer> = []
     let other = 0
     socket.on("data", () => (other += 1))
-    const isReused = ReusedReads.begin(socket, memory, (bytes) => {
+    const isReused = NodeInternals.readInto(socket, memory, (bytes) => {
       assert.strictEqual(bytes.buffer, memory.buffer)
       parts.push(Buffer.from(bytes))
     })
@@ -40,7 +40,7 @@ describe("ReusedReads", () => {
     const { peer, socket } = await connected()
     const callback = Object.getOwnPropertySymbols(socket).find(({ description }) => description === "kBufferCb")
     Reflect.deleteProperty(socket, callback ?? assert.fail("this version of Node has other internals"))
-    const isReused = ReusedReads.begin(socket, Buffer.alloc(100), () => assert.fail("it reads into the memory"))
+    const isReused = NodeInternals.readInto(socket, Buffer.alloc(100), () => assert.fail("it reads into the memory"))
     assert.isFalse(isReused)
     peer.end("hello")
     const [bytes] = (await once(socket, "data")) as [Buffer]
