@@ -720,6 +720,47 @@ export const mutants = [
     test: forgottenClaims
   },
   {
+    name: "a removal that the engine has forgotten before the watch told of it is never missed",
+    file: "cluster/UntoldRemovals.ts",
+    search: "        late.push(likeness)\n",
+    replace: "",
+    nodes
+  },
+  {
+    name: "a removal that was not answered, and then forgotten, is never missed",
+    file: claims,
+    search: "          this.untoldRemovals.asked(likeness, revision)\n          return Effect.map(",
+    replace: "          return Effect.tap(",
+    also: {
+      file: claims,
+      search: "(removed) => removed !== undefined)",
+      replace:
+        "() => this.untoldRemovals.asked(likeness, revision)).pipe(Effect.map((removed) => removed !== undefined))"
+    },
+    test: forgottenClaims
+  },
+  {
+    name: "time passes for a removal that has yet to be answered",
+    file: "cluster/UntoldRemovals.ts",
+    search: "      if (isBusy(likeness)) continue\n",
+    replace: "",
+    test: forgottenClaims
+  },
+  {
+    name: "a removal is read again although the watch has told of it",
+    file: claims,
+    search: "    this.untoldRemovals.told(likeness, revision)\n",
+    replace: "",
+    test: forgottenClaims
+  },
+  {
+    name: "a name that was claimed again is looked at for its removal of before",
+    file: claims,
+    search: "    this.untoldRemovals.claimed(likeness)\n",
+    replace: "",
+    test: forgottenClaims
+  },
+  {
     name: "a claim is read again although the watch has told of it",
     file: claims,
     search: "if (held !== undefined && revision >= held.revision) this.untold.told(likeness)",

@@ -7,6 +7,7 @@ import { type ClaimSlot, ClaimSlots } from "./ClaimSlots.js"
 import type { Claimed } from "./Nodes.js"
 import { OtherOwners } from "./OtherOwners.js"
 import { UntoldClaims } from "./UntoldClaims.js"
+import { UntoldRemovals } from "./UntoldRemovals.js"
 
 export interface ClaimsOptions {
   /** The name of this node. */
@@ -54,6 +55,7 @@ export class Claims {
   /** Likenesses that a later process of this node has claimed. It may end before this one, which is reborn then. */
   private readonly later = new Set<string>()
   private readonly untold = new UntoldClaims()
+  private readonly untoldRemovals = new UntoldRemovals()
   private readonly otherOwners: OtherOwners
   /** Those of `pending` that the watch has not reported in time. */
   private readonly unsure = new Set<string>()
@@ -186,6 +188,7 @@ export class Claims {
 
   private readonly keep = (likeness: string, held: Held): Claimed => {
     this.held.set(likeness, held)
+    this.untoldRemovals.claimed(likeness)
     const told = this.toldEarly.get(likeness)
     if (told === undefined || told.revision < held.revision) this.untold.add(likeness)
     else if (told.name !== held.name) this.pending.add(likeness)
@@ -237,6 +240,7 @@ export class Claims {
   foreign(key: string, revision: number) {
     const likeness = Claim.likenessOfKey(key)
     this.later.delete(likeness)
+    this.untoldRemovals.told(likeness, revision)
     const held = this.held.get(likeness)
     if (this.claiming.has(likeness)) this.toldEarly.set(likeness, { revision, name: undefined })
     else if (held !== undefined && held.revision <= revision) this.pending.add(likeness)
@@ -254,14 +258,16 @@ export class Claims {
   }
 
   /**
-   * To be called every `Term.beat` while the engine can be reached. A claim that the watch does not report may be
-   * forgotten: the engine has then gone back to a state before it, and the watch reports that state.
+   * To be called every `Term.beat` while the engine can be reached. A claim or a removal that the watch does not report
+   * may be forgotten: the engine has then gone back to a state before it, and the watch reports that state.
    */
   tick() {
     for (const likeness of this.untold.tick((likeness) => this.held.has(likeness))) {
       this.pending.add(likeness)
       this.unsure.add(likeness)
     }
+    const isBusy = (likeness: string) => this.pending.has(likeness) || this.claiming.has(likeness)
+    for (const likeness of this.untoldRemovals.tick(isBusy)) this.pending.add(likeness)
   }
 
   /** Whether there is something for `work`. */
@@ -323,6 +329,7 @@ export class Claims {
         this.news.delete(likeness)
         const remove = (revision: number) => {
           slot.removing = revision
+          this.untoldRemovals.asked(likeness, revision)
           return Effect.map(directory.swap("names", key, revision, undefined), (removed) => removed !== undefined)
         }
         const known = this.released.get(likeness)

@@ -1,5 +1,5 @@
-/** How many ticks a watch has to report a claim: those of a term. */
-const untoldTicks = 12
+/** How many ticks a watch has to report a claim, or a removal: those of a term. */
+export const untoldTicks = 12
 
 /** Claims that the watch has not reported yet, and how many ticks it still has for each. */
 export class UntoldClaims {

@@ -5,6 +5,11 @@ import * as TestClock from "effect/TestClock"
 import { assert } from "vitest"
 import { bob, claimsWorld, mine, other, revisionOf } from "./ClaimsWorld.js"
 
+/** Passes a term. */
+const term = ({ claims }: ReturnType<typeof claimsWorld>) => {
+  for (let i = 0; i < 12; i++) claims.tick()
+}
+
 /** A claim that the directory has taken and the watch has reported, and whose answer has yet to come. */
 const reportedEarly = (one: ReturnType<typeof claimsWorld>) =>
   Effect.gen(function* () {
@@ -12,6 +17,25 @@ const reportedEarly = (one: ReturnType<typeof claimsWorld>) =>
     const fiber = yield* Effect.fork(one.claims.claim("bob", "bob"))
     yield* Effect.yieldNow()
     one.claims.found({ key: bob, revision: revisionOf(one), value: one.entry() ?? "" })
+    return fiber
+  })
+
+/** A name that was claimed, which the watch has reported, and released. */
+const released = (removal: "ok" | "slow" | "unanswered" = "ok") =>
+  Effect.gen(function* () {
+    const one = claimsWorld()
+    yield* one.claims.claim("bob", "bob")
+    one.claims.found({ key: bob, revision: revisionOf(one), value: one.entry() ?? "" })
+    one.fates.push(removal)
+    one.claims.release("bob")
+    return one
+  })
+
+/** A removal that the directory has carried out, and whose answer has yet to come. */
+const removing = (one: ReturnType<typeof claimsWorld>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(one.work)
+    while (one.entry() !== undefined) yield* Effect.yieldNow()
     return fiber
   })
 
@@ -175,6 +199,120 @@ describe("Claims, when the engine has forgotten something,", () => {
         yield* Fiber.join(fiber)
         for (let i = 0; i < 12; i++) one.claims.tick()
         yield* one.work
+        assert.strictEqual(one.entry(), `a ${mine} bob`)
+      })
+    )
+  })
+
+  describe("of a removal", () => {
+    it.effect("releases a name again whose removal no watch reports within a term", () =>
+      Effect.gen(function* () {
+        const one = yield* released()
+        yield* one.work
+        one.tables.goBack("names", 1)
+        for (let i = 0; i < 11; i++) one.claims.tick()
+        assert.isFalse(one.claims.hasWork)
+        one.claims.tick()
+        yield* one.work
+        assert.isUndefined(one.entry())
+      })
+    )
+
+    it.effect("releases a name again whose removal was not answered", () =>
+      Effect.gen(function* () {
+        const one = yield* released("unanswered")
+        yield* one.work
+        term(one)
+        yield* one.work // which finds nothing
+        assert.isFalse(one.claims.hasWork)
+        one.tables.goBack("names", 1)
+        term(one)
+        yield* one.work
+        assert.isUndefined(one.entry())
+      })
+    )
+
+    it.effect("waits a term after the answer, however late that was", () =>
+      Effect.gen(function* () {
+        const one = yield* released("slow")
+        const fiber = yield* removing(one)
+        term(one)
+        one.catchUp()
+        yield* Fiber.join(fiber)
+        assert.isFalse(one.claims.hasWork)
+        one.tables.goBack("names", 1)
+        term(one)
+        yield* one.work
+        assert.isUndefined(one.entry())
+      })
+    )
+
+    it.effect("asks again later if the directory does not answer", () =>
+      Effect.gen(function* () {
+        const one = yield* released()
+        yield* one.work
+        one.tables.goBack("names", 1)
+        term(one)
+        one.fates.push("lost")
+        yield* one.work
+        assert.isTrue(one.claims.hasWork)
+        yield* one.work
+        assert.isUndefined(one.entry())
+      })
+    )
+
+    it.effect("reads a name once that is free, although no watch reports that", () =>
+      Effect.gen(function* () {
+        const one = yield* released()
+        yield* one.work
+        const { requests } = one.state
+        term(one)
+        yield* one.work
+        assert.strictEqual(one.state.requests, requests + 1)
+        term(one)
+        term(one)
+        assert.isFalse(one.claims.hasWork)
+      })
+    )
+
+    it.effect("has nothing to read once the watch has reported the removal, before the answer or after it", () =>
+      Effect.gen(function* () {
+        for (const isEarly of [true, false]) {
+          const one = yield* released("slow")
+          const fiber = yield* removing(one)
+          const told = one.tables.changedAt("names", bob)
+          if (isEarly) one.claims.foreign(bob, told)
+          one.catchUp()
+          yield* Fiber.join(fiber)
+          if (!isEarly) one.claims.foreign(bob, told)
+          term(one)
+          term(one)
+          assert.isFalse(one.claims.hasWork)
+        }
+      })
+    )
+
+    it.effect("leaves a name to another node that has claimed it meanwhile", () =>
+      Effect.gen(function* () {
+        const one = yield* released()
+        yield* one.work
+        one.put({ node: "b", incarnation: other, name: "Bob" })
+        term(one)
+        yield* one.work
+        assert.strictEqual(one.entry(), `b ${other} Bob`)
+        assert.isFalse(one.claims.hasWork)
+      })
+    )
+
+    it.effect("keeps a name that this node has claimed again", () =>
+      Effect.gen(function* () {
+        const one = yield* released()
+        yield* one.work
+        yield* one.claims.claim("bob", "bob")
+        one.claims.found({ key: bob, revision: revisionOf(one), value: one.entry() ?? "" })
+        term(one)
+        term(one)
+        assert.isFalse(one.claims.hasWork)
         assert.strictEqual(one.entry(), `a ${mine} bob`)
       })
     )

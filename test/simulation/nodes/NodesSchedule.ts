@@ -144,6 +144,16 @@ export const make = (seed: number): NodesSchedule => {
     watch: random.pick([0, 20, 500])
   })
 
+  /** What no watch has reported is forgotten: if nobody claims the name again, no watch ever reports it. */
+  const forgottenUntold = (claim: NodesAct, release: NodesAct): ReadonlyArray<NodesAct> => {
+    const slowWatches: NodesAct = { do: "weather", weather: { ...calm, watch: 500 } }
+    const soon: NodesAct = { do: "pass", millis: random.pick([10, 20, 50]) }
+    const back: NodesAct = { do: "goBack", table: "names", changes: 1 }
+    return random.chance(0.5)
+      ? [slowWatches, claim, soon, back]
+      : [claim, { do: "pass", millis: random.pick([300, 800]) }, slowWatches, release, soon, back]
+  }
+
   /**
    * What the engine forgets matters most if it is about a name that others claim, soon before and after, and above all
    * if the other one has not been told of the first claim.
@@ -159,6 +169,7 @@ export const make = (seed: number): NodesSchedule => {
     })
     const soon = (): NodesAct => ({ do: "pass", millis: random.pick([1, 5, 20, 100, 300]) })
     const back: NodesAct = { do: "goBack", table: "names", changes: random.pick([1, 1, 2, 3]) }
+    if (random.chance(0.3)) return forgottenUntold(claim(other), { do: "release", node: other, name: about })
     const stalled: ReadonlyArray<NodesAct> = random.chance(0.5) ? [{ do: "stall", node: other, millis: span() }] : []
     return [...stalled, claim(), soon(), back, claim(node(), name()), soon(), claim(other), soon()]
   }
@@ -198,5 +209,10 @@ export const make = (seed: number): NodesSchedule => {
   const windowBytes = random.pick([300, 2_000, 1_000_000])
   const hasTerms = random.chance(0.25)
   const terms = Array.from({ length: nodes }, () => (hasTerms ? random.pick([term, term / 2, term / 3]) : term))
+  // What comes last is not put right by what happens next.
+  if (random.chance(0.1)) {
+    const last = { node: random.below(nodes), name: name() }
+    acts.push(...forgottenUntold({ do: "claim", isLook: false, ...last }, { do: "release", ...last }))
+  }
   return { seed, setting: { nodes, windowBytes, terms }, acts }
 }
