@@ -20,7 +20,7 @@ interface Row extends Omit<Command, "run" | "needsLogin"> {
 const register: Row = {
   name: "register",
   usage: "/register PASSWORD",
-  about: "makes an account of your name: nobody else can log in with it from then on",
+  about: "turns your name into an account: from then on nobody else can log in with it",
   run: ({ argument, label, peer }, accounts) => {
     const { registrations, settings, verification } = accounts
     const refuse = refusing("register", label)

@@ -24,7 +24,7 @@ import { takeLease } from "./TakeLease.js"
 import * as Term from "./Term.js"
 
 export interface NodesOptions<Content> {
-  /** A node is taken for lost after this silence, in milliseconds; it stops to write after two thirds of it. */
+  /** A node is taken for lost after this silence, in milliseconds; it stops writing after two thirds of it. */
   readonly termMillis: number
   /** Bytes to one other node without an acknowledgement. */
   readonly windowBytes: number

@@ -132,7 +132,7 @@ function* places(): Sql<ReadonlyArray<StoreFault>> {
     `select distinct c.account from cursor c left join device d on d.account = c.account and d.name = c.device
      where d.name is null order by c.account`
   )
-  return found.map(({ account }) => `account ${account} has places of a device that it does not have`)
+  return found.map(({ account }) => `account ${account} has cursors of a device that it does not have`)
 }
 
 function* checkConversation(state: SqlState, id: ConversationId, found: Found, faults: Array<FaultIn>): Sql<void> {

@@ -7,7 +7,7 @@ import type { Meaning } from "./TypedLine.js"
 
 /** The commands, with their descriptions. */
 export const commands: ReadonlyArray<readonly [usage: string, about: string]> = [
-  ["/join #ROOM", "enters a room, and makes it if there is none"],
+  ["/join #ROOM", "enters a room; creates it if there is none"],
   ["/leave [#ROOM]", "leaves a room; so does /part"],
   ["/go NAME", "goes to a room or a user, also by its number; alone, lists them"],
   ["/rooms", "lists the rooms that you are in or may join"],

@@ -65,7 +65,7 @@ const everywhere: ReadonlyArray<readonly [usage: string, about: string]> = [
   ["/bell on|off", "rings for a message; `/bell mentions` only if it mentions you"],
   ["/notify on|off", "notifies of a message while you look elsewhere; also `/notify mentions`"],
   ["/joins on|off", "shows users who join and leave"],
-  ["/register", "makes an account of your name; asks for a password"],
+  ["/register", "turns your name into an account; asks for a password"],
   ["/password", "changes your password; logs your other devices out"],
   ["/token DEVICE", "shows a secret with which DEVICE can log in"],
   ["/devices", "lists the devices of your account; `/forget DEVICE`"],

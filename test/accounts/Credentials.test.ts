@@ -72,7 +72,7 @@ describe("the record of a password", () => {
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA"
   ]
   for (const record of damaged) {
-    it.effect(`that is ${JSON.stringify(record)} is of no password`, () =>
+    it.effect(`${JSON.stringify(record)} matches no password`, () =>
       Effect.map(Credentials.verify("correct horse", record), (isSame) => assert.isFalse(isSame))
     )
   }

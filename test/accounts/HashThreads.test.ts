@@ -140,7 +140,7 @@ describe("threads that hash passwords", () => {
     })
   )
 
-  it.scopedLive("are done without if they cannot start", () =>
+  it.scopedLive("that cannot start are replaced by libuv's", () =>
     Effect.gen(function* () {
       const { logged, result } = yield* withThread(
         () => `throw new Error("no memory")`,

@@ -34,7 +34,7 @@ describe("a store whose devices are gone, and their places are not", () => {
     Effect.gen(function* () {
       const { path } = yield* withoutDevices
       const store = yield* open(path)
-      assert.deepStrictEqual(yield* store.check, ["account 2 has places of a device that it does not have"])
+      assert.deepStrictEqual(yield* store.check, ["account 2 has cursors of a device that it does not have"])
       assert.strictEqual((yield* device(store, of(2)))._tag, "Opened")
       assert.lengthOf(yield* store.waiting(of(2), "main"), 0)
       assert.deepStrictEqual(yield* store.check, [])

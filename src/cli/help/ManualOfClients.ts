@@ -26,7 +26,7 @@ export const connect: ManualPage = {
       "your name on this server. A line to a room gets the mark of a stored one, and no other: the server does " +
       "not report who has received it. `bob: hi` writes to bob alone, also in a room.",
     accountsOption,
-    "At a terminal the client asks for the password that it needs. /register makes an account of your name and " +
+    "At a terminal the client asks for the password that it needs. /register turns your name into an account, and " +
       "/password changes its password: both ask for it, and show and keep nothing of it. /token, /devices and " +
       "/forget manage your devices.",
     "While the terminal reports that it does not have the focus, the client asks it to show messages on the " +

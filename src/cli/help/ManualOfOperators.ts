@@ -123,7 +123,7 @@ export const store: ManualPage = {
     ["Is everything there, and is it intact?", "a-chat store check --store ./a-chat.db"],
     ["A copy, to restore it later:", "a-chat store backup --store ./a-chat.db ./a-chat-backup.db"],
     ["The same of a server that runs:", "a-chat store backup --socket ./control.sock ./a-chat-backup.db"],
-    ["Look into it:", "a-chat store export --store ./a-chat.db | head -n 3"]
+    ["Show its first lines:", "a-chat store export --store ./a-chat.db | head -n 3"]
   ]
 }
 

@@ -45,7 +45,7 @@ export const search: ManualPage = {
   ],
   statuses: [
     ["0", "Some lines were found."],
-    ["1", "None was, or the server refused."],
+    ["1", "No line was found, or the server refused the search."],
     unreachable,
     ["3", "The connection was lost, or no reply came within --timeout."],
     interrupted

@@ -81,10 +81,10 @@ export const settings = {
     "nats://host,...",
     {
       about:
-        "Be one chat with the other servers that have these NATS servers, with JetStream: one, or three that are a " +
-        "cluster; tls://… for TLS. With accounts and rooms if --store is a database, which is the same for all of them",
+        "Form one chat with the other servers that use these NATS servers, with JetStream: one, or three that are a " +
+        "cluster; tls://… for TLS. Accounts and rooms need --store to be a database that all servers share",
       default: undefined,
-      defaultText: "off: the server is alone",
+      defaultText: "off: a standalone server",
       isSecret: true
     },
     parseServers
@@ -100,7 +100,7 @@ export const settings = {
     (text) =>
       nodeName.test(text)
         ? Either.right(text)
-        : Either.left("is not a name of 1 to 32 lower-case letters, digits and -, with none of these at an end")
+        : Either.left("is not a name of 1 to 32 lower-case letters, digits and -, with no - at either end")
   ),
   clusterName: Setting.parsed(
     "cluster-name",
@@ -116,7 +116,7 @@ export const settings = {
   clusterTerm: Setting.duration("cluster-term", {
     about:
       "A server that is silent for this long is taken for lost: its clients' names are free, and lines to them " +
-      "return. It stops to write after two thirds of it. Of two servers with different ones, both are judged by the " +
+      "return. It stops writing after two thirds of it. Of two servers with different ones, both are judged by the " +
       "longer",
     default: Duration.seconds(6),
     min: Duration.seconds(1),
@@ -136,9 +136,9 @@ export const settings = {
   }),
   clusterCredentials: file(
     "cluster-credentials",
-    "What to show to NATS: a file .creds of nsc, the seed of an nkey, USER:PASSWORD, or a token"
+    "Credentials for NATS: a .creds file of nsc, the seed of an nkey, USER:PASSWORD, or a token"
   ),
-  clusterCa: file("cluster-ca", "Certificates, in PEM, that those of the NATS servers may be signed by, for tls://"),
+  clusterCa: file("cluster-ca", "Authorities that sign the certificates of the NATS servers, in PEM, for tls://"),
   clusterCert: file("cluster-cert", "Certificate to show to the NATS servers, in PEM; needs --cluster-key"),
   clusterKey: file("cluster-key", "Private key of --cluster-cert, in PEM")
 }

@@ -144,7 +144,7 @@ const answering = Effect.gen(function* () {
         return list
       case "ListNodes":
         return cluster === undefined
-          ? refused("this server is alone; it needs --cluster")
+          ? refused("this server is not part of a cluster; it needs --cluster")
           : Effect.map(cluster, (state) => object({ ok: true, cluster: state }))
       case "Reload":
         return reload.run === undefined

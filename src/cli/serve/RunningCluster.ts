@@ -146,7 +146,7 @@ const credentialsIn = (path: string) =>
     const found = NatsCredentials.parse(text)
     if (found !== undefined) return found
     return yield* ExitStatus.misused(
-      `--cluster-credentials: ${path} is neither a file .creds nor one line with the seed of an nkey, USER:PASSWORD ` +
+      `--cluster-credentials: ${path} is neither a .creds file nor one line with the seed of an nkey, USER:PASSWORD ` +
         `or a token`
     )
   })

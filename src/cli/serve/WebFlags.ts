@@ -67,7 +67,7 @@ export const settings = {
     max: Duration.minutes(10)
   }),
   webPing: Setting.duration("web-ping", {
-    about: "Time between two Ping frames to a WebSocket; one that gives no sign of life for that long is closed",
+    about: "Time between two Ping frames to a WebSocket; one that sends nothing for that long is closed",
     default: Duration.seconds(30),
     min: Duration.seconds(1),
     max: Duration.hours(1)
