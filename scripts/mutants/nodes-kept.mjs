@@ -81,6 +81,20 @@ export const mutants = [
     test: devices
   },
   {
+    name: "a device waits for servers that were not told of it again",
+    file: "accounts/DevicesElsewhere.ts",
+    search: "if (server.known < server.last) known",
+    replace: "known",
+    test: "test/accounts/DevicesElsewhere.test.ts"
+  },
+  {
+    name: "a device is known before a server has confirmed it",
+    file: "accounts/DevicesElsewhere.ts",
+    search: "if (known !== undefined) known.last = this.number\n",
+    replace: "",
+    test: "test/accounts/DevicesElsewhere.test.ts"
+  },
+  {
     name: "the accounts of a lost server stay",
     file: "accounts/DevicesElsewhere.ts",
     search: "for (const connected of known.devices.values()) this.remove(server, known, connected)",

@@ -27,7 +27,9 @@ interface Elsewhere {
 /** The state of another server. */
 interface Server {
   readonly devices: Map<string, Connected>
-  /** The number of the last message about this server's devices that it has confirmed. */
+  /** The number of the last message about devices here that was sent to this server. */
+  last: number
+  /** The number of the last one that it has confirmed. */
   known: number
 }
 
@@ -227,7 +229,11 @@ export class DevicesElsewhere {
         this.unknown.delete(key) // so that it moves to the end
         this.unknown.set(key, { account, device, number: this.number })
       }
-      for (const server of to) this.tellServer(server, some)
+      for (const server of to) {
+        const known = this.servers.get(server)
+        if (known !== undefined) known.last = this.number
+        this.tellServer(server, some)
+      }
     }
     this.checkKnown()
   }
@@ -244,7 +250,7 @@ export class DevicesElsewhere {
   }
 
   private appeared(server: OtherServer) {
-    this.servers.set(server, { devices: new Map(), known: this.number })
+    this.servers.set(server, { devices: new Map(), last: this.number, known: this.number })
     this.tellOf([...this.told.values()], [server])
   }
 
@@ -322,7 +328,10 @@ export class DevicesElsewhere {
   /** Reports the devices that all servers know now. */
   private checkKnown() {
     let known = Infinity
-    for (const server of this.servers.values()) known = Math.min(known, server.known)
+    for (const server of this.servers.values()) {
+      // Messages to a server that has just appeared have later numbers, which the others never get to confirm.
+      if (server.known < server.last) known = Math.min(known, server.known)
+    }
     for (const [key, device] of this.unknown) {
       if (device.number > known) return
       this.unknown.delete(key)
