@@ -88,7 +88,7 @@ describe.skipIf(!B.isInstalled)("rooms in the page", () => {
     await B.say(page, "/tpic again")
     await note("There is no command /tpic; did you mean /topic?")
     await B.say(page, "/remove dave")
-    await note("Nobody of that name is in the room.")
+    await note("No user of that name is in the room.")
     await B.say(page, "/slow 5s")
     await note("Members may write one line every 5 s")
     await B.say(page, "//not a command")
