@@ -14,6 +14,18 @@ const written = (format: LogFormat.LogFormat, options: { readonly isTTY?: boolea
   return Effect.as(Effect.provide(event, Log.layer(format, stream)), stream).pipe(Effect.map((to) => String(to.read())))
 }
 
+/** A stream that takes everything, and what was written to it at a time. */
+const recording = () => {
+  const written: Array<string> = []
+  const stream = new Writable({
+    write: (lines: Buffer, _encoding, done) => {
+      written.push(String(lines))
+      done()
+    }
+  })
+  return { stream, written }
+}
+
 describe("Log.layer", () => {
   for (const format of LogFormat.formats) {
     it.live(`writes an event as one line in ${format}`, () =>
@@ -77,13 +89,7 @@ describe("Log.layer", () => {
 
   it.live("writes the events of one turn together, and the last ones when the layer ends", () =>
     Effect.gen(function* () {
-      const written: Array<string> = []
-      const stream = new Writable({
-        write: (lines: Buffer, _encoding, done) => {
-          written.push(String(lines))
-          done()
-        }
-      })
+      const { stream, written } = recording()
       yield* Effect.provide(
         Effect.gen(function* () {
           for (const text of ["one", "two"]) yield* Effect.logInfo(text)
@@ -101,13 +107,7 @@ describe("Log.layer", () => {
 
   it.live("writes the events of some milliseconds together, but the first one after a silence at once", () =>
     Effect.gen(function* () {
-      const written: Array<string> = []
-      const stream = new Writable({
-        write: (lines: Buffer, _encoding, done) => {
-          written.push(String(lines))
-          done()
-        }
-      })
+      const { stream, written } = recording()
       yield* Effect.provide(
         Effect.gen(function* () {
           for (const text of ["one", "two", "three", "four"]) {

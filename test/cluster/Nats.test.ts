@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import * as Nats from "../../src/cluster/Nats.js"
-import { NatsConnection, natsDriver as load } from "../../src/cluster/NatsConnection.js"
+import { natsDriver as load } from "../../src/cluster/NatsConnection.js"
 import { NatsJetStream } from "../../src/cluster/NatsJetStream.js"
 import { NatsTable } from "../../src/cluster/NatsTable.js"
 import { NatsTap } from "../../src/cluster/NatsTap.js"
@@ -182,16 +182,7 @@ describe.skipIf(NatsServers.missing)("NATS", () => {
   it.scopedLive("deletes the markers of removed entries after a minute", () =>
     Effect.gen(function* () {
       const server = yield* NatsServers.one()
-      const connection = new NatsConnection(load(driver), {
-        connect: { servers: server.url, reconnect: false },
-        pingMillis: 500,
-        maxUnconfirmedBytes: 1e6,
-        minPayload: 1
-      })
-      yield* Effect.acquireRelease(
-        Effect.promise(() => connection.open()),
-        () => Effect.promise(() => connection.close())
-      )
+      const connection = yield* NatsServers.connected(server.url)
       const jetStream = new NatsJetStream(connection, 1_000)
       let now = 0
       const make = () =>

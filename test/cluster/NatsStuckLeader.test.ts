@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { NatsConnection, natsDriver, NotConnected } from "../../src/cluster/NatsConnection.js"
+import { NotConnected } from "../../src/cluster/NatsConnection.js"
 import { codes, JetStreamError, NatsJetStream } from "../../src/cluster/NatsJetStream.js"
 import { type LeaderRequest, NatsStuckLeader } from "../../src/cluster/NatsStuckLeader.js"
 import { NatsTable } from "../../src/cluster/NatsTable.js"
@@ -152,16 +152,7 @@ class Stuck extends NatsJetStream {
 
 const connected = (url: string, user: { readonly user?: string; readonly pass?: string } = {}) =>
   Effect.gen(function* () {
-    const connection = new NatsConnection(natsDriver(NatsServers.driver), {
-      connect: { servers: url, reconnect: false, ...user },
-      pingMillis: 500,
-      maxUnconfirmedBytes: 1e6,
-      minPayload: 1
-    })
-    yield* Effect.acquireRelease(
-      Effect.promise(() => connection.open()),
-      () => Effect.promise(() => connection.close())
-    )
+    const connection = yield* NatsServers.connected(url, user)
     let now = 0
     const reports: Array<LeaderRequest> = []
     const jetStream = new Stuck(connection, 1_000)

@@ -4,6 +4,7 @@ import { once } from "node:events"
 import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
+import { NatsConnection, natsDriver } from "../../src/cluster/NatsConnection.js"
 import { freePort } from "./FreePort.js"
 import { temporaryFolder } from "./TemporaryFolder.js"
 
@@ -107,4 +108,20 @@ export const three = (...args: ReadonlyArray<string>) =>
         ]),
       { concurrency: 3 }
     )
+  })
+
+/** A connection to a server, without what a node has above it. */
+export const connected = (url: string, user: { readonly user?: string; readonly pass?: string } = {}) =>
+  Effect.gen(function* () {
+    const connection = new NatsConnection(natsDriver(driver), {
+      connect: { servers: url, reconnect: false, ...user },
+      pingMillis: 500,
+      maxUnconfirmedBytes: 1e6,
+      minPayload: 1
+    })
+    yield* Effect.acquireRelease(
+      Effect.promise(() => connection.open()),
+      () => Effect.promise(() => connection.close())
+    )
+    return connection
   })
